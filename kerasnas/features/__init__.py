@@ -1,0 +1,1 @@
+"""Features of clips, and their cache."""

@@ -1,0 +1,1 @@
+"""Search spaces and named reference networks, one file a paper."""

@@ -1,0 +1,1 @@
+"""Fitting one model: recipes, metrics, augmentation, folds."""
