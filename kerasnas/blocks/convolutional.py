@@ -1,0 +1,141 @@
+"""Blocks of small convolutional networks.
+
+Sources: Wu & Lee, "Searching for efficient network architectures for acoustic scene
+classification", DCASE 2020, section 2 and figure 1 (depthwise separable convolution, inverted
+residual with swish); Sandler et al., "MobileNetV2", CVPR 2018 (inverted residual, linear
+bottleneck). Convolutions in front of a batch normalisation have no bias.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from kerasnas.blocks.block import Block
+from kerasnas.blocks.recorder import Pair, Recorder, Tensor
+
+
+@dataclass(frozen=True)
+class Normalize(Block):
+    """Standardise every bin and channel by statistics of the training clips.
+
+    It stands inside the network so that a file takes the features as the front end makes them.
+    """
+
+    kind: ClassVar[str] = "normalize"
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return net.normalization(x)
+
+
+@dataclass(frozen=True)
+class Stem(Block):
+    """Convolution, batch normalisation, activation."""
+
+    kind: ClassVar[str] = "stem"
+    filters: int
+    kernel_size: Pair = (3, 3)
+    strides: Pair = (1, 1)
+    activation: str = "silu"
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        x = net.conv2d(x, self.filters, self.kernel_size, self.strides)
+        return net.activation(net.batch_norm(x), self.activation)
+
+
+@dataclass(frozen=True)
+class DepthwiseSeparable(Block):
+    """Depthwise convolution and pointwise convolution, each with normalisation and activation."""
+
+    kind: ClassVar[str] = "depthwise_separable"
+    filters: int
+    kernel_size: Pair = (3, 3)
+    strides: Pair = (1, 1)
+    activation: str = "silu"
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        x = net.depthwise_conv2d(x, self.kernel_size, self.strides)
+        x = net.batch_norm(x, "depthwise_bn")
+        x = net.activation(x, self.activation, "depthwise_activation")
+        x = net.conv2d(x, self.filters, (1, 1), name="pointwise")
+        x = net.batch_norm(x, "pointwise_bn")
+        return net.activation(x, self.activation, "pointwise_activation")
+
+
+@dataclass(frozen=True)
+class InvertedResidual(Block):
+    """Expansion, depthwise convolution, linear projection; input added where shapes agree."""
+
+    kind: ClassVar[str] = "inverted_residual"
+    filters: int
+    kernel_size: Pair = (3, 3)
+    strides: Pair = (1, 1)
+    expansion: int = 3
+    activation: str = "silu"
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        y = net.conv2d(x, x.shape[-1] * self.expansion, (1, 1), name="expand")
+        y = net.batch_norm(y, "expand_bn")
+        y = net.activation(y, self.activation, "expand_activation")
+        y = net.depthwise_conv2d(y, self.kernel_size, self.strides)
+        y = net.batch_norm(y, "depthwise_bn")
+        y = net.activation(y, self.activation, "depthwise_activation")
+        y = net.conv2d(y, self.filters, (1, 1), name="project")
+        y = net.batch_norm(y, "project_bn")
+        return net.add(x, y) if x.shape == y.shape else y
+
+
+@dataclass(frozen=True)
+class Identity(Block):
+    """Output is input."""
+
+    kind: ClassVar[str] = "identity"
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return x
+
+
+@dataclass(frozen=True)
+class Pool(Block):
+    """Average or maximum over windows that do not overlap."""
+
+    kind: ClassVar[str] = "pool"
+    mode: Literal["average", "max"]
+    pool_size: Pair = (2, 2)
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        pool = net.average_pool2d if self.mode == "average" else net.max_pool2d
+        return pool(x, self.pool_size)
+
+
+@dataclass(frozen=True)
+class GlobalAveragePool(Block):
+    """Mean over frames and bins."""
+
+    kind: ClassVar[str] = "global_average_pool"
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return net.global_average_pool(x)
+
+
+@dataclass(frozen=True)
+class Dropout(Block):
+    """Drop a share of the inputs while training."""
+
+    kind: ClassVar[str] = "dropout"
+    rate: float
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return net.dropout(x, self.rate)
+
+
+@dataclass(frozen=True)
+class Dense(Block):
+    """Dense layer with an activation: as the last block, the scores of the classes."""
+
+    kind: ClassVar[str] = "dense"
+    units: int
+    activation: str
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return net.activation(net.dense(x, self.units), self.activation)

@@ -1,0 +1,52 @@
+"""Recorded operations as a Keras model of stock layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers
+
+from kerasnas.export.ops import Op
+
+_LAYERS: dict[str, Callable[[Op], Any]] = {
+    "normalization": lambda op: layers.Normalization(axis=(-2, -1), name=op.name),
+    "conv2d": lambda op: layers.Conv2D(
+        op.output_shape[-1],
+        op.attributes["kernel_size"],
+        op.attributes["strides"],
+        padding="same",
+        use_bias=len(op.weights) > 1,
+        name=op.name,
+    ),
+    "depthwise_conv2d": lambda op: layers.DepthwiseConv2D(
+        op.attributes["kernel_size"],
+        op.attributes["strides"],
+        padding="same",
+        use_bias=False,
+        name=op.name,
+    ),
+    "dense": lambda op: layers.Dense(
+        op.output_shape[-1], use_bias=len(op.weights) > 1, name=op.name
+    ),
+    "batch_norm": lambda op: layers.BatchNormalization(name=op.name),
+    "activation": lambda op: layers.Activation(op.attributes["function"], name=op.name),
+    "add": lambda op: layers.Add(name=op.name),
+    "max_pool2d": lambda op: layers.MaxPooling2D(op.attributes["pool_size"], name=op.name),
+    "average_pool2d": lambda op: layers.AveragePooling2D(op.attributes["pool_size"], name=op.name),
+    "global_average_pool": lambda op: layers.GlobalAveragePooling2D(name=op.name),
+    "dropout": lambda op: layers.Dropout(op.attributes["rate"], name=op.name),
+}
+
+
+def build(ops: tuple[Op, ...]) -> keras.Model:
+    """A functional model whose layers carry the operations' names; the last one is its output."""
+    tensors: dict[str, Any] = {}
+    for op in ops:
+        if op.kind == "input":
+            tensors[op.name] = keras.Input(op.output_shape, name=op.name)
+            continue
+        inputs = [tensors[name] for name in op.inputs]
+        tensors[op.name] = _LAYERS[op.kind](op)(inputs if len(inputs) > 1 else inputs[0])
+    return keras.Model(tensors[ops[0].name], tensors[ops[-1].name])

@@ -1,0 +1,178 @@
+"""The primitives that blocks are written in.
+
+A block calls these methods on symbolic tensors; each call appends one `Op`. The resulting tuple
+is everything that is known of a network: Keras layers, cost, pictures and predicted file sizes
+are all read from it, so that no block repeats its shapes or its arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from kerasnas.errors import KerasnasError
+from kerasnas.export.ops import Op, Shape, Weight
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Output of the operation `name`, of `shape` without the batch dimension."""
+
+    name: str
+    shape: Shape
+
+
+class Recorder:
+    """Records operations in the order in which they are called.
+
+    Tensors are `(frames, bins, channels)` until a pooling over both axes makes them
+    `(channels,)`. Multiply-accumulates count convolutions and dense layers, once, for one example;
+    normalisation, activations, additions and pooling count nothing (the papers' convention).
+    """
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+        self._names: set[str] = set()
+        self._scopes: list[str] = []
+
+    @contextmanager
+    def scope(self, name: str) -> Iterator[None]:
+        """Put `name.` in front of the names of all operations recorded inside."""
+        self._scopes.append(name)
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+
+    def _record(
+        self,
+        kind: str,
+        name: str,
+        inputs: tuple[Tensor, ...],
+        shape: Shape,
+        weights: tuple[Weight, ...] = (),
+        macs: int = 0,
+        **attributes: Any,
+    ) -> Tensor:
+        full = ".".join([*self._scopes, name])
+        if full in self._names:
+            raise ValueError(f"two operations are called {full!r}: give each its own name")
+        if min(shape, default=1) < 1:
+            raise KerasnasError(
+                f"the input of {full!r} has shape {inputs[0].shape}, which is too small for it: "
+                "use more frames or mel bins, or fewer strides and poolings"
+            )
+        self._names.add(full)
+        sources = tuple(tensor.name for tensor in inputs)
+        self.ops.append(Op(kind, full, sources, shape, weights, macs, attributes))
+        return Tensor(full, shape)
+
+    def input(self, shape: Shape) -> Tensor:
+        """The network's input."""
+        return self._record("input", "input", (), shape)
+
+    def normalization(self, x: Tensor, name: str = "normalization") -> Tensor:
+        """Subtract a mean and divide by a deviation, one of each for every bin and channel."""
+        statistics = x.shape[1:]
+        weights = (
+            Weight("mean", statistics, trainable=False),
+            Weight("variance", statistics, trainable=False),
+            Weight("count", (), trainable=False),
+        )
+        return self._record("normalization", name, (x,), x.shape, weights)
+
+    def conv2d(
+        self,
+        x: Tensor,
+        filters: int,
+        kernel_size: Pair,
+        strides: Pair = (1, 1),
+        bias: bool = False,
+        name: str = "conv",
+    ) -> Tensor:
+        """Convolution with zero padding: frames and bins are divided by the strides, rounded up."""
+        shape = (*_strided(x.shape, strides), filters)
+        kernel = Weight("kernel", (*kernel_size, x.shape[-1], filters))
+        weights = (kernel, Weight("bias", (filters,))) if bias else (kernel,)
+        macs = shape[0] * shape[1] * kernel.size
+        return self._record(
+            "conv2d", name, (x,), shape, weights, macs, kernel_size=kernel_size, strides=strides
+        )
+
+    def depthwise_conv2d(
+        self,
+        x: Tensor,
+        kernel_size: Pair,
+        strides: Pair = (1, 1),
+        name: str = "depthwise",
+    ) -> Tensor:
+        """One filter for every channel, zero padding, no bias."""
+        shape = (*_strided(x.shape, strides), x.shape[-1])
+        kernel = Weight("kernel", (*kernel_size, x.shape[-1], 1))
+        macs = shape[0] * shape[1] * kernel.size
+        return self._record(
+            "depthwise_conv2d",
+            name,
+            (x,),
+            shape,
+            (kernel,),
+            macs,
+            kernel_size=kernel_size,
+            strides=strides,
+        )
+
+    def dense(self, x: Tensor, units: int, bias: bool = True, name: str = "dense") -> Tensor:
+        """Dense layer over the last axis."""
+        kernel = Weight("kernel", (x.shape[-1], units))
+        weights = (kernel, Weight("bias", (units,))) if bias else (kernel,)
+        shape = (*x.shape[:-1], units)
+        macs = prod(x.shape[:-1]) * kernel.size
+        return self._record("dense", name, (x,), shape, weights, macs)
+
+    def batch_norm(self, x: Tensor, name: str = "bn") -> Tensor:
+        """Batch normalisation over the last axis."""
+        channels = (x.shape[-1],)
+        weights = (
+            Weight("gamma", channels),
+            Weight("beta", channels),
+            Weight("moving_mean", channels, trainable=False),
+            Weight("moving_variance", channels, trainable=False),
+        )
+        return self._record("batch_norm", name, (x,), x.shape, weights)
+
+    def activation(self, x: Tensor, function: str, name: str | None = None) -> Tensor:
+        """`function` by the name Keras gives it (`silu` is swish with beta 1)."""
+        return self._record("activation", name or function, (x,), x.shape, function=function)
+
+    def add(self, x: Tensor, y: Tensor, name: str = "add") -> Tensor:
+        """Elementwise sum of two tensors of one shape."""
+        return self._record("add", name, (x, y), x.shape)
+
+    def max_pool2d(self, x: Tensor, pool_size: Pair, name: str = "pool") -> Tensor:
+        """Maximum over windows of `pool_size` that do not overlap; a rest is left out."""
+        return self._pool("max_pool2d", x, pool_size, name)
+
+    def average_pool2d(self, x: Tensor, pool_size: Pair, name: str = "pool") -> Tensor:
+        """Mean over windows of `pool_size` that do not overlap; a rest is left out."""
+        return self._pool("average_pool2d", x, pool_size, name)
+
+    def _pool(self, kind: str, x: Tensor, pool_size: Pair, name: str) -> Tensor:
+        shape = (x.shape[0] // pool_size[0], x.shape[1] // pool_size[1], x.shape[2])
+        return self._record(kind, name, (x,), shape, pool_size=pool_size)
+
+    def global_average_pool(self, x: Tensor, name: str = "pool") -> Tensor:
+        """Mean over frames and bins: `(channels,)` is left."""
+        return self._record("global_average_pool", name, (x,), (x.shape[-1],))
+
+    def dropout(self, x: Tensor, rate: float, name: str = "dropout") -> Tensor:
+        """Drop the share `rate` of the inputs while training."""
+        return self._record("dropout", name, (x,), x.shape, rate=rate)
+
+
+def _strided(shape: Shape, strides: Pair) -> Pair:
+    return -(-shape[0] // strides[0]), -(-shape[1] // strides[1])

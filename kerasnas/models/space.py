@@ -1,0 +1,77 @@
+"""What a search space is: genes, and the architecture that their values describe."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.errors import KerasnasError
+from kerasnas.export.ops import Shape
+
+if TYPE_CHECKING:
+    import keras
+    import keras_tuner
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SearchSpace(ABC):
+    """Networks for one task.
+
+    Attributes:
+        input_shape: `(frames, bins, channels)` of one example.
+        classes: Number of outputs.
+        output: `softmax` for one label a clip, `sigmoid` for several or for a paper's recipe.
+    """
+
+    references: ClassVar[Mapping[str, Values]]
+    input_shape: Shape
+    classes: int
+    output: Literal["softmax", "sigmoid"] = "softmax"
+
+    @abstractmethod
+    def define(self, hp: keras_tuner.HyperParameters) -> None:
+        """Declare every gene on KerasTuner's hyperparameters."""
+
+    @abstractmethod
+    def architecture(self, values: Values) -> Architecture:
+        """The network that the genes' values describe.
+
+        Raises:
+            KerasnasError: The input is too small for it, or a value is missing.
+        """
+
+    def reference(self, name: str) -> Values:
+        """Values of a named network.
+
+        Raises:
+            KerasnasError: There is none of that name.
+        """
+        if name not in self.references:
+            raise KerasnasError(
+                f"unknown reference {name!r}: this space has {', '.join(self.references)}"
+            )
+        return self.references[name]
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """A compiled Keras model, as KerasTuner's own tuners want it (Adam, 1e-3)."""
+        self.define(hp)
+        model = self.architecture(hp.values).build()
+        loss = "binary_crossentropy" if self.output == "sigmoid" else "categorical_crossentropy"
+        model.compile("adam", loss=loss, metrics=["accuracy"], jit_compile=False)
+        return model
+
+    def hypermodel(self) -> keras_tuner.HyperModel:
+        """The space as a `keras_tuner.HyperModel`."""
+        import keras_tuner
+
+        class SpaceModel(keras_tuner.HyperModel):
+            def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+                return space.build(hp)
+
+        space = self
+        return SpaceModel(name=type(self).__name__)

@@ -1,0 +1,137 @@
+"""Wu & Lee, "Searching for efficient network architectures for acoustic scene classification",
+DCASE 2020: search space (section 3.2, tables 1 and 2) and named models (table 3).
+
+Deviations, each an option or named here: the input is standardised inside the network; `model_a`
+has the 3x3 first module that table 3 prints, `model_a_5x5` the 5x5 one that the paper's own size
+arithmetic asks for; stem stride and activation follow the paper's text (1, swish), and the
+authors' published code (2, ReLU; filters in multiples of 4) through the settings.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.blocks.block import Block
+from kerasnas.blocks.convolutional import (
+    Dense,
+    DepthwiseSeparable,
+    Dropout,
+    GlobalAveragePool,
+    Identity,
+    InvertedResidual,
+    Normalize,
+    Pool,
+    Stem,
+)
+from kerasnas.models.space import SearchSpace, Values
+
+if TYPE_CHECKING:
+    import keras_tuner
+
+_MODULES = ("identity", "dsc3", "dsc5", "ir3", "ir5")
+_KERNELS = {"3": (3, 3), "5": (5, 5)}
+
+
+class WuLeeSettings(BaseModel):
+    """The space's settings in an experiment; the defaults are the paper's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: Literal["wu_lee"] = "wu_lee"
+    blocks: tuple[int, ...] = Field((2, 3, 4), min_length=1, description="numbers of blocks")
+    stem_filters: tuple[int, int] = Field((4, 128), description="fewest and most stem filters")
+    stem_filters_step: int = Field(1, ge=1, description="4 in the authors' code")
+    stem_strides: tuple[int, int] = Field((1, 1), description="(2, 2) in the authors' code")
+    stem_activation: Literal["silu", "relu"] = "silu"
+    growth: tuple[float, ...] = Field((1.0, 1.25, 1.5, 1.75, 2.0), min_length=1)
+    dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the last layer")
+
+    @model_validator(mode="after")
+    def _check(self) -> WuLeeSettings:
+        low, high = self.stem_filters
+        if not 1 <= low <= high:
+            raise ValueError(f"stem_filters must rise from at least 1, not {self.stem_filters}")
+        if sorted(set(self.blocks)) != list(self.blocks) or self.blocks[0] < 1:
+            raise ValueError(f"blocks must be rising numbers from 1, not {self.blocks}")
+        return self
+
+
+def _values(stem: int, growth: float, *blocks: tuple[str, str, str]) -> Values:
+    values: dict[str, Any] = {"blocks": len(blocks), "stem_filters": stem, "growth": growth}
+    for index, (module_a, module_b, pooling) in enumerate(blocks, 1):
+        values[f"block{index}_module_a"] = module_a
+        values[f"block{index}_module_b"] = module_b
+        values[f"block{index}_pooling"] = pooling
+    return MappingProxyType(values)
+
+
+@dataclass(frozen=True)
+class WuLeeSpace(SearchSpace):
+    """Stem, two to four blocks of one or two modules and a pooling, global pooling, dense.
+
+    Genes: `blocks`, `stem_filters`, `growth`, and for every block `blockN_module_a` (identity,
+    dsc3, dsc5, ir3, ir5), `blockN_module_b` (no identity) and `blockN_pooling`. Every choice is
+    equally probable. Module A keeps the width, module B multiplies it by the growth ratio and
+    rounds down.
+    """
+
+    references: ClassVar[Mapping[str, Values]] = {
+        "model_a": _values(76, 1.75, ("ir3", "dsc3", "average"), ("dsc5", "dsc5", "max")),
+        "model_a_5x5": _values(76, 1.75, ("ir5", "dsc3", "average"), ("dsc5", "dsc5", "max")),
+        "model_b": _values(
+            64,
+            1.0,
+            ("identity", "ir3", "average"),
+            ("identity", "dsc3", "average"),
+            ("dsc5", "dsc3", "average"),
+            ("ir3", "dsc3", "average"),
+        ),
+    }
+    settings: WuLeeSettings = field(default_factory=WuLeeSettings)
+
+    def define(self, hp: keras_tuner.HyperParameters) -> None:
+        """Declare every gene; those of block N exist where `blocks` is at least N."""
+        low, high = self.settings.stem_filters
+        hp.Choice("blocks", list(self.settings.blocks))
+        hp.Int("stem_filters", low, high, step=self.settings.stem_filters_step)
+        hp.Choice("growth", list(self.settings.growth))
+        for index in range(1, self.settings.blocks[-1] + 1):
+            with hp.conditional_scope("blocks", [n for n in self.settings.blocks if n >= index]):
+                hp.Choice(f"block{index}_module_a", list(_MODULES))
+                hp.Choice(f"block{index}_module_b", list(_MODULES[1:]))
+                hp.Choice(f"block{index}_pooling", ["average", "max"])
+
+    def architecture(self, values: Values) -> Architecture:
+        """The network that the genes' values describe."""
+        filters = int(values["stem_filters"])
+        blocks: list[Block] = [
+            Normalize(),
+            Stem(
+                filters,
+                strides=self.settings.stem_strides,
+                activation=self.settings.stem_activation,
+            ),
+        ]
+        for index in range(1, values["blocks"] + 1):
+            blocks.append(_module(values[f"block{index}_module_a"], filters))
+            filters = int(values["growth"] * filters)
+            blocks.append(_module(values[f"block{index}_module_b"], filters))
+            blocks.append(Pool(values[f"block{index}_pooling"]))
+        blocks.append(GlobalAveragePool())
+        if self.settings.dropout:
+            blocks.append(Dropout(self.settings.dropout))
+        blocks.append(Dense(self.classes, self.output))
+        return Architecture(self.input_shape, tuple(blocks))
+
+
+def _module(name: str, filters: int) -> Block:
+    if name == "identity":
+        return Identity()
+    family, kernel = name[:-1], _KERNELS[name[-1]]
+    return (DepthwiseSeparable if family == "dsc" else InvertedResidual)(filters, kernel)
