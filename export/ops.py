@@ -2,19 +2,20 @@
 
 Whoever describes a network as a tuple of these gets its cost and the bytes of its TFLite files
 without building it. An operation carries the name of the Keras layer that computes it.
+Named tuples, since a size-constrained search makes millions of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from math import prod
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Weight:
+class Weight(NamedTuple):
     """One weight tensor of an operation, by the name Keras gives it (`kernel`, `gamma`, ...)."""
 
     name: str
@@ -27,8 +28,7 @@ class Weight:
         return prod(self.shape)
 
 
-@dataclass(frozen=True)
-class Op:
+class Op(NamedTuple):
     """One elementary operation.
 
     Attributes:
@@ -49,7 +49,7 @@ class Op:
     output_shape: Shape
     weights: tuple[Weight, ...] = ()
     macs: int = 0
-    attributes: dict[str, Any] = field(default_factory=dict, compare=False)
+    attributes: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def parameters(self) -> int:

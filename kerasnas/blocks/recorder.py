@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from kerasnas.errors import KerasnasError
 from kerasnas.export.ops import Op, Shape, Weight
@@ -19,8 +18,7 @@ from kerasnas.export.ops import Op, Shape, Weight
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """Output of the operation `name`, of `shape` without the batch dimension."""
 
     name: str
@@ -38,16 +36,17 @@ class Recorder:
     def __init__(self) -> None:
         self.ops: list[Op] = []
         self._names: set[str] = set()
-        self._scopes: list[str] = []
+        self._prefix = ""
 
     @contextmanager
     def scope(self, name: str) -> Iterator[None]:
         """Put `name.` in front of the names of all operations recorded inside."""
-        self._scopes.append(name)
+        outer = self._prefix
+        self._prefix = f"{outer}{name}."
         try:
             yield
         finally:
-            self._scopes.pop()
+            self._prefix = outer
 
     def _record(
         self,
@@ -59,16 +58,16 @@ class Recorder:
         macs: int = 0,
         **attributes: Any,
     ) -> Tensor:
-        full = ".".join([*self._scopes, name])
+        full = f"{self._prefix}{name}"
         if full in self._names:
             raise ValueError(f"two operations are called {full!r}: give each its own name")
-        if min(shape, default=1) < 1:
+        if 0 in shape:
             raise KerasnasError(
                 f"the input of {full!r} has shape {inputs[0].shape}, which is too small for it: "
                 "use more frames or mel bins, or fewer strides and poolings"
             )
         self._names.add(full)
-        sources = tuple(tensor.name for tensor in inputs)
+        sources = tuple([tensor.name for tensor in inputs])
         self.ops.append(Op(kind, full, sources, shape, weights, macs, attributes))
         return Tensor(full, shape)
 
