@@ -1,0 +1,278 @@
+"""The command line: it parses, calls and prints; everything else is done elsewhere.
+
+Heavy imports happen inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from kerasnas import __version__
+from kerasnas.errors import KerasnasError
+
+app = typer.Typer(
+    help="Search for audio networks that fit a phone, and export them as proven TFLite files.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+_state = {"debug": False}
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Directory of the data set; comes before KERASNAS_DATA."),
+]
+Run = Annotated[Path, typer.Argument(help="Run directory of a search.", show_default=False)]
+Cache = Annotated[
+    Path | None, typer.Option(help="Directory for features; comes before KERASNAS_CACHE.")
+]
+
+
+def _version(value: bool) -> None:
+    if value:
+        _out.print(f"kerasnas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    _state["debug"] = debug
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command whose errors become one message and an exit code.
+
+    2 for input that cannot be used, 1 for a check that failed, 130 for an interruption.
+    """
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        from kerasnas.export.errors import CheckFailed, ExportError
+        from kerasnas.tuners.errors import TunerError
+
+        try:
+            function(*args, **kwargs)
+        except CheckFailed as error:
+            _fail(error, 1)
+        except (KerasnasError, ExportError, TunerError) as error:
+            _fail(error, 2)
+        except KeyboardInterrupt:
+            again = shlex.join(["kerasnas", *sys.argv[1:]])
+            _err.print(f"\n[bold]Interrupted.[/] To go on from here: {again}")
+            raise typer.Exit(130) from None
+
+    return app.command()(guarded)
+
+
+def _fail(error: Exception, code: int) -> None:
+    if _state["debug"]:
+        raise error
+    _err.print("[bold red]error:[/]", end=" ")
+    _err.print(str(error), markup=False)
+    raise typer.Exit(code)
+
+
+def _seconds(text: str | None) -> float | None:
+    """Seconds in `90s`, `30m`, `2h` or `1h30m`."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    if not text or match is None:
+        raise KerasnasError(f"--time-budget {text!r}: write it as 90s, 30m, 2h or 1h30m")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return 3600.0 * hours + 60 * minutes + seconds
+
+
+@_command
+def search(
+    experiment: Annotated[Path, typer.Argument(help="Experiment file.", show_default=False)],
+    data: Data = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run directory; default: runs/NAME of the experiment.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials side by side; default: one a core.")
+    ] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(min=1, help="Candidates, instead of the experiment's number.")
+    ] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="No trial starts after this time: 90s, 30m, 2h.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete what the run directory holds.")
+    ] = False,
+    cache: Cache = None,
+) -> None:
+    """Search, train the winners, export and report. The same command again goes on."""
+    from kerasnas.flow.search import search
+
+    result = search(
+        experiment,
+        data=data,
+        run=run,
+        workers=workers,
+        max_trials=max_trials,
+        seconds=_seconds(time_budget),
+        overwrite=overwrite,
+        cache=cache,
+        console=_out,
+    )
+    _out.print(result.summary())
+    if result.failed_checks:
+        raise typer.Exit(1)
+
+
+@_command
+def train(
+    source: Annotated[Path, typer.Argument(help="Experiment file, or run directory of a search.")],
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="Named reference of the space, or run directory whose winner to take."),
+    ] = None,
+    folds: Annotated[
+        str | None, typer.Option(help="`all`, or names of folds with commas: cross-validation.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings a fold.")] = 1,
+    data: Data = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Where results go; default: the run directory, or runs/NAME."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trainings side by side; default: one a core.")
+    ] = None,
+    cache: Cache = None,
+) -> None:
+    """Train one architecture with the final recipe, export it, and score all three precisions."""
+    from kerasnas.flow.train import train
+
+    table = train(
+        source,
+        architecture=architecture,
+        folds=folds,
+        seeds=seeds,
+        data=data,
+        run=run,
+        workers=workers,
+        cache=cache,
+        console=_out,
+    )
+    _out.print(table)
+
+
+@_command
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A .keras or .tflite file.", show_default=False)],
+    experiment: Annotated[
+        Path | None, typer.Option(help="Experiment; default: that of the file's run directory.")
+    ] = None,
+    data: Data = None,
+    clips: Annotated[
+        Literal["test", "validation", "train", "all"], typer.Option(help="Which clips.")
+    ] = "test",
+    cache: Cache = None,
+) -> None:
+    """Score a model file on clips of a data set."""
+    from kerasnas.flow.evaluate import evaluate
+
+    _out.print(evaluate(model, experiment=experiment, data=data, part=clips, cache=cache).table())
+
+
+@_command
+def export(
+    model: Annotated[
+        Path, typer.Argument(help="Run directory, or a .keras file.", show_default=False)
+    ],
+    experiment: Annotated[
+        Path | None, typer.Option(help="Experiment; default: that of the run directory.")
+    ] = None,
+    data: Data = None,
+    output: Annotated[Path | None, typer.Option(help="Default: export/ in the run.")] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Bytes a file may have.")] = None,
+    on_fail: Annotated[
+        Literal["fail", "report"] | None, typer.Option(help="What a failed check does.")
+    ] = None,
+    cache: Cache = None,
+) -> None:
+    """Write float16 and int8 TFLite files and check them."""
+    from kerasnas.flow.export import export_run
+
+    result = export_run(
+        model,
+        experiment=experiment,
+        data=data,
+        output=output,
+        budget=budget,
+        on_fail=on_fail,
+        cache=cache,
+    )
+    _out.print(result.table())
+    if result.failed_checks:
+        raise typer.Exit(1)
+
+
+@_command
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .tflite file.", show_default=False)],
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings.", show_default=False)],
+    top: Annotated[int, typer.Option(min=1, help="Classes to show.")] = 3,
+) -> None:
+    """Tag recordings of any length; longer ones get a line for every clip, with its time."""
+    from kerasnas.flow.predict import predict
+
+    for recording in recordings:
+        _out.print(predict(model, recording).table(top))
+
+
+@_command
+def report(run: Run) -> None:
+    """Write report.html from what a run directory holds."""
+    from kerasnas.report import write
+
+    _out.print(str(write(run)), markup=False)
+
+
+@_command
+def trials(run: Run) -> None:
+    """Show a run's trials: values, objectives, cost, status, and why one failed."""
+    from kerasnas.flow.trials import table
+
+    _out.print(table(run))
+
+
+@_command
+def init(
+    folder: Annotated[Path, typer.Argument(help="Your recordings.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
+        "experiment.yaml"
+    ),
+    budget: Annotated[int, typer.Option(min=1, help="Bytes the TFLite file may have.")] = 500_000,
+) -> None:
+    """Look into a folder of recordings and write a starter experiment for it."""
+    from kerasnas.flow.init import init
+
+    _out.print(init(folder, output, budget), markup=False)
+
+
+def main() -> None:
+    """Entry point of the `kerasnas` command."""
+    app()

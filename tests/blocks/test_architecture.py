@@ -1,0 +1,128 @@
+"""One description, two readings: recorded operations against the built Keras model."""
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from kerasnas.blocks import convolutional
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.blocks.block import Block, from_json
+from kerasnas.blocks.recorder import Recorder
+from kerasnas.errors import KerasnasError
+from kerasnas.export.ops import from_keras
+
+INPUT = (21, 16, 6)
+EXAMPLES: dict[str, list[Block]] = {
+    "normalize": [convolutional.Normalize()],
+    "stem": [
+        convolutional.Stem(5),
+        convolutional.Stem(4, (5, 3), (2, 1), "relu"),
+    ],
+    "depthwise_separable": [
+        convolutional.DepthwiseSeparable(8),
+        convolutional.DepthwiseSeparable(5, (5, 5), (2, 2), "relu"),
+    ],
+    "inverted_residual": [
+        convolutional.InvertedResidual(6),
+        convolutional.InvertedResidual(7, (3, 5), (1, 2), 4),
+    ],
+    "identity": [convolutional.Identity()],
+    "pool": [convolutional.Pool("average"), convolutional.Pool("max", (3, 2))],
+    "global_average_pool": [convolutional.GlobalAveragePool()],
+    "dropout": [convolutional.Dropout(0.3)],
+    "dense": [convolutional.Dense(9, "relu")],
+}
+ALL = [pytest.param(block, id=str(block)) for blocks in EXAMPLES.values() for block in blocks]
+
+
+def test_every_block_has_an_example() -> None:
+    assert set(EXAMPLES) == set(Block.kinds)
+
+
+@pytest.mark.parametrize("block", ALL)
+def test_keras_reads_a_block_as_the_recorder_does(block: Block) -> None:
+    architecture = Architecture(INPUT, (block,))
+
+    model = architecture.build()
+
+    assert model.output_shape[1:] == architecture.ops[-1].output_shape
+    assert from_keras(model) == architecture.ops
+    cost = architecture.cost()
+    assert cost.parameters == model.count_params()
+    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert cost.trainable_parameters == trainable
+    by_name = {op.name: [weight.shape for weight in op.weights] for op in architecture.ops}
+    for layer in model.layers:
+        assert [tuple(weight.shape) for weight in layer.weights] == by_name[layer.name]
+
+
+@pytest.mark.parametrize("block", ALL)
+def test_a_block_survives_json(block: Block) -> None:
+    assert from_json(json.loads(json.dumps(block.to_json()))) == block
+
+
+def test_an_architecture_survives_json() -> None:
+    blocks = (convolutional.Stem(3), convolutional.GlobalAveragePool())
+    architecture = Architecture(INPUT, blocks)
+
+    assert Architecture.from_json(json.loads(json.dumps(architecture.to_json()))) == architecture
+
+
+def test_multiply_accumulates_by_hand() -> None:
+    # 20 frames and 10 bins, halved by the stem's strides; counted layer by layer on paper.
+    blocks = (
+        convolutional.Stem(4, (3, 3), (2, 2)),
+        convolutional.DepthwiseSeparable(8, (5, 5)),
+        convolutional.GlobalAveragePool(),
+        convolutional.Dense(3, "softmax"),
+    )
+    macs = Architecture((20, 10, 2), blocks).cost().macs
+    assert macs == 10 * 5 * (3 * 3 * 2 * 4) + 10 * 5 * (5 * 5 * 4) + 10 * 5 * (4 * 8) + 8 * 3
+
+
+def test_peak_activations_hold_a_residual_input() -> None:
+    # Widest moment of the block: its input of 16x16x6 waits while the depthwise convolution
+    # reads 16x16x18 and writes 16x16x18.
+    architecture = Architecture((16, 16, 6), (convolutional.InvertedResidual(6),))
+    assert architecture.cost().peak_activation_bytes == 16 * 16 * (6 + 18 + 18)
+    # Without the residual connection the input is free by then.
+    narrower = replace(architecture, blocks=(convolutional.InvertedResidual(5),))
+    assert narrower.cost().peak_activation_bytes == 16 * 16 * (18 + 18)
+
+
+def test_bytes_follow_the_published_rule() -> None:
+    architecture = Architecture((8, 8, 1), (convolutional.Stem(4),))
+    assert architecture.size("float32_params") == 4 * (3 * 3 * 4 + 4 + 4)
+
+
+def test_an_input_that_is_pooled_away_is_explained() -> None:
+    blocks = (convolutional.Pool("max"),) * 3
+    with pytest.raises(KerasnasError, match=r"02_pool.*\(5, 1, 6\).*too small"):
+        _ = Architecture((21, 4, 6), blocks).ops
+
+
+def test_unknown_blocks_and_fields_are_named() -> None:
+    with pytest.raises(KerasnasError, match="'transformer'.*depthwise_separable"):
+        from_json({"kind": "transformer"})
+    with pytest.raises(KerasnasError, match="'stem'.*heads"):
+        from_json({"kind": "stem", "filters": 3, "heads": 2})
+
+
+def test_two_operations_of_one_name_are_refused() -> None:
+    net = Recorder()
+    x = net.input((4, 4, 1))
+    net.batch_norm(x)
+    with pytest.raises(ValueError, match="'bn'"):
+        net.batch_norm(x)
+
+
+def test_the_model_needs_nothing_but_keras(tmp_path) -> None:
+    model = Architecture(INPUT, (convolutional.Stem(3), convolutional.InvertedResidual(3))).build()
+    assert {type(layer).__module__.partition(".")[0] for layer in model.layers} == {"keras"}
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    x = np.random.default_rng(0).normal(size=(2, *INPUT)).astype("float32")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))

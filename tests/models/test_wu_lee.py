@@ -1,0 +1,116 @@
+"""Wu & Lee's search space and named models, against the figures in their paper."""
+
+from collections import Counter
+
+import keras_tuner
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from kerasnas.errors import KerasnasError
+from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
+
+PAPER_INPUT = (128, 128, 2)
+
+
+def paper_space(**settings) -> WuLeeSpace:
+    return WuLeeSpace(PAPER_INPUT, 3, "sigmoid", WuLeeSettings(**settings))
+
+
+def convolution_and_dense_weights(space: WuLeeSpace, reference: str) -> int:
+    ops = space.architecture(space.reference(reference)).ops
+    kinds = ("conv2d", "depthwise_conv2d", "dense")
+    return sum(op.parameters for op in ops if op.kind in kinds)
+
+
+@pytest.mark.parametrize(("reference", "weights"), [("model_a", 104_762), ("model_b", 73_667)])
+def test_weights_of_the_named_models(reference: str, weights: int) -> None:
+    # Counted from the paper's table 3 by hand: convolutions, pointwise and dense with its biases.
+    assert convolution_and_dense_weights(paper_space(), reference) == weights
+
+
+@pytest.mark.parametrize(("reference", "megabytes"), [("model_a_5x5", 0.42), ("model_b", 0.29)])
+def test_sizes_of_table_4(reference: str, megabytes: float) -> None:
+    # The table prints MB of 2^20 bytes with two digits.
+    space = paper_space()
+    size = space.architecture(space.reference(reference)).size("float32_params")
+    assert round(size / 2**20, 2) == megabytes
+
+
+def test_filters_of_model_a_as_printed() -> None:
+    space = paper_space()
+    ops = space.architecture(space.reference("model_a")).ops
+    widths = [op.output_shape[-1] for op in ops if op.kind == "conv2d"]
+    # Stem 76; expansion 3 x 76 and projection 76; 133; 133; 232 (table 3).
+    assert widths == [76, 228, 76, 133, 133, 232]
+
+
+def test_the_authors_stem_is_an_option() -> None:
+    space = paper_space(stem_strides=(2, 2), stem_activation="relu", stem_filters_step=4)
+    ops = space.architecture(space.reference("model_b")).ops
+    stem = next(op for op in ops if op.kind == "conv2d")
+    assert stem.output_shape == (64, 64, 64)
+    assert next(op for op in ops if op.kind == "activation").attributes["function"] == "relu"
+    hp = keras_tuner.HyperParameters()
+    space.define(hp)
+    assert next(gene for gene in hp.space if gene.name == "stem_filters").step == 4
+
+
+def test_every_choice_is_equally_probable() -> None:
+    hp = keras_tuner.HyperParameters()
+    paper_space().define(hp)
+    rng = np.random.default_rng(1)
+    drawn: dict[str, Counter] = {gene.name: Counter() for gene in hp.space}
+    for _ in range(4000):
+        for gene in hp.space:
+            drawn[gene.name][gene.random_sample(int(rng.integers(1 << 30)))] += 1
+    assert sorted(drawn["stem_filters"]) == list(range(4, 129))
+    for name, choices in {
+        "blocks": 3,
+        "growth": 5,
+        "block1_module_a": 5,
+        "block1_module_b": 4,
+        "block1_pooling": 2,
+    }.items():
+        counts = drawn[name].values()
+        assert len(counts) == choices
+        # Five standard deviations of a binomial count.
+        share = 4000 / choices
+        assert max(abs(count - share) for count in counts) < 5 * np.sqrt(share)
+
+
+def test_later_blocks_are_conditional() -> None:
+    hp = keras_tuner.HyperParameters()
+    paper_space().define(hp)
+    hp.values = dict(hp.values, blocks=2)
+    assert not [g for g in hp.space if g.name.startswith("block3") and hp.is_active(g)]
+    hp.values = dict(hp.values, blocks=3)
+    active = {g.name for g in hp.space if hp.is_active(g)}
+    assert {"block3_module_a", "block3_module_b", "block3_pooling"} <= active
+    assert "block4_module_a" not in active
+
+
+@pytest.mark.slow
+def test_stock_tuners_accept_the_space(tmp_path) -> None:
+    space = WuLeeSpace((32, 16, 1), 2, settings=WuLeeSettings(blocks=(1, 2), stem_filters=(4, 8)))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(16, 32, 16, 1)).astype("float32")
+    y = np.eye(2, dtype="float32")[rng.integers(2, size=16)]
+    tuner = keras_tuner.RandomSearch(
+        space.hypermodel(), objective="loss", max_trials=2, directory=tmp_path, seed=1
+    )
+    tuner.search(x, y, epochs=1, verbose=0)
+    assert len(tuner.oracle.trials) == 2
+    assert all(np.isfinite(trial.score) for trial in tuner.oracle.trials.values())
+
+
+def test_unknown_reference_names_the_known_ones() -> None:
+    with pytest.raises(KerasnasError, match=r"'model_c'.*model_a.*model_b"):
+        paper_space().reference("model_c")
+
+
+def test_settings_that_make_no_sense() -> None:
+    with pytest.raises(ValidationError, match="stem_filters"):
+        WuLeeSettings(stem_filters=(64, 8))
+    with pytest.raises(ValidationError, match="blocks"):
+        WuLeeSettings(blocks=(4, 2))
