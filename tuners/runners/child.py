@@ -1,0 +1,147 @@
+"""One worker process as its parent sees it: start, lines in and out, and how it ended."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kerasnas.tuners.runners.base import Cause
+
+LOG_TAIL = 12
+"""Lines of a dead worker's log that its message quotes."""
+
+
+class Child:
+    """A running worker process, its two pipes, and how many jobs it was given.
+
+    Args:
+        environment: the whole environment of the process.
+        log: where it prints until its first job names another file.
+    """
+
+    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+        requests, self._requests = os.pipe()
+        self.replies, replies = os.pipe()
+        os.set_blocking(self.replies, False)
+        self.served = 0
+        self.silent = False  # True once the other end of `replies` is closed
+        self._partial = b""
+        # -P: the current directory is on the path only where the parent has it there
+        command = [sys.executable, "-u", "-P", "-m", "kerasnas.tuners.runners.worker"]
+        descriptors = (requests, replies)
+        try:
+            with log.open("wb") as output:
+                self._process = subprocess.Popen(
+                    [*command, *map(str, descriptors), str(os.getpid())],
+                    env=dict(environment),
+                    pass_fds=descriptors,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,  # out of Ctrl-C's reach, and a group to kill
+                )
+        finally:
+            os.close(requests)
+            os.close(replies)
+        self.pid = self._process.pid
+        self._kernel_kills = kernel_kills()
+
+    def send(self, request: Mapping[str, Any]) -> None:
+        """Write one request; a dead worker is noticed by `ended`, not here."""
+        data = json.dumps(request).encode() + b"\n"
+        with contextlib.suppress(BrokenPipeError):
+            while data:
+                data = data[os.write(self._requests, data) :]
+
+    def receive(self) -> list[dict[str, Any]]:
+        """The complete replies that have come in; never blocks."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self.replies, 1 << 16):
+                self._partial += chunk
+            self.silent = True
+        *lines, self._partial = self._partial.split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
+    def memory(self) -> int:
+        """Resident bytes; 0 when the process is gone."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
+    def dismiss(self) -> None:
+        """Let the process end by itself, with its exit handlers."""
+        if self._requests >= 0:
+            os.close(self._requests)
+            self._requests = -1
+
+    def join(self, timeout: float) -> bool:
+        """Wait until the process has ended; False when it has not in time."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End the process and all it started, and free what the parent holds of it."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self.dismiss()
+        os.close(self.replies)
+
+    def describe_end(self) -> tuple[Cause, str]:
+        """Cause and words for a process that ended without being asked to."""
+        return describe_exit(self._process.returncode, kernel_kills() > self._kernel_kills)
+
+
+def describe_exit(code: int, out_of_memory: bool) -> tuple[Cause, str]:
+    """Cause and words for an exit code as `subprocess` gives it (a negated signal, if one).
+
+    Args:
+        code: the exit code.
+        out_of_memory: whether the kernel killed some process for memory meanwhile.
+    """
+    if code >= 0:
+        return "crash", f"the worker ended by itself with exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    if -code == signal.SIGKILL and out_of_memory:
+        return "memory", "the kernel killed the worker because memory ran out"
+    if -code in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        return "killed", f"the worker was killed from outside ({name})"
+    return "crash", f"the worker crashed with {name} ({signal.strsignal(-code)})"
+
+
+def kernel_kills(
+    files: tuple[Path, ...] = (Path("/sys/fs/cgroup/memory.events"), Path("/proc/vmstat")),
+) -> int:
+    """How many processes Linux has killed for memory so far; 0 where it cannot be known."""
+    for file in files:
+        with contextlib.suppress(OSError, ValueError):
+            counts = dict(line.split() for line in file.read_text().splitlines())
+            if "oom_kill" in counts:
+                return int(counts["oom_kill"])
+    return 0
+
+
+def log_tail(log: Path, lines: int = LOG_TAIL) -> str:
+    """The last non-empty lines of a log; empty when there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
