@@ -1,0 +1,13 @@
+"""Errors of oracles and runners that a user can act on."""
+
+
+class TunerError(Exception):
+    """The message names what was received, where, and the remedy."""
+
+
+class SearchError(TunerError):
+    """A search that cannot go on: impossible size window, wrong values, too many failures."""
+
+
+class JournalError(TunerError):
+    """A journal that cannot be read or written: damaged, foreign, in use, disk full."""

@@ -1,0 +1,241 @@
+"""The genes of a search space: an ordered table of decisions, as plain data.
+
+The table is read from the configuration of a `keras_tuner.HyperParameters`, without importing
+KerasTuner. Deviations from KerasTuner 1.4.8: a `Float` with a step reaches its maximum where
+rounding would lose it (0 to 1 in steps of 0.2 has six values here, five there), and parents always
+come before their children, whatever order KerasTuner hands out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import SearchError
+
+Value = int | float | str | bool
+Values = Mapping[str, Value]
+Key = tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The gene `parent` has one of `values`."""
+
+    parent: str
+    values: tuple[Value, ...]
+
+    def holds(self, values: Values) -> bool:
+        """Whether it holds for `values`, in which inactive genes are missing."""
+        return self.parent in values and values[self.parent] in self.values
+
+
+@dataclass(frozen=True)
+class Gene:
+    """One decision.
+
+    Attributes:
+        name: Unique among genes with the same conditions.
+        conditions: All must hold for the gene to be active.
+        values: Its allowed values, equally probable; empty for a gene that is a `span`.
+        span: `(low, high, sampling)` of a continuous gene, both ends included; `sampling` is
+            `linear`, `log` or `reverse_log`.
+        integer: A `span` that is rounded down to integers.
+        config: The `{"class_name": ..., "config": ...}` that KerasTuner describes it with.
+    """
+
+    name: str
+    conditions: tuple[Condition, ...] = ()
+    values: Sequence[Value] = ()
+    span: tuple[float, float, str] | None = None
+    integer: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Gene:
+        """From KerasTuner's `{"class_name": ..., "config": {...}}`.
+
+        Raises:
+            SearchError: The kind of hyperparameter is not known.
+        """
+        kind, fields = config["class_name"], config["config"]
+        values: Sequence[Value] = ()
+        span: tuple[float, float, str] | None = None
+        if kind == "Choice":
+            values = tuple(fields["values"])
+        elif kind == "Boolean":
+            values = (False, True)
+        elif kind == "Fixed":
+            values = (fields["value"],)
+        elif kind in ("Int", "Float") and fields.get("step"):
+            values = _stepped(kind == "Int", fields)
+        elif kind in ("Int", "Float"):
+            span = (fields["min_value"], fields["max_value"], fields.get("sampling") or "linear")
+        else:
+            raise SearchError(
+                f"hyperparameter {fields.get('name')!r} is of the unknown kind {kind!r}: "
+                "use Choice, Boolean, Int, Float or Fixed"
+            )
+        conditions = tuple(
+            Condition(item["config"]["name"], tuple(item["config"]["values"]))
+            for item in fields.get("conditions") or ()
+        )
+        return cls(fields["name"], conditions, values, span, kind == "Int" and not values, config)
+
+    def active(self, values: Values) -> bool:
+        """Whether all its conditions hold for the values of the genes before it."""
+        return all(condition.holds(values) for condition in self.conditions)
+
+    def value(self, position: float) -> Value:
+        """The value at `position` in [0, 1) of the cumulative probability."""
+        if self.span is None:
+            return self.values[int(position * len(self.values))]
+        low, high, sampling = self.span
+        top = high + 1 if self.integer else high
+        if sampling == "linear":
+            value = low + position * (top - low)
+        elif sampling == "log":
+            value = low * math.pow(top / low, position)
+        else:
+            value = top + low - low * math.pow(top / low, 1 - position)
+        return min(int(value), int(high)) if self.integer else min(value, high)
+
+    def allows(self, value: object) -> bool:
+        """Whether it may have this value; `1`, `1.0` and `True` are told apart."""
+        if self.span is None:
+            return any(type(value) is type(option) and value == option for option in self.values)
+        low, high, _ = self.span
+        kind = int if self.integer else float
+        return isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
+
+    def describe(self) -> str:
+        """Its allowed values, in words short enough for a message."""
+        if self.span is not None:
+            return f"{self.span[0]} to {self.span[1]}"
+        if len(self.values) > 12:
+            return f"{self.values[0]!r}, {self.values[1]!r}, ... {self.values[-1]!r}"
+        return ", ".join(repr(value) for value in self.values)
+
+
+def _stepped(integer: bool, fields: Mapping[str, Any]) -> Sequence[Value]:
+    low, high, step = fields["min_value"], fields["max_value"], fields["step"]
+    sampling = fields.get("sampling") or "linear"
+    if sampling == "linear":
+        if integer:
+            return range(low, high + 1, step)
+        count = math.floor((high - low) / step + 1e-8) + 1
+        return tuple(min(low + index * step, high) for index in range(count))
+    count = math.floor(math.log(high / low, step) + 1e-8) + 1
+    steps = [low * step**index for index in range(count)]
+    if sampling == "reverse_log":
+        steps = [high + low - value for value in steps]
+    return tuple(int(value) if integer else float(value) for value in steps)
+
+
+class Genes(Sequence[Gene]):
+    """The ordered, immutable table of a space's genes, parents before their children."""
+
+    def __init__(self, genes: Iterable[Gene]) -> None:
+        self._genes = _parents_first(list(genes))
+
+    @classmethod
+    def from_hyperparameters(cls, hyperparameters: Any) -> Genes:
+        """From a `keras_tuner.HyperParameters` on which the space has been declared."""
+        return cls.from_config(hyperparameters.get_config()["space"])
+
+    @classmethod
+    def from_config(cls, config: Iterable[Mapping[str, Any]]) -> Genes:
+        """From the plain data that `config` gives (KerasTuner's own form)."""
+        return cls(Gene.from_config(item) for item in config)
+
+    def config(self) -> list[Mapping[str, Any]]:
+        """Plain data, from which `from_config` makes an equal table."""
+        return [gene.config for gene in self._genes]
+
+    def __len__(self) -> int:
+        return len(self._genes)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._genes[index]
+
+    def __iter__(self) -> Iterator[Gene]:
+        return iter(self._genes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Genes) and self._genes == other._genes
+
+    def __hash__(self) -> int:
+        return hash(tuple(gene.name for gene in self._genes))
+
+    def extended(self, genes: Iterable[Gene]) -> Genes:
+        """This table with those of `genes` that it lacks behind it; nothing here moves."""
+        known = {(gene.name, gene.conditions) for gene in self._genes}
+        new = [gene for gene in genes if (gene.name, gene.conditions) not in known]
+        if not new:
+            return self
+        table = Genes(())
+        table._genes = self._genes + _parents_first(new)
+        return table
+
+    def decode(self, positions: Sequence[float]) -> dict[str, Value]:
+        """Values of the active genes from one position in [0, 1) for every gene of the table.
+
+        An inactive gene has a position and no value. Of several active genes of one name the
+        first counts, as in KerasTuner.
+        """
+        values: dict[str, Value] = {}
+        for gene, position in zip(self._genes, positions, strict=True):
+            if gene.name not in values and gene.active(values):
+                values[gene.name] = gene.value(position)
+        return values
+
+    def check(self, values: Values) -> dict[str, Value]:
+        """The values of the active genes, in the table's order.
+
+        Raises:
+            SearchError: A value is missing, not allowed, or of no active gene.
+        """
+        checked: dict[str, Value] = {}
+        for gene in self._genes:
+            if gene.name in checked or not gene.active(checked):
+                continue
+            if gene.name not in values:
+                raise SearchError(f"no value for gene {gene.name!r}: give one of {gene.describe()}")
+            if not gene.allows(values[gene.name]):
+                raise SearchError(
+                    f"gene {gene.name!r} cannot be {values[gene.name]!r} "
+                    f"({type(values[gene.name]).__name__}): give one of {gene.describe()}"
+                )
+            checked[gene.name] = values[gene.name]
+        extra = [name for name in values if name not in checked]
+        if extra:
+            raise SearchError(
+                f"{extra[0]!r} is no active gene of this space: leave it out; "
+                f"the active genes are {', '.join(checked)}"
+            )
+        return checked
+
+
+def key(values: Values) -> Key:
+    """The canonical form in which the values of active genes are compared."""
+    return tuple(sorted(values.items()))
+
+
+def _parents_first(genes: list[Gene]) -> tuple[Gene, ...]:
+    """In the given order, but no gene before one that its conditions name."""
+    names = {gene.name for gene in genes}
+    placed: list[Gene] = []
+    done: set[str] = set()
+    while genes:
+        for gene in genes:
+            if all(c.parent in done or c.parent not in names for c in gene.conditions):
+                break
+        else:
+            cycle = ", ".join(gene.name for gene in genes)
+            raise SearchError(f"the conditions of these genes form a circle: {cycle}")
+        placed.append(gene)
+        done.add(gene.name)
+        genes = [other for other in genes if other is not gene]
+    return tuple(placed)

@@ -1,0 +1,95 @@
+"""What a search optimises, and which trials are best: several objectives, never added together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from . import pareto
+from .errors import SearchError
+from .history import Trial
+
+
+class Objective(NamedTuple):
+    """A metric and its direction. One named `cost` that is not reported is the window's cost."""
+
+    name: str
+    direction: Literal["min", "max"]
+
+
+def objectives_from(pairs: Sequence[tuple[str, str]]) -> tuple[Objective, ...]:
+    """Objectives from names and directions.
+
+    Raises:
+        SearchError: There are none, two of one name, or a direction that is not `min` or `max`.
+    """
+    made = []
+    for name, direction in pairs:
+        if direction == "min":
+            made.append(Objective(str(name), "min"))
+        elif direction == "max":
+            made.append(Objective(str(name), "max"))
+        else:
+            raise SearchError(f"objective {name!r} has direction {direction!r}: give min or max")
+    if not made or len({objective.name for objective in made}) < len(made):
+        raise SearchError(f"objectives must be one or more different names, not {pairs!r}")
+    return tuple(made)
+
+
+def ranking(
+    trials: Sequence[Trial], objectives: Sequence[Objective], name: str | None = None
+) -> list[Trial]:
+    """Completed trials, the best in one objective (default: the first) first.
+
+    Less violation goes before a better objective, and of equals the earlier trial.
+
+    Raises:
+        SearchError: There is no objective of that name.
+    """
+    by_name = {objective.name: objective for objective in objectives}
+    name = objectives[0].name if name is None else name
+    if name not in by_name:
+        raise SearchError(f"no objective {name!r}: there are {', '.join(by_name)}")
+    sign = -1.0 if by_name[name].direction == "max" else 1.0
+    return sorted(
+        _completed(trials), key=lambda trial: (trial.violation, sign * trial.metrics[name])
+    )
+
+
+def pareto_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:
+    """Completed trials that no other dominates (constrained domination), in the given order."""
+    completed = _completed(trials)
+    violations = np.array([trial.violation for trial in completed])
+    front = pareto.first_front(_points(completed, objectives), violations)
+    return tuple(completed[index] for index in front)
+
+
+def dominated_volume(
+    trials: Sequence[Trial], objectives: Sequence[Objective], reference: Sequence[float]
+) -> float:
+    """The hypervolume of the feasible completed trials.
+
+    Args:
+        trials: In any order.
+        objectives: What spans the volume.
+        reference: The worst value of each objective, in their order and own direction.
+    """
+    if len(reference) != len(objectives):
+        raise SearchError(f"the reference {reference!r} needs {len(objectives)} values")
+    feasible = [trial for trial in _completed(trials) if trial.violation <= 0]
+    directions = [objective.direction for objective in objectives]
+    bound = pareto.minimised(np.asarray(reference, float), directions)[0]
+    return pareto.hypervolume(_points(feasible, objectives), bound.tolist())
+
+
+def _completed(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.status == "completed"]
+
+
+def _points(trials: Sequence[Trial], objectives: Sequence[Objective]) -> pareto.Array:
+    rows = [[trial.metrics[name] for name, _ in objectives] for trial in trials]
+    return pareto.minimised(
+        np.array(rows, float), [objective.direction for objective in objectives]
+    )

@@ -1,0 +1,125 @@
+"""From candidates to a suggestion: the size window, duplicates, patience.
+
+An oracle's own part is a `Propose`: a pure generator of candidates. What is common to all oracles,
+refusing candidates that were tried before or lie outside the window, is done here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from statistics import median
+
+import numpy as np
+
+from .errors import SearchError
+from .genes import Genes, Key, Value, Values, key
+from .history import History
+
+Propose = Callable[[Genes, History, np.random.Generator, int], Iterator[dict[str, Value]]]
+"""`propose(genes, history, rng, number)`: candidates for the trial of this number, best first.
+
+It must depend on its arguments alone and leave `history` as it is; it may end (nothing is left to
+propose) or go on for ever. Values are plain Python, of the active genes only (`Genes.decode`).
+"""
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a candidate may cost.
+
+    Attributes:
+        cost: From values to a number, in bytes for example. It must not change between runs.
+        minimum: The least that is accepted, itself included; None for no bound.
+        maximum: The greatest that is accepted, itself included; None for no bound.
+    """
+
+    cost: Callable[[Values], float]
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise SearchError(f"the window is empty: from {self.minimum} to {self.maximum}")
+
+    def contains(self, cost: float) -> bool:
+        """Whether something of this cost is accepted."""
+        return (self.minimum is None or cost >= self.minimum) and (
+            self.maximum is None or cost <= self.maximum
+        )
+
+    def __str__(self) -> str:
+        low = "any" if self.minimum is None else f"{self.minimum:,.0f}"
+        high = "any" if self.maximum is None else f"{self.maximum:,.0f}"
+        return f"{low} to {high}"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What came of looking for the next values.
+
+    Attributes:
+        values: None when no candidate was both new and inside the window.
+        cost: Of `values`; None without a window.
+        tried: Candidates looked at.
+        rejected: Those outside the window.
+        sizes: Least, median and greatest cost of the rejected; None when there were none.
+    """
+
+    values: dict[str, Value] | None
+    cost: float | None
+    tried: int
+    rejected: int
+    sizes: tuple[float, float, float] | None
+
+
+def uniform(
+    genes: Genes, history: History, rng: np.random.Generator, number: int
+) -> Iterator[dict[str, Value]]:
+    """Every gene on its own, each of its values equally probable (random search)."""
+    while True:
+        yield genes.decode(rng.random(len(genes)).tolist())
+
+
+def choose(
+    candidates: Iterator[dict[str, Value]],
+    window: Window | None,
+    taken: Container[Key],
+    patience: int,
+) -> Suggestion:
+    """The first of at most `patience` candidates that is new and inside the window.
+
+    Args:
+        candidates: May be endless.
+        window: None accepts every cost.
+        taken: Keys of the values that were tried before.
+        patience: At least 1.
+    """
+    tried = 0
+    refused: list[float] = []
+    for values in islice(candidates, patience):
+        tried += 1
+        if key(values) in taken:
+            continue
+        cost = None if window is None else plain_cost(window.cost(values), values)
+        if window is None or cost is None or window.contains(cost):
+            return Suggestion(values, cost, tried, len(refused), _spread(refused))
+        refused.append(cost)
+    return Suggestion(None, None, tried, len(refused), _spread(refused))
+
+
+def plain_cost(cost: float, values: Values) -> float:
+    """The cost as a plain, finite number; whole numbers stay integers.
+
+    Raises:
+        SearchError: It is not a finite number.
+    """
+    number = cost.item() if isinstance(cost, np.generic) else cost
+    if isinstance(number, bool) or not isinstance(number, int | float) or not np.isfinite(number):
+        raise SearchError(f"the cost function returned {cost!r} for {dict(values)}: give a number")
+    return number
+
+
+def _spread(sizes: list[float]) -> tuple[float, float, float] | None:
+    return (min(sizes), median(sizes), max(sizes)) if sizes else None

@@ -1,0 +1,454 @@
+"""The core of every oracle: `ask` for a trial, `tell` what came of it, lose nothing.
+
+A search's state is its history, and the history is a fold over its journal. Suggestion k is drawn
+with `numpy.random.default_rng((seed, k))` from the history alone, so a search that was killed
+suggests what an undisturbed one would have, and random search suggests the same for any number of
+workers. (A retry keeps its trial's values: no further number of attempts enters the generator.)
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from .errors import JournalError, SearchError
+from .genes import Gene, Genes, Values, key
+from .history import History, Trial, fold, trial_id
+from .journal import Journal, parse
+from .objectives import dominated_volume, objectives_from, pareto_front, ranking
+from .plain import finite, plain
+from .propose import Propose, Window, choose, plain_cost, uniform
+
+JOURNAL = "journal.jsonl"
+
+
+class Search:
+    """A search: asks for trials, is told of their results, and can be closed and opened again.
+
+    ```python
+    with Search(genes, [("accuracy", "max")], max_trials=20, directory=run) as search:
+        while trial := search.ask():
+            search.tell(trial.id, {"accuracy": evaluate(trial.values)})
+    ```
+    Every method may be called from several threads.
+
+    Args:
+        genes: The table of genes. It is frozen when the first trial is suggested.
+        objectives: Names and directions (`"min"`, `"max"`), at least one. They are never added.
+        max_trials: Trials in all, failed ones included and retries not; None for no limit.
+        propose: The oracle: a pure generator of candidates.
+        window: What a candidate may cost; candidates outside never become trials.
+        seed: Not negative. 0 is a seed as any other.
+        directory: Where `journal.jsonl` is kept, or continued; None keeps all in memory.
+        identity: JSON that tells this search from others; a journal with another identity is
+            refused. Seed, objectives, genes and the window's bounds are part of it without saying.
+        max_retries: How often a failed trial is run again.
+        max_consecutive_failures: Trials that fail one after another before the search stops.
+            Opening a search that stopped so lets it go on.
+        time_budget: Seconds over all sessions after which no more runs start.
+        patience: Candidates looked at for one suggestion before giving up.
+        take_over: See `Journal`.
+        clock: Seconds, monotonic.
+
+    Raises:
+        SearchError: The arguments are wrong, or the directory holds another search.
+        JournalError: See `Journal`.
+    """
+
+    def __init__(
+        self,
+        genes: Genes | Iterable[Gene],
+        objectives: Sequence[tuple[str, str]],
+        *,
+        max_trials: int | None,
+        propose: Propose = uniform,
+        window: Window | None = None,
+        seed: int = 0,
+        directory: Path | str | None = None,
+        identity: Mapping[str, Any] | None = None,
+        max_retries: int = 0,
+        max_consecutive_failures: int | None = 3,
+        time_budget: float | None = None,
+        patience: int = 10_000,
+        take_over: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.objectives = objectives_from(objectives)
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise SearchError(f"seed must be an integer from 0, not {seed!r}")
+        if patience < 1:
+            raise SearchError(f"patience must be at least 1, not {patience!r}")
+        self.max_trials = max_trials
+        self.max_retries = max_retries
+        self.max_consecutive_failures = max_consecutive_failures
+        self.time_budget = time_budget
+        self.window = window
+        self._propose = propose
+        self._seed = seed
+        self._patience = patience
+        self._clock = clock
+        self._exhausted: str | None = None
+        self._mutex = threading.RLock()
+        given = genes if isinstance(genes, Genes) else Genes(genes)
+        self._wanted = given
+        self._journal: Journal | None = None
+        self.history = History(max_consecutive_failures)
+        if directory is not None:
+            header = {
+                "identity": {
+                    "seed": seed,
+                    "objectives": [list(objective) for objective in self.objectives],
+                    "window": [window.minimum, window.maximum] if window else None,
+                    **(identity or {}),
+                }
+            }
+            self._journal = Journal(Path(directory) / JOURNAL, header, take_over=take_over)
+            try:
+                self._resume(header["identity"])
+            except BaseException:
+                self._journal.close()
+                raise
+        self._opened = clock() - self.history.elapsed
+        self._record("open", pid=os.getpid(), host=socket.gethostname(), time=time.time())
+
+    # --- Reading -------------------------------------------------------------------------------
+
+    @property
+    def genes(self) -> Genes:
+        """The table of genes."""
+        return self.history.genes or self._wanted
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials in the order of suggestion."""
+        with self._mutex:
+            return tuple(self.history.trials.values())
+
+    def trial(self, id: str) -> Trial:
+        """The trial of this id.
+
+        Raises:
+            SearchError: There is none.
+        """
+        try:
+            return self.history.trials[id]
+        except KeyError:
+            raise SearchError(
+                f"no trial {id!r}: there are {len(self.history.trials)}, from '0000'"
+            ) from None
+
+    @property
+    def rejected(self) -> int:
+        """Candidates that the window refused, over all trials."""
+        return self.history.rejected
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds the search has run, over all sessions."""
+        return self._clock() - self._opened
+
+    @property
+    def dropped(self) -> int:
+        """Bytes of a half-written event that were cut off when the journal was opened."""
+        return self._journal.dropped if self._journal else 0
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the journal held an earlier session."""
+        return self.history.sessions > 1
+
+    @property
+    def finished(self) -> str | None:
+        """Why no new trial will start, in words; None while there is work to give out.
+
+        Runs that are under way do not count: one that fails may still be given out again.
+        """
+        with self._mutex:
+            return self._stopped() or (None if self.history.waiting else self._complete())
+
+    def ranking(self, objective: str | None = None) -> list[Trial]:
+        """Completed trials, the best in one objective (default: the first) first."""
+        return ranking(self.trials, self.objectives, objective)
+
+    def pareto_front(self) -> tuple[Trial, ...]:
+        """Completed trials that no other dominates, in the order of suggestion."""
+        return pareto_front(self.trials, self.objectives)
+
+    def hypervolume(self, reference: Sequence[float]) -> float:
+        """The volume that completed trials dominate, up to the worst value of each objective."""
+        return dominated_volume(self.trials, self.objectives, reference)
+
+    # --- Searching -----------------------------------------------------------------------------
+
+    def ask(self) -> Trial | None:
+        """The next trial to run: interrupted and failed ones first, then enqueued, then new.
+
+        Returns:
+            None when there is nothing to start. If trials are running, ask again when one of them
+            has ended: a failed one may be given out again. `finished` says why.
+
+        Raises:
+            SearchError: No candidate lies in the window.
+            JournalError: The trial could not be written; it has not been given out.
+        """
+        with self._mutex:
+            if self._stopped():
+                return None
+            if self.history.waiting:
+                id = self.history.waiting[0]
+                self._record("start", id=id)
+                return self.history.trials[id]
+            return None if self._complete() else self._next()
+
+    def tell(
+        self,
+        id: str,
+        metrics: Mapping[str, float],
+        info: Mapping[str, Any] | None = None,
+        *,
+        violation: float = 0.0,
+        values: Values | None = None,
+    ) -> Trial:
+        """The trial of this id has been evaluated.
+
+        A missing or not finite objective makes it a failed run, as `fail` does.
+
+        Args:
+            id: Of a running trial.
+            metrics: By name, every objective among them.
+            info: What else is to be kept; plain JSON (NumPy scalars are turned into plain ones).
+            violation: How far a constraint is broken; 0 is feasible.
+            values: The trial's values, when the evaluation met more genes than were suggested.
+
+        Returns:
+            The trial as it is now.
+        """
+        with self._mutex:
+            trial = self._running(id)
+            numbers = {str(name): finite(value) for name, value in metrics.items()}
+            for name, _ in self.objectives:
+                if name == "cost" and name not in numbers:
+                    numbers[name] = trial.cost
+                if numbers.get(name) is None:
+                    found = metrics[name] if name in metrics else f"only {', '.join(metrics)}"
+                    message = f"no finite value for the objective {name!r}: received {found}"
+                    return self.fail(id, message, info={**(info or {}), "metrics": numbers})
+            grown = {} if values is None else {"values": plain(values)}
+            self._record(
+                "finish",
+                durable=True,
+                id=id,
+                metrics=numbers,
+                violation=max(finite(violation) or 0.0, 0.0),
+                info=plain(info or {}),
+                **grown,
+            )
+            return self.history.trials[id]
+
+    def fail(
+        self,
+        id: str,
+        message: str,
+        traceback: str = "",
+        info: Mapping[str, Any] | None = None,
+        *,
+        retry: bool = True,
+    ) -> Trial:
+        """A run of the trial of this id has failed.
+
+        Args:
+            id: Of a running trial.
+            message: Why, in one line.
+            traceback: The whole traceback, when there is one.
+            info: What else is to be kept; plain JSON.
+            retry: Whether it may be run again (at most `max_retries` times).
+
+        Returns:
+            The trial as it is now: `waiting` when it will be run again, else `failed`.
+        """
+        with self._mutex:
+            trial = self._running(id)
+            final = not retry or trial.attempt >= self.max_retries
+            self._record(
+                "fail",
+                durable=final,
+                id=id,
+                message=message,
+                traceback=traceback or None,
+                info=plain(info or {}),
+                final=final,
+            )
+            return self.history.trials[id]
+
+    def requeue(self, id: str) -> None:
+        """The run of this id was lost through no fault of the trial: run it again, uncounted."""
+        with self._mutex:
+            self._running(id)
+            self._record("requeue", id=id)
+
+    def enqueue(self, values: Values) -> bool:
+        """Try these values next, before anything is suggested (a warm start).
+
+        Returns:
+            False when they were tried or enqueued before; nothing is done then, so that a script
+            can be run again.
+
+        Raises:
+            SearchError: A value is missing, unknown or not allowed, or the window refuses them.
+        """
+        with self._mutex:
+            checked = self.genes.check(values)
+            known = [*self.history.keys, *map(key, self.history.enqueued)]
+            if key(checked) in known:
+                return False
+            if self.window is not None:
+                cost = plain_cost(self.window.cost(checked), checked)
+                if not self.window.contains(cost):
+                    raise SearchError(
+                        f"the enqueued values cost {cost:,.0f}, outside the window of "
+                        f"{self.window}: enqueue others or widen the window"
+                    )
+            self._record("enqueue", values=checked)
+            return True
+
+    def extend(self, genes: Iterable[Gene]) -> None:
+        """Add genes that were met only after the first suggestion; known ones stay as they are."""
+        with self._mutex:
+            grown = self.genes.extended(genes)
+            if grown is self.genes:
+                return
+            self._exhausted = None
+            if self.history.genes is None:
+                self._wanted = grown
+            else:
+                self._record("genes", genes=grown.config())
+
+    def close(self) -> None:
+        """Give the directory up. Running trials will be run again by whoever opens it next."""
+        with self._mutex:
+            if self._journal is not None:
+                self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- Inside --------------------------------------------------------------------------------
+
+    def _resume(self, identity: Mapping[str, Any]) -> None:
+        assert self._journal is not None
+        found = self._journal.header.get("identity", {})
+        identity = plain(identity)
+        different = [
+            f"{name}: {found.get(name)!r} there, {identity.get(name)!r} here"
+            for name in {**found, **identity}
+            if found.get(name) != identity.get(name)
+        ]
+        if different:
+            raise SearchError(
+                f"{self._journal.path} belongs to another search ({'; '.join(different)}): "
+                "use another directory, or delete this one to start again"
+            )
+        for event in self._journal.events:
+            self.history.apply(event)
+        self._journal.events.clear()
+        kept = self.history.genes
+        # Genes that were met along the way may be missing now; those declared must be there.
+        if kept is not None and tuple(kept[: len(self._wanted)]) != tuple(self._wanted):
+            names = ", ".join(_changed(kept, self._wanted)) or "their order"
+            raise SearchError(
+                f"{self._journal.path} was made with other genes (different: {names}): "
+                "use another directory, or delete this one to start again"
+            )
+
+    def _record(self, event: str, *, durable: bool = False, **fields: Any) -> None:
+        line = {"event": event, "elapsed": round(self.elapsed, 3), **fields}
+        if self._journal is not None:
+            self._journal.append(line, durable=durable)
+        self.history.apply(line)
+
+    def _next(self) -> Trial | None:
+        history, number = self.history, len(self.history.trials)
+        if history.genes is None:
+            self._record("genes", genes=self._wanted.config())
+        if history.enqueued:
+            values = history.enqueued[0]
+            cost = None if self.window is None else plain_cost(self.window.cost(values), values)
+            return self._start(number, values=values, cost=cost, enqueued=True)
+        rng = np.random.default_rng((self._seed, number))
+        candidates = self._propose(self.genes, history, rng, number)
+        found = choose(candidates, self.window, history.keys, self._patience)
+        if found.values is not None:
+            extra = {"rejected": found.rejected, "sizes": found.sizes} if found.rejected else {}
+            return self._start(number, values=found.values, cost=found.cost, **extra)
+        if found.sizes and found.rejected == found.tried and not history.trials:
+            least, middle, most = found.sizes
+            raise SearchError(
+                f"no candidate fits the window of {self.window}: {found.tried:,} were tried, and "
+                f"their sizes were {least:,.0f} to {most:,.0f}, median {middle:,.0f}. "
+                "Move the window there, or change the space"
+            )
+        self._exhausted = (
+            f"space exhausted: of {found.tried:,} candidates, {found.rejected:,} lay outside the "
+            f"window and the others had been tried"
+            if self.window
+            else f"space exhausted: {found.tried:,} candidates had all been tried"
+        )
+        return None
+
+    def _start(self, number: int, **fields: Any) -> Trial:
+        id = trial_id(number)
+        self._record("start", id=id, **fields)
+        return self.history.trials[id]
+
+    def _running(self, id: str) -> Trial:
+        trial = self.trial(id)
+        if id not in self.history.running:
+            raise SearchError(f"trial {id} is {trial.status}, not running: ask for it first")
+        return trial
+
+    def _stopped(self) -> str | None:
+        """Why not even a waiting trial may start."""
+        limit, failures = self.max_consecutive_failures, self.history.failures
+        if limit is not None and failures >= limit:
+            last = [trial for trial in self.history.trials.values() if trial.status == "failed"]
+            return f"{failures} trials failed one after another, at last: {last[-1].message}"
+        if self.time_budget is not None and self.elapsed >= self.time_budget:
+            return f"the time budget of {self.time_budget:,.0f} s is used up"
+        return None
+
+    def _complete(self) -> str | None:
+        """Why no new trial may start."""
+        if self.max_trials is not None and len(self.history.trials) >= self.max_trials:
+            return f"all {self.max_trials} trials have been started"
+        return self._exhausted
+
+
+def read_history(directory: Path | str) -> History:
+    """The history of the search in a directory, without opening it: it may be under way.
+
+    Raises:
+        JournalError: There is none, or it cannot be read.
+    """
+    path = Path(directory) / JOURNAL
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise JournalError(
+            f"no search can be read in {directory}: {path.name}: {error.strerror}"
+        ) from error
+    return fold(parse(data, path)[1])
+
+
+def _changed(kept: Genes, wanted: Genes) -> list[str]:
+    before = {(gene.name, gene.conditions): gene for gene in kept}
+    return [gene.name for gene in wanted if before.get((gene.name, gene.conditions)) != gene]
