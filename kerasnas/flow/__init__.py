@@ -1,0 +1,1 @@
+"""The commands, step by step: here the rooms meet."""

@@ -1,0 +1,151 @@
+"""A starter experiment for a folder of recordings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+import soundfile
+
+from kerasnas import datasets, experiment
+from kerasnas.datasets import Clips, DataSettings
+from kerasnas.datasets.table import rows
+from kerasnas.errors import KerasnasError
+from kerasnas.files import write_atomically
+
+# Above this rate a phone's microphone brings little, and features cost more.
+_HIGHEST_RATE = 32_000
+_LONGEST_CLIP = 10.0
+_FRAMES = 160
+_PER_CLASS = 20
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the recordings are like: rate in Hz, lengths in seconds."""
+
+    rate: int
+    shortest: float
+    typical: float
+    most: float
+    channels: int
+
+
+def init(folder: Path, output: Path, budget: int) -> str:
+    """Write a starter experiment for `folder` to `output` and say what was found.
+
+    Raises:
+        KerasnasError: The folder holds no recordings in a layout that can be read, or `output`
+            exists.
+    """
+    if output.exists():
+        raise KerasnasError(f"{output} exists: move it away, or give another --output")
+    settings = _layout(folder)
+    clips = datasets.load(settings)
+    look = _look(clips)
+    text = _yaml(output.stem, settings, clips, look, budget)
+    write_atomically(output, text)
+    experiment.load(output)
+    counts = clips.counts
+    lines = [
+        f"{len(clips)} clips of {len(clips.classes)} classes, {min(counts.values())} to "
+        f"{max(counts.values())} a class; {look.shortest:.1f} to {look.most:.1f} s, "
+        f"{look.rate} Hz",
+    ]
+    few = [name for name, count in counts.items() if count < _PER_CLASS]
+    if few:
+        lines.append(
+            f"fewer than {_PER_CLASS} clips of {', '.join(few)}: expect little of their scores"
+        )
+    lines += [f"wrote {output}", f"next: kerasnas search {output}"]
+    return "\n".join(lines)
+
+
+def _layout(folder: Path) -> DataSettings:
+    root = folder.absolute()
+    if not root.is_dir():
+        raise KerasnasError(f"{folder} is not a directory of recordings")
+    if (root / "meta" / "esc50.csv").is_file():
+        return DataSettings(dataset="esc50", root=root)
+    tables = [path for path in sorted(root.glob("*.csv")) if _lists_clips(path)]
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise KerasnasError(f"{folder} holds several lists of clips ({names}): keep one there")
+    if not tables:
+        return DataSettings(dataset="folder", root=root)
+    several = any(";" in row["labels"] for _, row in rows(tables[0], ("filename", "labels")))
+    return DataSettings(dataset="folder", root=root, csv=Path(tables[0].name), multi_label=several)
+
+
+def _lists_clips(path: Path) -> bool:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = [name.strip() for name in file.readline().split(",")]
+    return {"filename", "labels"} <= set(header)
+
+
+def _look(clips: Clips) -> _Look:
+    rates: Counter[int] = Counter()
+    lengths = []
+    channels: Counter[int] = Counter()
+    for clip in clips:
+        try:
+            info = soundfile.info(clip.path)
+        except soundfile.LibsndfileError as error:
+            raise KerasnasError(f"{clip.path} cannot be read as audio: {error}") from None
+        rates[info.samplerate] += 1
+        lengths.append(info.duration)
+        channels[info.channels] += 1
+    most = quantiles(lengths, n=10)[-1] if len(lengths) > 1 else lengths[0]
+    return _Look(
+        rate=rates.most_common(1)[0][0],
+        shortest=min(lengths),
+        typical=median(lengths),
+        most=most,
+        channels=channels.most_common(1)[0][0],
+    )
+
+
+def _yaml(name: str, data: DataSettings, clips: Clips, look: _Look, budget: int) -> str:
+    rate = min(look.rate, _HIGHEST_RATE)
+    seconds = max(0.1, round(min(look.most, _LONGEST_CLIP), 1))
+    n_fft = 2 ** round(rate * 0.04).bit_length() // 2
+    hop = max(n_fft // 4, round(rate * seconds / _FRAMES))
+    layout = [f"  dataset: {data.dataset}", f"  root: {str(data.root)!r}"]
+    if data.csv is not None:
+        layout.append(f"  csv: {str(data.csv)!r}")
+    if data.multi_label:
+        layout.append("  multi_label: true  # a clip may carry several labels, or none")
+    split = "  by: fractions  # stratified; clips of one group stay together"
+    if clips.folds:
+        split = f"  by: fold\n  test_fold: {clips.folds[-1]!r}  # nothing is chosen on this fold"
+    elif {clip.split for clip in clips} >= {"train", "test"}:
+        split = "  by: split  # the split column"
+    return f"""\
+# Written by `kerasnas init` for {len(clips)} clips of {len(clips.classes)} classes.
+schema: 1
+name: {name}
+data:
+{chr(10).join(layout)}
+split:
+{split}
+features:
+  sample_rate: {rate}  # recordings: {look.rate} Hz
+  seconds: {seconds}  # recordings: {look.shortest:.1f} to {look.most:.1f} s, median \
+{look.typical:.1f} s; longer ones lose their end
+  n_fft: {n_fft}
+  hop_length: {hop}
+  mel_bins: 64
+model:
+  space: wu_lee
+  stem_strides: [2, 2]
+search:
+  trials: 24
+  window: {{rule: int8_file, minimum: {budget // 10}, maximum: {budget}}}
+training:
+  candidate: {{epochs: 15}}
+  final: {{epochs: 100}}
+export:
+  budget: {budget}
+"""

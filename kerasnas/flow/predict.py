@@ -1,0 +1,86 @@
+"""Tags for recordings of any length, by an exported file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from kerasnas.errors import KerasnasError
+from kerasnas.features import LogMel, read, sliding
+from kerasnas.files import read_json
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Scores of one recording.
+
+    Attributes:
+        recording: The file.
+        classes: Names of the classes.
+        times: Start and end of every clip, seconds.
+        scores: `(clips, classes)`: the mean over each clip's segments.
+    """
+
+    recording: Path
+    classes: tuple[str, ...]
+    times: tuple[tuple[float, float], ...]
+    scores: NDArray[np.float32]
+
+    def table(self, top: int) -> Table:
+        """The best `top` classes of every clip."""
+        table = Table(title=str(self.recording), title_justify="left")
+        table.add_column("seconds", justify="right")
+        table.add_column("tags")
+        for (start, stop), scores in zip(self.times, self.scores, strict=True):
+            best = np.argsort(-scores)[:top]
+            tags = ", ".join(f"{self.classes[i]} {scores[i]:.2f}" for i in best)
+            table.add_row(f"{start:.1f}-{stop:.1f}", tags)
+        return table
+
+
+def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> Prediction:
+    """Score a recording, clip by clip.
+
+    Args:
+        model: A `.tflite` file beside its `labels.txt` and `features.json`.
+        recording: Any length and format; the last clip ends where the recording ends.
+        hop_seconds: Time between the beginnings of two clips; the clip length by default.
+
+    Raises:
+        KerasnasError: A file is missing or damaged, or they do not belong together.
+    """
+    from kerasnas.export import load
+
+    network = load(model)
+    settings, classes = front_end(model)
+    waveform = read(recording, settings.sample_rate, settings.file_channels)
+    times, scores = [], []
+    for window in sliding(waveform, settings, hop_seconds):
+        times.append((window.start, window.stop))
+        scores.append(network.predict(window.features).mean(axis=0))
+    return Prediction(recording, classes, tuple(times), np.array(scores, np.float32))
+
+
+def front_end(model: Path) -> tuple[LogMel, tuple[str, ...]]:
+    """Front end and labels that lie beside a model file.
+
+    Raises:
+        KerasnasError: They are not there, or are damaged.
+    """
+    settings = read_json(model.parent / "features.json").get("settings")
+    try:
+        front = LogMel.model_validate(settings)
+    except ValueError as error:
+        raise KerasnasError(
+            f"{model.parent / 'features.json'} does not describe a front end: {error}"
+        ) from None
+    labels = model.parent / "labels.txt"
+    try:
+        classes = tuple(labels.read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        raise KerasnasError(f"{labels} cannot be read: {error.strerror}") from None
+    return front, classes

@@ -1,0 +1,104 @@
+"""The directory of a run: what belongs to it, and whether a command may go on in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kerasnas import experiment as experiments
+from kerasnas.errors import KerasnasError
+from kerasnas.experiment import Experiment
+from kerasnas.files import write_atomically
+
+EXPERIMENT = "experiment.yaml"
+
+# A search may go on with another value of these: they do not change what a candidate scores.
+_MAY_CHANGE = frozenset(
+    {
+        "data.root",
+        "search.trials",
+        "search.workers",
+        "search.hours",
+        "search.trial_seconds",
+        "search.keep_models",
+        "search.consecutive_failures",
+    }
+)
+
+
+def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -> None:
+    """Make `directory` the run directory of `experiment`, or go on in it.
+
+    Raises:
+        KerasnasError: It cannot be written to, holds other files, or belongs to another
+            experiment and `overwrite` is not given.
+    """
+    if overwrite and (directory / EXPERIMENT).exists():
+        _check_writable(directory)
+        shutil.rmtree(directory)
+    if (directory / EXPERIMENT).exists():
+        differences = sorted(_differences(experiment, read_experiment(directory)))
+        if differences:
+            raise KerasnasError(
+                f"{directory} holds the run of another experiment; it differs in "
+                f"{'; '.join(differences)}. Give another --run, or --overwrite to delete it"
+            )
+    elif directory.exists() and any(directory.iterdir()):
+        raise KerasnasError(
+            f"{directory} holds files and no {EXPERIMENT}, so it is no run directory: "
+            "give another --run"
+        )
+    _check_writable(directory)
+    write_atomically(directory / EXPERIMENT, experiment.to_yaml())
+
+
+def read_experiment(directory: Path) -> Experiment:
+    """The experiment of a run directory.
+
+    Raises:
+        KerasnasError: It is no run directory.
+    """
+    if not (directory / EXPERIMENT).is_file():
+        raise KerasnasError(f"{directory} is no run directory: it has no {EXPERIMENT}")
+    return experiments.load(directory / EXPERIMENT)
+
+
+def run_of(path: Path) -> Path:
+    """The run directory that a file lies in.
+
+    Raises:
+        KerasnasError: It lies in none.
+    """
+    for directory in path.absolute().parents:
+        if (directory / EXPERIMENT).is_file():
+            return directory
+    raise KerasnasError(f"{path} lies in no run directory: give --experiment")
+
+
+def _check_writable(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KerasnasError(
+            f"the run directory {directory} cannot be made: {error.strerror}; give another --run"
+        ) from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise KerasnasError(f"the run directory {directory} is read-only: give another --run")
+
+
+def _differences(ours: Experiment, theirs: Experiment) -> Iterator[str]:
+    a, b = dict(_flat(ours.model_dump(mode="json"))), dict(_flat(theirs.model_dump(mode="json")))
+    for name in a.keys() | b.keys():
+        if a.get(name) != b.get(name) and name not in _MAY_CHANGE:
+            yield f"{name} ({b.get(name)} there, {a.get(name)} here)"
+
+
+def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
