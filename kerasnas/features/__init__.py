@@ -1,1 +1,20 @@
-"""Features of clips, and their cache."""
+"""Features of clips, and their cache. librosa is imported when the first feature is computed."""
+
+from kerasnas.features.audio import read
+from kerasnas.features.cache import extract
+from kerasnas.features.clip_features import clip_features, of_file, sliding
+from kerasnas.features.description import describe, golden
+from kerasnas.features.log_mel import log_mel
+from kerasnas.features.settings import LogMel
+
+__all__ = [
+    "LogMel",
+    "clip_features",
+    "describe",
+    "extract",
+    "golden",
+    "log_mel",
+    "of_file",
+    "read",
+    "sliding",
+]

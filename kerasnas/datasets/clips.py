@@ -1,0 +1,127 @@
+"""The one table of clips that every data set becomes."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.errors import KerasnasError
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One labelled recording.
+
+    Attributes:
+        id: Unique within its data set; for files, the path below the data set's root.
+        path: The file that holds the audio (or, in other layouts, the features).
+        labels: Names of the classes heard; exactly one in a single-label data set.
+        fold: The official fold, when the data set has folds.
+        split: `train`, `validation` or `test`, when the data set is already split.
+        group: Clips of one group (a recording, a house) must never be separated by a split.
+    """
+
+    id: str
+    path: Path
+    labels: tuple[str, ...]
+    fold: str | None = None
+    split: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The clips of a data set, in a fixed order that features and targets share.
+
+    Attributes:
+        clips: The clips.
+        classes: Class names; column c of the targets is `classes[c]`.
+        multi_label: Whether a clip may carry any number of labels instead of exactly one.
+        name: The data set's name, for messages and reports.
+        root: The directory the clips were read from.
+    """
+
+    clips: tuple[Clip, ...]
+    classes: tuple[str, ...]
+    multi_label: bool
+    name: str
+    root: Path
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self.clips)
+
+    def __getitem__(self, index: int) -> Clip:
+        return self.clips[index]
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Every clip's id, in order."""
+        return tuple(clip.id for clip in self.clips)
+
+    @property
+    def folds(self) -> tuple[str, ...]:
+        """Names of the folds, sorted (numbers by value); empty when the data set has none."""
+        names = {clip.fold for clip in self.clips if clip.fold is not None}
+        return tuple(sorted(names, key=lambda name: (not name.isdigit(), name.zfill(9))))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of clips of each class."""
+        counter = Counter(label for clip in self.clips for label in clip.labels)
+        return {name: counter[name] for name in self.classes}
+
+    def targets(self) -> NDArray[np.float32]:
+        """Labels as zeros and ones, float32 `(clips, classes)`."""
+        column = {name: index for index, name in enumerate(self.classes)}
+        targets = np.zeros((len(self.clips), len(self.classes)), np.float32)
+        for row, clip in enumerate(self.clips):
+            targets[row, [column[label] for label in clip.labels]] = 1
+        return targets
+
+    def subset(self, indices: Iterable[int]) -> "Clips":
+        """The clips at `indices`, in that order, with the same classes."""
+        return replace(self, clips=tuple(self.clips[int(index)] for index in indices))
+
+
+def checked(clips: Clips, keep: tuple[str, ...] | None = None) -> Clips:
+    """Return `clips`, restricted to the classes in `keep`, once they can be learnt from.
+
+    Single-label clips of other classes are left out; multi-label clips only lose the other labels.
+
+    Raises:
+        KerasnasError: When no clip is left, when a class of `keep` does not occur, or when a
+            single-label data set has fewer than two classes.
+    """
+    if not clips.clips:
+        raise KerasnasError(f"{clips.root}: no clips found for data set {clips.name}")
+    if keep is not None:
+        clips = _restricted(clips, keep)
+    empty = [name for name, count in clips.counts.items() if count == 0]
+    if empty:
+        raise KerasnasError(f"{clips.root}: no clip of {', '.join(empty)}; remove it from classes")
+    if len(clips.classes) < 2 and not clips.multi_label:
+        raise KerasnasError(
+            f"{clips.root}: every clip is labelled {clips.classes[0]}; "
+            "a network needs two classes or more to tell apart"
+        )
+    return clips
+
+
+def _restricted(clips: Clips, keep: tuple[str, ...]) -> Clips:
+    unknown = [name for name in keep if name not in clips.classes]
+    if unknown:
+        raise KerasnasError(
+            f"classes: {', '.join(unknown)} not in {clips.root}; it has {', '.join(clips.classes)}"
+        )
+    kept = [
+        replace(clip, labels=tuple(label for label in clip.labels if label in keep))
+        for clip in clips
+        if clips.multi_label or clip.labels[0] in keep
+    ]
+    return replace(clips, clips=tuple(kept), classes=keep)

@@ -1,0 +1,38 @@
+"""From settings to clips, whatever the layout."""
+
+from pathlib import Path
+
+from kerasnas.datasets import esc50, folder, synthetic
+from kerasnas.datasets.clips import Clips, checked
+from kerasnas.datasets.places import cache_root, data_root, existing_directory
+from kerasnas.datasets.settings import DataSettings
+
+
+def load(
+    settings: DataSettings,
+    root_override: Path | str | None = None,
+    cache: Path | str | None = None,
+) -> Clips:
+    """Read the table of clips that `settings` describe.
+
+    Args:
+        settings: The data set and its options.
+        root_override: Directory that comes before `KERASNAS_DATA` and `settings.root`.
+        cache: Where a synthetic data set is generated when no root is given.
+
+    Raises:
+        KerasnasError: When the directory is missing or empty, a list in it is wrong (file and
+            line are named), or there are fewer than two classes to tell apart.
+    """
+    root = data_root(root_override, settings.root)
+    if settings.dataset == "synthetic":
+        clips = synthetic.load(root or cache_root(cache) / "data", settings)
+    elif settings.dataset == "esc50":
+        clips = esc50.load(existing_directory(root, "esc50"), esc10=settings.esc10)
+    else:
+        directory = existing_directory(root, "folder")
+        if settings.csv is None:
+            clips = folder.load_directories(directory)
+        else:
+            clips = folder.load_csv(directory, settings.csv, multi_label=settings.multi_label)
+    return checked(clips, settings.classes)

@@ -1,0 +1,71 @@
+"""Where data sets are looked for, and where derived files are kept."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from platformdirs import user_cache_dir
+
+from kerasnas.errors import KerasnasError
+
+
+def cache_root(cache: Path | str | None = None) -> Path:
+    """The directory for derived files: `cache`, else `$KERASNAS_CACHE`, else the user's cache."""
+    given = cache or os.environ.get("KERASNAS_CACHE")
+    return Path(given).expanduser() if given else Path(user_cache_dir("kerasnas"))
+
+
+def data_root(override: Path | str | None, configured: Path | None) -> Path | None:
+    """The data set's directory: `override`, else `$KERASNAS_DATA`, else the experiment's root."""
+    given = override or os.environ.get("KERASNAS_DATA") or configured
+    return Path(given).expanduser() if given else None
+
+
+def existing_directory(root: Path | None, dataset: str) -> Path:
+    """`root`, absolute, once it is known to be a directory.
+
+    Raises:
+        KerasnasError: When no root was given, or it is not a directory.
+    """
+    if root is None:
+        raise KerasnasError(
+            f"data set {dataset} needs a directory: give --data DIR, "
+            "set KERASNAS_DATA, or write data: root: DIR into the experiment"
+        )
+    if not root.is_dir():
+        state = "is a file, not a directory" if root.exists() else "does not exist"
+        raise KerasnasError(f"{root}: data directory {state} (--data, KERASNAS_DATA or data: root)")
+    return root.absolute()
+
+
+@contextmanager
+def filled_beside(directory: Path) -> Iterator[Path]:
+    """Make `directory` appear whole or not at all.
+
+    Yields a directory beside it to be filled, which is then moved into place; when another process
+    has done the same meanwhile, that one's directory stays.
+
+    Raises:
+        KerasnasError: When nothing can be written there.
+    """
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    except OSError as error:
+        raise KerasnasError(
+            f"{directory.parent}: cannot be written ({error.strerror}); set KERASNAS_CACHE "
+            "(for generated data, --data) to a directory that can"
+        ) from None
+    try:
+        yield partial
+        partial.chmod(0o755)  # mkdtemp's directories are closed to others
+        try:
+            partial.rename(directory)
+        except OSError:
+            if not directory.is_dir():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

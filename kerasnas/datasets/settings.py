@@ -1,0 +1,83 @@
+"""What an experiment says about its data set."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class SyntheticSettings(BaseModel):
+    """The procedural data set of domestic sounds (see `kerasnas.datasets.synthetic`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clips: int = Field(500, ge=2, description="Number of clips.")
+    seconds: float = Field(1.5, gt=0.1, le=60, description="Length of a clip.")
+    sample_rate: int = Field(16000, ge=8000, le=96000, description="Samples per second, Hz.")
+    channels: int = Field(1, ge=1, le=8, description="Channels of the WAV files.")
+    subtype: Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"] = Field(
+        "PCM_16", description="Sample format of the WAV files."
+    )
+    seed: int = Field(0, ge=0, description="Clip i depends on the seed and on i alone.")
+    folds: int = Field(5, ge=1, description="Clips are dealt into this many folds.")
+    snr: tuple[float, float] = Field(
+        (0.0, 15.0), description="Range of the tagged sounds' level above the room noise, dB."
+    )
+    interference: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Single-label only: share of clips with a weaker, untagged sound of another "
+        "class behind the tagged one.",
+    )
+
+    @model_validator(mode="after")
+    def _range_in_order(self) -> "SyntheticSettings":
+        if self.snr[0] > self.snr[1]:
+            raise ValueError(f"snr: {list(self.snr)}: the lower end comes first")
+        return self
+
+
+class DataSettings(BaseModel):
+    """The data set of an experiment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: Literal["synthetic", "folder", "esc50"] = Field(
+        "synthetic", description="Layout of the data on disk, or made on the spot."
+    )
+    root: Path | None = Field(
+        None, description="Directory of the data; --data and KERASNAS_DATA come before it."
+    )
+    classes: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Classes to keep, in this order; null keeps all."
+    )
+    multi_label: bool = Field(False, description="Whether a clip may carry any number of labels.")
+    csv: Path | None = Field(
+        None,
+        description="folder: a CSV file (filename,labels[,fold][,split][,group]) below root; "
+        "null takes the label from the directory.",
+    )
+    esc10: bool = Field(False, description="esc50: keep the ten classes of ESC-10.")
+    synthetic: SyntheticSettings = Field(
+        SyntheticSettings(), description="synthetic: what to generate."
+    )
+
+    @model_validator(mode="after")
+    def _options_fit_the_dataset(self) -> "DataSettings":
+        owners = {"csv": "folder", "esc10": "esc50", "synthetic": "synthetic"}
+        for option, owner in owners.items():
+            if getattr(self, option) != type(self).model_fields[option].default and (
+                self.dataset != owner
+            ):
+                raise ValueError(f"{option} is an option of dataset: {owner}, not {self.dataset}")
+        if self.multi_label and (
+            self.dataset == "esc50" or (self.dataset == "folder" and self.csv is None)
+        ):
+            raise ValueError(
+                f"multi_label: {self.dataset} gives one label per clip"
+                + ("; name a csv file" if self.dataset == "folder" else "")
+            )
+        if self.classes is not None and len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"classes: {', '.join(self.classes)}: a name occurs twice")
+        return self

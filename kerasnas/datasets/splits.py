@@ -1,0 +1,234 @@
+"""Who trains, who validates, who is only tested on.
+
+Splits made here are stratified and keep groups together: iterative stratification (Sechidis,
+Tsoumakas, Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011, algorithm 1),
+dealing out whole groups instead of single examples. It serves single labels as well.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kerasnas.datasets.clips import Clips
+from kerasnas.errors import KerasnasError
+
+Indices = NDArray[np.int64]
+
+
+class SplitSettings(BaseModel):
+    """How clips are parted into training, validation and test clips."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    by: Literal["fractions", "fold", "split"] = Field(
+        "fractions",
+        description="fractions: made here, stratified, groups kept together; fold: the data set's "
+        "folds; split: the split column of the list of clips.",
+    )
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="fractions: share of test clips.")
+    test_fold: str | None = Field(None, description="fold: the fold that is only tested on.")
+    validation_fold: str | None = Field(
+        None,
+        description="fold: the fold that validates; null takes validation_fraction of the "
+        "training folds.",
+    )
+    validation_fraction: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="Share of the clips that are not tested on which validates, unless a fold or "
+        "a split column names the validation clips.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fold_numbers_are_names(cls, values: object) -> object:
+        if isinstance(values, dict):
+            return {
+                key: str(value) if key.endswith("_fold") and type(value) is int else value
+                for key, value in values.items()
+            }
+        return values
+
+    @model_validator(mode="after")
+    def _folds_named(self) -> "SplitSettings":
+        if self.by == "fold" and self.test_fold is None:
+            raise ValueError("by: fold needs test_fold, the name of the fold to test on")
+        if self.by != "fold" and (self.test_fold or self.validation_fold):
+            raise ValueError(f"test_fold and validation_fold need by: fold, not by: {self.by}")
+        if self.by == "fold" and self.test_fold == self.validation_fold:
+            raise ValueError(f"fold {self.test_fold} cannot validate and be tested on")
+        return self
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into a table of clips, ascending; no clip is in two parts."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
+    """Part `clips` as `settings` say; the same seed gives the same parts.
+
+    Raises:
+        KerasnasError: When a fold or split that is named does not exist, a part would be without
+            a class (training clips always need every class; in a multi-label data set the other
+            parts may lack some), or a group would be separated.
+    """
+    everything = np.arange(len(clips))
+    validation = np.zeros(0, np.int64)
+    if settings.by == "fold":
+        test = _fold(clips, settings.test_fold)
+        if settings.validation_fold is not None:
+            validation = _fold(clips, settings.validation_fold)
+    elif settings.by == "split":
+        test = _column(clips, "test")
+        if not len(test):
+            raise KerasnasError(f"{clips.root}: no clip has split test, and by: split needs some")
+        validation = _column(clips, "validation")
+    else:
+        _, test = _parts(clips, everything, settings.test_fraction, seed, "test")
+    rest = np.setdiff1d(everything, test)
+    if not len(validation):
+        train, validation = _parts(clips, rest, settings.validation_fraction, seed, "validation")
+    else:
+        train = np.setdiff1d(rest, validation)
+    parts = Split(train, validation, test)
+    names = {
+        "fold": f"the folds but {settings.test_fold} and {settings.validation_fold}",
+        "split": "split train",
+        "fractions": "the training clips",
+    }
+    _check_classes(clips, train, names[settings.by], always=True)
+    _check_classes(clips, validation, "the validation clips")
+    _check_classes(clips, test, "the test clips")
+    _check_groups(clips, parts)
+    return parts
+
+
+def cross_validation(clips: Clips) -> dict[str, Split]:
+    """One split per official fold: tested on that fold, trained on all others, no validation.
+
+    Raises:
+        KerasnasError: When the data set has fewer than two folds, some clips have none, a fold
+            lacks a class, or a group lies in two folds.
+    """
+    if len(clips.folds) < 2:
+        raise KerasnasError(
+            f"{clips.root}: {clips.name} has {len(clips.folds)} folds; "
+            "cross-validation needs two or more (column fold of its list)"
+        )
+    without = [clip.id for clip in clips if clip.fold is None]
+    if without:
+        raise KerasnasError(f"{clips.root}: {without[0]} has no fold, other clips have")
+    nobody = np.zeros(0, np.int64)
+    splits = {}
+    for name in clips.folds:
+        test = _fold(clips, name)
+        train = np.setdiff1d(np.arange(len(clips)), test)
+        _check_classes(clips, train, f"the folds other than {name}", always=True)
+        splits[name] = Split(train, nobody, test)
+        _check_groups(clips, splits[name])
+    return splits
+
+
+def stratified(
+    targets: NDArray[np.float32],
+    groups: NDArray[np.int64],
+    fractions: tuple[float, ...],
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Deal groups of clips into parts so that every class is shared out by `fractions`.
+
+    Args:
+        targets: Zeros and ones, `(clips, classes)`.
+        groups: Group number of every clip, `(clips,)`, counted from 0.
+        fractions: Share of each part; they add up to 1.
+        rng: Breaks ties and shuffles.
+
+    Returns:
+        The part of every clip, `(clips,)`, numbers below `len(fractions)`.
+    """
+    unlabelled = (targets.sum(axis=1) == 0).astype(np.float32)  # dealt out like one more class
+    labels = np.column_stack([targets, unlabelled])
+    counts = np.zeros((int(groups.max()) + 1, labels.shape[1]))
+    np.add.at(counts, groups, labels)
+    sizes = np.bincount(groups)
+    shares = np.asarray(fractions)
+    wanted = shares[:, None] * labels.sum(axis=0)
+    room = shares * len(groups)
+    part = np.full(len(counts), -1)
+    for _ in range(len(counts)):
+        left = counts * (part < 0)[:, None]
+        remaining = left.sum(axis=0)
+        rarest = int(np.argmin(np.where(remaining > 0, remaining, np.inf)))
+        largest = np.flatnonzero(left[:, rarest] == left[:, rarest].max())
+        group = int(rng.choice(largest))
+        order = np.lexsort((rng.random(len(shares)), room, wanted[:, rarest]))
+        chosen = int(order[-1])
+        part[group] = chosen
+        wanted[chosen] -= counts[group]
+        room[chosen] -= sizes[group]
+    return part[groups].astype(np.int64)
+
+
+def _parts(
+    clips: Clips, among: Indices, fraction: float, seed: int, name: str
+) -> tuple[Indices, Indices]:
+    names = [clips[index].group or f"\0{index}" for index in among]
+    groups = np.unique(names, return_inverse=True)[1]
+    stream = 0 if name == "test" else 1  # the two divisions must not share their random numbers
+    rng = np.random.default_rng((seed, stream))
+    part = stratified(clips.targets()[among], groups, (1 - fraction, fraction), rng)
+    return among[part == 0], among[part == 1]
+
+
+def _fold(clips: Clips, name: str | None) -> Indices:
+    members = np.array([i for i, clip in enumerate(clips) if clip.fold == name], np.int64)
+    if not len(members):
+        raise KerasnasError(
+            f"fold {name} does not exist in {clips.root}; "
+            f"its folds are {', '.join(clips.folds) or 'none'}"
+        )
+    _check_classes(clips, members, f"fold {name}")
+    return members
+
+
+def _column(clips: Clips, name: str) -> Indices:
+    members = np.array([i for i, clip in enumerate(clips) if clip.split == name], np.int64)
+    without = next((clip.id for clip in clips if clip.split is None), None)
+    if without is not None:
+        raise KerasnasError(f"{clips.root}: {without} has no split, and by: split needs one each")
+    return members
+
+
+def _check_classes(clips: Clips, members: Indices, where: str, always: bool = False) -> None:
+    """Every class must occur; multi-label parts may lack some unless `always`."""
+    if clips.multi_label and not always and len(members):
+        return
+    present = clips.subset(members).counts
+    missing = [name for name, count in present.items() if count == 0]
+    if missing:
+        raise KerasnasError(
+            f"{clips.root}: {where} {'have' if where.endswith('s') else 'has'} no clip of "
+            f"{', '.join(missing)} (of {clips.counts[missing[0]]} in all); "
+            "add clips (of further groups, when there are groups), or leave the class out (classes)"
+        )
+
+
+def _check_groups(clips: Clips, parts: Split) -> None:
+    owner: dict[str, str] = {}
+    for name in ("train", "validation", "test"):
+        for index in getattr(parts, name):
+            group = clips[index].group
+            if group is not None and owner.setdefault(group, name) != name:
+                raise KerasnasError(
+                    f"{clips.root}: group {group} is both in the {owner[group]} and the {name} "
+                    "clips; correct its fold or split"
+                )

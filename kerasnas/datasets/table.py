@@ -1,0 +1,85 @@
+"""CSV tables whose mistakes are reported with file and line."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from kerasnas.errors import KerasnasError
+
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".opus", ".aif", ".aiff")
+UNREADABLE_SUFFIXES = (".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm")
+
+
+def rows(
+    path: Path, required: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a CSV file with a header line, as `("file:line", {column: stripped value})`.
+
+    Columns beyond `required` and `optional` are ignored, unless one looks like a misspelt known
+    name: a list whose `fold` column is not read would be split wrongly without a word.
+
+    Raises:
+        KerasnasError: When the file is missing or not text, a column is missing or misspelt, or a
+            row has too few or too many fields.
+    """
+    known = [*required, *optional]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise KerasnasError(
+            f"{path}: no such file; expected a CSV with {','.join(required)}"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise KerasnasError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    reader = csv.reader(text.splitlines(), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(path, header, required, known)
+        for fields in reader:
+            where = f"{path}:{reader.line_num}"
+            if not any(field.strip() for field in fields):
+                continue
+            if len(fields) != len(header):
+                raise KerasnasError(
+                    f"{where}: {len(fields)} fields where the header has {len(header)} "
+                    f"({','.join(header)})"
+                )
+            values = dict(zip(header, (field.strip() for field in fields), strict=True))
+            yield where, {name: values[name] for name in known if name in values}
+    except csv.Error as error:
+        raise KerasnasError(f"{path}:{reader.line_num}: not valid CSV ({error})") from None
+
+
+def _check_header(
+    path: Path, header: Sequence[str], required: Sequence[str], known: Sequence[str]
+) -> None:
+    for name in required:
+        if name not in header:
+            raise KerasnasError(
+                f"{path}:1: no column {name}; the header is {','.join(header) or 'empty'}, "
+                f"expected {','.join(required)}"
+            )
+    for name in header:
+        close = get_close_matches(name.lower(), known, n=1, cutoff=0.75)
+        if name not in known and close:
+            raise KerasnasError(f"{path}:1: column {name} is not known; {close[0]} is meant?")
+        if header.count(name) > 1:
+            raise KerasnasError(f"{path}:1: column {name} occurs twice")
+
+
+def audio_file(path: Path, where: str) -> Path:
+    """`path`, or the file of the same name with another audio suffix, once it exists.
+
+    Data sets get converted (wav to flac or ogg) without their lists being rewritten.
+
+    Raises:
+        KerasnasError: When there is no such file; `where` names the line that asked for it.
+    """
+    if path.is_file():
+        return path
+    for suffix in AUDIO_SUFFIXES:
+        other = path.with_suffix(suffix)
+        if other.is_file():
+            return other
+    raise KerasnasError(f"{where}: {path} does not exist")

@@ -1,0 +1,121 @@
+"""Features of a whole data set: computed once by several processes, kept as one array on disk.
+
+`CACHE/features/NAME-KEY/features.npy` is memory-mapped by whoever needs it. KEY stands for all
+that shapes the array: the settings, the libraries, this code's version, and every file's path,
+size and time of change, in order. An entry is filled beside its place and moved there whole, so
+two runs at once do no harm: the second to finish takes the first's.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from rich.progress import Progress
+
+from kerasnas.datasets import Clips, cache_root
+from kerasnas.datasets.places import filled_beside
+from kerasnas.errors import KerasnasError
+from kerasnas.features.clip_features import of_file
+from kerasnas.features.settings import LogMel
+from kerasnas.features.workers import run_workers
+
+VERSION = 1
+"""To be raised with every change of this package that changes features."""
+
+LIBRARIES = ("librosa", "numpy", "soundfile", "soxr")
+CLIPS_WORTH_A_PROCESS = 24
+"""A worker takes about two seconds to start, in which one process computes this many clips."""
+
+
+def extract(
+    clips: Clips,
+    settings: LogMel,
+    cache: Path | str | None = None,
+    processes: int | None = None,
+    progress: bool = True,
+) -> np.memmap[Any, np.dtype[Any]]:
+    """Features of all clips, read-only, from the cache when they are there.
+
+    Args:
+        clips: The data set; row n of the result belongs to `clips[n]`.
+        settings: The front end.
+        cache: Directory of derived files (see `datasets.cache_root`).
+        processes: How many to compute with; by default one for each core this process may use.
+        progress: Whether to show a progress bar while computing.
+
+    Returns:
+        `(clips, segments, frames, bins, channels)` in `settings.storage`.
+
+    Raises:
+        KerasnasError: Naming the first file found that cannot be used, or when the cache cannot
+            be written.
+    """
+    key = _key(clips, settings)
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+    name = "".join(letter if letter.isalnum() else "_" for letter in clips.name)
+    entry = cache_root(cache) / "features" / f"{name}-{digest}"
+    if not entry.is_dir():
+        with filled_beside(entry) as partial:
+            array = partial / "features.npy"
+            _allocate(array, (len(clips), settings.segments, *settings.input_shape), settings)
+            _compute(clips, settings, array, processes or _default_processes(clips), progress)
+            about = {"schema": 1, "clips": len(clips), "root": str(clips.root), **key}
+            del about["files"]
+            (partial / "about.json").write_text(json.dumps(about, indent=1) + "\n")
+    return np.load(entry / "features.npy", mmap_mode="r")
+
+
+def _key(clips: Clips, settings: LogMel) -> dict[str, Any]:
+    files = []
+    for clip in clips:
+        try:
+            status = clip.path.stat()
+        except OSError as error:
+            raise KerasnasError(f"{clip.path}: {error.strerror}") from None
+        files.append([str(clip.path.absolute()), status.st_size, status.st_mtime_ns])
+    return {
+        "version": VERSION,
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "settings": settings.model_dump(mode="json"),
+        "files": files,
+    }
+
+
+def _allocate(path: Path, shape: tuple[int, ...], settings: LogMel) -> None:
+    """Make the array's file and reserve its space, so that a full disk shows at once."""
+    array = open_memmap(path, "w+", settings.storage, shape)
+    array.flush()
+    size = path.stat().st_size
+    try:
+        with path.open("r+b") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        raise KerasnasError(
+            f"{path.parent}: {size} bytes for the features cannot be had ({error.strerror}); "
+            "set KERASNAS_CACHE to a larger disk, or use storage: float16"
+        ) from None
+
+
+def _default_processes(clips: Clips) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(cores or 1, len(clips) // CLIPS_WORTH_A_PROCESS))
+
+
+def _compute(clips: Clips, settings: LogMel, array: Path, processes: int, progress: bool) -> None:
+    with Progress(transient=True, disable=not progress) as bar:
+        task = bar.add_task("features", total=len(clips))
+        paths = [clip.path for clip in clips]
+        if processes > 1:
+            run_workers(paths, settings, array, processes, lambda: bar.advance(task))
+            return
+        features = np.load(array, mmap_mode="r+")
+        for row, path in enumerate(paths):
+            features[row] = of_file(path, settings)
+            bar.advance(task)
+        features.flush()

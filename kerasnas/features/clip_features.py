@@ -1,0 +1,81 @@
+"""From a recording of any length to the features of clips of the experiment's length."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.features.audio import Waveform, read
+from kerasnas.features.log_mel import log_mel
+from kerasnas.features.settings import LogMel
+
+
+@dataclass(frozen=True)
+class Window:
+    """One clip cut out of a longer recording.
+
+    Attributes:
+        start: Where it begins, seconds.
+        stop: Where it ends, seconds; the recording's end when the clip was filled up.
+        features: float32 `(segments, frames, bins, channels)`.
+    """
+
+    start: float
+    stop: float
+    features: NDArray[np.float32]
+
+
+def of_file(path: Path, settings: LogMel) -> NDArray[np.float32]:
+    """Features of a clip, read from a file: float32 `(segments, frames, bins, channels)`.
+
+    Raises:
+        KerasnasError: Naming the file, when it cannot be used (see `audio.read`).
+    """
+    return clip_features(read(path, settings.sample_rate, settings.file_channels), settings)
+
+
+def clip_features(waveform: Waveform, settings: LogMel) -> NDArray[np.float32]:
+    """Features of a waveform, cropped or filled up to the clip length.
+
+    Args:
+        waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least one sample.
+        settings: The front end's parameters.
+
+    Returns:
+        float32 `(segments, frames, bins, channels)`, the same shape for every clip.
+    """
+    spectrogram = log_mel(fit_length(waveform, settings), settings)
+    frames = settings.segment_frames or settings.clip_frames
+    hop = settings.segment_hop or frames
+    starts = hop * np.arange(settings.segments)
+    return np.stack([spectrogram[start : start + frames] for start in starts])
+
+
+def fit_length(waveform: Waveform, settings: LogMel) -> Waveform:
+    """Crop the end of `(samples, channels)`, or fill it up, to exactly `settings.samples`."""
+    missing = settings.samples - len(waveform)
+    if missing <= 0:
+        return waveform[: settings.samples]
+    if settings.pad == "repeat":
+        return np.resize(waveform, (settings.samples, waveform.shape[1]))
+    return np.pad(waveform, ((0, missing), (0, 0)))
+
+
+def sliding(
+    waveform: Waveform, settings: LogMel, hop_seconds: float | None = None
+) -> Iterator[Window]:
+    """Cut a recording of any length into clips, the last one ending where the recording ends.
+
+    Args:
+        waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least one sample.
+        settings: The front end's parameters; `settings.seconds` is the length of a clip.
+        hop_seconds: Time between the beginnings of two clips; the clip length by default.
+    """
+    hop = max(1, round((hop_seconds or settings.seconds) * settings.sample_rate))
+    last = max(0, len(waveform) - settings.samples)
+    for start in [*range(0, last, hop), last]:
+        stop = min(len(waveform), start + settings.samples)
+        features = clip_features(waveform[start:stop], settings)
+        yield Window(start / settings.sample_rate, stop / settings.sample_rate, features)

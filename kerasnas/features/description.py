@@ -1,0 +1,62 @@
+"""What an app must know to compute the same features, and one clip to check it against."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.features.audio import read
+from kerasnas.features.clip_features import clip_features, fit_length
+from kerasnas.features.settings import LogMel
+
+
+def describe(settings: LogMel) -> dict[str, Any]:
+    """Every parameter of the front end with all defaults resolved, as JSON data.
+
+    Everything but the mel filter matrix, which `sample_rate`, `n_fft`, `mel_bins`, `fmin`, `fmax`,
+    `htk` and `mel_norm` determine (librosa's `filters.mel`).
+    """
+    return {
+        **settings.model_dump(mode="json", exclude={"storage"}),
+        "window_length": settings.fft_window,
+        "fmax": settings.highest,
+        "segment_frames": settings.input_shape[0],
+        "segment_hop": settings.segment_hop or settings.input_shape[0],
+        "samples": settings.samples,
+        "clip_frames": settings.clip_frames,
+        "segments": settings.segments,
+        "input_shape": list(settings.input_shape),
+    }
+
+
+def golden(path: Path, settings: LogMel) -> dict[str, Any]:
+    """One clip's waveform and features, to check another implementation against.
+
+    Returns:
+        `waveform`: int16 `(samples, channels)`, full scale 32768, at the front end's sample rate
+        and of the clip length; `features`: float32 `(segments, frames, bins, channels)` of exactly
+        these samples. Each is `{"dtype", "shape", "base64"}`, little-endian, last axis fastest.
+
+    Raises:
+        KerasnasError: Naming the file, when it cannot be used.
+    """
+    waveform = read(path, settings.sample_rate, settings.file_channels)
+    scaled = np.rint(fit_length(waveform, settings) * 32768)
+    samples = np.clip(scaled, -32768, 32767).astype(np.int16)
+    features = clip_features(samples.astype(np.float32) / np.float32(32768), settings)
+    return {"waveform": encode(samples), "features": encode(features)}
+
+
+def encode(array: NDArray[Any]) -> dict[str, Any]:
+    """An array as JSON data; `decode` is its inverse."""
+    little = array.astype(array.dtype.newbyteorder("<"))
+    data = base64.b64encode(little.tobytes()).decode()
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "base64": data}
+
+
+def decode(data: dict[str, Any]) -> NDArray[Any]:
+    """The array that `encode` wrote."""
+    dtype = np.dtype(data["dtype"]).newbyteorder("<")
+    return np.frombuffer(base64.b64decode(data["base64"]), dtype).reshape(data["shape"])

@@ -1,0 +1,138 @@
+"""Every parameter of the log-mel front end."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class LogMel(BaseModel):
+    """Log-mel spectrograms of clips of a fixed length, through librosa.
+
+    Lengths in samples count at `sample_rate`, after resampling. No normalisation happens here:
+    the network's first layer normalises.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["log_mel"] = Field("log_mel", description="The front end.")
+    sample_rate: int = Field(16000, ge=1000, le=384000, description="Samples per second, Hz.")
+    channels: Literal["mono", "stereo", "average_difference"] = Field(
+        "mono",
+        description="mono: the mean of the file's channels; stereo: its two channels (a mono file "
+        "twice); average_difference: (L+R)/2 and L-R of the two channels' log-mel values.",
+    )
+    seconds: float = Field(
+        1.0, gt=0, le=600, description="Length of a clip: longer ones lose their end."
+    )
+    pad: Literal["zeros", "repeat"] = Field(
+        "zeros", description="How a shorter clip is filled up at its end."
+    )
+    n_fft: int = Field(1024, ge=16, description="Samples of a Fourier transform.")
+    window_length: int | None = Field(
+        None, ge=2, description="Samples of the window, centred in the transform; null is n_fft."
+    )
+    hop_length: int = Field(256, ge=1, description="Samples between frames.")
+    window: Literal["hann", "hamming", "blackman", "boxcar"] = Field(
+        "hann", description="Shape of the window (periodic)."
+    )
+    center: bool = Field(
+        True, description="Frame t is centred on sample t*hop_length; the ends see zeros."
+    )
+    power: Literal[1, 2] = Field(2, description="1 for magnitudes, 2 for powers.")
+    mel_bins: int = Field(64, ge=1, le=1024, description="Number of mel bands.")
+    fmin: float = Field(0.0, ge=0, description="Lower end of the lowest band, Hz.")
+    fmax: float | None = Field(
+        None, description="Upper end of the highest band, Hz; null is half the sample rate."
+    )
+    mel_norm: Literal["slaney"] | None = Field(
+        "slaney", description="slaney: bands of equal area; null: bands of height 1."
+    )
+    htk: bool = Field(False, description="HTK's mel scale instead of Slaney's.")
+    log: Literal["db", "log"] = Field(
+        "db", description="db: 10 log10(x / ref), or 20 log10 when power is 1; log: ln(x)."
+    )
+    ref: float | Literal["max"] = Field(
+        1.0, description="db: what counts as 0 dB; max: the clip's largest value."
+    )
+    amin: float = Field(
+        1e-10, gt=0, description="Smaller values are raised to this before the log."
+    )
+    top_db: float | None = Field(
+        80.0, gt=0, description="db: values this far below the clip's largest are raised to there."
+    )
+    segment_frames: int | None = Field(
+        None, ge=1, description="Frames of a segment; null makes the whole clip one segment."
+    )
+    segment_hop: int | None = Field(
+        None, ge=1, description="Frames between segments; null is segment_frames (no overlap)."
+    )
+    storage: Literal["float32", "float16"] = Field(
+        "float32", description="Number format of the cached arrays."
+    )
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> Self:
+        if self.fft_window > self.n_fft:
+            raise ValueError(f"window_length: {self.window_length} is above n_fft, {self.n_fft}")
+        top = self.sample_rate / 2
+        if not self.fmin < self.highest <= top:
+            raise ValueError(
+                f"fmin: {self.fmin:g} and fmax: {self.highest:g} Hz must rise and end at "
+                f"half the sample rate, {top:g} Hz, or below"
+            )
+        if isinstance(self.ref, float) and self.ref <= 0:
+            raise ValueError(f"ref: {self.ref:g} is not above 0")
+        if self.segment_hop is not None and self.segment_frames is None:
+            raise ValueError("segment_hop needs segment_frames")
+        if self.clip_frames < 1:
+            raise ValueError(
+                f"seconds: {self.seconds:g} s are {self.samples} samples, "
+                f"not enough for one transform of n_fft: {self.n_fft}"
+            )
+        if self.segments < 1:
+            raise ValueError(
+                f"segment_frames: {self.segment_frames} is more than a clip of "
+                f"{self.seconds:g} s has, {self.clip_frames}"
+            )
+        return self
+
+    @property
+    def fft_window(self) -> int:
+        """Samples of the window."""
+        return self.window_length or self.n_fft
+
+    @property
+    def highest(self) -> float:
+        """Upper end of the highest band, Hz."""
+        return self.sample_rate / 2 if self.fmax is None else self.fmax
+
+    @property
+    def samples(self) -> int:
+        """Samples of a clip."""
+        return round(self.seconds * self.sample_rate)
+
+    @property
+    def clip_frames(self) -> int:
+        """Frames of a clip."""
+        usable = self.samples if self.center else self.samples - self.n_fft
+        return 1 + usable // self.hop_length if usable >= 0 else 0
+
+    @property
+    def segments(self) -> int:
+        """Segments of a clip; frames after the last whole segment are left out."""
+        if self.segment_frames is None:
+            return 1
+        if self.segment_frames > self.clip_frames:
+            return 0
+        hop = self.segment_hop or self.segment_frames
+        return 1 + (self.clip_frames - self.segment_frames) // hop
+
+    @property
+    def file_channels(self) -> int:
+        """Channels that are read from a file: 1, or 2."""
+        return 1 if self.channels == "mono" else 2
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Shape of a segment, `(frames, bins, channels)`: what a network sees."""
+        return (self.segment_frames or self.clip_frames, self.mel_bins, self.file_channels)

@@ -1,0 +1,34 @@
+"""One worker process of `kerasnas.features.workers`: `python -m kerasnas.features.worker`."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from kerasnas.errors import KerasnasError
+from kerasnas.features.clip_features import of_file
+from kerasnas.features.settings import LogMel
+
+
+def main() -> None:
+    """Read one task from standard input; write one line per clip to standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    line = sys.stdin.readline()
+    if not line:  # the parent is gone already
+        return
+    task = json.loads(line)
+    settings = LogMel.model_validate(task["settings"])
+    features = np.load(task["array"], mmap_mode="r+")
+    for row, path in task["clips"]:
+        try:
+            features[row] = of_file(Path(path), settings)
+        except KerasnasError as error:
+            print(json.dumps({"error": str(error)}), flush=True)
+            return
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()
