@@ -61,10 +61,10 @@ def _log(spectra: NDArray[np.float32], settings: LogMel) -> NDArray[np.float32]:
 @lru_cache(maxsize=8)
 def _mel_filters(settings: LogMel) -> NDArray[np.float32]:
     """The filter bank, `(bins, n_fft // 2 + 1)`."""
-    from librosa import filters
+    from librosa.filters import mel
 
     return np.asarray(
-        filters.mel(
+        mel(
             sr=settings.sample_rate,
             n_fft=settings.n_fft,
             n_mels=settings.mel_bins,

@@ -1,0 +1,121 @@
+"""Mixtures of domestic sounds with known tags, written as WAV files.
+
+A clip is a mixture of tagged sounds, each in its own room, over background noise. In a single-label
+clip a weaker sound of another class may be heard behind the tagged one. Clip i depends on the seed
+and on i alone.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from kerasnas.datasets.settings import SyntheticSettings
+from kerasnas.datasets.sounds import SOUNDS, Signal, coloured_noise, room
+
+CLASSES = tuple(SOUNDS)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One synthetic clip.
+
+    Attributes:
+        index: Number of the clip, from 0.
+        labels: The tagged sounds; exactly one unless multi-label.
+        fold: `"1"` and up; a single-label fold holds every class.
+        waveform: float32 `(samples, channels)`, within ±1.
+    """
+
+    index: int
+    labels: tuple[str, ...]
+    fold: str
+    waveform: NDArray[np.float32]
+
+
+def recordings(settings: SyntheticSettings, *, multi_label: bool = False) -> Iterator[Recording]:
+    """All clips of the data set, in order."""
+    for index in range(settings.clips):
+        yield recording(settings, index, multi_label=multi_label)
+
+
+def recording(settings: SyntheticSettings, index: int, *, multi_label: bool = False) -> Recording:
+    """Clip `index`, the same whatever else is generated."""
+    rng = np.random.default_rng((settings.seed, index))
+    if multi_label:
+        labels = tuple(sorted(rng.choice(CLASSES, rng.integers(1, 4), replace=False).tolist()))
+        fold = index % settings.folds
+    else:
+        labels = (CLASSES[index % len(CLASSES)],)
+        fold = index // len(CLASSES) % settings.folds
+    sounds = dict.fromkeys(labels, 0.0)
+    if not multi_label and rng.random() < settings.interference:
+        other = rng.choice([name for name in CLASSES if name not in labels])
+        sounds[str(other)] = -rng.uniform(3, 15)
+    return Recording(index, labels, str(fold + 1), _mix(rng, settings, sounds))
+
+
+def write_csv(root: Path, settings: SyntheticSettings, *, multi_label: bool = False) -> None:
+    """Write `clips.csv` (filename, labels, fold) and `audio/00000.wav` and so on."""
+    lines = []
+    for item in recordings(settings, multi_label=multi_label):
+        name = f"audio/{item.index:05d}.wav"
+        _write(root / name, item, settings)
+        lines.append([name, ";".join(item.labels), item.fold])
+    _write_table(root / "clips.csv", ["filename", "labels", "fold"], lines)
+
+
+def write_directories(root: Path, settings: SyntheticSettings) -> None:
+    """Write one directory per label."""
+    for item in recordings(settings):
+        _write(root / item.labels[0] / f"{item.index:05d}.wav", item, settings)
+
+
+def write_esc50(root: Path, settings: SyntheticSettings) -> None:
+    """Write ESC-50's layout; every second class counts as one of ESC-10's."""
+    lines = []
+    for item in recordings(settings):
+        target = CLASSES.index(item.labels[0])
+        name = f"{item.fold}-{item.index:06d}-A-{target}.wav"
+        _write(root / "audio" / name, item, settings)
+        source = f"{item.index:06d}"
+        lines.append([name, item.fold, target, item.labels[0], target % 2 == 0, source, "A"])
+    header = ["filename", "fold", "target", "category", "esc10", "src_file", "take"]
+    _write_table(root / "meta" / "esc50.csv", header, lines)
+
+
+def _mix(
+    rng: Generator, settings: SyntheticSettings, sounds: dict[str, float]
+) -> NDArray[np.float32]:
+    """`sounds` (with their relative levels, dB) over noise: float32 `(samples, channels)`."""
+    samples = round(settings.seconds * settings.sample_rate)
+    noise = coloured_noise(rng, samples, rng.uniform(0.5, 2.0))
+    mixture = np.tile(_unit(noise), (settings.channels, 1))
+    snr = rng.uniform(*settings.snr)
+    for name, level in sounds.items():
+        sound = room(rng, SOUNDS[name](rng, samples, settings.sample_rate), settings.sample_rate)
+        sides = 10 ** (rng.uniform(-3, 3, (settings.channels, 1)) / 20)
+        mixture += sides * _unit(sound) * 10 ** ((snr + level) / 20)
+    peak = 10 ** (rng.uniform(-30, -1) / 20)
+    return (mixture.T * (peak / np.abs(mixture).max())).astype(np.float32)
+
+
+def _unit(sound: Signal) -> Signal:
+    """`sound` at a root mean square of 1."""
+    return np.asarray(sound / (np.sqrt(np.mean(sound**2)) + 1e-12))
+
+
+def _write(path: Path, item: Recording, settings: SyntheticSettings) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, item.waveform, settings.sample_rate, subtype=settings.subtype)
+
+
+def _write_table(path: Path, header: list[str], lines: Iterable[Sequence[object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *lines])
