@@ -116,7 +116,7 @@ def describe_exit(code: int, out_of_memory: bool) -> tuple[Cause, str]:
     """
     if code >= 0:
         return "crash", f"the worker ended by itself with exit code {code}"
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    name = signal.Signals(-code).name if -code in list(signal.Signals) else f"signal {-code}"
     if -code == signal.SIGKILL and out_of_memory:
         return "memory", "the kernel killed the worker because memory ran out"
     if -code in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

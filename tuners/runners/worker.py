@@ -77,7 +77,7 @@ def load_factory(name: str) -> Callable[..., Evaluate]:
     found: Any = importlib.import_module(module)
     for part in attribute.split("."):
         found = getattr(found, part)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 class Worker:
@@ -121,7 +121,8 @@ class Worker:
         return self._loaded[1]
 
     def _report(self, step: int, **metrics: float) -> bool:
-        self._pipe.send("progress", step=step, metrics=metrics)
+        plain = {name: float(value) for name, value in metrics.items()}
+        self._pipe.send("progress", step=int(step), metrics=plain)
         return self._pipe.answers.get()
 
     def _fail(self, cause: str, message: str, begun: float) -> None:

@@ -1,0 +1,133 @@
+"""Factories for the runners' tests; imported in worker processes, so no test framework here."""
+
+import ctypes
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+loads = itertools.count()
+
+
+def make(**arguments):
+    loaded = next(loads)
+
+    def evaluate(values, trial):
+        action = values.get("action", "score")
+        return {"metrics": {"score": values.get("x", 0)}, **(ACTIONS[action](values, trial) or {})}
+
+    def score(values, trial):
+        return {"pid": os.getpid(), "loaded": loaded, "arguments": arguments}
+
+    ACTIONS = {**globals()["ACTIONS"], "score": score}  # noqa: N806
+    return evaluate
+
+
+def make_and_raise(**arguments):
+    raise FileNotFoundError("no data in /nowhere")
+
+
+def make_and_exit(**arguments):
+    print("about to go")
+    os._exit(4)
+
+
+def make_for_ever(**arguments):
+    signal.pause()
+
+
+def make_blob(size):
+    return lambda values, trial: {"metrics": {"score": len(values["blob"])}, "blob": "x" * size}
+
+
+def _raise(values, trial):
+    raise ValueError("no good")
+
+
+def _segfault(values, trial):
+    print("before the fault")
+    ctypes.string_at(0)
+
+
+def _allocate(values, trial):
+    hoard = bytearray(400_000_000)
+    trial.report(0, size=len(hoard))
+    signal.pause()
+
+
+def _grandchild(values, trial):
+    child = subprocess.Popen(["sleep", "1000"])
+    trial.report(0, pid=child.pid)
+    signal.pause()
+
+
+def _hold_interpreter(values, trial):
+    trial.report(0)
+    ctypes.PyDLL(None).pause()  # PyDLL keeps the interpreter's lock: no Python thread runs
+
+
+def _meet(values, trial):
+    """Return only when another trial is at the other end of the pipe at the same time."""
+    with Path(values["fifo"]).open(values["mode"]) as pipe:
+        pipe.write("here") if values["mode"] == "w" else pipe.read()
+
+
+def _speak(values, trial):
+    print("from Python", values["x"])
+    os.write(1, b"from C\n")
+    subprocess.run(["echo", "from a child"], check=True)
+    print("an error", file=sys.stderr)
+    (trial.directory / "own.txt").write_text("own")
+
+
+def _steps(values, trial):
+    last = 0
+    for step in range(1, 6):
+        last = step
+        if not trial.report(step, loss=1.0 / step):
+            break
+    return {"last": last}
+
+
+def _environment(values, trial):
+    return {"environment": dict(os.environ), "path": sys.path}
+
+
+def _numpy_like(values, trial):
+    class Scalar:
+        def item(self):
+            return 0.5
+
+    return {"metrics": {"score": Scalar()}}
+
+
+def _kill_self(values, trial):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _out_of_memory(values, trial):
+    raise MemoryError("cannot allocate 9 TB")
+
+
+ACTIONS = {
+    "raise": _raise,
+    "segfault": _segfault,
+    "abort": lambda values, trial: os.abort(),
+    "leave": lambda values, trial: os._exit(3),
+    "exit": lambda values, trial: sys.exit("bye"),
+    "kill self": _kill_self,
+    "out of memory": _out_of_memory,
+    "for ever": lambda values, trial: signal.pause(),
+    "no JSON": lambda values, trial: {"metrics": {}, "model": object()},
+    "no metrics": lambda values, trial: {"metrics": None},
+    "numpy": _numpy_like,
+    "allocate": _allocate,
+    "grandchild": _grandchild,
+    "hold interpreter": _hold_interpreter,
+    "meet": _meet,
+    "speak": _speak,
+    "steps": _steps,
+    "environment": _environment,
+}

@@ -1,0 +1,314 @@
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import psutil
+import pytest
+
+from kerasnas.tuners.errors import TunerError
+from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress, Started
+from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
+
+HERE = Path(__file__).parent
+FACTORY = "runner_factories:make"
+UNSEEN = weakref.WeakKeyDictionary()
+
+
+@pytest.fixture(autouse=True)
+def factories_on_path(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE))
+
+
+@pytest.fixture
+def make_runner():
+    runners = []
+
+    def make(**settings):
+        runners.append(LocalRunner(LocalSettings(**settings)))
+        return runners[-1]
+
+    yield make
+    for runner in runners:
+        runner.close()
+
+
+@pytest.fixture
+def runner(make_runner):
+    return make_runner()
+
+
+def job(action="score", id="0000", **values):
+    return Job(id, FACTORY, values={"action": action, **values}, time_limit=60)
+
+
+def wait_for(runner, kind, keep=True):
+    """The next event of this kind; progress before it is answered. One event at a time."""
+    while True:
+        unseen = UNSEEN.setdefault(runner, [])
+        unseen += [] if unseen else runner.wait(60)
+        assert unseen, "nothing came in a minute"
+        event = unseen.pop(0)
+        if isinstance(event, kind):
+            return event
+        if isinstance(event, Progress):
+            runner.answer(event.slot, keep)
+
+
+def run(runner, job, slot=0):
+    runner.start(job, slot)
+    return wait_for(runner, Finished | Failed)
+
+
+def test_a_trial_gives_its_result(runner):
+    runner.start(job(x=7), 0)
+    started = wait_for(runner, Started)
+    finished = wait_for(runner, Finished)
+    assert (started.id, started.slot) == (finished.id, finished.slot) == ("0000", 0)
+    assert finished.result["metrics"] == {"score": 7}
+    assert finished.result["pid"] == started.pid != os.getpid()
+    assert finished.memory > 1_000_000
+
+
+def test_the_factory_runs_once_for_the_same_arguments(runner):
+    jobs = [
+        Job(str(number), FACTORY, {"data": data}) for number, data in enumerate(["a", "a", "b"])
+    ]
+    first, second, third = (run(runner, job).result for job in jobs)
+    assert [each["loaded"] for each in (first, second, third)] == [0, 0, 1]
+    assert first["pid"] == third["pid"]
+    assert third["arguments"] == {"data": "b"}
+
+
+@pytest.mark.parametrize(
+    ("action", "cause", "words"),
+    [
+        ("raise", "exception", "ValueError: no good"),
+        ("exit", "exception", "SystemExit: bye"),
+        ("no JSON", "exception", "cannot be written as JSON"),
+        ("no metrics", "exception", '"metrics"'),
+        ("out of memory", "memory", "cannot allocate 9 TB"),
+    ],
+)
+def test_an_exception_costs_the_trial_and_not_the_worker(runner, action, cause, words):
+    before = run(runner, job())
+    failed = run(runner, job(action))
+    assert failed.cause == cause
+    assert words in failed.message
+    assert "runner_factories.py" in failed.traceback or action.startswith("no ")
+    assert run(runner, job()).result["pid"] == before.result["pid"]
+
+
+@pytest.mark.parametrize(
+    ("action", "cause", "words"),
+    [
+        ("segfault", "crash", "SIGSEGV"),
+        ("abort", "crash", "SIGABRT"),
+        ("leave", "crash", "exit code 3"),
+        ("kill self", "killed", "SIGKILL"),
+    ],
+)
+def test_a_dead_worker_costs_only_its_trial(make_runner, action, cause, words):
+    runner = make_runner(workers=2)
+    runner.start(job("steps", id="other"), 1)
+    other = wait_for(runner, Progress)
+    runner.start(job(action, id="dies"), 0)
+    failed = wait_for(runner, Failed)
+    assert (failed.id, failed.cause) == ("dies", cause)
+    assert words in failed.message
+    runner.answer(other.slot, True)
+    assert wait_for(runner, Finished).id == "other"
+    assert isinstance(run(runner, job()), Finished)
+
+
+def test_a_crash_shows_the_end_of_the_log(runner, tmp_path):
+    failed = run(runner, Job("1", FACTORY, values={"action": "segfault"}, directory=tmp_path))
+    assert str(tmp_path / "log.txt") in failed.traceback
+    assert "before the fault" in failed.traceback
+    assert "string_at" in failed.traceback  # the Python stack of the fault
+
+
+def test_the_time_limit_ends_a_trial(runner):
+    limited = Job("1", FACTORY, values={"action": "for ever"}, time_limit=0.1)
+    failed = run(runner, limited)
+    assert (failed.cause, failed.seconds >= 0.1) == ("time limit", True)
+    assert "0.1 s" in failed.message
+    assert isinstance(run(runner, job()), Finished)
+
+
+def test_the_memory_limit_ends_a_trial(make_runner):
+    failed = run(make_runner(memory_limit=200_000_000), job("allocate"))
+    assert failed.cause == "memory"
+    assert "200 MB" in failed.message
+
+
+def test_workers_are_replaced_after_their_number_of_trials(make_runner):
+    runner = make_runner(trials_per_worker=2)
+    pids = [run(runner, job()).result["pid"] for _ in range(5)]
+    assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4]
+
+
+def test_workers_are_replaced_when_they_have_grown(make_runner):
+    small, large = make_runner(recycle_above=1), make_runner(recycle_above=10**12)
+    assert len({run(small, job()).result["pid"] for _ in range(3)}) == 3
+    assert len({run(large, job()).result["pid"] for _ in range(3)}) == 1
+
+
+def test_two_slots_run_at_the_same_time(make_runner, tmp_path):
+    os.mkfifo(tmp_path / "meeting")
+    runner = make_runner(workers=2)
+    for slot, mode in enumerate("rw"):
+        runner.start(job("meet", id=mode, fifo=str(tmp_path / "meeting"), mode=mode), slot)
+    assert {wait_for(runner, Finished).id, wait_for(runner, Finished).id} == {"r", "w"}
+
+
+def test_a_trial_has_its_own_log_and_directory(runner, tmp_path):
+    for number in (1, 2):
+        directory = tmp_path / "trials" / str(number)
+        spoken = Job("1", FACTORY, values={"action": "speak", "x": number}, directory=directory)
+        assert isinstance(run(runner, spoken), Finished)
+    log = (tmp_path / "trials" / "2" / "log.txt").read_text()
+    assert {"from Python 2", "from C", "from a child", "an error"} <= set(log.splitlines())
+    assert "from Python 1" not in log
+    assert (tmp_path / "trials" / "2" / "own.txt").read_text() == "own"
+
+
+def test_threads_and_devices_are_set_before_the_first_import(make_runner):
+    runner = make_runner(workers=2, threads=3, devices=("4", "7"))
+    for slot, device in enumerate(["4", "7"]):
+        environment = run(runner, job("environment"), slot).result["environment"]
+        assert environment["OMP_NUM_THREADS"] == environment["TF_NUM_INTRAOP_THREADS"] == "3"
+        assert environment["CUDA_VISIBLE_DEVICES"] == device
+
+
+def test_a_worker_imports_what_the_parent_can_import(runner):
+    path = run(runner, job("environment")).result["path"]
+    assert path[: len(sys.path)] == [entry or str(Path.cwd()) for entry in sys.path]
+
+
+def test_a_trial_told_to_stop_stops(runner):
+    runner.start(job("steps"), 0)
+    for expected in (1, 2):
+        progress = wait_for(runner, Progress)
+        assert (progress.step, progress.metrics) == (expected, {"loss": 1.0 / expected})
+        runner.answer(0, keep=expected < 2)
+    assert wait_for(runner, Finished).result["last"] == 2
+
+
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        ("no_such_module:make", "No module named 'no_such_module'"),
+        ("runner_factories:no_such_function", "no_such_function"),
+        ("runner_factories:make_and_raise", "no data in /nowhere"),
+    ],
+)
+def test_a_factory_that_cannot_be_loaded_is_named(runner, factory, words):
+    failed = run(runner, Job("1", factory))
+    assert failed.cause == "import"
+    assert factory in failed.message
+    assert words in failed.message
+
+
+def test_a_worker_that_dies_while_starting_is_lost(runner, tmp_path):
+    failed = run(runner, Job("1", "runner_factories:make_and_exit", directory=tmp_path))
+    assert failed.cause == "lost"
+    assert "exit code 4" in failed.message
+    assert "about to go" in failed.traceback
+
+
+def test_a_worker_that_never_gets_ready_is_given_up(make_runner):
+    failed = run(make_runner(start_limit=0.5), Job("1", "runner_factories:make_for_ever"))
+    assert failed.cause == "import"
+    assert "not ready after 0.5 s" in failed.message
+
+
+def test_long_values_and_results_pass(runner):
+    blob = Job("1", "runner_factories:make_blob", {"size": 3_000_000}, {"blob": "y" * 1_000_000})
+    finished = run(runner, blob)
+    assert finished.result["metrics"] == {"score": 1_000_000}
+    assert len(finished.result["blob"]) == 3_000_000
+
+
+def test_scalars_of_other_libraries_become_numbers(runner):
+    assert run(runner, job("numpy")).result["metrics"] == {"score": 0.5}
+
+
+def test_kill_ends_the_trial_and_all_it_started(runner):
+    runner.start(job("grandchild"), 0)
+    grandchild = psutil.Process(int(wait_for(runner, Progress).metrics["pid"]))
+    runner.kill(0)
+    assert wait_for(runner, Failed).cause == "killed"
+    grandchild.wait(10)
+
+
+def test_close_ends_workers_idle_and_busy(make_runner):
+    runner = make_runner(workers=2)
+    idle = run(runner, job(), 0).result["pid"]
+    runner.start(job("for ever"), 1)
+    busy = wait_for(runner, Started).pid
+    runner.close()
+    runner.close()
+    assert not psutil.pid_exists(idle)
+    assert not psutil.pid_exists(busy)
+    with pytest.raises(TunerError, match="closed"):
+        runner.start(job(), 0)
+
+
+def test_an_interrupt_does_not_reach_the_workers(runner):
+    runner.start(job("steps"), 0)
+    pid = wait_for(runner, Started).pid
+    assert os.getpgid(pid) != os.getpgid(0)
+    wait_for(runner, Progress)
+    os.kill(pid, signal.SIGINT)
+    runner.answer(0, True)
+    assert isinstance(wait_for(runner, Finished), Finished)
+
+
+PARENT = f"""
+import sys
+from kerasnas.tuners.runners.base import Job, Progress, Started
+from kerasnas.tuners.runners.local import LocalRunner
+runner = LocalRunner()
+runner.start(Job("1", "{FACTORY}", values={{"action": sys.argv[1]}}), 0)
+while True:
+    for event in runner.wait():
+        if isinstance(event, Started):
+            print(event.pid, flush=True)
+        if isinstance(event, Progress):
+            runner.answer(0, True)
+"""
+
+
+@pytest.mark.parametrize("action", ["for ever", "hold interpreter"])
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_no_worker_outlives_a_killed_parent(action, ending):
+    command = [sys.executable, "-c", PARENT, action]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        worker = psutil.Process(int(parent.stdout.readline()))
+        parent.send_signal(ending)
+    worker.wait(10)
+
+
+def test_a_busy_slot_takes_no_second_job(runner):
+    runner.start(job("for ever"), 0)
+    with pytest.raises(TunerError, match=r"slot 0 of 1: \[0\] are busy"):
+        runner.start(job(), 0)
+    with pytest.raises(TunerError, match="slot 1 of 1"):
+        runner.start(job(), 1)
+
+
+def test_waiting_ends_without_an_event(runner):
+    assert runner.wait() == []
+    runner.start(job("for ever"), 0)
+    wait_for(runner, Started)
+    assert runner.wait(0) == []
+
+
+def test_a_directory_that_cannot_be_made_is_named(runner, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TunerError, match="trial 1 cannot be made"):
+        runner.start(Job("1", FACTORY, directory=tmp_path / "file" / "1"), 0)
