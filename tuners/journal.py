@@ -67,6 +67,11 @@ class Journal:
             raise
         _open_here[_name(self.path)] = self
 
+    @property
+    def closed(self) -> bool:
+        """Whether the file was given up."""
+        return self._file < 0
+
     def append(self, event: Mapping[str, Any], *, durable: bool = False) -> None:
         """Add one event, whole or not at all.
 

@@ -173,6 +173,17 @@ class Search:
         with self._mutex:
             return self._stopped() or (None if self.history.waiting else self._complete())
 
+    @property
+    def failing(self) -> bool:
+        """Whether so many trials have failed one after another that the search stops."""
+        limit = self.max_consecutive_failures
+        return limit is not None and self.history.failures >= limit
+
+    @property
+    def closed(self) -> bool:
+        """Whether the directory was given up; results can still be read."""
+        return self._journal is not None and self._journal.closed
+
     def ranking(self, objective: str | None = None) -> list[Trial]:
         """Completed trials, the best in one objective (default: the first) first."""
         return ranking(self.trials, self.objectives, objective)
@@ -418,10 +429,12 @@ class Search:
 
     def _stopped(self) -> str | None:
         """Why not even a waiting trial may start."""
-        limit, failures = self.max_consecutive_failures, self.history.failures
-        if limit is not None and failures >= limit:
+        if self.failing:
             last = [trial for trial in self.history.trials.values() if trial.status == "failed"]
-            return f"{failures} trials failed one after another, at last: {last[-1].message}"
+            return (
+                f"{self.history.failures} trials failed one after another, "
+                f"at last {last[-1].id}: {last[-1].message}"
+            )
         if self.time_budget is not None and self.elapsed >= self.time_budget:
             return f"the time budget of {self.time_budget:,.0f} s is used up"
         return None
