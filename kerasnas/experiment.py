@@ -104,6 +104,24 @@ class Experiment(_Settings):
         output = self.training.final.output(self.data.multi_label)
         return WuLeeSpace(input_shape, classes, output, self.model)
 
+    def overridden(
+        self,
+        root: Path | None = None,
+        workers: int | None = None,
+        trials: int | None = None,
+        seconds: float | None = None,
+    ) -> Experiment:
+        """The experiment with what the command line says instead of the file."""
+        search = {"workers": workers, "trials": trials, "hours": seconds and seconds / 3600}
+        given = {name: value for name, value in search.items() if value is not None}
+        data = {} if root is None else {"root": root.absolute()}
+        return self.model_copy(
+            update={
+                "search": self.search.model_copy(update=given),
+                "data": self.data.model_copy(update=data),
+            }
+        )
+
     def to_yaml(self) -> str:
         """The experiment with every default filled in."""
         data = self.model_dump(mode="json", by_alias=True)

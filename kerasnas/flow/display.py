@@ -73,9 +73,9 @@ class Display:
                 self._say(self._line(event))
 
     def _line(self, event: Finished | Failed) -> str:
-        number = int(event.id) + 1
+        number = int(event.id)
         if isinstance(event, Failed):
-            return f"trial {number} of {self._trials} failed: {event.message}"
+            return f"trial {number} failed: {event.message}"
         trial = self._search.trial(event.id)
         scores = ", ".join(
             f"{objective.name} {trial.metrics[objective.name]:.3f}"
@@ -83,7 +83,7 @@ class Display:
             if objective.name in trial.metrics
         )
         size = "" if trial.cost is None else f", {trial.cost / 1000:.0f} kB"
-        text = f"trial {number} of {self._trials}: {scores}{size}, {event.seconds:.0f} s"
+        text = f"trial {number}: {scores}{size}, {event.seconds:.0f} s"
         return text if self._console.is_terminal else f"{text}; {self._state()}"
 
     def _say(self, line: str) -> None:
@@ -116,7 +116,7 @@ class Display:
         workers = Table.grid(padding=(0, 2))
         for slot in range(self._slots):
             busy = self._busy.get(slot)
-            what = "starting" if busy is None else f"trial {int(busy.id) + 1}"
+            what = "starting" if busy is None else f"trial {int(busy.id)}"
             since = "" if busy is None else _duration(time.monotonic() - busy.since)
             step = f"epoch {busy.step}" if busy and busy.step else ""
             workers.add_row(f"worker {slot + 1}", what, step, since)

@@ -29,6 +29,7 @@ from kerasnas.blocks.convolutional import (
     Pool,
     Stem,
 )
+from kerasnas.errors import KerasnasError
 from kerasnas.models.space import SearchSpace, Values
 
 if TYPE_CHECKING:
@@ -94,6 +95,18 @@ class WuLeeSpace(SearchSpace):
         ),
     }
     settings: WuLeeSettings = field(default_factory=WuLeeSettings)
+
+    def __post_init__(self) -> None:
+        for size, stride, name in zip(
+            self.input_shape, self.settings.stem_strides, ("frames", "bins"), strict=False
+        ):
+            deepest = self.settings.blocks[-1]
+            if -(-size // stride) < 2**deepest:
+                raise KerasnasError(
+                    f"{size} {name} are too few for a stem stride of {stride} and {deepest} "
+                    f"poolings: at least {stride * (2**deepest - 1) + 1} are needed; change the "
+                    "features, model.stem_strides or model.blocks"
+                )
 
     def define(self, hp: keras_tuner.HyperParameters) -> None:
         """Declare every gene; those of block N exist where `blocks` is at least N."""

@@ -1,0 +1,75 @@
+"""Write docs/experiment.md, the list of every field of an experiment: `python docs/experiment_reference.py`."""  # noqa: E501
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from kerasnas.experiment import Experiment
+
+
+def reference() -> str:
+    """The page as Markdown."""
+    lines = [
+        "# Every field of an experiment",
+        "",
+        "Written by `python docs/experiment_reference.py` from the settings themselves. A field "
+        "that is left out has the default; `experiment.yaml` in a run directory has them all.",
+        "",
+        *_section("", Experiment),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
+    inner: list[tuple[str, type[BaseModel]]] = []
+    if name:
+        yield from (f"## `{name}`", "", _first_paragraph(model), "")
+    yield from ("| field | values | default | |", "|---|---|---|---|")
+    for field, info in model.model_fields.items():
+        field = info.alias or field
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            path = f"{name}.{field}" if name else field
+            inner.append((path, info.annotation))
+            yield f"| `{field}` | see below | | |"
+            continue
+        default = info.get_default(call_default_factory=True)
+        shown = "required" if default is PydanticUndefined else f"`{_plain(default)}`"
+        note = (info.description or "").replace("|", "\\|")
+        yield f"| `{field}` | {_kind(info.annotation)} | {shown} | {note} |"
+    yield ""
+    for path, part in inner:
+        yield from _section(path, part)
+
+
+def _first_paragraph(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split("\n\n")[0].split())
+
+
+def _kind(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{_plain(value)}`" for value in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_kind(argument) for argument in arguments)
+    if origin is tuple:
+        return "list of " + _kind(arguments[0])
+    if annotation is type(None):
+        return "null"
+    names = {int: "integer", float: "number", str: "text", bool: "true, false", Path: "path"}
+    return names.get(annotation, str(annotation))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_plain(item) for item in value) + "]"
+    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "experiment.md").write_text(reference(), encoding="utf-8")

@@ -1,0 +1,230 @@
+"""`kerasnas search`: from recordings and a budget to checked files, step by step."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from kerasnas import experiment as experiments
+from kerasnas.errors import KerasnasError
+from kerasnas.experiment import Experiment
+from kerasnas.files import read_json, write_json
+from kerasnas.flow import task, trials
+from kerasnas.flow.display import Display
+from kerasnas.flow.export import Exported, export_winner
+from kerasnas.flow.run import open_run
+from kerasnas.flow.task import Task
+from kerasnas.flow.workers import run_finals, runner
+from kerasnas.models.space import Values
+from kerasnas.tuners import Genes, MedianStop, Search, Trial, Window
+from kerasnas.tuners.loop import run as run_loop
+from kerasnas.tuners.runners.base import Job
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search left in its run directory."""
+
+    run: Path
+    winner: Trial
+    criterion: str
+    scores: dict[str, float]
+    exported: Exported
+    report: Path
+
+    @property
+    def failed_checks(self) -> list[str]:
+        """Checks of the exported files that failed, where the experiment says that this fails."""
+        return self.exported.failed_checks
+
+    def summary(self) -> str:
+        """A few lines for the screen."""
+        return "\n".join(
+            [
+                f"Chosen by {self.criterion}: trial {self.winner.number}, "
+                + ", ".join(f"test {name} {value:.3f}" for name, value in self.scores.items()),
+                *self.exported.lines(),
+                f"Report: {self.report}",
+            ]
+        )
+
+
+def search(
+    experiment: Experiment | Path | str,
+    *,
+    data: Path | None = None,
+    run: Path | None = None,
+    workers: int | None = None,
+    max_trials: int | None = None,
+    seconds: float | None = None,
+    overwrite: bool = False,
+    cache: Path | None = None,
+    console: Console | None = None,
+) -> SearchResult:
+    """Search, train both winners, export the chosen one, and write the report.
+
+    What the run directory already holds is not done again, so that a search that was interrupted
+    goes on by the same call.
+
+    Args:
+        experiment: The settings, or their YAML file.
+        data: Directory of the data set; comes before `KERASNAS_DATA` and the experiment's root.
+        run: Run directory; `runs/NAME` by default.
+        workers: Trials side by side; comes before the experiment's number.
+        max_trials: Candidates; likewise.
+        seconds: After which no trial starts; likewise.
+        overwrite: Delete what the run directory holds of an earlier run.
+        cache: Directory for features; comes before `KERASNAS_CACHE`.
+        console: Where progress is shown.
+
+    Raises:
+        KerasnasError: Something given cannot be used.
+        TunerError: No candidate lies in the window, or the run is in use by another process.
+        KeyboardInterrupt: As it comes; the same call goes on.
+    """
+    console = console or Console()
+    if not isinstance(experiment, Experiment):
+        experiment = experiments.load(Path(experiment))
+    experiment = experiment.overridden(data, workers, max_trials, seconds)
+    run = run or Path("runs") / experiment.name
+    loaded = task.load(experiment, cache=cache, progress=console.is_terminal)
+    open_run(run, experiment, overwrite)
+    console.print(
+        f"{experiment.name}: {len(loaded.clips)} clips of {len(loaded.clips.classes)} classes, "
+        f"{len(loaded.split.train)} to train, {len(loaded.split.validation)} to choose by, "
+        f"{len(loaded.split.test)} to test on; features {loaded.features.shape[2:]}"
+    )
+    winners = _search(run, loaded, cache, console)
+    chosen = experiment.choose
+    _train_winners(run, loaded, winners, cache, console)
+    directory = run / winners_directory(winners, chosen)
+    console.print("Exporting to TFLite ...")
+    exported = export_winner(run, directory, loaded, console)
+    from kerasnas.report import write
+
+    report = write(run)
+    scores = read_json(directory / "evaluation.json")["metrics"]
+    return SearchResult(run, winners[chosen], chosen, scores, exported, report)
+
+
+def _search(run: Path, loaded: Task, cache: Path | None, console: Console) -> dict[str, Trial]:
+    """Train candidates until the search is done, and return the best by each criterion."""
+    experiment, settings = loaded.experiment, loaded.experiment.search
+    rule, space = settings.window.rule, loaded.space
+    import keras_tuner
+
+    hyperparameters = keras_tuner.HyperParameters()
+    space.define(hyperparameters)
+    objectives = [(experiment.primary_metric, "max"), ("loss", "min")]
+    stop = MedianStop(metric="val_loss", direction="min") if settings.stop_hopeless else None
+
+    def size(values: Values) -> int:
+        return space.architecture(values).size(rule)
+
+    with Search(
+        Genes.from_hyperparameters(hyperparameters),
+        objectives,
+        max_trials=settings.trials,
+        window=Window(size, settings.window.minimum, settings.window.maximum),
+        seed=experiment.seed,
+        directory=run,
+        max_retries=settings.retries,
+        max_consecutive_failures=settings.consecutive_failures,
+        time_budget=None if settings.hours is None else 3600 * settings.hours,
+    ) as engine:
+
+        def job(trial: Trial) -> Job:
+            return Job(
+                trial.id,
+                "kerasnas.flow.jobs:candidate",
+                {"run": str(run.absolute()), "cache": None if cache is None else str(cache)},
+                dict(trial.values),
+                run.absolute() / "trials" / trial.id,
+                settings.trial_seconds,
+            )
+
+        book = trials.Book(run, engine, loaded)
+        with (
+            runner(experiment) as workers,
+            Display(console, engine, settings.trials, workers.slots) as display,
+        ):
+
+            def on_event(event: Any) -> None:
+                display(event)
+                book.on_event(event)
+
+            run_loop(engine, workers, job, on_event=on_event, median_stop=stop)
+        book.close()
+        if not (ranked := engine.ranking()):
+            reasons = {trial.message for trial in engine.trials if trial.message}
+            raise KerasnasError(
+                f"no candidate was trained: {engine.finished}. {'; '.join(sorted(reasons))}"
+            )
+        return {name: engine.ranking(name)[0] for name, _ in objectives if ranked}
+
+
+def winners_directory(winners: dict[str, Trial], criterion: str) -> str:
+    """Where a winner's files are; one trial that wins by two criteria has one directory."""
+    first = next(name for name in winners if winners[name].id == winners[criterion].id)
+    return f"winners/{first}"
+
+
+def _train_winners(
+    run: Path,
+    loaded: Task,
+    winners: dict[str, Trial],
+    cache: Path | None,
+    console: Console,
+) -> None:
+    experiment = loaded.experiment
+    jobs = {}
+    for criterion, trial in winners.items():
+        directory = run / winners_directory(winners, criterion)
+        architecture = loaded.space.architecture(trial.values)
+        description = {
+            "schema": 1,
+            "trial": trial.number,
+            "values": dict(trial.values),
+            "architecture": architecture.to_json(),
+            "cost": architecture.cost().to_json(),
+        }
+        if _is_done(directory, description):
+            continue
+        shutil.rmtree(directory, ignore_errors=True)
+        write_json(directory / "architecture.json", description)
+        values = {
+            "architecture": architecture.to_json(),
+            "seed": experiment.seed,
+            "fold": None,
+        }
+        jobs[directory.name] = (directory, values)
+    if jobs:
+        names = " and ".join(f"the winner by {name}" for name in jobs)
+        console.print(f"Training {names} with the final recipe ...")
+        run_finals(run, experiment, jobs, cache, console)
+    write_json(
+        run / "winners.json",
+        {
+            "schema": 1,
+            **{
+                criterion: {
+                    "trial": trial.number,
+                    "directory": winners_directory(winners, criterion),
+                }
+                for criterion, trial in winners.items()
+            },
+            "chosen": experiment.choose,
+            "rule": ("lowest" if experiment.choose == "loss" else "highest")
+            + f" validation {experiment.choose.replace('_', ' ')}",
+        },
+    )
+
+
+def _is_done(directory: Path, description: dict[str, Any]) -> bool:
+    """Whether this very architecture has been trained and scored here."""
+    complete = (directory / "evaluation.json").exists() and (directory / "model.keras").exists()
+    return complete and read_json(directory / "architecture.json") == description

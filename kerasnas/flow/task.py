@@ -1,0 +1,103 @@
+"""An experiment with its data: what every step of a command needs, loaded once a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas import datasets, features
+from kerasnas.datasets import Clips, Split, SplitSettings
+from kerasnas.experiment import Experiment
+from kerasnas.models.wu_lee import WuLeeSpace
+from kerasnas.training.examples import Examples
+
+Indices = NDArray[np.int64]
+Part = Literal["train", "validation", "test", "all"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Clips, split and features of an experiment.
+
+    Attributes:
+        experiment: The settings.
+        clips: The table of clips.
+        split: Who trains, validates, and is only tested on.
+        features: Memory-mapped, `(clips, segments, frames, bins, channels)`.
+    """
+
+    experiment: Experiment
+    clips: Clips
+    split: Split
+    features: NDArray[Any]
+
+    @cached_property
+    def space(self) -> WuLeeSpace:
+        """The search space for these features and classes."""
+        return self.experiment.space(self.features.shape[2:], len(self.clips.classes))
+
+    @cached_property
+    def targets(self) -> NDArray[np.float32]:
+        """Labels, `(clips, classes)`."""
+        return self.clips.targets()
+
+    def part(self, name: Part) -> Indices:
+        """Indices of the clips of one part of the split."""
+        if name == "all":
+            return np.arange(len(self.clips))
+        indices: Indices = getattr(self.split, name)
+        return indices
+
+    def final_parts(self, fold: str | None) -> tuple[Indices, Indices, Indices]:
+        """Clips that a final training trains on, stops early by, and is scored on.
+
+        Args:
+            fold: None for the experiment's test clips, or the fold to test on.
+
+        Returns:
+            Training takes all that is not tested on; only a recipe that stops early sets
+            validation clips aside.
+        """
+        split = self.split
+        if fold is not None:
+            settings = SplitSettings(
+                by="fold",
+                test_fold=fold,
+                validation_fraction=self.experiment.split.validation_fraction,
+            )
+            split = datasets.split(self.clips, settings, self.experiment.seed)
+        if self.experiment.training.final.patience is not None:
+            return split.train, split.validation, split.test
+        return np.union1d(split.train, split.validation), np.empty(0, np.int64), split.test
+
+    def examples(self, indices: Indices) -> Examples:
+        """The segments of some clips, for fitting and scoring."""
+        return Examples.of_clips(self.features, self.targets, indices)
+
+
+def load(
+    experiment: Experiment,
+    data: Path | None = None,
+    cache: Path | None = None,
+    progress: bool = False,
+) -> Task:
+    """Read the table of clips, split it, and get the features, from the cache if they are there.
+
+    Args:
+        experiment: The settings.
+        data: Comes before `KERASNAS_DATA` and the experiment's root.
+        cache: Comes before `KERASNAS_CACHE`.
+        progress: Whether to show a bar while features are extracted.
+
+    Raises:
+        KerasnasError: The data cannot be used; the message names the file.
+    """
+    clips = datasets.load(experiment.data, data, cache)
+    split = datasets.split(clips, experiment.split, experiment.seed)
+    array = features.extract(clips, experiment.features, cache, progress=progress)
+    return Task(experiment, clips, split, array)

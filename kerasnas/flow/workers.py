@@ -1,0 +1,80 @@
+"""Running trainings in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress as ProgressBar
+from rich.progress import TextColumn, TimeElapsedColumn
+
+from kerasnas.errors import KerasnasError
+from kerasnas.experiment import Experiment
+from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
+from kerasnas.tuners.runners.environment import available_cores
+from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
+
+
+def runner(experiment: Experiment, most: int | None = None) -> LocalRunner:
+    """Worker processes as the experiment says, at most as many as there are jobs."""
+    workers = experiment.search.workers or available_cores()
+    return LocalRunner(LocalSettings(workers=min(workers, most or workers)))
+
+
+def run_finals(
+    run: Path,
+    experiment: Experiment,
+    jobs: Mapping[str, tuple[Path, dict[str, Any]]],
+    cache: Path | None,
+    console: Console,
+) -> None:
+    """Run final trainings side by side.
+
+    Args:
+        run: The run directory.
+        experiment: Number of workers, recipe.
+        jobs: By name: the directory for the results, and values for `jobs.final`.
+        cache: Directory for features.
+        console: Where progress is shown.
+
+    Raises:
+        KerasnasError: A training failed.
+    """
+    arguments = {"run": str(run.absolute()), "cache": None if cache is None else str(cache)}
+    waiting = [
+        Job(name, "kerasnas.flow.jobs:final", arguments, values, directory.absolute())
+        for name, (directory, values) in jobs.items()
+    ]
+    epochs = experiment.training.final.epochs
+    columns = (*ProgressBar.get_default_columns()[:3], TimeElapsedColumn())
+    bar = ProgressBar(
+        *columns,
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with bar, runner(experiment, len(waiting)) as workers:
+        tasks = {job.id: bar.add_task(job.id, total=epochs, note="") for job in waiting}
+        free = set(range(workers.slots))
+        while waiting or len(free) < workers.slots:
+            while waiting and free:
+                workers.start(waiting.pop(0), free.pop())
+            for event in workers.wait():
+                match event:
+                    case Progress():
+                        workers.answer(event.slot, True)
+                        bar.update(tasks[event.id], completed=event.step)
+                    case Finished():
+                        free.add(event.slot)
+                        scores = ", ".join(
+                            f"{name} {value:.3f}" for name, value in event.result["metrics"].items()
+                        )
+                        bar.update(tasks[event.id], completed=epochs, note=scores)
+                        if not console.is_terminal:
+                            console.print(f"{event.id}: {scores} ({event.seconds:.0f} s)")
+                    case Failed():
+                        raise KerasnasError(
+                            f"training {event.id} failed: {event.message}\n{event.traceback}"
+                        )

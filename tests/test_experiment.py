@@ -1,0 +1,102 @@
+"""Experiments: what is read, and what a wrong one is told."""
+
+from pathlib import Path
+
+import pytest
+
+from kerasnas import experiment
+from kerasnas.errors import KerasnasError
+
+ROOT = Path(__file__).parents[1]
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    return path
+
+
+def problem(tmp_path: Path, text: str) -> str:
+    with pytest.raises(KerasnasError) as caught:
+        experiment.load(written(tmp_path, text))
+    return str(caught.value).replace(str(tmp_path), "DIR")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_experiments_that_come_along_load(path: Path) -> None:
+    assert experiment.load(path).name == path.stem
+
+
+def test_a_resolved_experiment_reads_back_equal(tmp_path: Path) -> None:
+    first = experiment.load(
+        written(tmp_path, "schema: 1\nname: a\nmodel: {stem_strides: [2, 2], growth: [1, 1.5]}\n")
+    )
+    assert experiment.load(written(tmp_path, first.to_yaml())) == first
+
+
+def test_only_a_name_is_needed(tmp_path: Path) -> None:
+    assert experiment.load(written(tmp_path, "name: a\n")).seed == 0
+
+
+def test_an_unknown_field_is_named_with_its_line_and_what_is_allowed(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nsearch:\n  trials: 3\n  window:\n    maxi: 7\n")
+    assert text.startswith("DIR/x.yaml:5: search.window.maxi: unknown field")
+    assert "rule, minimum, maximum" in text
+
+
+def test_a_wrong_type_is_named_with_its_line_and_value(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nsearch:\n  trials: many\n")
+    assert text.startswith("DIR/x.yaml:3: search.trials:")
+    assert "integer" in text
+    assert "'many'" in text
+
+
+def test_a_wrong_choice_lists_what_is_allowed(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\n\nsearch:\n  window: {rule: zip}\n")
+    assert text.startswith("DIR/x.yaml:4: search.window.rule:")
+    assert "float32_params" in text
+
+
+def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nseed: -1\nsearch: {trials: 0}\n")
+    assert [line.split(" ")[1] for line in text.splitlines()] == ["seed:", "search.trials:"]
+
+
+def test_a_missing_field(tmp_path: Path) -> None:
+    assert problem(tmp_path, "seed: 3\n") == "DIR/x.yaml:1: name: this field is required"
+
+
+def test_an_empty_window(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nsearch:\n  window: {minimum: 9, maximum: 5}\n")
+    assert text == "DIR/x.yaml:3: search.window: minimum 9 is above maximum 5"
+
+
+def test_a_criterion_that_does_not_fit_the_labels(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nsearch: {choose: mean_average_precision}\n")
+    assert "it can be accuracy or loss" in text
+
+
+def test_a_repeated_key_is_refused(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nseed: 1\nseed: 2\n")
+    assert text == "DIR/x.yaml:3: 'seed' is given a second time (first on line 2): keep one"
+
+
+@pytest.mark.parametrize("text", ["", "just words\n", "- a\n- b\n"])
+def test_no_mapping(tmp_path: Path, text: str) -> None:
+    assert "DIR/x.yaml holds no fields" in problem(tmp_path, text)
+
+
+def test_no_yaml(tmp_path: Path) -> None:
+    assert "not valid YAML" in problem(tmp_path, "name: [a\n")
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(KerasnasError, match="no experiment .*nowhere.yaml.*kerasnas init"):
+        experiment.load(tmp_path / "nowhere.yaml")
+
+
+def test_what_the_command_line_says_comes_first(tmp_path: Path) -> None:
+    first = experiment.load(written(tmp_path, "name: a\nsearch: {trials: 9, workers: 2}\n"))
+    changed = first.overridden(tmp_path, trials=4, seconds=1800)
+    assert (changed.search.trials, changed.search.workers, changed.search.hours) == (4, 2, 0.5)
+    assert changed.data.root == tmp_path.absolute()
