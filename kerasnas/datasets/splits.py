@@ -129,8 +129,7 @@ def cross_validation(clips: Clips) -> dict[str, Split]:
         raise KerasnasError(f"{clips.root}: {without[0]} has no fold, other clips have")
     nobody = np.zeros(0, np.int64)
     splits = {}
-    for name in clips.folds:
-        test = _fold(clips, name)
+    for name, test in [(name, _fold(clips, name)) for name in clips.folds]:
         train = np.setdiff1d(np.arange(len(clips)), test)
         _check_classes(clips, train, f"the folds other than {name}", always=True)
         splits[name] = Split(train, nobody, test)
@@ -216,9 +215,9 @@ def _check_classes(clips: Clips, members: Indices, where: str, always: bool = Fa
     missing = [name for name, count in present.items() if count == 0]
     if missing:
         raise KerasnasError(
-            f"{clips.root}: {where} {'have' if where.endswith('s') else 'has'} no clip of "
-            f"{', '.join(missing)} (of {clips.counts[missing[0]]} in all); "
-            "add clips (of further groups, when there are groups), or leave the class out (classes)"
+            f"{clips.root}: no clip of {', '.join(missing)} in {where} "
+            f"({clips.counts[missing[0]]} of {missing[0]} in all); add clips (of further groups, "
+            "when there are groups), or leave the class out (data: classes)"
         )
 
 

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+
+from kerasnas.datasets import Clip, DataSettings, load
+from kerasnas.errors import KerasnasError
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"not read by the loader")
+
+
+def from_csv(root: Path, text: str, multi_label: bool = False):
+    (root / "clips.csv").write_text(text)
+    return load(DataSettings(dataset="folder", csv="clips.csv", multi_label=multi_label), root)
+
+
+def test_label_is_the_first_directory(tmp_path):
+    touch(tmp_path, "dog/a.wav", "cat/deep/b.FLAC", "dog/c.mp3", "cat/.hidden.wav", "cat/notes.txt")
+    clips = load(DataSettings(dataset="folder"), tmp_path)
+    assert clips.ids == ("cat/deep/b.FLAC", "dog/a.wav", "dog/c.mp3")
+    assert clips.classes == ("cat", "dog")
+    assert clips.targets().tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert clips[0].path == tmp_path / "cat/deep/b.FLAC"
+    assert clips.counts == {"cat": 1, "dog": 2}
+
+
+def test_csv_columns(tmp_path):
+    touch(tmp_path, "x/a.wav", "b.wav", "c.wav")
+    clips = from_csv(
+        tmp_path,
+        "filename,labels,fold,split,group,remark\n"
+        "x/a.wav,dog,1,train,house 1,fine\n"
+        "\n"
+        "b.wav,cat,2,test,,\n"
+        "c.wav,dog,10,validation,house 1,\n",
+    )
+    assert clips[0] == Clip("x/a.wav", tmp_path / "x/a.wav", ("dog",), "1", "train", "house 1")
+    assert clips[1].group is None
+    assert clips.folds == ("1", "2", "10")
+
+
+def test_multi_label_csv_may_have_untagged_clips(tmp_path):
+    touch(tmp_path, "a.wav", "b.wav")
+    clips = from_csv(tmp_path, "filename,labels\na.wav,speech; music\nb.wav,\n", multi_label=True)
+    assert clips.classes == ("music", "speech")
+    assert clips.targets().tolist() == [[1, 1], [0, 0]]
+
+
+def test_converted_files_are_found_under_their_old_names(tmp_path):
+    touch(tmp_path, "a.ogg", "b.wav")
+    clips = from_csv(tmp_path, "filename,labels\na.wav,dog\nb.wav,cat\n")
+    assert clips[0].path == tmp_path / "a.ogg"
+    assert clips[0].id == "a.wav"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("filename,label\na.wav,dog\n", r"clips.csv:1: no column labels"),
+        ("", r"clips.csv:1: no column filename; the header is empty"),
+        ("filename,labels\n", r"lists no clips"),
+        ("filename,labels,folds\na.wav,dog,1\n", r"clips.csv:1: column folds .* fold is meant"),
+        ("filename,labels\na.wav,dog\nb.wav\n", r"clips.csv:3: 1 fields where the header has 2"),
+        ("filename,labels\na.wav,dog\nmissing.wav,cat\n", r"clips.csv:3: .*missing.wav does not"),
+        ("filename,labels\na.wav,dog\na.wav,cat\n", r"clips.csv:3: a.wav is listed twice"),
+        ("filename,labels\na.wav,dog;cat\n", r"clips.csv:2: 2 labels .*multi_label"),
+        ("filename,labels\na.wav,\n", r"clips.csv:2: 0 labels"),
+        ("filename,labels,split\na.wav,dog,dev\n", r"clips.csv:2: split is dev; allowed are train"),
+        ("filename,labels\na.wav,dog\nb.wav,dog\n", r"every clip is labelled dog"),
+        ('filename,labels\na.wav,"dog\n', r"clips.csv:2: not valid CSV"),
+    ],
+)
+def test_bad_csv_is_named_with_its_line(tmp_path, text, message):
+    touch(tmp_path, "a.wav", "b.wav")
+    with pytest.raises(KerasnasError, match=message):
+        from_csv(tmp_path, text)
+
+
+def test_csv_that_is_not_text_or_not_there(tmp_path):
+    with pytest.raises(KerasnasError, match=r"clips.csv: no such file"):
+        load(DataSettings(dataset="folder", csv="clips.csv"), tmp_path)
+    (tmp_path / "clips.csv").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(KerasnasError, match="cannot be read as UTF-8"):
+        load(DataSettings(dataset="folder", csv="clips.csv"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([], "no audio found"),
+        (["dog/readme.txt"], "no audio found"),
+        (["dog/a.wav", "dog/b.wav"], "every clip is labelled dog"),
+        (["dog/a.wav", "b.wav"], r"b\.wav: lies beside the label directories"),
+        (["dog/a.m4a", "cat/b.wav"], r"a\.m4a: \.m4a cannot be read; convert"),
+    ],
+)
+def test_bad_directories(tmp_path, files, message):
+    touch(tmp_path, *files)
+    with pytest.raises(KerasnasError, match=message):
+        load(DataSettings(dataset="folder"), tmp_path)

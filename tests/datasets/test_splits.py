@@ -1,0 +1,141 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from kerasnas.datasets import Clip, Clips, SplitSettings, cross_validation, split
+from kerasnas.datasets.splits import stratified
+from kerasnas.errors import KerasnasError
+
+
+def table(rows, multi_label=False):
+    """Clips from `(labels, fold, split, group)` rows."""
+    clips = [
+        Clip(f"clip {i}", Path("x.wav"), tuple(labels.split(";")) if labels else (), *rest)
+        for i, (labels, *rest) in enumerate(rows)
+    ]
+    classes = tuple(sorted({label for clip in clips for label in clip.labels}))
+    return Clips(tuple(clips), classes, multi_label, "table", Path("root"))
+
+
+def parts(result):
+    return [set(part.tolist()) for part in (result.train, result.validation, result.test)]
+
+
+def test_fractions_are_stratified_and_use_every_clip_once():
+    clips = table([(label,) for label in ["a"] * 50 + ["b"] * 30 + ["c"] * 20])
+    result = split(clips, SplitSettings(test_fraction=0.2, validation_fraction=0.25), seed=0)
+    train, validation, test = parts(result)
+    assert train | validation | test == set(range(100))
+    assert clips.subset(result.test).counts == {"a": 10, "b": 6, "c": 4}
+    assert clips.subset(result.validation).counts == {"a": 10, "b": 6, "c": 4}
+    assert clips.subset(result.train).counts == {"a": 30, "b": 18, "c": 12}
+    assert len(train) + len(validation) + len(test) == 100
+
+
+def test_the_seed_decides():
+    clips = table([(label,) for label in "abcd" * 25])
+    first = split(clips, SplitSettings(), seed=3)
+    assert parts(first) == parts(split(clips, SplitSettings(), seed=3))
+    assert parts(first) != parts(split(clips, SplitSettings(), seed=4))
+
+
+def test_groups_stay_together():
+    rng = np.random.default_rng(0)
+    rows = [
+        (str(rng.choice(list("abc"))), None, None, f"house {rng.integers(30)}") for _ in range(300)
+    ]
+    clips = table(rows)
+    result = split(clips, SplitSettings(), seed=0)
+    groups = [{clips[i].group for i in part} for part in parts(result)]
+    assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
+    assert 40 <= len(result.test) <= 80
+    share = [clips.subset(result.test).counts[name] / clips.counts[name] for name in "abc"]
+    assert max(share) - min(share) < 0.12
+
+
+def test_multi_label_stratification_shares_out_rare_labels():
+    rng = np.random.default_rng(1)
+    targets = (rng.random((400, 6)) < [0.5, 0.3, 0.2, 0.1, 0.04, 0.02]).astype(np.float32)
+    targets[0] = 0
+    part = stratified(targets, np.arange(400), (0.8, 0.2), np.random.default_rng(0))
+    expected = 0.2 * targets.sum(axis=0)
+    assert np.abs(targets[part == 1].sum(axis=0) - expected).max() <= 2
+    assert abs((part == 1).sum() - 80) <= 3
+
+
+def test_official_fold_is_tested_on_and_validation_comes_from_the_others():
+    clips = table([(label, str(fold)) for fold in (1, 2, 3) for label in "ab" * 10])
+    result = split(clips, SplitSettings(by="fold", test_fold=3), seed=0)
+    assert set(result.test.tolist()) == set(range(40, 60))
+    assert len(result.validation) == 8
+    both = split(clips, SplitSettings(by="fold", test_fold="3", validation_fold="1"), seed=0)
+    assert parts(both) == [set(range(20, 40)), set(range(20)), set(range(40, 60))]
+
+
+def test_split_column():
+    rows = [(label, None, part) for part in ("train", "validation", "test") for label in "ab"]
+    result = split(table(rows), SplitSettings(by="split"), seed=0)
+    assert parts(result) == [{0, 1}, {2, 3}, {4, 5}]
+    rows = [(label, None, part) for part in ("train", "test") for label in "ab" * 10]
+    result = split(table(rows), SplitSettings(by="split"), seed=0)
+    assert set(result.test.tolist()) == set(range(20, 40))
+    assert len(result.validation) == 4
+
+
+def test_cross_validation_tests_every_fold_once():
+    clips = table([(label, str(fold)) for fold in (1, 2, 3) for label in "ab"])
+    splits = cross_validation(clips)
+    assert list(splits) == ["1", "2", "3"]
+    assert parts(splits["2"]) == [{0, 1, 4, 5}, set(), {2, 3}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "message"),
+    [
+        ([("a", "1"), ("b", "2")], {"by": "fold", "test_fold": 9}, "fold 9 .* folds are 1, 2"),
+        ([("a",), ("b",)], {"by": "fold", "test_fold": 1}, "its folds are none"),
+        (
+            [("a", "1"), ("b", "1"), ("a", "2")],
+            {"by": "fold", "test_fold": 2},
+            "no clip of b in fold 2",
+        ),
+        ([("a", None, "train"), ("b", None, "train")], {"by": "split"}, "no clip has split test"),
+        ([("a", None, "train"), ("b", None, None)], {"by": "split"}, "clip 1 has no split"),
+        ([("a",)] * 9 + [("b",)], {}, r"no clip of b in the \w+ clips .1 of b in all"),
+        (
+            [(c, None, s, "g") for s in ("train", "validation", "test") for c in "ab"],
+            {"by": "split"},
+            "group g is both in the train and the validation",
+        ),
+    ],
+)
+def test_impossible_splits_are_explained(rows, settings, message):
+    with pytest.raises(KerasnasError, match=message):
+        split(table(rows), SplitSettings.model_validate(settings), seed=0)
+
+
+def test_cross_validation_errors():
+    with pytest.raises(KerasnasError, match="has 0 folds"):
+        cross_validation(table([("a",), ("b",)]))
+    with pytest.raises(KerasnasError, match="clip 2 has no fold"):
+        cross_validation(table([("a", "1"), ("a", "2"), ("b", None)]))
+    with pytest.raises(KerasnasError, match="no clip of b in fold 2"):
+        cross_validation(table([("a", "1"), ("b", "1"), ("a", "2")]))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"by": "fold"}, {"test_fold": "1"}, {"by": "fold", "test_fold": "1", "validation_fold": 1}],
+)
+def test_settings_that_contradict(values):
+    with pytest.raises(ValidationError):
+        SplitSettings.model_validate(values)
+
+
+def test_multi_label_test_clips_may_lack_a_class():
+    rows = [("a;b", "1"), ("a", "1"), ("b", "1"), ("a", "2"), ("", "2")]
+    clips = table(rows, multi_label=True)
+    result = split(clips, SplitSettings(by="fold", test_fold=2, validation_fraction=0.34), seed=0)
+    assert set(result.test.tolist()) == {3, 4}
