@@ -1,11 +1,12 @@
 """Oracles for KerasTuner and the runners of their trials.
 
-`Search` is the core of every oracle and needs NumPy alone; `SizeConstrainedRandomOracle` is a plain
-KerasTuner oracle round it, and imports KerasTuner (and so TensorFlow) when it is first asked for.
+`Search` is the core of every oracle and needs NumPy alone. `SizeConstrainedRandomOracle` is a plain
+KerasTuner oracle round it; asking for it imports KerasTuner, and so TensorFlow.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if __name__ != "kerasnas.tuners":
@@ -16,9 +17,11 @@ from .genes import Gene, Genes
 from .history import History, Trial
 from .objectives import Objective
 from .propose import Window
-from .search import Search, read_history
+from .results import Results
+from .search import Search
 
 if TYPE_CHECKING:
+    from .loop import MedianStop
     from .random_search import SizeConstrainedRandomOracle
 
 __all__ = [
@@ -26,20 +29,22 @@ __all__ = [
     "Genes",
     "History",
     "JournalError",
+    "MedianStop",
     "Objective",
+    "Results",
     "Search",
     "SearchError",
     "SizeConstrainedRandomOracle",
     "Trial",
     "TunerError",
     "Window",
-    "read_history",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "SizeConstrainedRandomOracle":
-        from .random_search import SizeConstrainedRandomOracle
+_LAZY = {"MedianStop": "loop", "SizeConstrainedRandomOracle": "random_search"}
 
-        return SizeConstrainedRandomOracle
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

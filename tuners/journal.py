@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import weakref
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,7 @@ from .errors import JournalError
 
 FORMAT = "kerasnas.tuners journal"
 SCHEMA = 1
+JOURNAL = "journal.jsonl"
 
 _PREFIX = f'{{"format": "{FORMAT}", "schema": '.encode()
 _open_here: weakref.WeakValueDictionary[str, Journal] = weakref.WeakValueDictionary()
@@ -32,7 +34,7 @@ class Journal:
     Attributes:
         path: The file.
         header: The first line: `format`, `schema`, and what was given when it was made.
-        events: Those read when it was opened.
+        events: Those read when it was opened, for the reader to take out.
         dropped: Bytes of a torn last line that were cut off when it was opened.
 
     Args:
@@ -48,7 +50,7 @@ class Journal:
 
     def __init__(self, path: Path, header: Mapping[str, Any], *, take_over: bool = False) -> None:
         self.path = Path(path)
-        self.events: list[dict[str, Any]] = []
+        self.events: deque[dict[str, Any]] = deque()
         self.dropped = 0
         self._file = -1
         self._end = 0
@@ -136,7 +138,8 @@ class Journal:
     def _read(self) -> dict[str, Any] | None:
         """The header, after reading the events; None when there is nothing in the file yet."""
         data = self.path.read_bytes()
-        header, self.events, self._end = parse(data, self.path)
+        header, events, self._end = parse(data, self.path)
+        self.events.extend(events)
         self.dropped = len(data) - self._end
         if self.dropped:
             os.ftruncate(self._file, self._end)

@@ -27,8 +27,9 @@ from keras_tuner.engine import trial as trial_module
 from .errors import SearchError, TunerError
 from .genes import Genes, Values
 from .history import Trial
+from .journal import JOURNAL
 from .propose import Propose, Window
-from .search import JOURNAL, Search
+from .search import Search
 
 _STATUS = trial_module.TrialStatus
 _STATUSES = {

@@ -6,6 +6,7 @@ refusing candidates that were tried before or lie outside the window, is done he
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -30,7 +31,8 @@ class Window:
     """What a candidate may cost.
 
     Attributes:
-        cost: From values to a number, in bytes for example. It must not change between runs.
+        cost: From values to a number, in bytes for example; infinity for what cannot be built,
+            which is never accepted. It must not change between runs.
         minimum: The least that is accepted, itself included; None for no bound.
         maximum: The greatest that is accepted, itself included; None for no bound.
     """
@@ -45,8 +47,10 @@ class Window:
 
     def contains(self, cost: float) -> bool:
         """Whether something of this cost is accepted."""
-        return (self.minimum is None or cost >= self.minimum) and (
-            self.maximum is None or cost <= self.maximum
+        return (
+            math.isfinite(cost)
+            and (self.minimum is None or cost >= self.minimum)
+            and (self.maximum is None or cost <= self.maximum)
         )
 
     def __str__(self) -> str:
@@ -64,7 +68,7 @@ class Suggestion:
         cost: Of `values`; None without a window.
         tried: Candidates looked at.
         rejected: Those outside the window.
-        sizes: Least, median and greatest cost of the rejected; None when there were none.
+        sizes: Least, median and greatest finite cost of the rejected; None when there were none.
     """
 
     values: dict[str, Value] | None
@@ -72,6 +76,20 @@ class Suggestion:
     tried: int
     rejected: int
     sizes: tuple[float, float, float] | None
+
+    def nothing(self, window: Window | None) -> str:
+        """Why there are no values, in words."""
+        if self.rejected < self.tried or window is None:
+            refused = f", {self.rejected:,} of them outside the window" if self.rejected else ""
+            return f"space exhausted: {self.tried:,} candidates gave nothing new{refused}"
+        tried = f"no candidate fits the window of {window}: {self.tried:,} were tried, and"
+        if self.sizes is None:
+            return f"{tried} none of them could be built. Change the space or the input"
+        least, middle, most = self.sizes
+        return (
+            f"{tried} their sizes were {least:,.0f} to {most:,.0f}, median {middle:,.0f}. "
+            "Move the window there, or change the space"
+        )
 
 
 def uniform(
@@ -110,16 +128,17 @@ def choose(
 
 
 def plain_cost(cost: float, values: Values) -> float:
-    """The cost as a plain, finite number; whole numbers stay integers.
+    """The cost as a plain number; whole numbers stay integers.
 
     Raises:
-        SearchError: It is not a finite number.
+        SearchError: It is no number.
     """
     number = cost.item() if isinstance(cost, np.generic) else cost
-    if isinstance(number, bool) or not isinstance(number, int | float) or not np.isfinite(number):
+    if isinstance(number, bool) or not isinstance(number, int | float) or math.isnan(number):
         raise SearchError(f"the cost function returned {cost!r} for {dict(values)}: give a number")
     return number
 
 
-def _spread(sizes: list[float]) -> tuple[float, float, float] | None:
+def _spread(costs: list[float]) -> tuple[float, float, float] | None:
+    sizes = [cost for cost in costs if math.isfinite(cost)]
     return (min(sizes), median(sizes), max(sizes)) if sizes else None

@@ -18,18 +18,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from .errors import JournalError, SearchError
+from .errors import SearchError
 from .genes import Gene, Genes, Values, key
-from .history import History, Trial, fold, trial_id
-from .journal import Journal, parse
-from .objectives import dominated_volume, objectives_from, pareto_front, ranking
+from .history import History, Trial, trial_id
+from .identity import check_genes, check_identity
+from .journal import JOURNAL, Journal
+from .objectives import objectives_from
 from .plain import finite, plain
 from .propose import Propose, Window, choose, plain_cost, uniform
+from .results import Results
 
-JOURNAL = "journal.jsonl"
 
-
-class Search:
+class Search(Results):
     """A search: asks for trials, is told of their results, and can be closed and opened again.
 
     ```python
@@ -80,7 +80,7 @@ class Search:
         take_over: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.objectives = objectives_from(objectives)
+        super().__init__(History(max_consecutive_failures), objectives_from(objectives))
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SearchError(f"seed must be an integer from 0, not {seed!r}")
         if patience < 1:
@@ -96,22 +96,18 @@ class Search:
         self._clock = clock
         self._exhausted: str | None = None
         self._mutex = threading.RLock()
-        given = genes if isinstance(genes, Genes) else Genes(genes)
-        self._wanted = given
+        self._declared = genes if isinstance(genes, Genes) else Genes(genes)
         self._journal: Journal | None = None
-        self.history = History(max_consecutive_failures)
         if directory is not None:
-            header = {
-                "identity": {
-                    "seed": seed,
-                    "objectives": [list(objective) for objective in self.objectives],
-                    "window": [window.minimum, window.maximum] if window else None,
-                    **(identity or {}),
-                }
+            own = {
+                "seed": seed,
+                "objectives": [list(objective) for objective in self.objectives],
+                "window": [window.minimum, window.maximum] if window else None,
             }
+            header = {"identity": plain({**own, **(identity or {})})}
             self._journal = Journal(Path(directory) / JOURNAL, header, take_over=take_over)
             try:
-                self._resume(header["identity"])
+                self._resume(self._journal, header["identity"])
             except BaseException:
                 self._journal.close()
                 raise
@@ -123,31 +119,7 @@ class Search:
     @property
     def genes(self) -> Genes:
         """The table of genes."""
-        return self.history.genes or self._wanted
-
-    @property
-    def trials(self) -> tuple[Trial, ...]:
-        """All trials in the order of suggestion."""
-        with self._mutex:
-            return tuple(self.history.trials.values())
-
-    def trial(self, id: str) -> Trial:
-        """The trial of this id.
-
-        Raises:
-            SearchError: There is none.
-        """
-        try:
-            return self.history.trials[id]
-        except KeyError:
-            raise SearchError(
-                f"no trial {id!r}: there are {len(self.history.trials)}, from '0000'"
-            ) from None
-
-    @property
-    def rejected(self) -> int:
-        """Candidates that the window refused, over all trials."""
-        return self.history.rejected
+        return self.history.genes or self._declared
 
     @property
     def elapsed(self) -> float:
@@ -183,18 +155,6 @@ class Search:
     def closed(self) -> bool:
         """Whether the directory was given up; results can still be read."""
         return self._journal is not None and self._journal.closed
-
-    def ranking(self, objective: str | None = None) -> list[Trial]:
-        """Completed trials, the best in one objective (default: the first) first."""
-        return ranking(self.trials, self.objectives, objective)
-
-    def pareto_front(self) -> tuple[Trial, ...]:
-        """Completed trials that no other dominates, in the order of suggestion."""
-        return pareto_front(self.trials, self.objectives)
-
-    def hypervolume(self, reference: Sequence[float]) -> float:
-        """The volume that completed trials dominate, up to the worst value of each objective."""
-        return dominated_volume(self.trials, self.objectives, reference)
 
     # --- Searching -----------------------------------------------------------------------------
 
@@ -337,7 +297,7 @@ class Search:
                 return
             self._exhausted = None
             if self.history.genes is None:
-                self._wanted = grown
+                self._declared = grown
             else:
                 self._record("genes", genes=grown.config())
 
@@ -355,31 +315,11 @@ class Search:
 
     # --- Inside --------------------------------------------------------------------------------
 
-    def _resume(self, identity: Mapping[str, Any]) -> None:
-        assert self._journal is not None
-        found = self._journal.header.get("identity", {})
-        identity = plain(identity)
-        different = [
-            f"{name}: {found.get(name)!r} there, {identity.get(name)!r} here"
-            for name in {**found, **identity}
-            if found.get(name) != identity.get(name)
-        ]
-        if different:
-            raise SearchError(
-                f"{self._journal.path} belongs to another search ({'; '.join(different)}): "
-                "use another directory, or delete this one to start again"
-            )
-        for event in self._journal.events:
-            self.history.apply(event)
-        self._journal.events.clear()
-        kept = self.history.genes
-        # Genes that were met along the way may be missing now; those declared must be there.
-        if kept is not None and tuple(kept[: len(self._wanted)]) != tuple(self._wanted):
-            names = ", ".join(_changed(kept, self._wanted)) or "their order"
-            raise SearchError(
-                f"{self._journal.path} was made with other genes (different: {names}): "
-                "use another directory, or delete this one to start again"
-            )
+    def _resume(self, journal: Journal, identity: Mapping[str, Any]) -> None:
+        check_identity(journal.header.get("identity", {}), identity, journal.path)
+        while journal.events:
+            self.history.apply(journal.events.popleft())
+        check_genes(self.history.genes, self._declared, journal.path)
 
     def _record(self, event: str, *, durable: bool = False, **fields: Any) -> None:
         line = {"event": event, "elapsed": round(self.elapsed, 3), **fields}
@@ -390,7 +330,7 @@ class Search:
     def _next(self) -> Trial | None:
         history, number = self.history, len(self.history.trials)
         if history.genes is None:
-            self._record("genes", genes=self._wanted.config())
+            self._record("genes", genes=self._declared.config())
         if history.enqueued:
             values = history.enqueued[0]
             cost = None if self.window is None else plain_cost(self.window.cost(values), values)
@@ -401,19 +341,9 @@ class Search:
         if found.values is not None:
             extra = {"rejected": found.rejected, "sizes": found.sizes} if found.rejected else {}
             return self._start(number, values=found.values, cost=found.cost, **extra)
-        if found.sizes and found.rejected == found.tried and not history.trials:
-            least, middle, most = found.sizes
-            raise SearchError(
-                f"no candidate fits the window of {self.window}: {found.tried:,} were tried, and "
-                f"their sizes were {least:,.0f} to {most:,.0f}, median {middle:,.0f}. "
-                "Move the window there, or change the space"
-            )
-        self._exhausted = (
-            f"space exhausted: of {found.tried:,} candidates, {found.rejected:,} lay outside the "
-            f"window and the others had been tried"
-            if self.window
-            else f"space exhausted: {found.tried:,} candidates had all been tried"
-        )
+        if found.rejected == found.tried and not history.trials:
+            raise SearchError(found.nothing(self.window))
+        self._exhausted = found.nothing(self.window)
         return None
 
     def _start(self, number: int, **fields: Any) -> Trial:
@@ -444,24 +374,3 @@ class Search:
         if self.max_trials is not None and len(self.history.trials) >= self.max_trials:
             return f"all {self.max_trials} trials have been started"
         return self._exhausted
-
-
-def read_history(directory: Path | str) -> History:
-    """The history of the search in a directory, without opening it: it may be under way.
-
-    Raises:
-        JournalError: There is none, or it cannot be read.
-    """
-    path = Path(directory) / JOURNAL
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise JournalError(
-            f"no search can be read in {directory}: {path.name}: {error.strerror}"
-        ) from error
-    return fold(parse(data, path)[1])
-
-
-def _changed(kept: Genes, wanted: Genes) -> list[str]:
-    before = {(gene.name, gene.conditions): gene for gene in kept}
-    return [gene.name for gene in wanted if before.get((gene.name, gene.conditions)) != gene]

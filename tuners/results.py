@@ -1,0 +1,85 @@
+"""What a search has found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import JournalError, SearchError
+from .history import History, Trial, fold
+from .journal import JOURNAL, parse
+from .objectives import (
+    Objective,
+    dominated_volume,
+    objectives_from,
+    pareto_front,
+    ranking,
+)
+
+
+class Results:
+    """Trials, and which of them are best.
+
+    Attributes:
+        history: All that has happened.
+        objectives: What is optimised.
+    """
+
+    def __init__(self, history: History, objectives: Sequence[Objective]) -> None:
+        self.history = history
+        self.objectives = tuple(objectives)
+
+    @classmethod
+    def read(cls, directory: Path | str) -> Results:
+        """Those of the search in a directory, without opening it: it may be under way.
+
+        Raises:
+            JournalError: There is none, or it cannot be read.
+        """
+        path = Path(directory) / JOURNAL
+        try:
+            header, events, _ = parse(path.read_bytes(), path)
+        except OSError as error:
+            raise JournalError(f"no search can be read at {path}: {error.strerror}") from error
+        if header is None:
+            raise JournalError(f"no search can be read at {path}: nothing was written yet")
+        return cls(fold(events), objectives_from(header["identity"]["objectives"]))
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials in the order of suggestion."""
+        return tuple(self.history.trials.values())
+
+    @property
+    def rejected(self) -> int:
+        """Candidates that the window refused, over all trials."""
+        return self.history.rejected
+
+    def trial(self, id: str) -> Trial:
+        """The trial of this id.
+
+        Raises:
+            SearchError: There is none.
+        """
+        try:
+            return self.history.trials[id]
+        except KeyError:
+            count = len(self.history.trials)
+            raise SearchError(f"no trial {id!r}: there are {count}, from '0000'") from None
+
+    def ranking(self, objective: str | None = None) -> list[Trial]:
+        """Completed trials, the best in one objective (default: the first) first."""
+        return ranking(self.trials, self.objectives, objective)
+
+    def best(self, objective: str | None = None) -> Trial | None:
+        """The first of the ranking; None while no trial is completed."""
+        ranked = self.ranking(objective)
+        return ranked[0] if ranked else None
+
+    def pareto_front(self) -> tuple[Trial, ...]:
+        """Completed trials that no other dominates, in the order of suggestion."""
+        return pareto_front(self.trials, self.objectives)
+
+    def hypervolume(self, reference: Sequence[float]) -> float:
+        """The volume that completed trials dominate, up to the worst value of each objective."""
+        return dominated_volume(self.trials, self.objectives, reference)
