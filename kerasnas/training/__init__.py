@@ -1,1 +1,1 @@
-"""Fitting one model: recipes, metrics, augmentation, folds."""
+"""Fitting one model: recipes, examples, augmentation, metrics."""

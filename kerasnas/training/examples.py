@@ -1,0 +1,74 @@
+"""Training examples: the segments of some clips, read from the features as they are needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Segments of clips with the clips' labels.
+
+    Attributes:
+        features: Of all clips, `(clips, segments, frames, bins, channels)`; may be memory-mapped.
+        targets: Labels of all clips, float32 `(clips, classes)`.
+        clip: For each example the index of its clip, `(n,)`.
+        segment: For each example its segment in the clip, `(n,)`.
+    """
+
+    features: NDArray[Any]
+    targets: NDArray[np.float32]
+    clip: Indices
+    segment: Indices
+
+    @classmethod
+    def of_clips(
+        cls, features: NDArray[Any], targets: NDArray[np.float32], clips: Indices
+    ) -> Examples:
+        """All segments of the clips at the indices `clips`, in that order."""
+        segments = features.shape[1]
+        return cls(
+            features,
+            targets,
+            np.repeat(np.asarray(clips, np.int64), segments),
+            np.tile(np.arange(segments, dtype=np.int64), len(clips)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    def x(self, rows: Indices) -> NDArray[np.float32]:
+        """Features of the examples at `rows`, float32 `(rows, frames, bins, channels)`."""
+        return np.asarray(self.features[self.clip[rows], self.segment[rows]], np.float32)
+
+    def y(self, rows: Indices) -> NDArray[np.float32]:
+        """Labels of the examples at `rows`, float32 `(rows, classes)`."""
+        return self.targets[self.clip[rows]]
+
+    @property
+    def clips(self) -> Indices:
+        """Indices of the clips, each once, in the order of their first examples."""
+        unique, first = np.unique(self.clip, return_index=True)
+        clips: Indices = unique[np.argsort(first)]
+        return clips
+
+    @property
+    def clip_targets(self) -> NDArray[np.float32]:
+        """Labels of `clips`, `(clips, classes)`."""
+        return self.targets[self.clips]
+
+    def clip_means(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean of `(n, classes)` scores over each clip's segments: `(clips, classes)`."""
+        order = self.clips
+        position = np.zeros(len(self.targets), np.int64)
+        position[order] = np.arange(len(order))
+        sums = np.zeros((len(order), scores.shape[1]))
+        np.add.at(sums, position[self.clip], scores)
+        counts = np.bincount(position[self.clip], minlength=len(order))
+        return (sums / counts[:, None]).astype(np.float32)

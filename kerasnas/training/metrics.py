@@ -1,0 +1,191 @@
+"""How good scores of clips are: pure functions on arrays `(clips, classes)`.
+
+Ranking metrics come from scikit-learn. A class without a positive or without a negative clip has
+no such value: it is NaN for the class, left out of means, and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.errors import KerasnasError
+from kerasnas.training.examples import Examples
+from kerasnas.training.recipe import Loss
+
+Scores = NDArray[np.float32]
+Predict = Callable[[NDArray[np.float32]], NDArray[Any]]
+"""From features `(n, frames, bins, channels)` to scores `(n, classes)`."""
+
+_EPSILON = 1e-7  # Keras clips probabilities so before it takes their logarithm
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of clips and what they are worth.
+
+    Attributes:
+        metrics: `loss`, and with one label per clip `accuracy` and `macro_f1`, else
+            `mean_average_precision`, `mean_auc`, `micro_f1` and `macro_f1` (at 0.5), and
+            `scored_classes`, the number of classes which the first two are means over.
+        confusion: Clips by true (rows) and predicted (columns) class; None for several labels.
+        predictions: Mean of each clip's segments, float32 `(clips, classes)`.
+        labels: Zeros and ones, float32 `(clips, classes)`.
+        clips: Indices of the clips, `(clips,)`.
+    """
+
+    metrics: dict[str, float]
+    confusion: NDArray[np.int64] | None
+    predictions: Scores
+    labels: Scores
+    clips: NDArray[np.int64]
+
+
+def evaluate(
+    predict: Predict, examples: Examples, *, multi_label: bool, loss: Loss, batch_size: int = 64
+) -> Evaluation:
+    """Score clips by the mean over their segments.
+
+    Args:
+        predict: Called with `batch_size` examples each time; the last batch is filled up by
+            repeating its own.
+        examples: Segments of the clips to score.
+        multi_label: Whether clips carry any number of labels.
+        loss: The loss the network was trained by.
+        batch_size: Examples at a time.
+
+    Raises:
+        KerasnasError: There are no examples, the network's classes are not the data set's, or its
+            scores are not finite.
+    """
+    if not len(examples):
+        raise KerasnasError("there are no clips to evaluate on: name another part of the data set")
+    predictions = examples.clip_means(predict_examples(predict, examples, batch_size))
+    labels = examples.clip_targets
+    if predictions.shape != labels.shape:
+        raise KerasnasError(
+            f"the model gives {predictions.shape[1]} scores, the data set has {labels.shape[1]} "
+            "classes: use the data set that the model was trained for"
+        )
+    if not np.isfinite(predictions).all():
+        raise KerasnasError(
+            "the model's scores are not numbers (NaN): its training diverged; lower learning_rate"
+        )
+    return Evaluation(
+        scores(labels, predictions, multi_label=multi_label, loss=loss),
+        None if multi_label else confusion(labels, predictions),
+        predictions,
+        labels,
+        examples.clips,
+    )
+
+
+def predict_examples(predict: Predict, examples: Examples, batch_size: int = 64) -> Scores:
+    """Scores of all examples, `(n, classes)`; see `evaluate`."""
+    size = min(batch_size, len(examples))
+    parts = []
+    for start in range(0, len(examples), size):
+        rows = np.arange(start, min(start + size, len(examples)))
+        parts.append(np.asarray(predict(examples.x(np.resize(rows, size))))[: len(rows)])
+    return np.concatenate(parts).astype(np.float32)
+
+
+def scores(
+    labels: Scores, predictions: Scores, *, multi_label: bool, loss: Loss
+) -> dict[str, float]:
+    """The metrics of `Evaluation`."""
+    result = {"loss": _LOSSES[loss](labels, predictions)}
+    if multi_label:
+        precisions = average_precisions(labels, predictions)
+        return result | {
+            "mean_average_precision": _mean(precisions),
+            "mean_auc": _mean(aucs(labels, predictions)),
+            "micro_f1": _micro_f1(labels, predictions >= 0.5),
+            "macro_f1": macro_f1(labels, predictions >= 0.5),
+            "scored_classes": float(np.isfinite(precisions).sum()),
+        }
+    chosen = np.eye(labels.shape[1])[predictions.argmax(axis=1)]
+    return result | {
+        "accuracy": float((labels.argmax(axis=1) == predictions.argmax(axis=1)).mean()),
+        "macro_f1": macro_f1(labels, chosen),
+    }
+
+
+def categorical_crossentropy(labels: Scores, predictions: Scores) -> float:
+    """Mean of -sum y log p, natural logarithm; predictions are rescaled to a sum of 1."""
+    shares = predictions.astype(np.float64)
+    shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), _EPSILON)
+    logarithms = np.log(np.clip(shares, _EPSILON, 1 - _EPSILON))
+    return float(-(labels * logarithms).sum(axis=1).mean())
+
+
+def binary_crossentropy(labels: Scores, predictions: Scores) -> float:
+    """Mean over clips and classes of -(y log p + (1 - y) log(1 - p)), natural logarithm."""
+    p = np.clip(predictions.astype(np.float64), _EPSILON, 1 - _EPSILON)
+    return float(-(labels * np.log(p) + (1 - labels) * np.log(1 - p)).mean())
+
+
+_LOSSES: dict[Loss, Callable[[Scores, Scores], float]] = {
+    "categorical_crossentropy": categorical_crossentropy,
+    "binary_crossentropy": binary_crossentropy,
+}
+
+
+def confusion(labels: Scores, predictions: Scores) -> NDArray[np.int64]:
+    """Number of clips by true class (rows) and highest-scored class (columns)."""
+    classes = labels.shape[1]
+    cells = labels.argmax(axis=1) * classes + predictions.argmax(axis=1)
+    return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def macro_f1(labels: Scores, chosen: NDArray[Any]) -> float:
+    """Mean F1 over the classes that occur or are predicted; NaN when there is none."""
+    hits, wrong = _hits(labels, chosen)
+    total = 2 * hits + wrong
+    return _mean(np.divide(2 * hits, total, out=np.full(len(total), np.nan), where=total > 0))
+
+
+def _micro_f1(labels: Scores, chosen: NDArray[Any]) -> float:
+    hits, wrong = (counts.sum() for counts in _hits(labels, chosen))
+    return float(2 * hits / (2 * hits + wrong)) if hits + wrong else float("nan")
+
+
+def _hits(labels: Scores, chosen: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Per class: true positives; false positives and false negatives together."""
+    truth, chosen = labels > 0.5, chosen.astype(bool)
+    return (truth & chosen).sum(axis=0).astype(float), (truth ^ chosen).sum(axis=0).astype(float)
+
+
+def average_precisions(labels: Scores, predictions: Scores) -> NDArray[np.float64]:
+    """Average precision of every class, `(classes,)`."""
+    from sklearn.metrics import average_precision_score
+
+    return _by_class(average_precision_score, labels, predictions)
+
+
+def aucs(labels: Scores, predictions: Scores) -> NDArray[np.float64]:
+    """Area under the ROC curve of every class, `(classes,)`."""
+    from sklearn.metrics import roc_auc_score
+
+    return _by_class(roc_auc_score, labels, predictions)
+
+
+def _by_class(
+    metric: Callable[..., float], labels: Scores, predictions: Scores
+) -> NDArray[np.float64]:
+    columns: Sequence[tuple[Any, Any]] = list(zip(labels.T, predictions.T, strict=True))
+    return np.array(
+        [
+            metric(truth, column) if 0 < (truth > 0.5).sum() < len(truth) else np.nan
+            for truth, column in columns
+        ]
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    kept = values[np.isfinite(values)]
+    return float(kept.mean()) if len(kept) else float("nan")

@@ -1,0 +1,144 @@
+"""How a network is trained: every choice, as settings of an experiment.
+
+Wu & Lee, DCASE 2020, section 4.1, train with Adam, binary cross-entropy, weight decay 0.0015 and
+mixup: `{loss: binary_crossentropy, l2: 0.0015, learning_rate: 0.001, schedule: step}` with
+`{epochs: 3, step_factor: 0.1, step_epochs: 1}` for candidates and
+`{epochs: 60, step_factor: 0.5, step_epochs: 4}` for the winners.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Loss = Literal["categorical_crossentropy", "binary_crossentropy"]
+Output = Literal["softmax", "sigmoid"]
+
+
+class Masks(BaseModel):
+    """Stretches of one axis, replaced by the training clips' mean (SpecAugment's masks)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int = Field(0, ge=0, description="masks per example")
+    width: float = Field(
+        0.1, gt=0, lt=1, description="greatest width, as a share of the axis; uniform from 0"
+    )
+
+
+class Augmentation(BaseModel):
+    """What is changed at random, anew in every epoch, about the features of each example."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mixup: Literal["none", "uniform", "beta"] = Field(
+        "none", description="how mixup draws the share of the first of two examples"
+    )
+    mixup_alpha: float = Field(0.4, gt=0, description="both parameters of the beta distribution")
+    mixup_domain: Literal["features", "power"] = Field(
+        "features",
+        description="features: weighted mean of the values; power: of sounds, for features in dB "
+        "(shares weigh amplitudes, powers add up)",
+    )
+    time_roll: bool = Field(False, description="rotate the frames by a random number of them")
+    time_stretch: float = Field(
+        0.0, ge=0, le=1, description="greatest change of tempo: 0.2 is 1/1.2 to 1.2 times as fast"
+    )
+    frequency_shift: int = Field(0, ge=0, description="greatest shift up or down, in bins")
+    time_masks: Masks = Masks()
+    frequency_masks: Masks = Masks()
+    gain: float = Field(
+        0.0, ge=0, description="greatest change of all values together, in the features' unit (dB)"
+    )
+    filter_gain: float = Field(
+        0.0,
+        ge=0,
+        description="greatest gain of a random frequency response, in the features' unit (dB): "
+        "drawn at five bins, linear between them",
+    )
+
+    @property
+    def masks(self) -> bool:
+        """Whether anything is masked."""
+        return bool(self.time_masks.count or self.frequency_masks.count)
+
+
+class Recipe(BaseModel):
+    """How one network is trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(60, ge=1, description="passes over the training examples")
+    batch_size: int = Field(32, ge=1, description="examples per step")
+    loss: Literal["auto", "categorical_crossentropy", "binary_crossentropy"] = Field(
+        "auto",
+        description="auto: categorical cross-entropy (softmax) where clips carry one label each, "
+        "else binary cross-entropy (sigmoid)",
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share spread over all classes")
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = Field(0.001, gt=0, description="before the schedule")
+    schedule: Literal["constant", "step", "cosine"] = Field(
+        "constant", description="cosine: from the learning rate down to 0, step by step"
+    )
+    step_factor: float = Field(0.5, gt=0, le=1, description="step: factor of each decay")
+    step_epochs: int = Field(4, ge=1, description="step: epochs between decays")
+    warm_up_epochs: float = Field(0, ge=0, description="rising linearly from 0; all schedules")
+    weight_decay: float = Field(0.0, ge=0, description="adamw: decoupled; kernels only")
+    l2: float = Field(
+        0.0, ge=0, description="times the sum of squares of all kernels, added to the loss"
+    )
+    clip_norm: float | None = Field(None, gt=0, description="greatest norm of a gradient")
+    weight_average: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="momentum, per step, of a moving average of the weights, which is what is "
+        "validated and kept; null keeps the last weights",
+    )
+    batch_norm_momentum: float = Field(
+        0.9, ge=0, lt=1, description="of the moving statistics; 0.99 asks for many steps"
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced: examples of rare classes weigh more in the loss"
+    )
+    sampling: Literal["natural", "balanced"] = Field(
+        "natural", description="balanced: examples of rare classes are drawn more often"
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="epochs without a lower validation loss before training stops; the weights of "
+        "the best epoch are kept. null: all epochs, last weights",
+    )
+    augmentation: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _check(self) -> Recipe:
+        if self.weight_decay and self.optimizer != "adamw":
+            raise ValueError("weight_decay needs optimizer: adamw; with adam there is l2")
+        if self.warm_up_epochs >= self.epochs and self.warm_up_epochs:
+            raise ValueError(
+                f"warm_up_epochs, {self.warm_up_epochs:g}, must be below epochs, {self.epochs}"
+            )
+        return self
+
+    def output(self, multi_label: bool) -> Output:
+        """The activation that a network for this recipe ends with."""
+        if self.loss == "auto":
+            return "sigmoid" if multi_label else "softmax"
+        return "softmax" if self.loss == "categorical_crossentropy" else "sigmoid"
+
+    def learning_rate_at(self, epoch: float) -> float:
+        """Learning rate after `epoch` epochs; fractions count steps within an epoch."""
+        if epoch < self.warm_up_epochs:
+            return self.learning_rate * epoch / self.warm_up_epochs
+        done = epoch - self.warm_up_epochs
+        if self.schedule == "step":
+            return self.learning_rate * self.step_factor ** (done // self.step_epochs)
+        if self.schedule == "cosine":
+            share = min(1.0, done / (self.epochs - self.warm_up_epochs))
+            return self.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+        return self.learning_rate
