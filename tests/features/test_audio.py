@@ -1,0 +1,147 @@
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from kerasnas.errors import KerasnasError
+from kerasnas.features import read
+
+RATE = 16000
+
+
+def tone(seconds=0.5, rate=RATE, frequency=440.0, amplitude=0.5):
+    return amplitude * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "tolerance"),
+    [
+        ("a.wav", "PCM_16", 2**-15),
+        ("a.wav", "PCM_24", 2**-23),
+        ("a.wav", "PCM_32", 2**-24),
+        ("a.wav", "FLOAT", 1e-7),
+        ("a.wav", "DOUBLE", 1e-7),
+        ("a.flac", "PCM_24", 2**-23),
+        ("a.ogg", "VORBIS", 0.1),
+    ],
+)
+def test_formats(tmp_path, name, subtype, tolerance):
+    wave = np.stack([tone(), tone(frequency=1000)], axis=1)
+    soundfile.write(tmp_path / name, wave, RATE, subtype=subtype)
+    both = read(tmp_path / name, RATE, channels=2)
+    assert both.dtype == np.float32
+    assert both.shape == (8000, 2)
+    assert np.abs(both - wave).max() <= tolerance
+    mono = read(tmp_path / name, RATE)
+    assert mono.shape == (8000, 1)
+    assert np.abs(mono[:, 0] - wave.mean(axis=1)).max() <= tolerance
+
+
+def test_mp3(tmp_path):
+    soundfile.write(tmp_path / "a.mp3", tone(2.0), RATE)
+    samples = read(tmp_path / "a.mp3", RATE)[:, 0]
+    spectrum = np.abs(np.fft.rfft(samples[8000:24000]))
+    assert np.argmax(spectrum) == 440
+    assert abs(len(samples) - 2 * RATE) < 4000
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000])
+def test_any_rate_becomes_the_one_asked_for(tmp_path, rate):
+    soundfile.write(tmp_path / "a.wav", tone(1.0, rate), rate, subtype="FLOAT")
+    samples = read(tmp_path / "a.wav", RATE)[:, 0]
+    assert len(samples) == RATE
+    middle = slice(2000, 14000)
+    assert np.abs(samples[middle] - tone(1.0)[middle]).max() < 2e-3
+
+
+def test_a_mono_file_serves_two_channels(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(), RATE)
+    both = read(tmp_path / "a.wav", RATE, channels=2)
+    assert np.array_equal(both[:, 0], both[:, 1])
+
+
+def test_four_channels_are_averaged_or_refused(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.tile([0.1, 0.2, 0.3, 0.4], (100, 1)), RATE)
+    assert np.allclose(read(tmp_path / "a.wav", RATE), 0.25, atol=1e-4)
+    with pytest.raises(KerasnasError, match=r"a\.wav: has 4 channels where 2 are expected"):
+        read(tmp_path / "a.wav", RATE, channels=2)
+
+
+def test_silence_is_a_recording(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(100), RATE)
+    assert not read(tmp_path / "a.wav", RATE).any()
+
+
+def test_a_single_sample_is_a_recording_at_any_rate(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.array([0.5]), 48000)
+    assert read(tmp_path / "a.wav", 8000).shape == (1, 1)
+
+
+@pytest.mark.parametrize("lost", [1, 7000])
+def test_wav_cut_short(tmp_path, lost):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(), RATE)
+    path.write_bytes(path.read_bytes()[:-lost])
+    with pytest.raises(
+        KerasnasError, match=rf"a\.wav: cut short: .* 16000 bytes .* {16000 - lost}"
+    ):
+        read(path, RATE)
+
+
+def test_wav_cut_short_behind_other_chunks(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(), RATE)
+    whole = path.read_bytes()
+    note = b"note" + struct.pack("<I", 3) + b"abc\0"  # chunks are padded to even lengths
+    data = whole.index(b"data")
+    path.write_bytes(whole[:data] + note + whole[data:-100])
+    with pytest.raises(KerasnasError, match="cut short"):
+        read(path, RATE)
+
+
+def test_wav_cut_inside_its_header(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(), RATE)
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(KerasnasError, match=r"a\.wav: cannot be read as audio"):
+        read(path, RATE)
+
+
+def test_wav_of_unknown_length_as_written_to_a_pipe(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(), RATE)
+    whole = bytearray(path.read_bytes())
+    data = whole.index(b"data")
+    whole[4:8] = whole[data + 4 : data + 8] = b"\xff\xff\xff\xff"
+    path.write_bytes(whole)
+    assert len(read(path, RATE)) == 8000
+
+
+def test_flac_cut_short(tmp_path):
+    path = tmp_path / "a.flac"
+    rng = np.random.default_rng(0)
+    soundfile.write(path, rng.uniform(-1, 1, 48000), RATE)
+    path.write_bytes(path.read_bytes()[:-30000])
+    with pytest.raises(KerasnasError, match=r"a\.flac: "):
+        read(path, RATE)
+
+
+def test_what_is_no_recording_is_named(tmp_path):
+    path = tmp_path / "a.wav"
+    with pytest.raises(KerasnasError, match=r"a\.wav: no such file"):
+        read(path, RATE)
+    path.write_bytes(b"")
+    with pytest.raises(KerasnasError, match=r"a\.wav: is an empty file"):
+        read(path, RATE)
+    path.write_text("this is no audio at all, whatever its name may be")
+    with pytest.raises(KerasnasError, match=r"a\.wav: cannot be read as audio .* use wav, flac"):
+        read(path, RATE)
+    soundfile.write(path, np.zeros(0), RATE)
+    with pytest.raises(KerasnasError, match=r"a\.wav: holds 0 samples"):
+        read(path, RATE)
+    soundfile.write(path, np.array([0.0, np.nan]), RATE, subtype="FLOAT")
+    with pytest.raises(KerasnasError, match=r"a\.wav: holds samples that are infinite or not"):
+        read(path, RATE)
+    with pytest.raises(KerasnasError, match="is a directory"):
+        read(tmp_path, RATE)

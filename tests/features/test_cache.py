@@ -1,0 +1,191 @@
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from kerasnas.datasets import DataSettings, load
+from kerasnas.errors import KerasnasError
+from kerasnas.features import LogMel, cache, clip_features, extract, read
+
+SETTINGS = LogMel(sample_rate=8000, seconds=0.5, n_fft=256, hop_length=128, mel_bins=16)
+
+
+def write(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.random.default_rng(seed).uniform(-0.5, 0.5, 4000), 8000)
+
+
+@pytest.fixture
+def data(tmp_path):
+    for number in range(3):
+        write(tmp_path / "data" / "a" / f"{number}.wav", number)
+        write(tmp_path / "data" / "b" / f"{number}.wav", 10 + number)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Paths that were read in this process."""
+    seen = []
+
+    def counted(path, settings):
+        seen.append(path)
+        return clip_features(read(path, settings.sample_rate), settings)
+
+    monkeypatch.setattr(cache, "of_file", counted)
+    return seen
+
+
+def clips_of(data):
+    return load(DataSettings(dataset="folder"), data)
+
+
+def run(clips, root, settings=SETTINGS, processes=1):
+    return extract(clips, settings, root / "cache", processes=processes, progress=False)
+
+
+def test_rows_are_the_clips_in_order(data, tmp_path):
+    clips = clips_of(data)
+    features = run(clips, tmp_path)
+    assert isinstance(features, np.memmap)
+    assert features.shape == (6, 1, *SETTINGS.input_shape)
+    assert features.dtype == np.float32
+    for row, clip in zip(features, clips, strict=True):
+        assert np.array_equal(row, clip_features(read(clip.path, 8000), SETTINGS))
+    with pytest.raises(ValueError, match="read-only"):
+        features[0] = 0
+
+
+def test_a_second_run_reads_no_audio(data, tmp_path, reads):
+    first = run(clips_of(data), tmp_path)
+    assert len(reads) == 6
+    second = run(clips_of(data), tmp_path)
+    assert len(reads) == 6
+    assert np.array_equal(first, second)
+
+
+def test_changes_are_noticed(data, tmp_path, reads):
+    clips = clips_of(data)
+    first = np.array(run(clips, tmp_path))
+    write(data / "a" / "1.wav", 99)  # same size, other samples
+    changed = run(clips, tmp_path)
+    assert len(reads) == 12
+    assert [bool((a == b).all()) for a, b in zip(first, changed, strict=True)] == [
+        True, False, True, True, True, True,
+    ]  # fmt: skip
+    run(clips, tmp_path, SETTINGS.model_copy(update={"fmin": 20.0}))
+    assert len(reads) == 18
+    reordered = run(clips.subset([1, 0, 2, 3, 4, 5]), tmp_path)
+    assert len(reads) == 24
+    assert np.array_equal(reordered[0], changed[1])
+
+
+def test_a_new_version_of_the_code_computes_again(data, tmp_path, reads, monkeypatch):
+    run(clips_of(data), tmp_path)
+    monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
+    run(clips_of(data), tmp_path)
+    assert len(reads) == 12
+
+
+def test_workers_compute_what_one_process_computes(data, tmp_path):
+    clips = clips_of(data)
+    alone = run(clips, tmp_path / "one")
+    together = run(clips, tmp_path / "two", processes=2)
+    assert np.array_equal(alone, together)
+
+
+def test_float16_halves_the_file(data, tmp_path):
+    full = run(clips_of(data), tmp_path)
+    half = run(clips_of(data), tmp_path, SETTINGS.model_copy(update={"storage": "float16"}))
+    assert half.dtype == np.float16
+    assert half.nbytes * 2 == full.nbytes
+    assert np.abs(half.astype(np.float32) - full).max() < 0.1  # dB
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_bad_file_is_named_and_nothing_is_left(data, tmp_path, processes):
+    (data / "b" / "1.wav").write_bytes(b"not audio, whatever its name says")
+    with pytest.raises(KerasnasError, match=r"b/1\.wav: cannot be read as audio"):
+        run(clips_of(data), tmp_path, processes=processes)
+    assert list((tmp_path / "cache" / "features").iterdir()) == []
+    write(data / "b" / "1.wav", 5)
+    assert len(run(clips_of(data), tmp_path, processes=processes)) == 6
+
+
+def test_a_file_that_vanished_is_named(data, tmp_path):
+    clips = clips_of(data)
+    (data / "a" / "2.wav").unlink()
+    with pytest.raises(KerasnasError, match=r"a/2\.wav: No such file"):
+        run(clips, tmp_path)
+
+
+def test_a_cache_that_cannot_be_written(data, tmp_path):
+    (tmp_path / "cache").write_text("a file where a directory should be")
+    with pytest.raises(KerasnasError, match="cannot be written .* KERASNAS_CACHE"):
+        run(clips_of(data), tmp_path)
+
+
+def test_whoever_is_second_takes_the_first_ones_array(data, tmp_path, monkeypatch):
+    clips = clips_of(data)
+    compute = cache._compute
+
+    def overtaken(*arguments):
+        monkeypatch.setattr(cache, "_compute", compute)
+        run(clips, tmp_path)  # another process finishes the same entry meanwhile
+        compute(*arguments)
+
+    monkeypatch.setattr(cache, "_compute", overtaken)
+    features = run(clips, tmp_path)
+    (entry,) = (tmp_path / "cache" / "features").iterdir()
+    assert Path(features.filename).parent == entry
+    assert features.shape[0] == 6
+
+
+@pytest.mark.slow
+def test_two_processes_at_once_and_from_an_unguarded_script(data, tmp_path):
+    """A script without `if __name__ == "__main__"` works, and its workers do not run it again."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+        import sys
+        print("started")
+        from kerasnas.datasets import DataSettings, load
+        from kerasnas.features import LogMel, extract
+        clips = load(DataSettings(dataset="folder"), sys.argv[1])
+        settings = LogMel.model_validate_json(sys.argv[2])
+        print(extract(clips, settings, sys.argv[3], processes=2).sum())
+        assert "tensorflow" not in sys.modules
+        """)
+    )
+    command = [sys.executable, str(script), str(data), SETTINGS.model_dump_json(), str(tmp_path)]
+    home = str(Path(__file__).parents[2])
+    children = [
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": home},
+        )
+        for _ in range(2)
+    ]
+    outputs = [child.communicate()[0] for child in children]
+    assert [child.returncode for child in children] == [0, 0]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].count("started") == 1
+    assert len(list((tmp_path / "features").iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_workers_start_without_tensorflow():
+    code = (
+        "import sys, kerasnas.features.worker, librosa.filters;"
+        "from librosa import stft;"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,33 @@
+import json
+
+import numpy as np
+import soundfile
+
+from kerasnas.features import LogMel, describe, golden, log_mel
+from kerasnas.features.description import decode
+
+
+def test_description_resolves_every_default():
+    settings = LogMel(seconds=2.0, segment_frames=50)
+    description = describe(settings)
+    assert description["window_length"] == 1024
+    assert description["fmax"] == 8000
+    assert description["samples"] == 32000
+    assert description["clip_frames"] == 126
+    assert description["segments"] == 2
+    assert description["segment_hop"] == 50
+    assert description["input_shape"] == [50, 64, 1]
+    assert json.loads(json.dumps(description)) == description
+
+
+def test_golden_features_follow_from_the_golden_waveform(tmp_path):
+    wave = np.random.default_rng(0).uniform(-1, 1, 30000)
+    soundfile.write(tmp_path / "a.wav", wave, 22050)
+    settings = LogMel()
+    data = json.loads(json.dumps(golden(tmp_path / "a.wav", settings)))
+    waveform, features = decode(data["waveform"]), decode(data["features"])
+    assert waveform.dtype == np.int16
+    assert waveform.shape == (16000, 1)
+    assert features.shape == (1, 63, 64, 1)
+    again = log_mel(waveform.astype(np.float32) / 32768, settings)
+    assert np.array_equal(features[0], again)
