@@ -1,0 +1,15 @@
+"""Errors of the export."""
+
+from __future__ import annotations
+
+
+class ExportError(Exception):
+    """A model, a file or a setting cannot be used; the message says where and what to do."""
+
+
+class CheckFailed(ExportError):  # noqa: N818 - it is a verdict, not a fault
+    """Files were written, but a check on them failed."""
+
+    def __init__(self, message: str, report: dict[str, object]) -> None:
+        super().__init__(message)
+        self.report = report

@@ -1,0 +1,230 @@
+"""Bytes of a network's TFLite files, without converting it.
+
+A `.tflite` file is a flatbuffer, so its size is a sum over tensors and operators: tables, vectors,
+strings and constants, each of a known length. `lower` repeats what the converter does to a network
+(batch normalisation folded into the convolution before it, ReLU fused into the operator before it,
+swish as LOGISTIC and MUL, dropout gone); `predict_bytes` adds up the lengths that its serialiser
+writes, with the short tensor names of `kerasnas.export.convert`. What is left is padding, of which
+only the mean is known, and constants that happen to be equal, which the file holds once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal, NamedTuple
+
+from kerasnas.export.errors import ExportError
+from kerasnas.export.ops import Op
+
+CONVERTER = "tensorflow 2.21"
+"""The converter whose files these figures were read from."""
+
+Form = Literal["float32", "float16", "full_int8"]
+
+# TFLite operators of an activation, by the name Keras gives the function.
+_ACTIVATIONS = {
+    "elu": ("ELU",),
+    "linear": (),
+    "relu": ("RELU",),
+    "relu6": ("RELU6",),
+    "sigmoid": ("LOGISTIC",),
+    "silu": ("LOGISTIC", "MUL"),
+    "softmax": ("SOFTMAX",),
+    "swish": ("LOGISTIC", "MUL"),
+    "tanh": ("TANH",),
+}
+_FOLDING = {
+    "conv2d": "CONV_2D",
+    "depthwise_conv2d": "DEPTHWISE_CONV_2D",
+    "dense": "FULLY_CONNECTED",
+}
+_SIMPLE = {
+    "add": "ADD",
+    "average_pool2d": "AVERAGE_POOL_2D",
+    "max_pool2d": "MAX_POOL_2D",
+    "multiply": "MUL",
+}
+_FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
+_FUSING = frozenset({*_FOLDING.values(), *_SIMPLE.values()})
+
+
+class Constant(NamedTuple):
+    """A constant of a lowered operator: its scalars, rank and channels with a scale of their own.
+
+    Indices (`role` "index") are int32 in every form. A `bias` is int32 in integer form.
+    """
+
+    role: Literal["weight", "bias", "index"]
+    size: int
+    rank: int
+    channels: int = 1
+
+
+class Node(NamedTuple):
+    """One TFLite operator: its computed inputs, the rank of its output, its constants."""
+
+    operator: str
+    inputs: int
+    rank: int
+    constants: tuple[Constant, ...] = ()
+
+
+def lower(ops: tuple[Op, ...]) -> list[Node]:
+    """The operators that the converter makes of a network.
+
+    Raises:
+        ExportError: The kind of an operation, or its activation function, is not known here.
+    """
+    consumers = Counter(name for op in ops for name in op.inputs)
+    nodes: list[Node] = []
+    # Of each output: the node that computes it, and whether that node may take in what follows.
+    source: dict[str, tuple[int, bool]] = {}
+    for op in ops:
+        index, open_ = source[op.inputs[0]] if op.inputs else (-1, False)
+        open_ = open_ and consumers[op.inputs[0]] == 1
+        rank = len(op.output_shape) + 1
+        node = nodes[index] if open_ else None
+        if op.kind in ("input", "dropout"):
+            source[op.name] = (index, open_)
+            continue
+        if op.kind == "batch_norm" and node and node.operator in _FOLDING.values():
+            nodes[index] = node._replace(constants=(node.constants[0], _bias(op.output_shape[-1])))
+            source[op.name] = (index, True)
+            continue
+        if op.kind == "activation":
+            function = op.attributes["function"]
+            if function not in _ACTIVATIONS:
+                raise ExportError(
+                    f"the size of a file with the activation {function!r} ({op.name}) cannot be "
+                    f"predicted: the known ones are {', '.join(_ACTIVATIONS)}"
+                )
+            if function in _FUSED_ACTIVATIONS and node and node.operator in _FUSING:
+                source[op.name] = (index, False)
+                continue
+            operators = _ACTIVATIONS[function]
+            nodes += [Node(name, 2 if name == "MUL" else 1, rank) for name in operators]
+            source[op.name] = (len(nodes) - 1, False) if operators else (index, open_)
+            continue
+        nodes += _nodes(op, rank)
+        source[op.name] = (len(nodes) - 1, True)
+    return nodes
+
+
+def _nodes(op: Op, rank: int) -> tuple[Node, ...]:
+    channels = op.output_shape[-1]
+    if op.kind in _FOLDING:
+        kernel = op.weights[0]
+        kernel_rank = 2 if op.kind == "dense" else 4
+        constants = [Constant("weight", kernel.size, kernel_rank, channels)]
+        if len(op.weights) > 1:
+            constants.append(_bias(channels))
+        return (Node(_FOLDING[op.kind], 1, rank, tuple(constants)),)
+    if op.kind in _SIMPLE:
+        return (Node(_SIMPLE[op.kind], len(op.inputs), rank),)
+    if op.kind == "global_average_pool":
+        return (Node("MEAN", 1, rank, (Constant("index", 2, 1),)),)
+    if op.kind == "normalization":
+        statistics = Constant("weight", op.weights[0].size, rank)
+        return (Node("SUB", 1, rank, (statistics,)), Node("MUL", 1, rank, (statistics,)))
+    if op.kind == "batch_norm":  # nothing before it to fold it into
+        scale = Constant("weight", channels, 1)
+        return (Node("MUL", 1, rank, (scale,)), Node("ADD", 1, rank, (scale,)))
+    if op.kind in ("flatten", "reshape"):
+        return (Node("RESHAPE", 1, rank, (Constant("index", rank, 1),)),)
+    raise ExportError(
+        f"the size of a file with the operation {op.kind!r} ({op.name}) cannot be predicted: it "
+        "has to be converted to be measured"
+    )
+
+
+def _bias(channels: int) -> Constant:
+    return Constant("bias", channels, 1, channels)
+
+
+# Lengths in bytes, read from the tables of files.
+_FILE = {"float32": 600, "float16": 600, "full_int8": 600}  # all that is there once
+_OPERATOR_CODE = 20
+_TENSOR = 24  # table and its place in the list; the number type, where it is not float32, is more
+_NUMBER_TYPE = 4
+_QUANTIZATION = 4
+_BUFFER = 8
+_OPERATORS = {  # table, options, place in the list, lengths of the lists of inputs and outputs
+    "ADD": 40,
+    "AVERAGE_POOL_2D": 60,
+    "CONV_2D": 48,
+    "DEPTHWISE_CONV_2D": 52,
+    "FULLY_CONNECTED": 40,
+    "MAX_POOL_2D": 62,
+    "MEAN": 40,
+    "MUL": 40,
+    "RESHAPE": 48,
+    "SOFTMAX": 46,
+    "SUB": 40,
+}
+_PLAIN_OPERATOR = 28  # one without options
+_WEIGHTED = frozenset(_FOLDING.values())  # they have a bias among their inputs, if only as -1
+_NAMES = {"CONV_2D": 16, "DEPTHWISE_CONV_2D": 20}  # joined of those that were folded
+_NAME = 8
+
+
+def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
+    """Bytes of the `.tflite` file that `kerasnas.export` writes of a network.
+
+    Args:
+        ops: The network, in order of computation, from `Architecture.ops` or `from_keras`.
+        form: `float32`, `float16` (constants in float16, computed in float32) or `full_int8`
+            (integers inside, float32 at both ends).
+
+    Raises:
+        ExportError: The form, or an operation, is not known here.
+    """
+    if form not in _FILE:
+        raise ExportError(f"unknown form {form!r}: use {', '.join(_FILE)}")
+    nodes = lower(ops)
+    operators = {node.operator for node in nodes}
+    total = _FILE[form] + _tensor(len(ops[0].output_shape) + 1)
+    if form == "full_int8":
+        operators |= {"QUANTIZE", "DEQUANTIZE"}
+        total += 2 * (_PLAIN_OPERATOR + 8) + _tensor(nodes[-1].rank)
+        total += _quantized(_tensor(len(ops[0].output_shape) + 1, 16))
+    elif form == "float16":
+        operators.add("DEQUANTIZE")
+    total += _OPERATOR_CODE * len(operators)
+    return total + sum([_node_bytes(node, form) for node in nodes])
+
+
+def _node_bytes(node: Node, form: Form) -> int:
+    name = _NAMES.get(node.operator, _NAME)
+    inputs = node.inputs + (2 if node.operator in _WEIGHTED else len(node.constants))
+    result = _tensor(node.rank, name)
+    if form == "full_int8":
+        result = _quantized(result)
+    total = _OPERATORS.get(node.operator, _PLAIN_OPERATOR) + 4 * (inputs + 1) + result
+    for constant in node.constants:
+        tensor = _tensor(constant.rank, name)
+        if constant.role == "index":
+            total += tensor + _NUMBER_TYPE + _data(4 * constant.size)
+        elif form == "full_int8":
+            width = 4 if constant.role == "bias" else 1
+            total += _quantized(tensor, constant.channels) + _data(width * constant.size)
+        elif form == "float16":
+            total += tensor + _NUMBER_TYPE + _data(2 * constant.size)
+            total += _PLAIN_OPERATOR + 8 + tensor
+        else:
+            total += tensor + _data(4 * constant.size)
+    return total
+
+
+def _tensor(rank: int, name: int = _NAME) -> int:
+    """A float32 tensor without data, with a name of `name` bytes."""
+    return _TENSOR + _BUFFER + _QUANTIZATION + 4 + 4 * rank + name
+
+
+def _quantized(tensor: int, channels: int = 1) -> int:
+    """A tensor of integers, with a float32 scale and an int64 zero point a channel."""
+    return tensor + _NUMBER_TYPE + 8 + 4 + 4 * channels + 8 + 8 * channels
+
+
+def _data(size: int) -> int:
+    """What a buffer of `size` bytes takes beyond an empty one; data are aligned to 16 bytes."""
+    return -(-(size + 12) // 16) * 16 + 4 - _BUFFER
