@@ -1,6 +1,6 @@
 """A search's past: trials, folded from the journal's events.
 
-`history = fold(events)`: nothing else is state, so a search that is read back continues as an
+Nothing else is state, so a search that is read back continues as an
 undisturbed one would. Every event is a JSON object with `event` and `elapsed` (seconds the search
 has run, over all its sessions):
 
@@ -18,9 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from .genes import Genes, Key, Value, key
+from .journal import damaged
 
 Status = Literal["running", "waiting", "completed", "failed"]
 
@@ -195,11 +197,20 @@ class History:
         self.waiting = sorted({*self.waiting, id}, key=int)
 
 
-def fold(
-    events: Iterable[Mapping[str, Any]], max_consecutive_failures: int | None = None
-) -> History:
-    """The history that `events` amount to."""
-    history = History(max_consecutive_failures)
-    for event in events:
-        history.apply(event)
+def fold(events: Iterable[Mapping[str, Any]], history: History, path: Path) -> History:
+    """`history` after the events of a journal.
+
+    Args:
+        events: All that follow the header.
+        history: As it was before them; changed in place.
+        path: Of the journal, for messages.
+
+    Raises:
+        JournalError: An event does not fit those before it.
+    """
+    for line, event in enumerate(events, 2):
+        try:
+            history.apply(event)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise damaged(path, line, str(event)[:60]) from error
     return history

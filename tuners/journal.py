@@ -12,7 +12,6 @@ import fcntl
 import json
 import os
 import weakref
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +33,7 @@ class Journal:
     Attributes:
         path: The file.
         header: The first line: `format`, `schema`, and what was given when it was made.
-        events: Those read when it was opened, for the reader to take out.
+        events: Those read when it was opened.
         dropped: Bytes of a torn last line that were cut off when it was opened.
 
     Args:
@@ -50,7 +49,7 @@ class Journal:
 
     def __init__(self, path: Path, header: Mapping[str, Any], *, take_over: bool = False) -> None:
         self.path = Path(path)
-        self.events: deque[dict[str, Any]] = deque()
+        self.events: list[dict[str, Any]] = []
         self.dropped = 0
         self._file = -1
         self._end = 0
@@ -138,8 +137,7 @@ class Journal:
     def _read(self) -> dict[str, Any] | None:
         """The header, after reading the events; None when there is nothing in the file yet."""
         data = self.path.read_bytes()
-        header, events, self._end = parse(data, self.path)
-        self.events.extend(events)
+        header, self.events, self._end = parse(data, self.path)
         self.dropped = len(data) - self._end
         if self.dropped:
             os.ftruncate(self._file, self._end)
@@ -216,14 +214,19 @@ def _header(line: bytes, path: Path) -> dict[str, Any]:
 def _event(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
         event = json.loads(line)
-        if "event" not in event or "elapsed" not in event:
+        if not isinstance(event, dict) or "event" not in event or "elapsed" not in event:
             raise ValueError
-    except (ValueError, TypeError):
-        raise JournalError(
-            f"{path}, line {number} is damaged ({line[:60]!r}): restore the file from a copy, or "
-            f"delete this line and those after it to continue from there"
-        ) from None
+    except ValueError:
+        raise damaged(path, number, line[:60]) from None
     return event
+
+
+def damaged(path: Path, line: int, content: object) -> JournalError:
+    """The error of a line, counted from 1, that no search has written."""
+    return JournalError(
+        f"{path}, line {line} is damaged ({content!r}): restore the file from a copy, or delete "
+        "this line and those after it to continue from there"
+    )
 
 
 def _owner(data: bytes) -> str:

@@ -43,7 +43,7 @@ class Results:
             raise JournalError(f"no search can be read at {path}: {error.strerror}") from error
         if header is None:
             raise JournalError(f"no search can be read at {path}: nothing was written yet")
-        return cls(fold(events), objectives_from(header["identity"]["objectives"]))
+        return cls(fold(events, History(), path), objectives_from(header["identity"]["objectives"]))
 
     @property
     def trials(self) -> tuple[Trial, ...]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from .errors import SearchError
 from .genes import Gene, Genes, Values, key
-from .history import History, Trial, trial_id
+from .history import History, Trial, fold, trial_id
 from .identity import check_genes, check_identity
 from .journal import JOURNAL, Journal
 from .objectives import objectives_from
@@ -317,8 +317,8 @@ class Search(Results):
 
     def _resume(self, journal: Journal, identity: Mapping[str, Any]) -> None:
         check_identity(journal.header.get("identity", {}), identity, journal.path)
-        while journal.events:
-            self.history.apply(journal.events.popleft())
+        fold(journal.events, self.history, journal.path)
+        journal.events.clear()
         check_genes(self.history.genes, self._declared, journal.path)
 
     def _record(self, event: str, *, durable: bool = False, **fields: Any) -> None:

@@ -1,0 +1,115 @@
+"""Pareto sorting against hand-made tables and the definitions themselves."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from kerasnas.tuners import pareto
+
+
+def dominates(a, b, broken_a, broken_b):
+    """Deb et al. 2002, definition 1 in section VI-A, word for word."""
+    if broken_a == 0 and broken_b > 0:
+        return True
+    if broken_a > 0 and broken_b > 0:
+        return broken_a < broken_b
+    if broken_a > 0:
+        return False
+    return all(x <= y for x, y in zip(a, b, strict=True)) and any(
+        x < y for x, y in zip(a, b, strict=True)
+    )
+
+
+def test_dominance_table():
+    points = list(product([0.0, 1.0], [0.0, 1.0], [0.0, 0.5, 1.0]))
+    objectives = np.array([point[:2] for point in points])
+    violations = np.array([point[2] for point in points])
+    expected = [
+        [dominates(a[:2], b[:2], a[2], b[2]) for b in points] for a in points
+    ]  # fmt: skip
+    assert pareto.dominance(objectives, violations).tolist() == expected
+
+
+def test_fronts_by_hand():
+    #   0 and 1 trade off, 2 is behind 0, 3 behind 1 and 2, 4 equals 0
+    objectives = np.array([[1, 4], [3, 1], [2, 5], [4, 6], [1, 4]], float)
+    fronts = [front.tolist() for front in pareto.sort_fronts(objectives)]
+    assert fronts == [[0, 1, 4], [2], [3]]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_fronts_by_definition(seed, width):
+    rng = np.random.default_rng(seed)
+    objectives = rng.integers(0, 5, (40, width)).astype(float)
+    violations = np.where(rng.random(40) < 0.5, 0.0, rng.integers(1, 4, 40))
+    fronts = pareto.sort_fronts(objectives, violations)
+    assert sorted(np.concatenate(fronts).tolist()) == list(range(40))
+    remaining = set(range(40))
+    for front in fronts:
+        undominated = [
+            j
+            for j in remaining
+            if not any(
+                dominates(objectives[i], objectives[j], violations[i], violations[j])
+                for i in remaining
+            )
+        ]
+        assert front.tolist() == sorted(undominated)
+        remaining -= set(undominated)
+    assert pareto.first_front(objectives, violations).tolist() == fronts[0].tolist()
+
+
+def test_nothing_has_no_front():
+    empty = np.zeros((0, 2))
+    assert pareto.sort_fronts(empty) == []
+    assert pareto.first_front(empty).tolist() == []
+    assert pareto.hypervolume(empty, [1, 1]) == 0
+
+
+def test_crowding_by_hand():
+    # Sorted by the first objective: gaps of (1 + 3)/4 and (3 + 1)/4 round the two inner points.
+    objectives = np.array([[0, 4], [4, 0], [1, 3], [3, 1]], float)
+    inner = (3 - 0) / 4 + (4 - 1) / 4
+    assert pareto.crowding(objectives).tolist() == [np.inf, np.inf, inner, inner]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_crowding_of_few_points(count):
+    assert pareto.crowding(np.ones((count, 2))).tolist() == [np.inf] * count
+
+
+def test_crowding_of_equal_points_adds_nothing():
+    assert pareto.crowding(np.array([[0, 7], [1, 7], [2, 7]], float)).tolist() == [
+        np.inf, 1.0, np.inf,
+    ]  # fmt: skip
+
+
+def test_minimised():
+    assert pareto.minimised(np.array([[0.9, 5.0]]), ["max", "min"]).tolist() == [[-0.9, 5.0]]
+
+
+@pytest.mark.parametrize(
+    ("points", "reference", "volume"),
+    [
+        ([[1, 1]], [3, 4], 6),
+        ([[1, 3], [2, 2], [3, 1]], [4, 4], 6),  # a staircase of 3 + 2 + 1 unit squares
+        ([[1, 3], [2, 2], [3, 1], [3, 3], [2, 2]], [4, 4], 6),  # dominated and equal add nothing
+        ([[4, 0], [5, 5]], [4, 4], 0),  # not better than the reference everywhere
+        ([[2]], [5], 3),
+        ([[0, 0, 0]], [2, 3, 4], 24),
+        ([[0, 1, 1], [1, 0, 1], [1, 1, 0]], [2, 2, 2], 4),  # 2 + 2 + 2, less 3 overlaps, plus 1
+    ],
+)
+def test_hypervolume_by_hand(points, reference, volume):
+    assert pareto.hypervolume(np.array(points, float), reference) == pytest.approx(volume)
+
+
+@pytest.mark.parametrize("width", [2, 3, 4])
+def test_hypervolume_by_counting_cells(width):
+    rng = np.random.default_rng(width)
+    points = rng.integers(0, 6, (12, width))
+    cells = np.array(list(product(range(6), repeat=width)))
+    covered = (points[None] <= cells[:, None]).all(-1).any(-1).sum()
+    assert pareto.hypervolume(points.astype(float), [6] * width) == pytest.approx(covered)
