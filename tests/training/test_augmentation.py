@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+
+from kerasnas.training import augmentation as aug
+from kerasnas.training.recipe import Augmentation, Masks
+
+N, FRAMES, BINS = 40, 20, 8
+FILL = np.full((BINS, 1), -7, np.float32)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.normal(size=(N, FRAMES, BINS, 1)).astype(np.float32)
+
+
+@pytest.fixture
+def y():
+    return np.eye(4, dtype=np.float32)[np.arange(N) % 4]
+
+
+def test_everything_off_changes_nothing(x, y, rng):
+    new_x, new_y = aug.augment(x, y, Augmentation(), FILL, rng)
+    assert (new_x == x).all() and (new_y == y).all()
+
+
+def test_everything_on_is_float32_repeatable_and_leaves_its_input_alone(x, y):
+    settings = Augmentation(
+        mixup="beta",
+        mixup_domain="power",
+        time_roll=True,
+        time_stretch=0.2,
+        frequency_shift=2,
+        time_masks=Masks(count=2),
+        frequency_masks=Masks(count=2),
+        gain=6,
+        filter_gain=6,
+    )
+    before = x.copy()
+    first, labels = aug.augment(x, y, settings, FILL, np.random.default_rng(5))
+    again, _ = aug.augment(x, y, settings, FILL, np.random.default_rng(5))
+    other, _ = aug.augment(x, y, settings, FILL, np.random.default_rng(6))
+    assert (x == before).all()
+    assert first.dtype == labels.dtype == np.float32
+    assert first.shape == x.shape and labels.shape == y.shape
+    assert (first == again).all() and (first != other).any()
+
+
+def test_roll_rotates_every_example_by_its_own_number_of_frames(x, rng):
+    rolled = aug.roll_and_stretch(x, True, 0.0, rng)
+    shifts = [
+        next(s for s in range(FRAMES) if (np.roll(a, -s, axis=0) == b).all())
+        for a, b in zip(x, rolled, strict=True)
+    ]
+    assert len(set(shifts)) > 5
+
+
+def test_stretch_changes_the_tempo_within_its_limit(rng):
+    frames = 1000
+    ramp = np.broadcast_to(np.arange(frames, dtype=np.float32)[:, None, None], (N, frames, 1, 1))
+    tempo = aug.roll_and_stretch(ramp, False, 0.25, rng)[:, 700, 0, 0] / 700
+    assert 1 / 1.25 - 0.01 <= tempo.min() < 0.9 and 1.1 < tempo.max() <= 1.25
+
+
+def test_frequency_shift_repeats_the_edge(x, rng):
+    shifted = aug.shift_frequency(x, 2, rng)
+    moves = set()
+    for a, b in zip(x[..., 0], shifted[..., 0], strict=True):
+        index = {s: np.clip(np.arange(BINS) + s, 0, BINS - 1) for s in range(-2, 3)}
+        moves.add(next(s for s in index if (a[:, index[s]] == b).all()))
+    assert moves == {-2, -1, 0, 1, 2}
+
+
+def test_response_is_smooth_and_within_its_gain(rng):
+    response = aug.frequency_response(200, 41, 6.0, rng)
+    assert np.abs(response).max() <= 6
+    assert np.abs(np.diff(response)).max() <= 12 / 10 + 1e-5  # 5 points, 10 bins apart
+
+
+def test_gain_moves_all_values_of_an_example_together(x, y, rng):
+    moved, _ = aug.augment(x, y, Augmentation(gain=6), FILL, rng)
+    change = (moved - x).reshape(N, -1)
+    assert np.ptp(change, axis=1).max() < 1e-5
+    assert 3 < np.abs(change).max() <= 6
+
+
+@pytest.mark.parametrize("mixup", ["uniform", "beta"])
+def test_mixup_mixes_labels_as_it_mixes_features(rng, mixup):
+    y = np.eye(N, dtype=np.float32)
+    x = y[:, None, :, None]
+    mixed, labels = aug.mixup(x, y, Augmentation(mixup=mixup), rng)
+    assert mixed[:, 0, :, 0] == pytest.approx(labels, abs=1e-6)
+    assert labels.sum(axis=1) == pytest.approx(1)
+    assert (labels.max(axis=1) < 1).any()
+
+
+def test_sounds_are_mixed_by_amplitude_in_the_domain_of_powers(rng):
+    y = np.eye(N, dtype=np.float32)
+    x = 10 * np.log10(np.maximum(y[:, None, :, None], 1e-12)).astype(np.float32)
+    mixed, labels = aug.mixup(x, y, Augmentation(mixup="uniform", mixup_domain="power"), rng)
+    amplitudes = 10 ** (mixed[:, 0, :, 0] / 20)
+    assert (amplitudes**2).sum(axis=1) == pytest.approx(1, rel=1e-3)
+    two = (labels > 0).sum(axis=1) == 2
+    ratio = amplitudes.max(axis=1)[two] / labels.max(axis=1)[two]
+    assert amplitudes[two] == pytest.approx(labels[two] * ratio[:, None], abs=1e-3)
+
+
+def test_silence_stays_finite_in_the_domain_of_powers(rng):
+    x = np.full((4, 2, 2, 1), -1000, np.float32)
+    settings = Augmentation(mixup="uniform", mixup_domain="power")
+    mixed, _ = aug.mixup(x, np.eye(4, dtype=np.float32), settings, rng)
+    assert np.isfinite(mixed).all()
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_mask_hides_one_stretch_no_wider_than_its_share(x, rng, axis):
+    masked = aug.mask(x, axis, Masks(count=1, width=0.5), FILL, rng)
+    hidden = (masked == -7).all(axis=(3 - axis, 3))
+    assert (masked[masked != -7] == x[masked != -7]).all()
+    lengths = hidden.sum(axis=1)
+    assert 0.25 * x.shape[axis] < lengths.max() <= 0.5 * x.shape[axis] + 1
+    assert (np.abs(np.diff(np.pad(hidden, ((0, 0), (1, 1))).astype(int))).sum(axis=1) <= 2).all()
+
+
+def test_masks_are_filled_bin_by_bin(x, rng):
+    fill = np.arange(100, 100 + BINS, dtype=np.float32)[:, None]
+    masked = aug.mask(x, 2, Masks(count=3, width=0.9), fill, rng)
+    changed = masked != x
+    assert changed.any()
+    assert (masked[changed] == np.broadcast_to(fill, x.shape)[changed]).all()

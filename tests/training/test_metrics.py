@@ -1,0 +1,116 @@
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from kerasnas.errors import KerasnasError
+from kerasnas.training import metrics
+from kerasnas.training.examples import Examples
+
+RNG = np.random.default_rng(20)
+TRUTH = RNG.integers(0, 4, 50)
+LABELS = np.eye(4, dtype=np.float32)[TRUTH]
+PREDICTIONS = RNG.dirichlet(np.ones(4), 50).astype(np.float32)
+TAGS = (RNG.random((50, 4)) < 0.3).astype(np.float32)
+TAG_SCORES = RNG.random((50, 4)).astype(np.float32)
+
+
+def _scores(labels, predictions, multi_label=False, loss="categorical_crossentropy"):
+    return metrics.scores(labels, predictions, multi_label=multi_label, loss=loss)
+
+
+def test_single_label_metrics_are_scikit_learns():
+    chosen = PREDICTIONS.argmax(axis=1)
+    result = _scores(LABELS, PREDICTIONS)
+    assert result["accuracy"] == pytest.approx(sk.accuracy_score(TRUTH, chosen))
+    assert result["macro_f1"] == pytest.approx(sk.f1_score(TRUTH, chosen, average="macro"))
+    assert result["loss"] == pytest.approx(sk.log_loss(TRUTH, PREDICTIONS), rel=1e-5)
+    assert (metrics.confusion(LABELS, PREDICTIONS) == sk.confusion_matrix(TRUTH, chosen)).all()
+
+
+def test_several_labels_metrics_are_scikit_learns():
+    result = _scores(TAGS, TAG_SCORES, True, "binary_crossentropy")
+    chosen = TAG_SCORES >= 0.5
+    assert result == {
+        "loss": pytest.approx(
+            np.mean(
+                [
+                    sk.log_loss(t, p, labels=[0, 1])
+                    for t, p in zip(TAGS.T, TAG_SCORES.T, strict=True)
+                ]
+            ),
+            rel=1e-5,
+        ),
+        "mean_average_precision": pytest.approx(sk.average_precision_score(TAGS, TAG_SCORES)),
+        "mean_auc": pytest.approx(sk.roc_auc_score(TAGS, TAG_SCORES)),
+        "micro_f1": pytest.approx(sk.f1_score(TAGS, chosen, average="micro")),
+        "macro_f1": pytest.approx(sk.f1_score(TAGS, chosen, average="macro")),
+        "scored_classes": 4,
+    }
+
+
+def test_a_tag_that_never_or_always_occurs_is_left_out_and_counted():
+    labels = TAGS.copy()
+    labels[:, 0], labels[:, 1] = 0, 1
+    precisions = metrics.average_precisions(labels, TAG_SCORES)
+    assert np.isnan(precisions).tolist() == [True, True, False, False]
+    result = _scores(labels, TAG_SCORES, True, "binary_crossentropy")
+    assert result["scored_classes"] == 2
+    assert result["mean_average_precision"] == pytest.approx(precisions[2:].mean())
+    assert result["mean_auc"] == pytest.approx(sk.roc_auc_score(labels[:, 2:], TAG_SCORES[:, 2:]))
+
+
+def test_no_tag_can_be_scored_on_one_clip():
+    result = _scores(np.array([[1.0, 0.0]]), np.array([[0.2, 0.1]]), True, "binary_crossentropy")
+    assert math.isnan(result["mean_average_precision"])
+    assert math.isnan(result["mean_auc"])
+    assert result["scored_classes"] == 0
+
+
+def test_certain_and_wrong_has_a_finite_loss():
+    wrong = _scores(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
+    assert wrong["loss"] == pytest.approx(-math.log(1e-7))
+    assert (wrong["accuracy"], wrong["macro_f1"]) == (0, 0)
+
+
+@pytest.mark.parametrize(("clips", "batch"), [(7, 3), (7, 64), (1, 3), (6, 3)])
+def test_every_batch_has_the_same_size_and_every_clip_is_scored(clips, batch):
+    features = np.arange(2.0 * clips).reshape(clips, 2, 1, 1, 1)
+    targets = np.eye(2, dtype=np.float32)[np.zeros(clips, int)]
+    sizes = []
+
+    def predict(x):
+        sizes.append(len(x))
+        return np.repeat(x.reshape(-1, 1), 2, axis=1) / 100
+
+    result = metrics.evaluate(
+        predict,
+        Examples.of_clips(features, targets, np.arange(clips)),
+        multi_label=False,
+        loss="binary_crossentropy",
+        batch_size=batch,
+    )
+    assert set(sizes) == {min(batch, 2 * clips)}
+    assert result.predictions[:, 0] == pytest.approx((2 * np.arange(clips) + 0.5) / 100)
+    assert result.confusion.sum() == clips
+
+
+@pytest.mark.parametrize(
+    ("clips", "scores", "message"),
+    [
+        (0, [0.5, 0.5], "no clips to evaluate"),
+        (2, [0.2, 0.3, 0.5], "gives 3 scores, the data set has 2"),
+        (2, [math.nan, 0.3], "training diverged"),
+    ],
+)
+def test_what_cannot_be_scored(clips, scores, message):
+    features = np.zeros((2, 1, 1, 1, 1), np.float32)
+    examples = Examples.of_clips(features, np.eye(2, dtype=np.float32), np.arange(clips))
+    with pytest.raises(KerasnasError, match=message):
+        metrics.evaluate(
+            lambda x: np.tile(scores, (len(x), 1)),
+            examples,
+            multi_label=False,
+            loss="categorical_crossentropy",
+        )
