@@ -18,7 +18,8 @@ def load(
     Args:
         settings: The data set and its options.
         root_override: Directory that comes before `KERASNAS_DATA` and `settings.root`.
-        cache: Where a synthetic data set is generated when no root is given.
+        cache: Directory of derived files (see `cache_root`), in which a synthetic data set is
+            generated unless `root_override` or `settings.root` names another place.
 
     Raises:
         KerasnasError: When the directory is missing or empty, a list in it is wrong (file and
@@ -26,7 +27,9 @@ def load(
     """
     root = data_root(root_override, settings.root)
     if settings.dataset == "synthetic":
-        clips = synthetic.load(root or cache_root(cache) / "data", settings)
+        # Nothing is generated among the user's recordings, to which KERASNAS_DATA points.
+        place = root_override or settings.root or cache_root(cache) / "data"
+        clips = synthetic.load(Path(place).expanduser(), settings)
     elif settings.dataset == "esc50":
         clips = esc50.load(existing_directory(root, "esc50"), esc10=settings.esc10)
     else:

@@ -3,8 +3,9 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from platformdirs import user_cache_dir
@@ -53,6 +54,7 @@ def filled_beside(directory: Path) -> Iterator[Path]:
     """
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(directory)
         partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     except OSError as error:
         raise KerasnasError(
@@ -69,3 +71,11 @@ def filled_beside(directory: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _remove_abandoned(directory: Path) -> None:
+    """Remove what killed processes left beside `directory` more than a day ago."""
+    for partial in directory.parent.glob(f".{directory.name}-*"):
+        with suppress(FileNotFoundError):  # moved into place just now
+            if time.time() - partial.stat().st_mtime > 24 * 3600:
+                shutil.rmtree(partial, ignore_errors=True)

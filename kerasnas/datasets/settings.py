@@ -47,7 +47,9 @@ class DataSettings(BaseModel):
         "synthetic", description="Layout of the data on disk, or made on the spot."
     )
     root: Path | None = Field(
-        None, description="Directory of the data; --data and KERASNAS_DATA come before it."
+        None,
+        description="Directory of the data; --data and KERASNAS_DATA come before it. synthetic: "
+        "where to generate it (the cache by default; KERASNAS_DATA does not count).",
     )
     classes: tuple[str, ...] | None = Field(
         None, min_length=1, description="Classes to keep, in this order; null keeps all."

@@ -28,8 +28,8 @@ VERSION = 1
 """To be raised with every change of this package that changes features."""
 
 LIBRARIES = ("librosa", "numpy", "soundfile", "soxr")
-CLIPS_WORTH_A_PROCESS = 24
-"""A worker takes about two seconds to start, in which one process computes this many clips."""
+CLIPS_WORTH_A_PROCESS = 50
+"""Fewer clips than this do not make up for starting another worker, which imports librosa."""
 
 
 def extract(

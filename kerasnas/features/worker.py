@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,14 @@ def main() -> None:
     task = json.loads(line)
     settings = LogMel.model_validate(task["settings"])
     features = np.load(task["array"], mmap_mode="r+")
-    for row, path in task["clips"]:
-        try:
-            features[row] = of_file(Path(path), settings)
-        except KerasnasError as error:
-            print(json.dumps({"error": str(error)}), flush=True)
-            return
-        print(flush=True)
+    with suppress(BrokenPipeError):  # the parent is gone
+        for row, path in task["clips"]:
+            try:
+                features[row] = of_file(Path(path), settings)
+            except KerasnasError as error:
+                print(json.dumps({"error": str(error)}), flush=True)
+                return
+            print(flush=True)
 
 
 if __name__ == "__main__":

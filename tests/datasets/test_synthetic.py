@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -76,6 +78,23 @@ def test_load_generates_once_and_again_when_the_settings_change(tmp_path, monkey
     assert other.root != clips.root
     assert other.multi_label
     assert not list((tmp_path / "data").glob(".*"))
+
+
+def test_nothing_is_generated_among_the_users_recordings(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERASNAS_DATA", str(tmp_path / "recordings"))
+    assert load(DataSettings(synthetic=SMALL), cache=tmp_path).root.parent == tmp_path / "data"
+
+
+def test_what_a_killed_run_left_is_removed_after_a_day(tmp_path):
+    root = load(DataSettings(synthetic=SMALL), tmp_path).root
+    abandoned, young = tmp_path / f".{root.name}-old", tmp_path / f".{root.name}-young"
+    for directory in (abandoned, young):
+        directory.mkdir()
+    os.utime(abandoned, (0, 0))
+    root.rename(tmp_path / "elsewhere")
+    load(DataSettings(synthetic=SMALL), tmp_path)
+    assert not abandoned.exists()
+    assert young.exists()
 
 
 def test_a_root_that_is_given_is_used(tmp_path):
