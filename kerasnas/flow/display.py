@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Progress, Started
-from kerasnas.tuners.search import Search
+from kerasnas.tuners import Search
 
 _LAST = 5
 

@@ -51,8 +51,8 @@ def candidate(run: str, cache: str | None) -> Evaluate:
         if experiment.search.keep_models:
             _save(model, trial.directory / "model.keras")
         primary = experiment.primary_metric
-        on_validation = scores.of_model(model, loaded, validation)
-        on_test = scores.of_model(model, loaded, test)
+        on_validation = scores.score_model(model, loaded, validation)
+        on_test = scores.score_model(model, loaded, test)
         return {
             "metrics": {
                 primary: on_validation.metrics[primary],
@@ -88,9 +88,11 @@ def final(run: str, cache: str | None) -> Evaluate:
             trial,
         )
         _save(model, trial.directory / "model.keras")
-        result = scores.of_model(model, loaded, loaded.examples(test))
-        write_json(trial.directory / "evaluation.json", result.to_json())
-        return {"metrics": result.metrics}
+        result = scores.score_model(model, loaded, loaded.examples(test))
+        part = "test" if values["fold"] is None else f"fold {values['fold']}"
+        report = scores.to_json(result, loaded, part)
+        write_json(trial.directory / "evaluation.json", report)
+        return {"metrics": report["metrics"]}
 
     return evaluate
 

@@ -15,7 +15,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.task import Task
 from kerasnas.tuners.runners.base import Event, Failed, Finished
-from kerasnas.tuners.search import Search
+from kerasnas.tuners import Search
 
 _EVERY = 10.0
 _COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes")

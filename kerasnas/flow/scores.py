@@ -1,0 +1,57 @@
+"""Scoring networks, whatever computes them, on clips of a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kerasnas.flow.task import Task
+from kerasnas.training.examples import Examples
+from kerasnas.training.metrics import Evaluation, Predict, evaluate
+from kerasnas.training.recipe import Loss
+
+
+def loss_of(task: Task) -> Loss:
+    """The loss that the task's networks are trained by."""
+    softmax = task.space.output == "softmax"
+    return "categorical_crossentropy" if softmax else "binary_crossentropy"
+
+
+def score(predict: Predict, task: Task, examples: Examples) -> Evaluation:
+    """Score clips by the mean over their segments."""
+    return evaluate(
+        predict,
+        examples,
+        multi_label=task.clips.multi_label,
+        loss=loss_of(task),
+        batch_size=task.experiment.training.final.batch_size,
+    )
+
+
+def score_model(model: Any, task: Task, examples: Examples) -> Evaluation:
+    """Score a Keras model."""
+    return score(lambda x: model(x, training=False), task, examples)
+
+
+def to_json(result: Evaluation, task: Task, part: str) -> dict[str, Any]:
+    """An evaluation as `evaluation.json` holds it.
+
+    Args:
+        result: What was scored.
+        task: Names of clips and classes.
+        part: Which clips these are, for people.
+    """
+    return {
+        "schema": 1,
+        "clips": part,
+        "classes": list(task.clips.classes),
+        "metrics": {name: _finite(value) for name, value in result.metrics.items()},
+        "confusion": None if result.confusion is None else result.confusion.tolist(),
+        "count": len(result.clips),
+        "predictions": [[round(float(p), 6) for p in row] for row in result.predictions],
+        "labels": result.labels.astype(int).tolist(),
+        "ids": [task.clips[int(index)].id for index in result.clips],
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if abs(value) < float("inf") else None

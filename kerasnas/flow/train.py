@@ -1,0 +1,244 @@
+"""`kerasnas train`: one architecture with the final recipe, over folds and seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from kerasnas import experiment as experiments
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.errors import KerasnasError
+from kerasnas.files import read_json, write_json
+from kerasnas.flow import scores, task
+from kerasnas.flow.evaluate import evaluate_on
+from kerasnas.flow.export import export_model
+from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
+from kerasnas.flow.task import Task
+from kerasnas.flow.workers import run_finals
+
+PRECISIONS = ("float32", "float16", "int8")
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training and what it scored.
+
+    Attributes:
+        fold: The fold that was tested on; None for the experiment's test clips.
+        seed: Of the training.
+        scores: For each precision its metrics, and `bytes` of its file.
+        count: Clips tested on.
+    """
+
+    fold: str | None
+    seed: int
+    scores: dict[str, dict[str, float]]
+    count: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As `folds.json` holds it."""
+        return {"fold": self.fold, "seed": self.seed, "count": self.count, **self.scores}
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """All trainings of one architecture."""
+
+    directory: Path
+    label: str
+    metric: str
+    trainings: tuple[Training, ...]
+
+    def mean(self, precision: str) -> float:
+        """The metric over all clips: folds weigh by their clips, seeds equally."""
+        pairs = [(t.scores[precision][self.metric], t.count) for t in self.trainings]
+        return sum(value * count for value, count in pairs) / sum(count for _, count in pairs)
+
+    def deviation(self, precision: str) -> float | None:
+        """Standard deviation over seeds of the mean over folds; None for a single seed."""
+        seeds = sorted({training.seed for training in self.trainings})
+        if len(seeds) < 2:
+            return None
+        means = []
+        for seed in seeds:
+            mine = tuple(t for t in self.trainings if t.seed == seed)
+            means.append(Trainings(self.directory, "", self.metric, mine).mean(precision))
+        middle = fmean(means)
+        return sqrt(sum((mean - middle) ** 2 for mean in means) / (len(means) - 1))
+
+    def table(self) -> Table:
+        """For the screen."""
+        table = Table(title=f"{self.label}: {self.metric.replace('_', ' ')}")
+        table.add_column("tested on")
+        table.add_column("seed", justify="right")
+        table.add_column("clips", justify="right")
+        for precision in PRECISIONS:
+            table.add_column(precision, justify="right")
+        table.add_column("int8 bytes", justify="right")
+        for training in self.trainings:
+            table.add_row(
+                "test clips" if training.fold is None else f"fold {training.fold}",
+                str(training.seed),
+                str(training.count),
+                *(f"{training.scores[name][self.metric]:.3f}" for name in PRECISIONS),
+                f"{training.scores['int8']['bytes']:,.0f}",
+            )
+        deviations = [self.deviation(name) for name in PRECISIONS]
+        table.add_section()
+        table.add_row(
+            "all",
+            "",
+            str(sum(training.count for training in self.trainings)),
+            *(
+                f"{self.mean(name):.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
+                for name, deviation in zip(PRECISIONS, deviations, strict=True)
+            ),
+        )
+        return table
+
+
+def train(
+    source: Path,
+    *,
+    architecture: str | None = None,
+    folds: str | None = None,
+    seeds: int = 1,
+    data: Path | None = None,
+    run: Path | None = None,
+    workers: int | None = None,
+    cache: Path | None = None,
+    console: Console | None = None,
+) -> Trainings:
+    """Train one architecture, export it, and score float32, float16 and int8.
+
+    Trainings that the run directory already holds are not done again.
+
+    Args:
+        source: Experiment file, or run directory of a search.
+        architecture: Named reference of the search space, or a run directory whose chosen
+            network to take; by default that of `source`.
+        folds: `all` folds of the data set or some, with commas; None for the experiment's test
+            clips.
+        seeds: Trainings for each fold, with seeds from 0.
+        data: Directory of the data set; comes before `KERASNAS_DATA` and the experiment's root.
+        run: Where results go; by default `source`, or `runs/NAME` for an experiment file.
+        workers: Trainings side by side.
+        cache: Directory for features.
+        console: Where progress is shown.
+
+    Raises:
+        KerasnasError: Something given cannot be used, or a training failed.
+    """
+    console = console or Console()
+    source = Path(source)
+    searched = (source / EXPERIMENT).is_file()
+    settings = read_experiment(source) if searched else experiments.load(source)
+    settings = settings.overridden(data, workers)
+    if architecture is None and not searched:
+        raise KerasnasError(f"{source} has no chosen network: give --architecture")
+    run = run or (source if searched else Path("runs") / settings.name)
+    loaded = task.load(settings, cache=cache, progress=console.is_terminal)
+    label, network = _network(architecture or str(source), loaded)
+    names = _folds(folds, loaded)
+    open_run(run, settings)
+    directory = run / "train" / label
+    jobs = {}
+    for seed in range(seeds):
+        for fold in names:
+            name = f"{'test' if fold is None else f'fold{fold}'}-seed{seed}"
+            values = {"architecture": network.to_json(), "seed": seed, "fold": fold}
+            jobs[name] = (directory / name, values)
+    waiting = {
+        name: job for name, job in jobs.items() if not _is_done(job[0], job[1]["architecture"])
+    }
+    for place, values in waiting.values():
+        (place / "evaluation.json").unlink(missing_ok=True)
+        write_json(place / "architecture.json", {"schema": 1, **values})
+    if waiting:
+        console.print(f"Training {label}: {', '.join(waiting)} ...")
+        run_finals(run, settings, waiting, cache, console)
+    trainings = []
+    for name, (place, values) in jobs.items():
+        if not (place / "scores.json").exists():
+            console.print(f"Exporting {name} ...")
+            _score_files(place, loaded, values["fold"])
+        stored = read_json(place / "scores.json")
+        count = stored.pop("count")
+        trainings.append(Training(values["fold"], values["seed"], stored, count))
+    result = Trainings(directory, label, settings.primary_metric, tuple(trainings))
+    write_json(
+        directory / "folds.json",
+        {
+            "schema": 1,
+            "architecture": label,
+            "metric": result.metric,
+            "trainings": [training.to_json() for training in result.trainings],
+            "mean": {name: result.mean(name) for name in PRECISIONS},
+            "deviation": {name: result.deviation(name) for name in PRECISIONS},
+        },
+    )
+    return result
+
+
+def _network(architecture: str, loaded: Task) -> tuple[str, Architecture]:
+    """Label and architecture for a reference's name or a run directory."""
+    path = Path(architecture)
+    if (path / "winners.json").is_file():
+        winners = read_json(path / "winners.json")
+        chosen = path / winners[winners["chosen"]]["directory"] / "architecture.json"
+        network = Architecture.from_json(read_json(chosen)["architecture"])
+        if network.input_shape != loaded.space.input_shape:
+            raise KerasnasError(
+                f"the network of {path} takes inputs of {network.input_shape}, the experiment's "
+                f"features are {loaded.space.input_shape}"
+            )
+        return "winner", network
+    if (path / EXPERIMENT).is_file():
+        raise KerasnasError(
+            f"{path} has no chosen network yet: let `kerasnas search` end there, or give "
+            "--architecture"
+        )
+    return architecture, loaded.space.architecture(loaded.space.reference(architecture))
+
+
+def _folds(folds: str | None, loaded: Task) -> list[str | None]:
+    if folds is None:
+        return [None]
+    known = loaded.clips.folds
+    if not known:
+        raise KerasnasError(f"{loaded.clips.root} has no folds: leave --folds out")
+    if folds == "all":
+        return list(known)
+    names: list[str | None] = []
+    for name in folds.split(","):
+        if name not in known:
+            raise KerasnasError(f"there is no fold {name!r}: the data set has {', '.join(known)}")
+        names.append(name)
+    return names
+
+
+def _is_done(directory: Path, architecture: dict[str, Any]) -> bool:
+    if not ((directory / "evaluation.json").exists() and (directory / "model.keras").exists()):
+        return False
+    stored: dict[str, Any] = read_json(directory / "architecture.json")["architecture"]
+    return stored == architecture
+
+
+def _score_files(directory: Path, loaded: Task, fold: str | None) -> None:
+    """Export the trained model and write what all three precisions score to `scores.json`."""
+    train, _, test = loaded.final_parts(fold)
+    exported = export_model(directory, loaded, train, test, on_fail="report")
+    result: dict[str, Any] = {"count": len(test)}
+    result["float32"] = read_json(directory / "evaluation.json")["metrics"]
+    for name, path in exported.files.items():
+        evaluation = evaluate_on(path, loaded, test)
+        report = scores.to_json(evaluation, loaded, "test" if fold is None else f"fold {fold}")
+        write_json(path.parent / f"evaluation_{name}.json", report)
+        result[name] = {**report["metrics"], "bytes": path.stat().st_size}
+    write_json(directory / "scores.json", result)
