@@ -49,7 +49,7 @@ class FakeRunner:
                 cause, message = end.value
                 return [Failed(job.id, slot, message, "Traceback ...", cause, 1.0)]
             return [
-                Started(job.id, slot, 99),
+                Started(job.id, slot, 99, "host"),
                 Finished(job.id, slot, end.value, 2.0, memory=10**8),
             ]
 

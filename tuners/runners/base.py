@@ -101,11 +101,15 @@ Evaluate = Callable[[dict[str, Any], TrialContext], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Started:
-    """The worker in `slot` has loaded its data and begins to evaluate the trial."""
+    """The worker in `slot` has loaded its data and begins to evaluate the trial.
+
+    `pid` is its process, `host` the name of its machine.
+    """
 
     id: str
     slot: int
     pid: int
+    host: str
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ The children are found by file descriptors and process groups: Linux and macOS, 
 """
 
 import os
+import platform
 import selectors
 import tempfile
 import time
@@ -193,7 +194,7 @@ class LocalRunner:
                 running.evaluating = True
                 running.began = time.monotonic()
                 running.limit = running.began + (job.time_limit or float("inf"))
-                self._events.append(Started(job.id, slot, child.pid))
+                self._events.append(Started(job.id, slot, child.pid, platform.node()))
             case "progress":
                 self._events.append(Progress(job.id, slot, reply["step"], reply["metrics"]))
             case "finished":
