@@ -136,8 +136,8 @@ def search(
         cache=cache,
         console=_out,
     )
-    _out.print(result.summary())
-    if result.failed_checks:
+    _out.print(result.summary(), markup=False)
+    if result.exported.failed:
         raise typer.Exit(1)
 
 
@@ -165,7 +165,7 @@ def train(
     """Train one architecture with the final recipe, export it, and score all three precisions."""
     from kerasnas.flow.train import train
 
-    table = train(
+    result = train(
         source,
         architecture=architecture,
         folds=folds,
@@ -176,7 +176,7 @@ def train(
         cache=cache,
         console=_out,
     )
-    _out.print(table)
+    _out.print(result.table())
 
 
 @_command
@@ -224,9 +224,10 @@ def export(
         budget=budget,
         on_fail=on_fail,
         cache=cache,
+        console=_out,
     )
-    _out.print(result.table())
-    if result.failed_checks:
+    _out.print("\n".join(result.lines()), markup=False)
+    if result.failed:
         raise typer.Exit(1)
 
 

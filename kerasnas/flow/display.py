@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kerasnas.tuners.runners.base import Event, Failed, Finished, Progress, Started
 from kerasnas.tuners import Search
+from kerasnas.tuners.runners.base import Event, Failed, Finished, Progress, Started
 
 _LAST = 5
 

@@ -15,7 +15,7 @@ from kerasnas.experiment import Experiment
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import task, trials
 from kerasnas.flow.display import Display
-from kerasnas.flow.export import Exported, export_winner
+from kerasnas.flow.export import Exported, export_model
 from kerasnas.flow.run import open_run
 from kerasnas.flow.task import Task
 from kerasnas.flow.workers import run_finals, runner
@@ -35,11 +35,6 @@ class SearchResult:
     scores: dict[str, float]
     exported: Exported
     report: Path
-
-    @property
-    def failed_checks(self) -> list[str]:
-        """Checks of the exported files that failed, where the experiment says that this fails."""
-        return self.exported.failed_checks
 
     def summary(self) -> str:
         """A few lines for the screen."""
@@ -103,7 +98,8 @@ def search(
     _train_winners(run, loaded, winners, cache, console)
     directory = run / winners_directory(winners, chosen)
     console.print("Exporting to TFLite ...")
-    exported = export_winner(run, directory, loaded, console)
+    train, _, test = loaded.final_parts(None)
+    exported = export_model(directory / "model.keras", run / "export", loaded, train, test, console)
     from kerasnas.report import write
 
     report = write(run)

@@ -15,9 +15,8 @@ from kerasnas import experiment as experiments
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
-from kerasnas.flow import scores, task
-from kerasnas.flow.evaluate import evaluate_on
-from kerasnas.flow.export import export_model
+from kerasnas.flow import task
+from kerasnas.flow.export import export_model, winners_of
 from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
 from kerasnas.flow.task import Task
 from kerasnas.flow.workers import run_finals
@@ -148,7 +147,7 @@ def train(
     names = _folds(folds, loaded)
     open_run(run, settings)
     directory = run / "train" / label
-    jobs = {}
+    jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
     for seed in range(seeds):
         for fold in names:
             name = f"{'test' if fold is None else f'fold{fold}'}-seed{seed}"
@@ -189,8 +188,8 @@ def train(
 def _network(architecture: str, loaded: Task) -> tuple[str, Architecture]:
     """Label and architecture for a reference's name or a run directory."""
     path = Path(architecture)
-    if (path / "winners.json").is_file():
-        winners = read_json(path / "winners.json")
+    if (path / EXPERIMENT).is_file():
+        winners = winners_of(path)
         chosen = path / winners[winners["chosen"]]["directory"] / "architecture.json"
         network = Architecture.from_json(read_json(chosen)["architecture"])
         if network.input_shape != loaded.space.input_shape:
@@ -199,11 +198,6 @@ def _network(architecture: str, loaded: Task) -> tuple[str, Architecture]:
                 f"features are {loaded.space.input_shape}"
             )
         return "winner", network
-    if (path / EXPERIMENT).is_file():
-        raise KerasnasError(
-            f"{path} has no chosen network yet: let `kerasnas search` end there, or give "
-            "--architecture"
-        )
     return architecture, loaded.space.architecture(loaded.space.reference(architecture))
 
 
@@ -233,12 +227,12 @@ def _is_done(directory: Path, architecture: dict[str, Any]) -> bool:
 def _score_files(directory: Path, loaded: Task, fold: str | None) -> None:
     """Export the trained model and write what all three precisions score to `scores.json`."""
     train, _, test = loaded.final_parts(fold)
-    exported = export_model(directory, loaded, train, test, on_fail="report")
+    exported = export_model(
+        directory / "model.keras", directory / "export", loaded, train, test, on_fail="report"
+    )
     result: dict[str, Any] = {"count": len(test)}
     result["float32"] = read_json(directory / "evaluation.json")["metrics"]
     for name, path in exported.files.items():
-        evaluation = evaluate_on(path, loaded, test)
-        report = scores.to_json(evaluation, loaded, "test" if fold is None else f"fold {fold}")
-        write_json(path.parent / f"evaluation_{name}.json", report)
-        result[name] = {**report["metrics"], "bytes": path.stat().st_size}
+        metrics = read_json(exported.directory / f"evaluation_{name}.json")["metrics"]
+        result[name] = {**metrics, "bytes": path.stat().st_size}
     write_json(directory / "scores.json", result)

@@ -14,8 +14,8 @@ from rich.table import Table
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.task import Task
-from kerasnas.tuners.runners.base import Event, Failed, Finished
 from kerasnas.tuners import Search
+from kerasnas.tuners.runners.base import Event, Failed, Finished
 
 _EVERY = 10.0
 _COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes")

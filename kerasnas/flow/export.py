@@ -1,0 +1,187 @@
+"""Exporting trained networks, with their front end, labels and checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from kerasnas import experiment as experiments
+from kerasnas import features
+from kerasnas.errors import KerasnasError
+from kerasnas.export.errors import CheckFailed
+from kerasnas.files import read_json, write_json
+from kerasnas.flow import scores, task
+from kerasnas.flow.evaluate import evaluate_on
+from kerasnas.flow.run import read_experiment, run_of
+from kerasnas.flow.task import Indices, Task
+
+OnFail = Literal["fail", "report"]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Files of an export.
+
+    Attributes:
+        directory: Where they are.
+        report: What `export.json` holds.
+    """
+
+    directory: Path
+    report: dict[str, Any]
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Files by precision, `float16` and `int8`."""
+        return {
+            name: self.directory / entry["file"] for name, entry in self.report["files"].items()
+        }
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check failed although the settings say `fail`."""
+        return not self.report["passed"] and self.report["settings"]["on_fail"] == "fail"
+
+    def lines(self) -> list[str]:
+        """A line for each file and for each check that failed."""
+        entries = self.report["files"]
+        return [
+            *(
+                f"{path}: {entries[name]['bytes']:,} bytes, accuracy "
+                f"{entries[name]['accuracy']:.3f}, agreement {entries[name]['agreement']:.3f}, "
+                f"{entries[name]['latency_ms']['median']:.1f} ms a segment"
+                for name, path in self.files.items()
+            ),
+            *(
+                f"check failed: {check['message']}"
+                for check in self.report["checks"]
+                if not check["passed"]
+            ),
+        ]
+
+
+def export_run(
+    source: Path,
+    *,
+    experiment: Path | None = None,
+    data: Path | None = None,
+    output: Path | None = None,
+    budget: int | None = None,
+    on_fail: OnFail | None = None,
+    cache: Path | None = None,
+    console: Console | None = None,
+) -> Exported:
+    """Export the chosen network of a run, or a `.keras` file, and check the files.
+
+    Calibration clips come from the clips that a final training trains on, checks are made on the
+    test clips.
+
+    Args:
+        source: Run directory, or a `.keras` file with one input and one output.
+        experiment: Data, front end and export settings; by default that of the run directory.
+        data: Directory of the data set, instead of the experiment's.
+        output: Where to write; by default `export/` in the run, or beside the file.
+        budget: Bytes, instead of the experiment's.
+        on_fail: Instead of the experiment's.
+        cache: Directory for features.
+        console: Where progress is shown.
+
+    Raises:
+        KerasnasError: Something given cannot be used.
+        ExportError: The model cannot be exported.
+    """
+    source = Path(source)
+    if source.is_dir():
+        run, settings = source, read_experiment(source)
+        winners = winners_of(source)
+        model = source / winners[winners["chosen"]]["directory"] / "model.keras"
+    else:
+        model = source
+        run = source.parent if experiment is not None else run_of(source)
+        settings = read_experiment(run) if experiment is None else experiments.load(experiment)
+    given = {"budget": budget, "on_fail": on_fail}
+    changed = {name: value for name, value in given.items() if value is not None}
+    settings = settings.overridden(data)
+    settings = settings.model_copy(update={"export": settings.export.model_copy(update=changed)})
+    loaded = task.load(settings, cache=cache)
+    train, _, test = loaded.final_parts(None)
+    return export_model(model, output or run / "export", loaded, train, test, console)
+
+
+def export_model(
+    model: Path,
+    directory: Path,
+    loaded: Task,
+    train: Indices,
+    test: Indices,
+    console: Console | None = None,
+    on_fail: OnFail | None = None,
+) -> Exported:
+    """Write the files of one trained network and all that an app needs beside them.
+
+    Args:
+        model: A `.keras` file.
+        directory: Where to write.
+        loaded: The task that it was trained for.
+        train: Clips that it was trained on; calibration clips are chosen among them.
+        test: Clips that nobody trained on.
+        console: Where progress is shown.
+        on_fail: Instead of the experiment's.
+    """
+    from kerasnas.export import export, stratified
+
+    console = console or Console(quiet=True)
+    settings = loaded.experiment.export
+    if on_fail is not None:
+        settings = settings.model_copy(update={"on_fail": on_fail})
+    chosen = stratified(loaded.targets[train], settings.calibration_clips, loaded.experiment.seed)
+    with console.status("Exporting") as status:
+        try:
+            report = export(
+                model,
+                directory,
+                calibration=loaded.features[train[chosen]],
+                test_x=loaded.features[test],
+                test_y=loaded.targets[test],
+                classes=loaded.clips.classes,
+                task="multi_label" if loaded.clips.multi_label else "single_label",
+                settings=settings,
+                progress=status.update,
+            )
+        except CheckFailed as failure:
+            report = failure.report
+        exported = Exported(directory, report)
+        status.update("Scoring the files")
+        for name, path in exported.files.items():
+            result = evaluate_on(path, loaded, test)
+            write_json(
+                directory / f"evaluation_{name}.json", scores.to_json(result, loaded, "test")
+            )
+        front_end = loaded.experiment.features
+        write_json(
+            directory / "features.json",
+            {
+                "schema": 1,
+                "settings": front_end.model_dump(mode="json"),
+                "front_end": features.describe(front_end),
+                "golden": features.golden(loaded.clips[int(test[0])].path, front_end),
+            },
+        )
+    return exported
+
+
+def winners_of(run: Path) -> dict[str, Any]:
+    """What `winners.json` of a run holds.
+
+    Raises:
+        KerasnasError: The search has not chosen a network yet.
+    """
+    if not (run / "winners.json").is_file():
+        raise KerasnasError(
+            f"{run} has no chosen network yet: let `kerasnas search` end there first"
+        )
+    winners: dict[str, Any] = read_json(run / "winners.json")
+    return winners

@@ -1,0 +1,181 @@
+"""A whole search, small: what it leaves, and that the same call goes on."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.flow.evaluate import evaluate
+from kerasnas.flow.predict import predict
+from kerasnas.flow.search import search
+from kerasnas.flow.train import train
+
+pytestmark = pytest.mark.slow
+
+
+def read(path: Path):
+    return json.loads(path.read_text())
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "trials.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_candidate_keeps_accuracy_loss_and_cost(searched: Path) -> None:
+    trials = rows(searched)
+    assert [row["status"] for row in trials] == ["completed"] * 3
+    for row in trials:
+        assert 0 <= float(row["accuracy"]) <= 1
+        assert float(row["loss"]) > 0
+        assert 4000 <= int(row["bytes"]) <= 30_000
+        assert int(row["bytes"]) == int(row["int8_bytes"])
+        assert len(
+            read(searched / "trials" / f"{int(row['trial']):04d}" / "history.json")["epochs"]
+        )
+
+
+def test_both_winners_are_named_and_trained(searched: Path) -> None:
+    winners, trials = read(searched / "winners.json"), rows(searched)
+    best = max(trials, key=lambda row: float(row["accuracy"]))
+    least = min(trials, key=lambda row: float(row["loss"]))
+    assert float(trials[winners["accuracy"]["trial"]]["accuracy"]) == float(best["accuracy"])
+    assert winners["loss"]["trial"] == int(least["trial"])
+    for name in ("accuracy", "loss"):
+        directory = searched / winners[name]["directory"]
+        described = read(directory / "architecture.json")
+        network = Architecture.from_json(described["architecture"])
+        assert network.cost().to_json() == described["cost"]
+        evaluation = read(directory / "evaluation.json")
+        labels, scores = np.array(evaluation["labels"]), np.array(evaluation["predictions"])
+        right = (labels.argmax(1) == scores.argmax(1)).mean()
+        assert evaluation["metrics"]["accuracy"] == pytest.approx(right)
+
+
+def test_the_model_opens_without_kerasnas(searched: Path) -> None:
+    winners = read(searched / "winners.json")
+    model = searched / winners[winners["chosen"]]["directory"] / "model.keras"
+    code = (
+        "import sys; sys.modules['kerasnas'] = None\n"
+        "import keras; model = keras.saving.load_model(sys.argv[1], safe_mode=True)\n"
+        "print(model.output_shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, model], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "(None, 3)"
+
+
+def test_the_files_are_proven_on_clips_nobody_trained_on(searched: Path) -> None:
+    report = read(searched / "export" / "export.json")
+    assert set(report["files"]) == {"float16", "int8"}
+    for name, entry in report["files"].items():
+        path = searched / "export" / f"model_{name}.tflite"
+        assert entry["bytes"] == path.stat().st_size
+        again = evaluate(path)
+        assert again.metrics["accuracy"] == pytest.approx(entry["accuracy"])
+    assert (searched / "export" / "labels.txt").read_text().splitlines() == [
+        "alarm",
+        "speech",
+        "vacuum_cleaner",
+    ]
+
+
+def test_features_json_checks_another_front_end(searched: Path) -> None:
+    from kerasnas.features import LogMel, clip_features
+    from kerasnas.features.description import decode
+
+    stored = read(searched / "export" / "features.json")
+    settings = LogMel.model_validate(stored["settings"])
+    waveform = decode(stored["golden"]["waveform"]).astype(np.float32) / 32768
+    np.testing.assert_allclose(
+        clip_features(waveform, settings), decode(stored["golden"]["features"]), atol=1e-4
+    )
+
+
+def test_the_report_is_a_page(searched: Path) -> None:
+    page = (searched / "report.html").read_text()
+    HTMLParser().feed(page)
+    winners = read(searched / "winners.json")
+    assert "<svg" in page
+    assert f"{winners['accuracy']['trial']}" in page
+
+
+def test_only_the_best_models_stay(searched: Path) -> None:
+    kept = {path.parent.name for path in (searched / "trials").glob("*/model.keras")}
+    assert kept == {"0000", "0001", "0002"}  # keep_models is 3, and there are no more
+
+
+def test_the_same_call_trains_nothing_again(searched: Path, workspace: Path) -> None:
+    files = [
+        searched / "trials" / "0001" / "history.json",
+        searched / "winners" / "accuracy" / "model.keras",
+    ]
+    before = [path.stat().st_mtime_ns for path in files]
+    search(workspace / "small.yaml")
+    assert [path.stat().st_mtime_ns for path in files] == before
+    assert len(rows(searched)) == 3
+
+
+def test_a_recording_of_any_length_is_tagged(searched: Path, workspace: Path) -> None:
+    recording = next((workspace / "cache" / "data").rglob("*.wav"))
+    import soundfile
+
+    samples, rate = soundfile.read(recording)
+    longer = workspace / "longer.wav"
+    soundfile.write(longer, np.tile(samples, 3)[: int(1.3 * 0.5 * rate)], rate)
+    result = predict(searched / "export" / "model_int8.tflite", longer)
+    assert result.classes == ("alarm", "speech", "vacuum_cleaner")
+    assert len(result.times) == 2
+    assert result.times[0] == (0.0, 0.5)
+    assert result.times[1][1] == pytest.approx(1.3 * 0.5, abs=1e-3)
+    np.testing.assert_allclose(result.scores.sum(axis=1), 1, atol=0.02)
+
+
+def test_a_reference_trains_with_the_final_recipe(workspace: Path) -> None:
+    result = train(workspace / "small.yaml", architecture="model_a", run=workspace / "reference")
+    (only,) = result.trainings
+    assert set(only.scores) == {"float32", "float16", "int8"}
+    assert result.mean("int8") == only.scores["int8"]["accuracy"]
+    assert read(workspace / "reference" / "train" / "model_a" / "folds.json")["mean"]
+
+
+def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) -> None:
+    command = [
+        sys.executable, "-m", "kerasnas", "search", "small.yaml",
+        "--run", "interrupted", "--max-trials", "2",
+    ]  # fmt: skip
+    journal = workspace / "interrupted" / "journal.jsonl"
+    first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(journal, '"event":"start"', first)
+    os.kill(first.pid, signal.SIGINT)
+    _, errors = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "kerasnas search small.yaml --run interrupted" in errors
+    second = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    wait_for(journal, '"event":"finish"', second)
+    os.kill(second.pid, signal.SIGKILL)
+    second.wait()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    undisturbed, resumed = rows(searched)[:2], rows(workspace / "interrupted")
+    for one, other in zip(undisturbed, resumed, strict=True):
+        del one["seconds"], other["seconds"]
+        assert one == other
+
+
+def wait_for(journal: Path, text: str, process: subprocess.Popen) -> None:
+    """Until the journal says so; the process must be alive all the while."""
+    limit = time.monotonic() + 300
+    while not (journal.exists() and text in journal.read_text().replace(": ", ":")):
+        assert process.poll() is None, "the search ended before it was interrupted"
+        assert time.monotonic() < limit
+        time.sleep(0.2)
