@@ -21,16 +21,17 @@ def load_directories(root: Path) -> Clips:
         KerasnasError: When there is no audio, audio lies outside the label directories, or a file
             has an audio format that cannot be read here.
     """
-    paths = sorted(path for path in root.rglob("*") if _is_audio(path.relative_to(root), path))
     clips = []
-    for path in paths:
-        parts = path.relative_to(root).parts
-        if len(parts) == 1:
+    for label in sorted(root.iterdir()):  # one by one: rglob does not follow links below its root
+        if _is_audio(label.relative_to(root), label):
             raise KerasnasError(
-                f"{path}: lies beside the label directories; move it into a directory named "
+                f"{label}: lies beside the label directories; move it into a directory named "
                 "after its label, or name a CSV of labels (data: csv)"
             )
-        clips.append(Clip(id="/".join(parts), path=path, labels=(parts[0],)))
+        for path in sorted(label.rglob("*")):
+            relative = path.relative_to(root)
+            if _is_audio(relative, path):
+                clips.append(Clip(id=relative.as_posix(), path=path, labels=(label.name,)))
     if not clips:
         raise KerasnasError(
             f"{root}: no audio found; expected {root}/<label>/<name> with one of "

@@ -8,6 +8,7 @@ and on i alone.
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,10 @@ def _unit(sound: Signal) -> Signal:
 
 def _write(path: Path, item: Recording, settings: SyntheticSettings) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, item.waveform, settings.sample_rate, subtype=settings.subtype)
+    wav = BytesIO()  # written by Python, whose errors tell a full disk from other trouble
+    rate, subtype = settings.sample_rate, settings.subtype
+    soundfile.write(wav, item.waveform, rate, format="WAV", subtype=subtype)
+    path.write_bytes(wav.getvalue())
 
 
 def _write_table(path: Path, header: list[str], lines: Iterable[Sequence[object]]) -> None:

@@ -52,16 +52,11 @@ def filled_beside(directory: Path) -> Iterator[Path]:
     Raises:
         KerasnasError: When nothing can be written there.
     """
+    partial = None
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(directory)
         partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-    except OSError as error:
-        raise KerasnasError(
-            f"{directory.parent}: cannot be written ({error.strerror}); set KERASNAS_CACHE "
-            "(for generated data, --data) to a directory that can"
-        ) from None
-    try:
         yield partial
         partial.chmod(0o755)  # mkdtemp's directories are closed to others
         try:
@@ -69,8 +64,14 @@ def filled_beside(directory: Path) -> Iterator[Path]:
         except OSError:
             if not directory.is_dir():
                 raise
+    except OSError as error:
+        raise KerasnasError(
+            f"{directory.parent}: cannot be written ({error.strerror}); set KERASNAS_CACHE "
+            "(for generated data, --data) to a directory with room that can"
+        ) from None
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _remove_abandoned(directory: Path) -> None:

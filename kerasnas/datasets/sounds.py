@@ -6,6 +6,7 @@ Each function takes a random generator, a number of samples and a sample rate, a
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -64,10 +65,10 @@ def music(rng: Generator, samples: int, rate: int) -> Signal:
     beat = int(rng.uniform(0.15, 0.4) * rate)
     for start in range(0, samples, beat):
         for _ in range(rng.integers(1, 4)):
-            step = rng.choice([0, 2, 4, 5, 7, 9, 11, 12])
-            frequencies = root * 2 ** (step / 12) * np.arange(1, 7)
-            weights = rng.uniform(0.3, 1, 6) / np.arange(1, 7)
-            _strike(sound, start, rate, frequencies, weights, np.full(6, rng.uniform(0.2, 0.8)))
+            pitch = root * 2 ** (rng.choice([0, 2, 4, 5, 7, 9, 11, 12]) / 12)
+            time = _time(min(samples - start, 3 * beat), rate)
+            note = _harmonics(2 * np.pi * pitch * time, rng.uniform(0.3, 1, 6) / np.arange(1, 7))
+            sound[start : start + len(time)] += note * np.exp(-time * rng.uniform(9, 30))
     return sound
 
 
@@ -86,12 +87,9 @@ def alarm(rng: Generator, samples: int, rate: int) -> Signal:
 def appliance_hum(rng: Generator, samples: int, rate: int) -> Signal:
     """A refrigerator or transformer: harmonics of the mains, over brown noise."""
     mains = rng.choice([50.0, 60.0]) * rng.uniform(0.99, 1.01)
-    order = np.arange(1, 16)[:, None]
-    weights = rng.uniform(0, 1, (15, 1)) / order ** rng.uniform(0.3, 1.2)
-    phases = rng.uniform(0, 2 * np.pi, (15, 1))
-    hum = np.sum(
-        weights * np.sin(2 * np.pi * mains * order * _time(samples, rate) + phases), axis=0
-    )
+    weights = rng.uniform(0, 1, 15) / np.arange(1, 16) ** rng.uniform(0.3, 1.2)
+    turns = np.exp(2j * np.pi * rng.random(15))
+    hum = _harmonics(2 * np.pi * mains * _time(samples, rate), weights * turns)
     swell = 1 + 0.3 * np.sin(2 * np.pi * rng.uniform(0.5, 4) * _time(samples, rate))
     return np.asarray(hum * swell + _level(coloured_noise(rng, samples, 2.0), 0.4))
 
@@ -100,8 +98,8 @@ def vacuum_cleaner(rng: Generator, samples: int, rate: int) -> Signal:
     """Broad steady noise with the whine of a motor."""
     noise = _band(rng.standard_normal(samples), rate, rng.uniform(100, 400), rng.uniform(3e3, 6e3))
     speed = rng.uniform(180, 500) * (1 + 0.02 * np.cumsum(rng.standard_normal(samples)) / rate)
-    phase = 2 * np.pi * np.cumsum(speed) / rate
-    whine = np.sum([np.sin(k * phase) / k ** rng.uniform(0.2, 1.5) for k in range(1, 7)], axis=0)
+    weights = np.arange(1, 7) ** -rng.uniform(0.2, 1.5, 6)
+    whine = _harmonics(2 * np.pi * np.cumsum(speed) / rate, weights)
     return _level(noise, 1.0) + _level(whine, rng.uniform(0.2, 0.7))
 
 
@@ -182,6 +180,11 @@ SOUNDS: dict[str, Callable[[Generator, int, int], Signal]] = {
 
 def _time(samples: int, rate: int) -> Signal:
     return np.arange(samples) / rate
+
+
+def _harmonics(phase: Signal, weights: NDArray[Any]) -> Signal:
+    """A sum of sines at 1, 2, 3 ... times `phase`; complex weights turn their phases."""
+    return np.asarray(np.polyval([*weights[::-1], 0], np.exp(1j * phase)).imag)
 
 
 def _level(sound: Signal, level: float) -> Signal:

@@ -18,7 +18,7 @@ VERSION = 1
 def load(root: Path, settings: DataSettings) -> Clips:
     """The synthetic data set below `root`, generated unless it is there already."""
     text = f"{VERSION} {settings.multi_label} {settings.synthetic.model_dump_json()}"
-    directory = root / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    directory = root / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not directory.is_dir():
         from kerasnas.datasets.mixtures import write_csv  # SciPy takes its time to be imported
 

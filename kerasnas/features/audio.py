@@ -80,8 +80,8 @@ def _why_unreadable(path: Path, error: Exception) -> str:
 def _check_whole(path: Path, file: BinaryIO) -> None:
     """Refuse a RIFF/WAVE file whose data chunk promises more bytes than there are.
 
-    libsndfile reads such a file without a word and returns what is left of it. Sizes of 0 and
-    2^32-1 are what writers leave that could not seek back; RF64 keeps its size elsewhere.
+    libsndfile reads such a file without a word and returns what is left of it. Sizes of 0 and of
+    2 GiB or more are what writers leave that could not seek back (sox 0x7ffff000, ffmpeg 2^32-1).
     """
     if file.read(4) != b"RIFF":
         return
@@ -93,7 +93,7 @@ def _check_whole(path: Path, file: BinaryIO) -> None:
         name, size = struct.unpack("<4sI", file.read(8))
         if name == b"data":
             there = end - position - 8
-            if size not in (0, 0xFFFFFFFF) and size > there:
+            if there < size < 0x7FFFF000:
                 raise KerasnasError(
                     f"{path}: cut short: its header promises {size} bytes of samples, "
                     f"{there} are there; record or copy it again"

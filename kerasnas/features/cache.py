@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
+from rich.console import Console
 from rich.progress import Progress
 
 from kerasnas.datasets import Clips, cache_root
@@ -87,19 +88,14 @@ def _key(clips: Clips, settings: LogMel) -> dict[str, Any]:
 
 
 def _allocate(path: Path, shape: tuple[int, ...], settings: LogMel) -> None:
-    """Make the array's file and reserve its space, so that a full disk shows at once."""
-    array = open_memmap(path, "w+", settings.storage, shape)
-    array.flush()
-    size = path.stat().st_size
-    try:
+    """Make the array's file and reserve its space: a full disk shows now, as an OSError.
+
+    A process that writes to a mapped page for which there is no room is killed instead.
+    """
+    open_memmap(path, "w+", settings.storage, shape).flush()
+    if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-    except OSError as error:
-        raise KerasnasError(
-            f"{path.parent}: {size} bytes for the features cannot be had ({error.strerror}); "
-            "set KERASNAS_CACHE to a larger disk, or use storage: float16"
-        ) from None
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _default_processes(clips: Clips) -> int:
@@ -108,7 +104,7 @@ def _default_processes(clips: Clips) -> int:
 
 
 def _compute(clips: Clips, settings: LogMel, array: Path, processes: int, progress: bool) -> None:
-    with Progress(transient=True, disable=not progress) as bar:
+    with Progress(console=Console(stderr=True), transient=True, disable=not progress) as bar:
         task = bar.add_task("features", total=len(clips))
         paths = [clip.path for clip in clips]
         if processes > 1:

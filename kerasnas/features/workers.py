@@ -43,6 +43,7 @@ def run_workers(
         KerasnasError: As soon as one clip fails (its file is named) or one worker dies.
     """
     answers: SimpleQueue[tuple[int, str]] = SimpleQueue()
+    processes = min(processes, len(paths))
     workers = [_start() for _ in range(processes)]
     try:
         for number, worker in enumerate(workers):

@@ -27,6 +27,14 @@ def test_label_is_the_first_directory(tmp_path):
     assert clips.counts == {"cat": 1, "dog": 2}
 
 
+def test_label_directories_may_be_links(tmp_path):
+    touch(tmp_path / "elsewhere", "dogs/a.wav")
+    touch(tmp_path / "root", "cat/b.wav")
+    (tmp_path / "root" / "dog").symlink_to(tmp_path / "elsewhere" / "dogs")
+    clips = load(DataSettings(dataset="folder"), tmp_path / "root")
+    assert clips.ids == ("cat/b.wav", "dog/a.wav")
+
+
 def test_csv_columns(tmp_path):
     touch(tmp_path, "x/a.wav", "b.wav", "c.wav")
     clips = from_csv(

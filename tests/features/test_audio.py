@@ -108,12 +108,13 @@ def test_wav_cut_inside_its_header(tmp_path):
         read(path, RATE)
 
 
-def test_wav_of_unknown_length_as_written_to_a_pipe(tmp_path):
+@pytest.mark.parametrize("size", [b"\xff\xff\xff\xff", b"\x00\xf0\xff\x7f"])
+def test_wav_of_unknown_length_as_written_to_a_pipe(tmp_path, size):
     path = tmp_path / "a.wav"
     soundfile.write(path, tone(), RATE)
     whole = bytearray(path.read_bytes())
     data = whole.index(b"data")
-    whole[4:8] = whole[data + 4 : data + 8] = b"\xff\xff\xff\xff"
+    whole[4:8] = whole[data + 4 : data + 8] = size
     path.write_bytes(whole)
     assert len(read(path, RATE)) == 8000
 

@@ -10,7 +10,7 @@ import soundfile
 
 from kerasnas.datasets import DataSettings, load
 from kerasnas.errors import KerasnasError
-from kerasnas.features import LogMel, cache, clip_features, extract, read
+from kerasnas.features import LogMel, cache, clip_features, extract, read, workers
 
 SETTINGS = LogMel(sample_rate=8000, seconds=0.5, n_fft=256, hop_length=128, mel_bins=16)
 
@@ -188,3 +188,54 @@ def test_workers_start_without_tensorflow():
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_worker_that_is_killed_is_reported(data, tmp_path, monkeypatch):
+    def doomed():
+        code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
+
+    monkeypatch.setattr(workers, "_start", doomed)
+    with pytest.raises(KerasnasError, match="worker was killed by SIGKILL"):
+        run(clips_of(data), tmp_path, processes=2)
+    assert list((tmp_path / "cache" / "features").iterdir()) == []
+
+
+def test_a_disk_without_room_is_named(data, tmp_path):
+    """A limit on the size of files stands in for a full disk."""
+    code = textwrap.dedent("""
+        import resource, sys
+        from kerasnas.datasets import DataSettings, load
+        from kerasnas.errors import KerasnasError
+        from kerasnas.features import LogMel, extract
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        try:
+            extract(load(DataSettings(dataset="folder"), sys.argv[1]), LogMel(), sys.argv[2])
+        except KerasnasError as error:
+            print(error)
+    """)
+    command = [sys.executable, "-c", code, str(data), str(tmp_path / "cache")]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert "cannot be written (File too large); set KERASNAS_CACHE" in result.stdout
+    assert list((tmp_path / "cache" / "features").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_leaves_nothing_and_says_nothing_twice(data, tmp_path):
+    code = textwrap.dedent("""
+        import _thread, sys
+        from kerasnas.datasets import DataSettings, load
+        from kerasnas.features import LogMel, cache
+        cache.Progress.advance = lambda *_: _thread.interrupt_main()
+        clips = load(DataSettings(dataset="folder"), sys.argv[1])
+        try:
+            cache.extract(clips, LogMel(), sys.argv[2], processes=2)
+        except KeyboardInterrupt:
+            print("interrupted")
+    """)
+    command = [sys.executable, "-c", code, str(data), str(tmp_path / "cache")]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert result.stdout == "interrupted\n"
+    assert "Traceback" not in result.stderr
+    assert list((tmp_path / "cache" / "features").iterdir()) == []
