@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ExportError(Exception):
     """A model, a file or a setting cannot be used; the message says where and what to do."""
@@ -10,6 +12,6 @@ class ExportError(Exception):
 class CheckFailed(ExportError):  # noqa: N818 - it is a verdict, not a fault
     """Files were written, but a check on them failed."""
 
-    def __init__(self, message: str, report: dict[str, object]) -> None:
+    def __init__(self, message: str, report: dict[str, Any]) -> None:
         super().__init__(message)
         self.report = report

@@ -7,10 +7,13 @@ Named tuples, since a size-constrained search makes millions of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from kerasnas.export.errors import ExportError
 
 Shape = tuple[int, ...]
 
@@ -55,3 +58,179 @@ class Op(NamedTuple):
     def parameters(self) -> int:
         """Number of scalars in all its weights."""
         return sum(weight.size for weight in self.weights)
+
+
+_KINDS = {
+    "ActivityRegularization": "dropout",
+    "Add": "add",
+    "AlphaDropout": "dropout",
+    "AveragePooling2D": "average_pool2d",
+    "BatchNormalization": "batch_norm",
+    "Concatenate": "concatenate",
+    "Conv1D": "conv1d",
+    "Conv2D": "conv2d",
+    "DepthwiseConv1D": "depthwise_conv1d",
+    "DepthwiseConv2D": "depthwise_conv2d",
+    "Dropout": "dropout",
+    "GaussianDropout": "dropout",
+    "GaussianNoise": "dropout",
+    "GlobalAveragePooling2D": "global_average_pool",
+    "Identity": "dropout",
+    "InputLayer": "input",
+    "MaxPooling2D": "max_pool2d",
+    "Multiply": "multiply",
+    "SpatialDropout2D": "dropout",
+}
+_CONVOLUTIONS = frozenset({"conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"})
+# Layers with weights but without convolutions or dense products.
+_WITHOUT_MACS = frozenset(
+    {"batch_norm", "normalization", "layer_normalization", "group_normalization", "p_re_l_u"}
+)
+
+
+def from_keras(model: Any) -> tuple[Op, ...]:
+    """The operations of a functional Keras model.
+
+    Multiply-accumulates count convolutions and dense layers, once, for one example. A layer's
+    `activation` argument becomes an operation of its own, a separable convolution becomes two, a
+    layer that is called again has its weights at its first call only.
+
+    Args:
+        model: A functional or sequential model of stock layers.
+
+    Raises:
+        ExportError: The model is subclassed or holds another model, or the arithmetic of one of
+            its layers is not known here.
+    """
+    import keras
+
+    try:
+        config = keras.Model(model.inputs, model.outputs).get_config()
+    except (AttributeError, TypeError, ValueError):
+        raise ExportError(
+            f"the graph of {type(model).__name__} is not known: build it with "
+            "keras.Model(inputs, outputs)"
+        ) from None
+    layers = {operation.name: operation for operation in model.operations}
+    shapes = _shapes(config, model)
+    ops: list[Op] = []
+    outputs: dict[tuple[str, int], str] = {}
+    for entry in config["layers"]:
+        calls = entry["inbound_nodes"] or [None]  # an input is not called
+        for call, arguments in enumerate(calls):
+            key = (entry["name"], call)
+            if key not in shapes:
+                continue
+            inputs = tuple(outputs[source] for source, _ in _tensors(arguments))
+            steps = _steps(layers[entry["name"]], entry["name"], inputs, shapes[key])
+            if call:
+                steps = [
+                    step._replace(
+                        name=f"{step.name}:{call}",
+                        inputs=inputs if index == 0 else (f"{step.inputs[0]}:{call}",),
+                        weights=(),
+                    )
+                    for index, step in enumerate(steps)
+                ]
+            ops += steps
+            outputs[key] = steps[-1].name
+    return tuple(ops)
+
+
+def _tensors(arguments: Any) -> list[tuple[tuple[str, int], Shape]]:
+    """Key and shape of every tensor in the arguments of a call, as Keras's configurations say."""
+    if isinstance(arguments, dict):
+        if arguments.get("class_name") == "__keras_tensor__":
+            tensor = arguments["config"]
+            name, call, _ = tensor["keras_history"]
+            return [((name, call), tuple(tensor["shape"][1:]))]
+        arguments = list(arguments.values())
+    if isinstance(arguments, list | tuple):
+        return [tensor for item in arguments for tensor in _tensors(item)]
+    return []
+
+
+def _shapes(config: Any, model: Any) -> dict[tuple[str, int], Shape]:
+    """Shape of every output in the model, by layer and call."""
+    shapes = dict(
+        tensor
+        for entry in config["layers"]
+        for arguments in entry["inbound_nodes"]
+        for tensor in _tensors(arguments)
+    )
+    last = config["output_layers"]
+    for (name, call, _), output in zip(
+        last if isinstance(last[0], list) else [last], model.outputs, strict=True
+    ):
+        shapes[name, call] = tuple(output.shape[1:])
+    return shapes
+
+
+def _steps(layer: Any, name: str, inputs: tuple[str, ...], shape: Shape) -> list[Op]:
+    """The operations of one layer, each reading the one before it."""
+    title = type(layer).__name__
+    weights = tuple(
+        Weight(weight.name, tuple(weight.shape), weight.trainable)
+        for weight in getattr(layer, "weights", ())
+    )
+    function = _function(layer)
+    steps: list[Op]
+    if title == "SeparableConv2D":
+        depthwise, pointwise, *bias = weights
+        channels = depthwise.shape[-2] * depthwise.shape[-1]
+        inner = Op(
+            "depthwise_conv2d",
+            f"{name}.depthwise",
+            inputs,
+            (*shape[:-1], channels),
+            (depthwise,),
+            prod(shape[:-1]) * depthwise.size,
+        )
+        outer = Op(
+            "conv2d",
+            name,
+            (inner.name,),
+            shape,
+            (pointwise, *bias),
+            prod(shape[:-1]) * pointwise.size,
+        )
+        steps = [inner, outer]
+    elif title in ("Activation", "ReLU", "Softmax", "ELU", "LeakyReLU"):
+        return [Op("activation", name, inputs, shape, attributes={"function": function})]
+    else:
+        kind = _KINDS.get(title) or re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
+        attributes = {}
+        if kind == "normalization":
+            attributes["statistics"] = prod(layer.mean.shape)
+        steps = [
+            Op(kind, name, inputs, shape, weights, _macs(kind, name, weights, shape), attributes)
+        ]
+    if function != "linear":
+        steps.append(
+            Op("activation", f"{name}.{function}", (name,), shape, (), 0, {"function": function})
+        )
+    return steps
+
+
+def _function(layer: Any) -> str:
+    """Name of a layer's activation function."""
+    title = type(layer).__name__
+    if title == "ReLU":
+        plain = not layer.negative_slope and not layer.threshold
+        names = {None: "relu", 6: "relu6"}
+        return names.get(layer.max_value, "clipped_relu") if plain else "clipped_relu"
+    if title in ("Softmax", "ELU", "LeakyReLU"):
+        return {"LeakyReLU": "leaky_relu"}.get(title, title.lower())
+    function = getattr(layer, "activation", None)
+    return "linear" if function is None else str(getattr(function, "__name__", function))
+
+
+def _macs(kind: str, name: str, weights: tuple[Weight, ...], shape: Shape) -> int:
+    if kind in _CONVOLUTIONS or kind == "dense":
+        return prod(shape[:-1]) * weights[0].size
+    if weights and kind not in _WITHOUT_MACS:
+        raise ExportError(
+            f"the multiply-accumulates of the layer {name!r} ({kind}) are not known: use "
+            "convolutions, dense layers and normalisations"
+        )
+    return 0

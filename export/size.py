@@ -124,7 +124,8 @@ def _nodes(op: Op, rank: int) -> tuple[Node, ...]:
     if op.kind == "global_average_pool":
         return (Node("MEAN", 1, rank, (Constant("index", 2, 1),)),)
     if op.kind == "normalization":
-        statistics = Constant("weight", op.weights[0].size, rank)
+        size = op.weights[0].size if op.weights else op.attributes["statistics"]
+        statistics = Constant("weight", size, rank)
         return (Node("SUB", 1, rank, (statistics,)), Node("MUL", 1, rank, (statistics,)))
     if op.kind == "batch_norm":  # nothing before it to fold it into
         scale = Constant("weight", channels, 1)

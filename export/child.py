@@ -1,0 +1,125 @@
+"""Running a program in a child process that may take only so much time and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from kerasnas.export.errors import ExportError
+
+_POLL_SECONDS = 0.1
+_LOG_LINES = 5
+_ENVIRONMENT = {
+    "CUDA_VISIBLE_DEVICES": "",
+    "KERAS_BACKEND": "tensorflow",
+    "OMP_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+}
+REFUSED = 3
+"""Exit code of a child whose input cannot be used."""
+
+
+def run_module(
+    module: str,
+    request: Mapping[str, Any],
+    *,
+    what: str,
+    time_limit: float,
+    memory_limit: int,
+) -> None:
+    """Run `python -m module REQUEST ERROR` and wait for it.
+
+    REQUEST is a JSON file of `request`; the child writes to the file ERROR what is wrong with its
+    input and ends with `REFUSED`. It sees no GPU, computes with one thread, and never outlives
+    this call.
+
+    Args:
+        module: What to run.
+        request: What it is to do.
+        what: The same in words, for messages: "converting model.keras to full_int8".
+        time_limit: Seconds.
+        memory_limit: Bytes of resident memory, of the child and its own children.
+
+    Raises:
+        ExportError: It refused its input, was over a limit, or died.
+    """
+    with tempfile.TemporaryDirectory(prefix="kerasnas-") as directory:
+        files = Path(directory)
+        (files / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        with (files / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, str(files / "request.json"), str(files / "error")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | _ENVIRONMENT,
+            )
+        try:
+            code = _wait(process, what, time_limit, memory_limit)
+        finally:
+            _kill(process)
+        if code == REFUSED:
+            raise ExportError((files / "error").read_text(encoding="utf-8"))
+        if code:
+            reason = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+            raise ExportError(f"{what}: the process {reason}. Its last words:\n{_tail(files)}")
+
+
+def _wait(process: subprocess.Popen[bytes], what: str, time_limit: float, memory: int) -> int:
+    deadline = time.monotonic() + time_limit
+    while True:
+        try:
+            return process.wait(_POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            held = _resident(process.pid)
+        if held > memory:
+            raise ExportError(
+                f"{what} held {held:,} bytes of memory, more than the {memory:,} allowed, and "
+                "was stopped: raise export.memory_limit, or choose a smaller network"
+            )
+        if time.monotonic() > deadline:
+            raise ExportError(
+                f"{what} took more than {time_limit:g} s and was stopped: raise "
+                "export.time_limit, or calibrate on fewer clips"
+            )
+
+
+def _resident(pid: int) -> int:
+    try:
+        process = psutil.Process(pid)
+        return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)])
+    except psutil.Error:  # it has just ended
+        return 0
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.Error:
+        family = []
+    process.kill()
+    for member in family:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+
+
+def _tail(files: Path) -> str:
+    lines = (files / "log").read_text(errors="replace").splitlines()
+    return "\n".join([line for line in lines if line.strip()][-_LOG_LINES:]) or "(none)"

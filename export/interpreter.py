@@ -1,0 +1,218 @@
+"""Running exported files, and the Keras models they were made from, in the same way."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.export.child import REFUSED, run_module
+from kerasnas.export.errors import ExportError
+from kerasnas.export.model_file import check_model, load_keras
+from kerasnas.export.tflite_file import looks_like_tflite
+
+_PROBE_SECONDS = 120
+_PROBE_BYTES = 4_000_000_000
+_UNTIMED_RUNS = 5
+_KERAS_BATCH = 32
+
+
+class Network(Protocol):
+    """A model file that is ready to run."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        ...
+
+    @property
+    def outputs(self) -> int:
+        """Number of scores."""
+        ...
+
+    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TfliteNetwork:
+    """A `.tflite` file in LiteRT, one example at a time, on one thread by default."""
+
+    path: Path
+    interpreter: Any
+    input_shape: tuple[int, ...]
+    outputs: int
+
+    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
+        _check_shape(self.path, x, self.input_shape)
+        scores = np.empty((len(x), self.outputs), np.float32)
+        (source,) = self.interpreter.get_input_details()
+        (sink,) = self.interpreter.get_output_details()
+        for row, example in zip(scores, x, strict=True):
+            self.interpreter.set_tensor(source["index"], _to_type(example[None], source))
+            self.interpreter.invoke()
+            row[:] = _to_float(self.interpreter.get_tensor(sink["index"])[0], sink)
+        return scores
+
+    def latency(self, runs: int) -> tuple[float, float]:
+        """Median and 95th percentile of the milliseconds of one example, input copy apart."""
+        (source,) = self.interpreter.get_input_details()
+        example = np.zeros((1, *self.input_shape), np.float32)
+        self.interpreter.set_tensor(source["index"], _to_type(example, source))
+        for _ in range(_UNTIMED_RUNS):
+            self.interpreter.invoke()
+        seconds = []
+        for _ in range(runs):
+            start = time.perf_counter()
+            self.interpreter.invoke()
+            seconds.append(time.perf_counter() - start)
+        median, high = np.percentile(seconds, (50, 95)) * 1000
+        return float(median), float(high)
+
+
+@dataclass(frozen=True)
+class KerasNetwork:
+    """A `.keras` file."""
+
+    path: Path
+    model: Any
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return tuple(self.model.inputs[0].shape[1:])
+
+    @property
+    def outputs(self) -> int:
+        """Number of scores."""
+        return int(self.model.outputs[0].shape[-1])
+
+    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
+        _check_shape(self.path, x, self.input_shape)
+        scores = self.model.predict(x, batch_size=_KERAS_BATCH, verbose=0)
+        return np.asarray(scores, np.float32)
+
+
+def load(path: str | Path, threads: int = 1) -> TfliteNetwork | KerasNetwork:
+    """Open a `.tflite` or `.keras` file.
+
+    A `.tflite` file is first run once in a child process, since a damaged one can end the process
+    that runs it.
+
+    Args:
+        path: The file.
+        threads: For `.tflite`.
+
+    Raises:
+        ExportError: The file is missing or damaged, or does not have one input and one output of
+            known shapes.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ExportError(f"{path} does not exist: give a .tflite or .keras file")
+    if path.suffix == ".keras":
+        model = load_keras(path)
+        check_model(model, str(path))
+        return KerasNetwork(path, model)
+    if not looks_like_tflite(path):
+        raise ExportError(
+            f"{path} is damaged, or no .tflite file: its bytes 4 to 7 should read TFL3; export it "
+            "again"
+        )
+    run_module(
+        "kerasnas.export.interpreter",
+        {"path": str(path.absolute())},
+        what=f"opening {path}",
+        time_limit=_PROBE_SECONDS,
+        memory_limit=_PROBE_BYTES,
+    )
+    return _open(path, threads)
+
+
+def _open(path: Path, threads: int) -> TfliteNetwork:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        with _silence():
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ExportError(f"{path} is damaged ({reason}): export it again") from None
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) != 1 or len(outputs) != 1 or len(outputs[0]["shape"]) != 2:
+        raise ExportError(
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs: one input and one "
+            "output of shape (1, classes) are needed"
+        )
+    for details in (*inputs, *outputs):
+        if details["dtype"] not in (np.float32, np.int8, np.uint8):
+            raise ExportError(f"{path} has a tensor of {details['dtype'].__name__} at its ends")
+    shape = tuple(int(size) for size in inputs[0]["shape"][1:])
+    return TfliteNetwork(path, interpreter, shape, int(outputs[0]["shape"][1]))
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the runtime's own notes, which it writes to the process's stderr, off the screen."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _check_shape(path: Path, x: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    if x.shape[1:] != shape:
+        raise ExportError(
+            f"{path} takes examples of {shape}, not {x.shape[1:]}: use the front end it was "
+            "trained with"
+        )
+
+
+def _to_type(x: NDArray[np.float32], details: Any) -> NDArray[Any]:
+    kind = details["dtype"]
+    if kind is np.float32:
+        return np.asarray(x, np.float32)
+    scale, zero = details["quantization"]
+    limits = np.iinfo(kind)
+    return np.clip(np.round(x / scale) + zero, limits.min, limits.max).astype(kind)
+
+
+def _to_float(x: NDArray[Any], details: Any) -> NDArray[np.float32]:
+    if details["dtype"] is np.float32:
+        return x
+    scale, zero = details["quantization"]
+    return ((x.astype(np.float32) - zero) * scale).astype(np.float32)
+
+
+def main(request: Path, error: Path) -> int:
+    """Run the file that `request` names once on zeros: the child's side of `load`."""
+    path = Path(json.loads(request.read_text(encoding="utf-8"))["path"])
+    try:
+        network = _open(path, 1)
+        network.predict(np.zeros((1, *network.input_shape), np.float32))
+    except (ExportError, RuntimeError, ValueError, MemoryError) as refusal:
+        error.write_text(str(refusal), encoding="utf-8")
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,84 @@
+"""Opening `.keras` files, and what a model has to be so that it can be exported."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kerasnas.export.errors import ExportError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_keras(path: Path) -> keras.Model:
+    """Open a `.keras` file from anywhere: nothing in it is executed (`safe_mode`).
+
+    Raises:
+        ExportError: The file is missing or damaged, or needs code that is not Keras's own.
+    """
+    import keras
+
+    if not path.is_file():
+        raise ExportError(f"{path} does not exist: give a .keras file")
+    if not zipfile.is_zipfile(path):
+        raise ExportError(f"{path} is damaged, or no .keras file: save the model again")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises what the damaged part happens to raise
+        raise ExportError(
+            f"{path} cannot be opened: {_first_line(error)} Save the model again, from stock "
+            "layers in a functional model."
+        ) from None
+
+
+def check_model(model: keras.Model, name: str) -> None:
+    """Refuse what cannot be exported.
+
+    Args:
+        model: A Keras model.
+        name: What to call it in messages.
+
+    Raises:
+        ExportError: The model is subclassed, has several inputs or outputs, an input of unknown
+            size, an output that is no vector of scores, or weights that are not finite.
+    """
+    try:
+        inputs, outputs = model.inputs, model.outputs
+    except (AttributeError, ValueError):
+        inputs = outputs = None
+    if not inputs or not outputs:
+        raise ExportError(
+            f"{name} is a subclassed model ({type(model).__name__}), whose graph is not known: "
+            "build it from layers with keras.Model(inputs, outputs)"
+        )
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ExportError(
+            f"{name} has {len(inputs)} inputs and {len(outputs)} outputs: one of each can be "
+            "exported; join them inside the model"
+        )
+    shape = tuple(inputs[0].shape[1:])
+    if None in shape:
+        raise ExportError(
+            f"{name} has an input of unknown size {shape}: build it with a fixed "
+            "keras.Input(shape=...)"
+        )
+    if len(outputs[0].shape) != 2:
+        raise ExportError(
+            f"{name} has an output of shape {tuple(outputs[0].shape)}: (None, classes) is needed"
+        )
+    for weight in model.weights:
+        values = weight.numpy()
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise ExportError(
+                f"{name} has weights that are not finite, in {weight.path}: train it again, with "
+                "a lower learning rate"
+            )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".") + "."
