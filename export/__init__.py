@@ -16,6 +16,7 @@ _HOMES = {
     "from_keras": "ops",
     "load": "interpreter",
     "predict_bytes": "size",
+    "stratified": "calibration",
 }
 __all__ = sorted(_HOMES)
 

@@ -34,7 +34,7 @@ def stratified(labels: NDArray[np.float32], count: int, seed: int) -> NDArray[np
     return np.sort(chosen)
 
 
-def check_examples(
+def flat_examples(
     x: NDArray[np.float32], input_shape: tuple[int, ...], what: str
 ) -> NDArray[np.float32]:
     """Examples as one float32 array `(n, *input_shape)`, clips' segments one after another.
@@ -61,14 +61,28 @@ def check_examples(
     return x.reshape(-1, *input_shape)
 
 
-def check_varied(x: NDArray[np.float32]) -> None:
-    """Refuse calibration clips from which no range can be learnt.
+def calibration_examples(
+    x: NDArray[np.float32], input_shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """One segment of each clip, the segments in turn, `(clips, *input_shape)`.
+
+    One is enough, since calibration is slow: clips differ more than their segments do.
+
+    Args:
+        x: `(clips, *input_shape)` or `(clips, segments, *input_shape)`.
+        input_shape: The model's.
 
     Raises:
-        ExportError: All values are the same.
+        ExportError: As `flat_examples`, or all values are the same, so that no range can be
+            learnt.
     """
-    if np.ptp(x) == 0:
+    examples = flat_examples(x, input_shape, "calibration clips")
+    segments = len(examples) // len(x)
+    clips = np.arange(len(x))
+    examples = examples[clips * segments + clips % segments]
+    if np.ptp(examples) == 0:
         raise ExportError(
-            f"all values of the calibration clips are {float(x.flat[0]):g}: real training clips "
-            "are needed to set the integer ranges"
+            f"all values of the calibration clips are {float(examples.flat[0]):g}: real training "
+            "clips are needed to set the integer ranges"
         )
+    return examples

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.calibration import check_examples, check_varied
+from kerasnas.export.calibration import calibration_examples, flat_examples
 from kerasnas.export.checks import Check, Task, check_file, compare
 from kerasnas.export.child import run_module
 from kerasnas.export.errors import CheckFailed, ExportError
@@ -55,7 +55,8 @@ def export(
             its `.keras` file.
         directory: Where to write; made if missing. Files of the same names are replaced.
         calibration: Training clips for the integer ranges, `(clips, *input shape)` or
-            `(clips, segments, *input shape)`; `calibration.stratified` chooses them.
+            `(clips, segments, *input shape)`, of which one segment a clip is used; `stratified`
+            chooses clips.
         test_x: Clips nobody trained or calibrated on, of such a shape; a clip's score is the mean
             over its segments.
         test_y: Their labels, `(clips, classes)`.
@@ -83,11 +84,9 @@ def export(
         network = _network(model, scratch)
         labels = _check_labels(network, test_x, test_y, classes)
         shape = network.input_shape
-        examples = check_examples(test_x, shape, "test clips")
+        examples = flat_examples(test_x, shape, "test clips")
         if "int8" in settings.formats:
-            ranges = check_examples(calibration, shape, "calibration clips")
-            check_varied(ranges)
-            np.save(scratch / _CALIBRATION, ranges)
+            np.save(scratch / _CALIBRATION, calibration_examples(calibration, shape))
         _write(directory / "labels.txt", "".join(f"{name}\n" for name in classes).encode())
         progress("Scoring the test clips with the Keras model")
         reference = network.predict(examples)
