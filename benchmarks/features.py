@@ -10,6 +10,7 @@ pays for it once.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -79,7 +80,12 @@ def main() -> None:
             place = str(Path(cache) / f"cache-{count}")
             name = f"kerasnas, {count} process{'es' if count > 1 else ''}"
             rows[name] = [sys.executable, "-c", OURS, data, front_end, place, str(count)]
-        times = {name: seconds_of(command, paths) for name, command in rows.items()}
+        times = dict.fromkeys(rows, float("inf"))
+        for _ in range(3):  # in turns, the best counts: other work on the machine hits all alike
+            for name, command in rows.items():
+                for count in (1, cores):
+                    shutil.rmtree(Path(cache) / f"cache-{count}", ignore_errors=True)
+                times[name] = min(times[name], seconds_of(command, paths))
         begin = time.perf_counter()
         extract(clips, SETTINGS, Path(cache) / f"cache-{cores}", progress=False).sum()
         times["kerasnas, from the cache"] = time.perf_counter() - begin

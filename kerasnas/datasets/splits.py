@@ -2,7 +2,8 @@
 
 Splits made here are stratified and keep groups together: iterative stratification (Sechidis,
 Tsoumakas, Vlahavas, "On the stratification of multi-label data", ECML PKDD 2011, algorithm 1),
-dealing out whole groups instead of single examples. It serves single labels as well.
+dealing out whole groups, the largest first, instead of single examples. It serves single labels as
+well.
 """
 
 from dataclasses import dataclass
@@ -162,19 +163,19 @@ def stratified(
     shares = np.asarray(fractions)
     wanted = shares[:, None] * labels.sum(axis=0)
     room = shares * len(groups)
-    part = np.full(len(counts), -1)
-    for _ in range(len(counts)):
-        left = counts * (part < 0)[:, None]
-        remaining = left.sum(axis=0)
+    part = np.zeros(len(counts), np.int64)
+    left = np.ones(len(counts), bool)
+    while left.any():
+        remaining = counts[left].sum(axis=0)
         rarest = int(np.argmin(np.where(remaining > 0, remaining, np.inf)))
-        largest = np.flatnonzero(left[:, rarest] == left[:, rarest].max())
-        group = int(rng.choice(largest))
-        order = np.lexsort((rng.random(len(shares)), room, wanted[:, rarest]))
-        chosen = int(order[-1])
-        part[group] = chosen
-        wanted[chosen] -= counts[group]
-        room[chosen] -= sizes[group]
-    return part[groups].astype(np.int64)
+        members = rng.permutation(np.flatnonzero(left & (counts[:, rarest] > 0)))
+        for group in members[np.argsort(-counts[members, rarest], kind="stable")]:
+            chosen = np.lexsort((rng.random(len(shares)), room, wanted[:, rarest]))[-1]
+            part[group] = chosen
+            wanted[chosen] -= counts[group]
+            room[chosen] -= sizes[group]
+        left[members] = False
+    return part[groups]
 
 
 def _parts(

@@ -11,6 +11,7 @@ import soundfile
 from kerasnas.datasets import DataSettings, load
 from kerasnas.errors import KerasnasError
 from kerasnas.features import LogMel, cache, clip_features, extract, read, workers
+from tests.real_data import esc10_root
 
 SETTINGS = LogMel(sample_rate=8000, seconds=0.5, n_fft=256, hop_length=128, mel_bins=16)
 
@@ -98,6 +99,29 @@ def test_workers_compute_what_one_process_computes(data, tmp_path):
     alone = run(clips, tmp_path / "one")
     together = run(clips, tmp_path / "two", processes=2)
     assert np.array_equal(alone, together)
+
+
+def test_formats_rates_and_channels_may_differ_within_a_data_set(tmp_path):
+    tone = np.sin(np.arange(24000) * 2 * np.pi * 440 / 24000)
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        soundfile.write(tmp_path / label / "1.wav", tone, 24000, subtype="PCM_24")
+        soundfile.write(tmp_path / label / "2.flac", np.stack([tone, tone], axis=1), 24000)
+        soundfile.write(tmp_path / label / "3.mp3", tone, 24000)
+        soundfile.write(tmp_path / label / "4.ogg", tone, 24000)
+        soundfile.write(tmp_path / label / "5.wav", tone[::3], 8000, subtype="FLOAT")
+    features = run(clips_of(tmp_path), tmp_path)
+    assert features.shape[0] == 10
+    # On Slaney's scale 4000 Hz are 35.2 mel, 440 Hz 6.6; band b is centred on (b + 1) * 35.2 / 17.
+    assert (features[:, 0, 5:20].mean(axis=(1, 3)).argmax(axis=1) == 2).all()
+
+
+def test_real_recordings(tmp_path):
+    clips = load(DataSettings(dataset="esc50", esc10=True), esc10_root()).subset(range(0, 398, 99))
+    features = run(clips, tmp_path, LogMel(sample_rate=22050, seconds=5.0, hop_length=512))
+    assert features.shape == (5, 1, 216, 64, 1)
+    assert np.isfinite(features).all()
+    assert (np.ptp(features, axis=(1, 2, 3, 4)) > 20).all()  # dB
 
 
 def test_float16_halves_the_file(data, tmp_path):
