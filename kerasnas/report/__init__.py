@@ -1,1 +1,27 @@
 """Pictures and pages from a run directory."""
+
+from pathlib import Path
+
+
+def write(run: Path, gene: str | None = None) -> Path:
+    """Write `report.html`, one self-contained page, from the files of a run directory.
+
+    What the run does not hold (yet) is left out, and the page says so.
+
+    Args:
+        run: The run directory.
+        gene: The decision whose values are compared; None takes `growth`, or else the first
+            decision with few values.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        KerasnasError: `run` is no run directory or cannot be written to, or has no such gene.
+    """
+    from kerasnas.files import write_atomically
+    from kerasnas.report.page import page
+
+    path = run / "report.html"
+    write_atomically(path, page(run, gene))
+    return path

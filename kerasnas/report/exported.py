@@ -1,0 +1,163 @@
+"""The exported files and what was checked on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kerasnas.report.formats import count, percent, words
+from kerasnas.report.html import Markup, Node, badge, join, note, paragraph, table
+from kerasnas.report.run import Run, part, understanding
+
+
+@dataclass(frozen=True)
+class File:
+    """One exported file; see `kerasnas.export` for what the figures mean."""
+
+    name: str
+    form: str
+    bytes: int
+    budget: int
+    predicted_bytes: int | None
+    operators: Mapping[str, Any]
+    float_operators: Mapping[str, Any]
+    minimum_runtime: str
+    largest_difference: float
+    agreement: float
+    accuracy: float
+    latency_median: float
+    latency_p95: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one file."""
+
+    name: str
+    file: str
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Export:
+    """What `export.json` holds."""
+
+    files: tuple[File, ...]
+    checks: tuple[Check, ...]
+    keras_accuracy: float
+    clips: int
+    calibration_clips: int
+    multi_label: bool
+    machine: str
+    versions: Mapping[str, str]
+
+
+def read_export(run: Run) -> Export:
+    """Read `export/export.json`.
+
+    Raises:
+        MissingError: There is none, or it is damaged.
+    """
+    data = part(run, "export/export.json", "The chosen network has not been exported yet.")
+    with understanding("export/export.json"):
+        return Export(
+            tuple(_file(entry) for entry in data["files"].values()),
+            tuple(
+                Check(str(c["name"]), str(c["file"]), bool(c["passed"]), str(c["message"]))
+                for c in data["checks"]
+            ),
+            float(data["accuracy"]["keras"]),
+            int(data["clips"]["test"]),
+            int(data["clips"]["calibration"]),
+            data["task"] == "multi_label",
+            str(data["machine"]),
+            {str(name): str(version) for name, version in data["versions"].items()},
+        )
+
+
+def section(run: Run) -> Markup:
+    """Figures of each file side by side, and every check with its verdict."""
+    export = read_export(run)
+    share = "share of right decisions" if export.multi_label else "accuracy"
+    rows: list[list[Node]] = [
+        ["bytes", *(count(file.bytes) for file in export.files)],
+        ["budget", *(count(file.budget) for file in export.files)],
+        ["predicted bytes", *(_predicted(file) for file in export.files)],
+        ["form", *(words(file.form) for file in export.files)],
+        [share, *(percent(file.accuracy) for file in export.files)],
+        ["agreement with Keras", *(percent(file.agreement) for file in export.files)],
+        ["largest difference of a score", *(f"{f.largest_difference:.4f}" for f in export.files)],
+        ["latency, median", *(f"{file.latency_median:.2f} ms" for file in export.files)],
+        ["latency, 95th percentile", *(f"{file.latency_p95:.2f} ms" for file in export.files)],
+        ["minimum TensorFlow Lite runtime", *(file.minimum_runtime for file in export.files)],
+        ["operators", *(_operators(file.operators) for file in export.files)],
+        ["operators in float", *(_operators(file.float_operators) for file in export.files)],
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in export.versions.items())
+    return join(
+        [
+            _verdict(export.checks),
+            table("Measured on the files", ["", *(file.name for file in export.files)], rows),
+            note(
+                f"{share.capitalize()} and agreement on {export.clips} clips on which nobody "
+                f"trained or calibrated (Keras model: {percent(export.keras_accuracy)}); integer "
+                f"ranges from {export.calibration_clips} training clips. Latency of one segment on "
+                f"one thread of the machine that exported ({export.machine}), not of a phone. "
+                f"{versions}."
+            ),
+            table(
+                "Checks",
+                ["check", "verdict", "file", "finding"],
+                [
+                    [
+                        check.name,
+                        badge(check.passed, "passed" if check.passed else "failed"),
+                        check.file,
+                        check.message,
+                    ]
+                    for check in export.checks
+                ],
+                text_columns=(0, 1, 2, 3),
+            ),
+        ]
+    )
+
+
+def _file(entry: Mapping[str, Any]) -> File:
+    predicted = entry["predicted_bytes"]
+    return File(
+        name=str(entry["file"]),
+        form=str(entry["form"]),
+        bytes=int(entry["bytes"]),
+        budget=int(entry["budget"]),
+        predicted_bytes=None if predicted is None else int(predicted),
+        operators=dict(entry["operators"]),
+        float_operators=dict(entry["float_operators"]),
+        minimum_runtime=str(entry["minimum_runtime"]),
+        largest_difference=float(entry["largest_difference"]),
+        agreement=float(entry["agreement"]),
+        accuracy=float(entry["accuracy"]),
+        latency_median=float(entry["latency_ms"]["median"]),
+        latency_p95=float(entry["latency_ms"]["p95"]),
+    )
+
+
+def _verdict(checks: tuple[Check, ...]) -> Markup:
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        return paragraph(badge(True, f"All {len(checks)} checks of the files passed."))
+    return paragraph(badge(False, f"{len(failed)} of {len(checks)} checks failed."))
+
+
+def _predicted(file: File) -> str:
+    if file.predicted_bytes is None:
+        return "–"
+    error = 100 * (file.predicted_bytes / file.bytes - 1)
+    return f"{count(file.predicted_bytes)} ({error:+.1f} %)"
+
+
+def _operators(operators: Mapping[str, Any]) -> str:
+    listed = ", ".join(f"{number} {name}" for name, number in operators.items())
+    return listed or "none"

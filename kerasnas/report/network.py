@@ -1,0 +1,146 @@
+"""The chosen network, block by block and layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kerasnas.errors import KerasnasError
+from kerasnas.report import pictures
+from kerasnas.report import run as files
+from kerasnas.report.formats import count, kilobytes, millions, words
+from kerasnas.report.html import Markup, Node, figure, join, note, table
+from kerasnas.report.run import MissingError, Run
+
+if TYPE_CHECKING:
+    from kerasnas.export.ops import Op, Shape
+
+# Written on the line of the operation in front of them, as they change no shape.
+_ATTACHED = frozenset({"batch_norm", "activation"})
+
+
+@dataclass(frozen=True)
+class _Line:
+    """An operation with the normalisation and the activation behind it."""
+
+    name: str
+    what: str
+    shape: str
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class _Block:
+    name: str
+    lines: tuple[_Line, ...]
+
+    @property
+    def parameters(self) -> int:
+        return sum(line.parameters for line in self.lines)
+
+    @property
+    def macs(self) -> int:
+        return sum(line.macs for line in self.lines)
+
+
+def section(run: Run) -> Markup:
+    """Where parameters and multiply-accumulates lie, and every layer with its output."""
+    from kerasnas.blocks.architecture import Architecture
+
+    winner = files.chosen(run)
+    name = f"{winner.directory.relative_to(run.path).as_posix()}/architecture.json"
+    data = files.part(run, name, f"There is no {name}.")
+    try:
+        with files.understanding(name):
+            architecture = Architecture.from_json(data["architecture"])
+            blocks, cost = _blocks(architecture.ops), architecture.cost()
+    except KerasnasError as error:
+        raise MissingError(f"{name} cannot be drawn: {error}.") from None
+    computing = [block for block in blocks if block.parameters or block.macs]
+    picture = pictures.costs_by_block(
+        [block.name for block in computing],
+        [block.parameters for block in computing],
+        [block.macs for block in computing],
+    )
+    return join(
+        [
+            figure(picture, "Share of the network's parameters and multiply-accumulates by block."),
+            table(
+                f"Layers of trial {winner.trial}",
+                ["layer", "operation", "output", "parameters", "multiply-accumulates"],
+                [*_rows(blocks), ["whole", "", "", count(cost.parameters), millions(cost.macs)]],
+                text_columns=(0, 1, 2),
+            ),
+            note(
+                "Outputs are frames × bins × channels, or channels. Multiply-accumulates are "
+                "counted once, for one segment. Predicted files: "
+                f"{kilobytes(cost.float32_bytes)} float32, {kilobytes(cost.float16_bytes)} "
+                f"float16, {kilobytes(cost.int8_bytes)} int8; at most "
+                f"{kilobytes(cost.peak_activation_bytes)} of int8 activations at once."
+            ),
+        ]
+    )
+
+
+def _rows(blocks: Iterable[_Block]) -> Iterable[list[Node]]:
+    for block in blocks:
+        yield [block.name]
+        for line in block.lines:
+            yield [
+                line.name,
+                line.what,
+                line.shape,
+                count(line.parameters) if line.parameters else "",
+                millions(line.macs) if line.macs else "",
+            ]
+
+
+def _blocks(ops: tuple[Op, ...]) -> list[_Block]:
+    """Operations by the block that their names start with (`03_inverted_residual.expand`)."""
+    blocks: dict[str, list[_Line]] = {}
+    for op in ops:
+        prefix, dot, name = op.name.partition(".")
+        lines = blocks.setdefault(prefix if dot else "", [])
+        if op.kind in _ATTACHED and lines:
+            last = lines.pop()
+            lines.append(
+                _Line(
+                    last.name,
+                    f"{last.what}, {_what(op)}",
+                    last.shape,
+                    last.parameters + op.parameters,
+                    last.macs + op.macs,
+                )
+            )
+        else:
+            lines.append(
+                _Line(name or op.name, _what(op), _shape(op.output_shape), op.parameters, op.macs)
+            )
+    return [_Block(_title(prefix), tuple(lines)) for prefix, lines in blocks.items()]
+
+
+def _title(prefix: str) -> str:
+    index, _, kind = prefix.partition("_")
+    return f"{int(index)} · {words(kind)}" if index.isdigit() else prefix or "input"
+
+
+def _what(op: Op) -> str:
+    if op.kind == "activation":
+        return str(op.attributes["function"])
+    if op.kind == "batch_norm":
+        return "BN"
+    parts = [words(op.kind).replace("2d", "")]
+    if size := op.attributes.get("kernel_size") or op.attributes.get("pool_size"):
+        parts.append("×".join(str(n) for n in size))
+    strides = op.attributes.get("strides", ())
+    if any(stride != 1 for stride in strides):
+        parts.append(f"stride {'×'.join(str(n) for n in strides)}")
+    if "rate" in op.attributes:
+        parts.append(f"{op.attributes['rate']:g}")
+    return " ".join(parts)
+
+
+def _shape(shape: Shape) -> str:
+    return " × ".join(str(n) for n in shape)
