@@ -1,0 +1,194 @@
+"""Training step of model B: kerasnas, stock Keras 3 and PyTorch, side by side in one run.
+
+    python benchmarks/training_step.py [--torch-python PYTHON] [--rounds 4]
+
+Each contestant runs in a process of its own and they take turns, so that whatever else the machine
+does hits all alike. The network is Wu & Lee's model B at 128x128x2, batch 32, trained with Adam;
+kerasnas goes through `fit` with mixup and masks, the others see one batch again and again. Stock
+Keras runs without XLA, which is slower on a CPU. PyTorch runs channels last in float32, in any
+Python that can import torch: it need not be the one that has kerasnas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+SHAPE, CLASSES, BATCH, STEPS = (128, 128, 2), 3, 32, 2
+NAMES = ("kerasnas", "stock Keras 3", "PyTorch")
+
+
+def main() -> None:
+    """Measure in turns and print samples per second and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--torch-python", default=sys.executable, help="a Python with torch")
+    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--serve", choices=NAMES, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        {"kerasnas": _kerasnas, "stock Keras 3": _stock, "PyTorch": _torch}[arguments.serve]()
+        return
+    workers = {}
+    for name in NAMES:
+        python = arguments.torch_python if name == "PyTorch" else sys.executable
+        process = subprocess.Popen(
+            [python, __file__, "--serve", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        if _rate(process) is None:  # the first rate includes tracing and is left out
+            print(f"{name} did not start in {python} and is left out")
+        else:
+            workers[name] = process
+    rates: dict[str, list[float]] = {name: [] for name in workers}
+    for _ in range(arguments.rounds):
+        for name, process in workers.items():
+            print("go", file=process.stdin, flush=True)
+            rates[name].append(_rate(process) or 0.0)
+    for process in workers.values():
+        process.kill()
+    print(f"{'':16}samples/s: best   median    kerasnas is x times as fast (median of rounds)")
+    for name, measured in rates.items():
+        ratio = statistics.median(a / b for a, b in zip(rates["kerasnas"], measured, strict=True))
+        print(f"{name:16}{max(measured):15.1f}{statistics.median(measured):9.1f}{ratio:13.2f}")
+
+
+def _rate(process: Any) -> float | None:
+    for line in process.stdout:
+        if line.startswith("rate "):
+            return float(line.split()[1])
+    return None
+
+
+def _serve(steps: Callable[[], Any]) -> None:
+    """Answer every line on standard input with samples per second; once without being asked."""
+    while True:
+        start = time.perf_counter()
+        steps()
+        print("rate", STEPS * BATCH / (time.perf_counter() - start), flush=True)
+        if not sys.stdin.readline():
+            return
+
+
+def _data() -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(BATCH * STEPS, *SHAPE)).astype(np.float32)
+    return x, np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, len(x))]
+
+
+def _model_b() -> Any:
+    from kerasnas.models.wu_lee import WuLeeSpace
+
+    space = WuLeeSpace(SHAPE, CLASSES, "softmax")
+    return space.architecture(space.references["model_b"]).build()
+
+
+def _kerasnas() -> None:
+    from kerasnas.training.examples import Examples
+    from kerasnas.training.fit import fit
+    from kerasnas.training.recipe import Augmentation, Masks, Recipe
+
+    x, y = _data()
+    masks = Masks(count=1)
+    augmentation = Augmentation(mixup="uniform", time_masks=masks, frequency_masks=masks)
+    recipe = Recipe(epochs=10**6, batch_size=BATCH, augmentation=augmentation)
+    start = time.perf_counter()
+
+    def on_epoch(_: int, __: Any) -> bool:
+        nonlocal start
+        print("rate", STEPS * BATCH / (time.perf_counter() - start), flush=True)
+        go_on = bool(sys.stdin.readline())
+        start = time.perf_counter()
+        return go_on
+
+    examples = Examples.of_clips(x[:, None], y, np.arange(len(x)))
+    fit(_model_b(), examples, recipe, on_epoch=on_epoch)
+
+
+def _stock() -> None:
+    import keras
+
+    x, y = _data()
+    model = _model_b()
+    model.compile(keras.optimizers.Adam(), "categorical_crossentropy", jit_compile=False)
+
+    def steps() -> None:
+        for step in range(STEPS):
+            rows = slice(step * BATCH, (step + 1) * BATCH)
+            model.train_on_batch(x[rows], y[rows])
+
+    _serve(steps)
+
+
+def _torch() -> None:
+    import torch
+    from torch import nn
+
+    def normalised(*layers: nn.Module) -> list[nn.Module]:
+        return [*layers, nn.BatchNorm2d(layers[-1].out_channels)]
+
+    def convolution(inputs: int, outputs: int) -> list[nn.Module]:
+        return normalised(nn.Conv2d(inputs, outputs, 1, bias=False))
+
+    def depthwise(width: int, kernel: int) -> list[nn.Module]:
+        padding = kernel // 2
+        return normalised(
+            nn.Conv2d(width, width, kernel, padding=padding, groups=width, bias=False)
+        )
+
+    def separable(width: int, kernel: int) -> nn.Module:
+        return nn.Sequential(
+            *depthwise(width, kernel), nn.SiLU(), *convolution(width, width), nn.SiLU()
+        )
+
+    class Inverted(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            wide = 3 * width
+            self.body = nn.Sequential(
+                *convolution(width, wide),
+                nn.SiLU(),
+                *depthwise(wide, 3),
+                nn.SiLU(),
+                *convolution(wide, width),
+            )
+
+        def forward(self, x: Any) -> Any:
+            return x + self.body(x)
+
+    width = 64
+    model = nn.Sequential(
+        *normalised(nn.Conv2d(SHAPE[2], width, 3, padding=1, bias=False)),
+        nn.SiLU(),
+        *(Inverted(width), nn.AvgPool2d(2)),
+        *(separable(width, 3), nn.AvgPool2d(2)),
+        *(separable(width, 5), separable(width, 3), nn.AvgPool2d(2)),
+        *(Inverted(width), separable(width, 3), nn.AvgPool2d(2)),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, CLASSES)),
+    ).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters())
+    numpy_x, numpy_y = _data()
+    x = torch.from_numpy(numpy_x).permute(0, 3, 1, 2)  # channels last in memory already
+    y = torch.from_numpy(numpy_y)
+
+    def steps() -> None:
+        for step in range(STEPS):
+            rows = slice(step * BATCH, (step + 1) * BATCH)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+
+    _serve(steps)
+
+
+if __name__ == "__main__":
+    main()
