@@ -40,7 +40,7 @@ class Trial:
         cost: What the window's cost function said; None without one.
         rejected: Candidates that the window refused before these values.
         sizes: Least, median and greatest cost of those; None when there were none.
-        metrics: Of a completed trial.
+        metrics: Of a completed trial; None for one, no objective, that was not finite.
         violation: How far it breaks a constraint; 0 is feasible.
         info: Whatever else the evaluation told.
         message: Why the last run failed.
@@ -58,7 +58,7 @@ class Trial:
     cost: float | None = None
     rejected: int = 0
     sizes: tuple[float, float, float] | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
     violation: float = 0.0
     info: Mapping[str, Any] = field(default_factory=dict)
     message: str | None = None

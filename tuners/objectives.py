@@ -54,7 +54,7 @@ def ranking(
         raise SearchError(f"no objective {name!r}: there are {', '.join(by_name)}")
     sign = -1.0 if by_name[name].direction == "max" else 1.0
     return sorted(
-        _completed(trials), key=lambda trial: (trial.violation, sign * trial.metrics[name])
+        _completed(trials), key=lambda trial: (trial.violation, sign * _value(trial, name))
     )
 
 
@@ -84,12 +84,18 @@ def dominated_volume(
     return pareto.hypervolume(_points(feasible, objectives), bound.tolist())
 
 
+def _value(trial: Trial, name: str) -> float:
+    value = trial.metrics[name]
+    assert value is not None  # a trial without a finite objective is not completed
+    return value
+
+
 def _completed(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.status == "completed"]
 
 
 def _points(trials: Sequence[Trial], objectives: Sequence[Objective]) -> pareto.Array:
-    rows = [[trial.metrics[name] for name, _ in objectives] for trial in trials]
+    rows = [[_value(trial, name) for name, _ in objectives] for trial in trials]
     return pareto.minimised(
         np.array(rows, float), [objective.direction for objective in objectives]
     )

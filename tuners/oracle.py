@@ -205,6 +205,7 @@ class Oracle(keras_tuner.Oracle):
             reason = text.strip().splitlines()[-1]
             retry = trial.status != _STATUS.FAILED
             ended = search.fail(own.trial_id, reason, trial.message or "", retry=retry)
+        self._fill_in(own, ended)
         own.status, own.message = _STATUSES[ended.status], ended.traceback or ended.message
         if ended.status != "waiting":
             self.end_order.append(own.trial_id)
@@ -301,12 +302,17 @@ class Oracle(keras_tuner.Oracle):
             self.start_order.append(found.id)
         if found.status == "completed":
             trial.best_step = found.info.get("best_step", 0)
-            for name, value in found.metrics.items():
-                self._metric(trial, name, value, trial.best_step)
+            self._fill_in(trial, found)
             trial.score = found.metrics[self.objective.name]
         trial.message = found.traceback or found.message
         self.trials[found.id] = trial
         return trial
+
+    def _fill_in(self, trial: trial_module.Trial, found: Trial) -> None:
+        """Give the trial the metrics that it lacks: all after a reload, the window's cost."""
+        for name, value in found.metrics.items():
+            if value is not None and not trial.metrics.exists(name):
+                self._metric(trial, name, value, trial.best_step)
 
     def _metric(self, trial: trial_module.Trial, name: str, value: float, step: int) -> None:
         if not trial.metrics.exists(name):

@@ -1,6 +1,5 @@
 """A search that is disturbed, in any way and at any moment, ends as an undisturbed one."""
 
-import errno
 import os
 import random
 
@@ -91,56 +90,21 @@ def test_a_finished_search_does_nothing_more(undisturbed, tmp_path):
     assert run(tmp_path, max_trials=7)[:5] == expected
 
 
-class Killed(BaseException):
-    """The process is no more."""
-
-
-class FaultyDisk:
-    """`os` with a fault before or after operation `at`.
-
-    Kinds: `error`, one failed operation; `broken`, this one and all later ones; `killed`, after
-    which the process does nothing at all but lose its open files.
-    """
-
-    OPERATIONS = ("open", "write", "fsync", "ftruncate")
-
-    def __init__(self, kind, moment, at):
-        self.kind, self.moment, self.at, self.count, self.hit = kind, moment, at, 0, False
-
-    def __getattr__(self, name):
-        real = getattr(os, name)
-        return self.operation(real) if name in self.OPERATIONS else real
-
-    def operation(self, real):
-        def call(*arguments):
-            if self.hit and self.kind == "killed":
-                raise Killed
-            now = self.count == self.at or (self.hit and self.kind == "broken")
-            self.count += 1
-            self.hit |= now
-            result = None if now and self.moment == "before" else real(*arguments)
-            if now:
-                if real is os.open and result is not None:
-                    os.close(result)
-                raise Killed if self.kind == "killed" else OSError(errno.EIO, "fault")
-            return result
-
-        return call
-
-
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("kind", ["error", "broken", "killed"])
-def test_fault_at_every_file_operation(kind, moment, undisturbed, tmp_path, monkeypatch):
+def test_fault_at_every_file_operation(
+    kind, moment, undisturbed, faulty_disk, tmp_path, monkeypatch
+):
     expected, _ = undisturbed
     at = 0
     while True:
-        disk = FaultyDisk(kind, moment, at)
+        disk = faulty_disk(kind, moment, at)
         directory = tmp_path / str(at)
         with monkeypatch.context() as patch:
             patch.setattr(journal_module, "os", disk)
             try:
                 run(directory)
-            except (JournalError, Killed):
+            except (JournalError, faulty_disk.Killed):
                 assert disk.hit
         if not disk.hit:
             break
@@ -149,9 +113,11 @@ def test_fault_at_every_file_operation(kind, moment, undisturbed, tmp_path, monk
     assert at > 20  # one open, and a write for every event
 
 
-def test_a_fault_does_not_stop_the_same_process_from_going_on(undisturbed, tmp_path, monkeypatch):
+def test_a_fault_does_not_stop_the_same_process_from_going_on(
+    undisturbed, faulty_disk, tmp_path, monkeypatch
+):
     expected, _ = undisturbed
-    disk = FaultyDisk("error", "before", 9)
+    disk = faulty_disk("error", "before", 9)
     monkeypatch.setattr(journal_module, "os", disk)
     with make(tmp_path) as search:
         search.enqueue(WARM)
