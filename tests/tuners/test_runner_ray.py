@@ -133,9 +133,9 @@ def test_a_killed_actor_costs_its_trial_a_run_and_nothing_else(runner):
 
     def kill_the_first(event):
         seen.append(event)
-        if isinstance(event, Progress) and event.step == 2:
-            workers = [each.pid for each in seen if isinstance(each, Started)]
-            if event.id == "0000" and seen.count(event) == 1:
+        if isinstance(event, Progress) and event.id == "0000" and event.step == 2:
+            workers = [each.pid for each in seen if isinstance(each, Started) and each.id == "0000"]
+            if len(workers) == 1:
                 os.kill(psutil.Process(workers[0]).ppid(), signal.SIGKILL)
 
     run(search, runner, make_job, on_event=kill_the_first)
