@@ -53,7 +53,7 @@ def _figures(run: Run, trainings: list[tuple[str, Path]], name: str, caption: st
         lines = (
             "Solid: validation clips; dotted: training (augmented as the recipe says)."
             if validated
-            else "Dotted: training (augmented as the recipe says); no clips were left to validate."
+            else "Training clips (augmented as the recipe says); none were kept back to validate."
         )
         picture = pictures.learning_curves(metric, curves, f"{name}-{metric}")
         drawn.append(figure(picture, f"{caption} {lines}"))

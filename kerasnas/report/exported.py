@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kerasnas.report.formats import count, percent, words
+from kerasnas.report.formats import count, milliseconds, percent, words
 from kerasnas.report.html import Markup, Node, badge, join, note, paragraph, table
 from kerasnas.report.run import Run, part, understanding
 
@@ -89,8 +89,8 @@ def section(run: Run) -> Markup:
         [share, *(percent(file.accuracy) for file in export.files)],
         ["agreement with Keras", *(percent(file.agreement) for file in export.files)],
         ["largest difference of a score", *(f"{f.largest_difference:.4f}" for f in export.files)],
-        ["latency, median", *(f"{file.latency_median:.2f} ms" for file in export.files)],
-        ["latency, 95th percentile", *(f"{file.latency_p95:.2f} ms" for file in export.files)],
+        ["latency, median", *(milliseconds(file.latency_median) for file in export.files)],
+        ["latency, 95th percentile", *(milliseconds(file.latency_p95) for file in export.files)],
         ["minimum TensorFlow Lite runtime", *(file.minimum_runtime for file in export.files)],
         ["operators", *(_operators(file.operators) for file in export.files)],
         ["operators in float", *(_operators(file.float_operators) for file in export.files)],
@@ -98,7 +98,7 @@ def section(run: Run) -> Markup:
     versions = ", ".join(f"{name} {version}" for name, version in export.versions.items())
     return join(
         [
-            _verdict(export.checks),
+            verdict(export.checks),
             table("Measured on the files", ["", *(file.name for file in export.files)], rows),
             note(
                 f"{share.capitalize()} and agreement on {export.clips} clips on which nobody "
@@ -144,18 +144,21 @@ def _file(entry: Mapping[str, Any]) -> File:
     )
 
 
-def _verdict(checks: tuple[Check, ...]) -> Markup:
+def verdict(checks: tuple[Check, ...]) -> Markup:
+    """One line on all checks together."""
     failed = [check for check in checks if not check.passed]
     if not failed:
         return paragraph(badge(True, f"All {len(checks)} checks of the files passed."))
-    return paragraph(badge(False, f"{len(failed)} of {len(checks)} checks failed."))
+    reasons = "; ".join(check.message for check in failed)
+    return paragraph(badge(False, f"{len(failed)} of {len(checks)} checks failed"), f": {reasons}.")
 
 
 def _predicted(file: File) -> str:
     if file.predicted_bytes is None:
         return "–"
-    error = 100 * (file.predicted_bytes / file.bytes - 1)
-    return f"{count(file.predicted_bytes)} ({error:+.1f} %)"
+    error = file.predicted_bytes / file.bytes - 1
+    sign = "+" if error > 0 else ""
+    return f"{count(file.predicted_bytes)} ({sign}{percent(error)})"
 
 
 def _operators(operators: Mapping[str, Any]) -> str:

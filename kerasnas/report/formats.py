@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
+_SPACE = "\N{NARROW NO-BREAK SPACE}"
 _SHARES = ("accuracy", "agreement")
+_ABBREVIATIONS = {"f1": "F1", "auc": "AUC"}
 
 
-def percent(value: float | None, digits: int = 1) -> str:
-    """A share as a percentage."""
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+def percent(value: float | None, digits: int | None = 1) -> str:
+    """A share as a percentage; with `digits` None with as many as it takes."""
+    if value is None:
+        return "–"
+    number = f"{100 * value:g}" if digits is None else f"{100 * value:.{digits}f}"
+    return f"{number}{_SPACE}%"
 
 
 def metric(name: str, value: float | None) -> str:
@@ -22,24 +27,24 @@ def metric(name: str, value: float | None) -> str:
 
 def words(name: str) -> str:
     """A metric's or a column's name in words."""
-    return name.replace("_", " ")
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
 
 
 def count(value: float | None) -> str:
     """A whole number with thousands apart."""
-    return "–" if value is None else f"{round(value):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    return "–" if value is None else f"{round(value):,}".replace(",", _SPACE)
 
 
 def kilobytes(value: float | None) -> str:
     """Bytes in units of 1000."""
-    return "–" if value is None else f"{value / 1000:.1f} kB"
+    return "–" if value is None else f"{value / 1000:.1f}{_SPACE}kB"
 
 
 def millions(value: float | None) -> str:
     """Multiply-accumulates in units of a million."""
     if value is None:
         return "–"
-    return f"{value / 1e6:.1f} M" if value >= 1e5 else count(value)
+    return f"{value / 1e6:.1f}{_SPACE}M" if value >= 1e5 else count(value)
 
 
 def duration(seconds: float | None) -> str:
@@ -47,9 +52,18 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 100:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{seconds:.1f}{_SPACE}s" if seconds < 10 else f"{seconds:.0f}{_SPACE}s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+    return (
+        f"{minutes}{_SPACE}min"
+        if minutes < 100
+        else f"{minutes // 60}{_SPACE}h {minutes % 60:02d}{_SPACE}min"
+    )
+
+
+def milliseconds(value: float) -> str:
+    """A latency."""
+    return f"{value:.2f}{_SPACE}ms"
 
 
 def mean_and_deviation(name: str, values: Sequence[float]) -> str:
@@ -58,9 +72,9 @@ def mean_and_deviation(name: str, values: Sequence[float]) -> str:
     Of a single value, the value alone.
     """
     if name == "bytes":
-        scale, digits, unit = 0.001, 1, " kB"
+        scale, digits, unit = 0.001, 1, f"{_SPACE}kB"
     elif name.endswith(_SHARES):
-        scale, digits, unit = 100, 1, " %"
+        scale, digits, unit = 100, 1, f"{_SPACE}%"
     else:
         scale, digits, unit = 1, 3, ""
     mean = f"{scale * fmean(values):.{digits}f}"

@@ -73,14 +73,14 @@ def _scores(found: dict[str, Evaluation]) -> Markup:
 
 
 def _confusions(found: dict[str, Evaluation]) -> Markup:
-    drawn = []
+    drawn, same_as = [], []
     matrices: list[tuple[str, Any]] = []
     for precision, result in found.items():
         assert result.confusion is not None
         same = next((n for n, m in matrices if (m == result.confusion).all()), None)
         matrices.append((precision, result.confusion))
         if same is not None and precision.endswith("float16"):
-            drawn.append(note(f"{precision}: the same confusion matrix as {same}."))
+            same_as.append(note(f"{precision}: the same confusion matrix as {same}."))
             continue
         name = f"confusion-{len(matrices)}"
         picture = pictures.confusion_matrix(result.confusion, result.classes, name)
@@ -102,7 +102,7 @@ def _confusions(found: dict[str, Evaluation]) -> Markup:
         text_columns=(0, 1),
     )
     none = paragraph("No held-out clip was taken for another class.")
-    return join([tag("div", *drawn, class_="pictures"), listed if worst else none])
+    return join([tag("div", *drawn, class_="pictures"), *same_as, listed if worst else none])
 
 
 def _tags(found: dict[str, Evaluation]) -> Markup:

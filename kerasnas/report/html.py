@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 _VOID = frozenset({"br", "meta"})
+_TAG = re.compile("<[^>]*>")
+_SHORT = 30  # characters
 _FORBIDDEN = re.compile("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -80,10 +82,11 @@ def table(
         text_columns: Indices of columns that are set flush left; others hold figures.
         marked: Indices of rows that stand out.
     """
-    left, bold = frozenset(text_columns), frozenset(marked)
+    rows, bold = list(rows), frozenset(marked)
+    kinds = {i: _kind([cells[i] for cells in rows if len(cells) > i]) for i in text_columns}
 
     def side(column: int) -> str | None:
-        return "text" if column in left else None
+        return kinds.get(column)
 
     def row(index: int, cells: Sequence[Node]) -> Markup:
         if len(cells) == 1 < len(head):
@@ -101,6 +104,12 @@ def table(
     )
     label = caption if isinstance(caption, str) and not isinstance(caption, Markup) else "Table"
     return tag("div", body, class_="table", tabindex=0, role="region", aria_label=label)
+
+
+def _kind(cells: Iterable[Node]) -> str:
+    """The class of a column of text: short ones do not wrap, long ones have room to."""
+    longest = max((len(_TAG.sub("", cell or "")) for cell in cells), default=0)
+    return "text" if longest <= _SHORT else "text long"
 
 
 def _printable(text: str) -> str:

@@ -10,7 +10,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.report import pictures
 from kerasnas.report import run as files
 from kerasnas.report.formats import count, kilobytes, millions, words
-from kerasnas.report.html import Markup, Node, figure, join, note, table
+from kerasnas.report.html import Markup, Node, figure, join, note, table, tag
 from kerasnas.report.run import MissingError, Run
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def section(run: Run) -> Markup:
                 ["layer", "operation", "output", "parameters", "multiply-accumulates"],
                 [*_rows(blocks), ["whole", "", "", count(cost.parameters), millions(cost.macs)]],
                 text_columns=(0, 1, 2),
+                marked=[sum(1 for _ in _rows(blocks))],
             ),
             note(
                 "Outputs are frames × bins × channels, or channels. Multiply-accumulates are "
@@ -86,10 +87,12 @@ def section(run: Run) -> Markup:
 
 def _rows(blocks: Iterable[_Block]) -> Iterable[list[Node]]:
     for block in blocks:
-        yield [block.name]
+        alone = len(block.lines) == 1
+        if not alone:
+            yield [block.name]
         for line in block.lines:
             yield [
-                line.name,
+                tag("strong", block.name) if alone else line.name,
                 line.what,
                 line.shape,
                 count(line.parameters) if line.parameters else "",

@@ -9,10 +9,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from kerasnas.report.formats import metric, words
+from kerasnas.report.formats import metric, percent, words
 from kerasnas.report.html import Markup
 from kerasnas.report.svg import BLUE, GREEN, INK, MUTED, ORANGE, SERIES, render, style
 
@@ -85,8 +85,9 @@ def histograms(
                 f"{_short(value, 14)}\n(n = {len(scores)})", rotation=0, ha="right", va="center"
             )
             axes.yaxis.set_major_locator(MaxNLocator(2))
-            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axes.yaxis.set_major_formatter(_percentages)
             axes.tick_params(labelsize=8)
+        figure.supylabel(words(gene), fontsize=9)
         _label_score(rows[-1].xaxis, objective)
         title = f"share of candidates by {words(objective)}, for each {words(gene)}"
         return render(figure, name, title)
@@ -102,12 +103,16 @@ class Curve:
 
 
 def learning_curves(metric_name: str, curves: Sequence[Curve], name: str) -> Markup:
-    """Validation (solid) and training (dotted) values against epochs."""
+    """Validation (solid) and training (dotted) values against epochs; a sole kind is solid."""
+    validated = any(np.isfinite(curve.validation).any() for curve in curves)
     with style():
         figure = Figure((_WIDTH, 3.0))
         axes = figure.subplots()
         for curve, color in zip(curves, SERIES, strict=False):
-            for values, line in ((curve.validation, "-"), (curve.training, ":")):
+            for values, line in (
+                (curve.validation, "-"),
+                (curve.training, ":" if validated else "-"),
+            ):
                 known = np.asarray(values, dtype=float)
                 if np.isfinite(known).any():
                     epochs = np.arange(1, known.size + 1)
@@ -162,7 +167,7 @@ def costs_by_block(blocks: Sequence[str], parameters: Sequence[int], macs: Seque
         axes.set_yticks(rows, [_short(block, 28) for block in blocks])
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.xaxis.set_major_formatter(_percentages)
         axes.set_xlabel("share of the whole network")
         figure.legend(loc="outside upper left", ncols=2)
         return render(figure, "costs", "parameters and multiply-accumulates by block")
@@ -179,8 +184,14 @@ def _limits(sizes: Sequence[float], window: tuple[float, float] | None) -> tuple
 
 def _label_score(axis: Axis, objective: str) -> None:
     axis.set_label_text(words(objective))
+    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     if metric(objective, 0.0).endswith("%"):
-        axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        axis.set_major_formatter(_percentages)
+
+
+def _percentages(value: float, _: float | None = None) -> str:
+    """A tick's label; matplotlib gives its position, too."""
+    return percent(value, None)
 
 
 def _shades(groups: Mapping[str, object]) -> list[tuple[float, float, float, float]]:

@@ -54,16 +54,11 @@ def sizes(run: Run) -> Markup:
         marks,
         window and (window[1], window[2]),
     )
-    return join(
-        [
-            figure(
-                picture,
-                f"Each dot is a candidate, trained with the short recipe and scored on validation "
-                f"clips. Window (shaded): {window_in_words(run)}.",
-            ),
-            _how_it_went(run),
-        ]
+    caption = (
+        "Each dot is a candidate, trained with the short recipe and scored on validation clips. "
+        f"Window (shaded): {window_in_words(run)}."
     )
+    return tag("div", figure(picture, caption), _how_it_went(run), class_="pictures")
 
 
 def genes(run: Run, gene: str | None) -> Markup:
@@ -88,12 +83,16 @@ def genes(run: Run, gene: str | None) -> Markup:
     )
     return join(
         [
-            figure(
-                picture,
-                f"Share of the candidates of each {words(name)} by {words(objective)} on "
-                "validation clips; the line is their mean.",
+            tag(
+                "div",
+                figure(
+                    picture,
+                    f"Share of the candidates of each {words(name)} by {words(objective)} on "
+                    "validation clips; the line is their mean.",
+                ),
+                listed,
+                class_="pictures",
             ),
-            listed,
             note(
                 "± is the standard deviation over candidates. Genes vary together, and a few "
                 "candidates say little: read differences below one deviation as none."
@@ -133,11 +132,11 @@ def _superlative(rule: str) -> str:
 def _how_it_went(run: Run) -> Markup:
     failed = sum(trial.status == "failed" for trial in run.trials)
     open_ = len(run.trials) - len(run.completed) - failed
-    parts = [f"{len(run.completed)} candidates were scored"]
+    parts = [f"{len(run.completed)} candidates scored"]
     if failed:
         parts.append(f"{failed} failed")
     if open_:
-        parts.append(f"{open_} have not ended")
+        parts.append(f"{open_} unfinished")
     text = ", ".join(parts)
     try:
         search = files.part(run, "search.json", "")
@@ -195,9 +194,11 @@ def _other_genes(others: list[tuple[str, tuple[Group, ...]]], objective: str) ->
 def _best_trials(run: Run) -> Markup:
     shown = run.completed[:_BEST]
     try:
-        winning = {winner.trial for winner in files.winners(run)}
+        winners = files.winners(run)
     except MissingError:
-        winning = set()
+        winners = ()
+    winning = {winner.trial for winner in winners}
+    chosen = next((winner.trial for winner in winners if winner.chosen), None)
     head = [
         "trial",
         *(f"validation {words(name)}" for name in run.objectives),
@@ -214,7 +215,7 @@ def _best_trials(run: Run) -> Markup:
             table(
                 f"The best {len(shown)} of {len(run.completed)} candidates",
                 head,
-                [_trial_row(run, trial) for trial in shown],
+                [_trial_row(run, trial, chosen) for trial in shown],
                 text_columns=(0, len(head) - 1),
                 marked=[i for i, trial in enumerate(shown) if trial.number in winning],
             ),
@@ -227,9 +228,9 @@ def _best_trials(run: Run) -> Markup:
     )
 
 
-def _trial_row(run: Run, trial: Trial) -> list[str]:
+def _trial_row(run: Run, trial: Trial, chosen: int | None) -> list[str]:
     return [
-        str(trial.number),
+        f"{trial.number} (chosen)" if trial.number == chosen else str(trial.number),
         *(metric(name, trial.objectives[name]) for name in run.objectives),
         metric(run.objectives[0], trial.test),
         kilobytes(trial.bytes),

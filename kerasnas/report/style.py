@@ -39,11 +39,12 @@ th, td { padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--line);
   text-align: right; vertical-align: top; white-space: nowrap; }
 th { font-weight: 600; }
 tbody th { font-weight: 400; }
-th.text, td.text { max-width: 34rem; min-width: 4rem; text-align: left; white-space: normal;
-  overflow-wrap: break-word; }
+th.text, td.text { text-align: left; }
+th.long, td.long { min-width: 14rem; max-width: 34rem; white-space: normal;
+  overflow-wrap: anywhere; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; white-space: normal; }
 tr.group th { padding-top: .6rem; text-align: left; font-weight: 600; }
-tr.marked > * { background: #fff4d6; }
+tr.marked > * { background: #fff4d6; font-weight: 600; }
 .selection dt { font-weight: 600; }
 .selection dd { margin: 0 0 .5rem; }
 summary { margin: .4rem 0; color: var(--accent); cursor: pointer; }

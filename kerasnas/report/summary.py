@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kerasnas.report import run as files
-from kerasnas.report.exported import Export, read_export
+from kerasnas.report.exported import Export, read_export, verdict
 from kerasnas.report.formats import count, kilobytes, metric, percent, words
-from kerasnas.report.html import Markup, Node, badge, join, paragraph, tag
+from kerasnas.report.html import Markup, Node, badge, join, note, paragraph, tag
 from kerasnas.report.run import Evaluation, MissingError, Run, Trial, Winner
 from kerasnas.report.statistics import median_or_none, wilson
 
@@ -31,7 +31,13 @@ def section(run: Run) -> Markup:
         _on_held_out_clips(run, held_out),
         _against_the_median(run, trial),
     ]
-    return join([_tiles(run, held_out, export), *(paragraph(s) for s in sentences if s)])
+    return join(
+        [
+            _tiles(run, held_out, export),
+            *(paragraph(sentence) for sentence in sentences if sentence),
+            verdict(export.checks) if export else note("Nothing has been exported yet."),
+        ]
+    )
 
 
 def window_of(run: Run) -> tuple[str, float, float] | None:
@@ -127,12 +133,10 @@ def _tiles(run: Run, held_out: Evaluation | None, export: Export | None) -> Mark
             small = f"{percent(low)} to {percent(high)}, {held_out.count} clips"
         tiles.append(_tile(f"held-out {words(name)}", metric(name, value), small))
     for file in export.files if export else ():
-        verdict = None
-        if file.budget is not None and file.bytes is not None:
-            fits = file.bytes <= file.budget
-            verdict = badge(fits, f"{'within' if fits else 'over'} {kilobytes(file.budget)}")
-        agreement = f" · agrees {percent(file.agreement)}" if file.agreement is not None else None
-        tiles.append(_tile(f"{file.name}", kilobytes(file.bytes), join([verdict, agreement])))
+        fits = file.bytes <= file.budget
+        budget = badge(fits, f"{'within' if fits else 'over'} {kilobytes(file.budget)}")
+        agreement = f" · agrees with Keras on {percent(file.agreement)}"
+        tiles.append(_tile(file.name, kilobytes(file.bytes), join([budget, agreement])))
     return tag("dl", *tiles, class_="tiles") if tiles else Markup("")
 
 
