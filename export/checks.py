@@ -39,13 +39,14 @@ class Parity:
     """How a file's scores compare with the Keras model's.
 
     Attributes:
-        largest_difference: Between any two scores of one segment.
+        largest_difference: Between any two scores of one segment; None where the file's scores are
+            not finite, as when a weight is too large for float16.
         agreement: Share of equal decisions: of clips with the same best class, or of pairs of clip
             and tag on the same side of `DECISION_THRESHOLD`.
         accuracy: Share of right decisions, counted likewise.
     """
 
-    largest_difference: float
+    largest_difference: float | None
     agreement: float
     accuracy: float
 
@@ -76,8 +77,9 @@ def compare(scores: Scores, reference: Scores, labels: Scores, task: Task) -> Pa
     """
     segments = len(scores) // len(labels)
     decided = decisions(clip_scores(scores, segments), task)
+    difference = float(np.abs(scores - reference).max())
     return Parity(
-        largest_difference=float(np.abs(scores - reference).max()),
+        largest_difference=difference if np.isfinite(difference) else None,
         agreement=share_equal(decided, decisions(clip_scores(reference, segments), task)),
         accuracy=share_equal(decided, decisions(labels, task)),
     )
@@ -111,6 +113,17 @@ def check_file(
             settings.agreement,
             f"{parity.agreement:.2%} of the decisions of {file} equal the Keras model's, at least "
             f"{settings.agreement:.2%} are required",
+        ),
+        Check(
+            "finite",
+            file,
+            parity.largest_difference is not None,
+            parity.largest_difference is not None,
+            True,
+            f"the scores of {file} are finite"
+            if parity.largest_difference is not None
+            else f"{file} gives scores that are not finite: export as int8, or train with weight "
+            "decay",
         ),
         Check(
             "operators",

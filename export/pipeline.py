@@ -69,8 +69,8 @@ def export(
         The report, as in `export.json`.
 
     Raises:
-        ExportError: The model or the data cannot be used, or a conversion failed; no file of that
-            format is written.
+        ExportError: The model or the data cannot be used, or a conversion failed; nothing is
+            written.
         CheckFailed: A check failed and `settings.on_fail` is `fail`; all files are written.
     """
     settings = settings or ExportSettings()
@@ -87,17 +87,22 @@ def export(
         examples = flat_examples(test_x, shape, "test clips")
         if "int8" in settings.formats:
             np.save(scratch / _CALIBRATION, calibration_examples(calibration, shape))
-        _write(directory / "labels.txt", "".join(f"{name}\n" for name in classes).encode())
         progress("Scoring the test clips with the Keras model")
         reference = network.predict(examples)
+        if not np.isfinite(reference).all():
+            raise ExportError(f"{network.path.name} gives scores that are not finite: train again")
         keras_parity = compare(reference, reference, labels, task)
         predicted = _predictions(network.model)
+        paths = {name: directory / f"model_{name}.tflite" for name in settings.formats}
+        for name, path in paths.items():
+            progress(f"Converting to {FORMS[name]}")
+            _convert(network.path, FORMS[name], scratch / path.name, scratch, settings)
+        # All or nothing: a failed conversion leaves the files of an earlier export together.
+        _write(directory / "labels.txt", "".join(f"{name}\n" for name in classes).encode())
         files: dict[str, Any] = {}
         checks: list[Check] = []
-        for name in settings.formats:
-            path = directory / f"model_{name}.tflite"
-            progress(f"Converting to {FORMS[name]}")
-            _convert(network.path, FORMS[name], path, scratch, settings)
+        for name, path in paths.items():
+            _write(path, (scratch / path.name).read_bytes())
             progress(f"Checking {path.name} on {len(labels)} clips")
             files[name], results = _measure(
                 path, FORMS[name], examples, reference, labels, task, predicted, settings
@@ -166,21 +171,19 @@ def _check_labels(
 def _convert(
     model: Path, form: Form, output: Path, scratch: Path, settings: ExportSettings
 ) -> None:
-    """Convert in a child process, and put the file in its place only when it is whole."""
-    finished = scratch / output.name
+    """Convert in a child process."""
     run_module(
         "kerasnas.export.convert",
         {
             "model": str(model),
             "form": form,
-            "output": str(finished),
+            "output": str(output),
             "calibration": str(scratch / _CALIBRATION) if form == "full_int8" else None,
         },
         what=f"converting {model} to {form}",
         time_limit=settings.time_limit,
         memory_limit=settings.memory_limit,
     )
-    _write(output, finished.read_bytes())
 
 
 def _measure(

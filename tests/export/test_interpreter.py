@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasnas.export import ExportError, load
+from kerasnas.export.convert import convert
+
+from .conftest import SHAPE, Exported, Trained
+
+pytestmark = pytest.mark.slow
+
+
+def test_both_kinds_of_file_are_run_alike(trained: Trained, exported: Exported):
+    x = trained.test_x[:, 0]
+    keras, tflite = load(trained.path), load(exported.directory / "model_float16.tflite")
+    assert keras.input_shape == tflite.input_shape == SHAPE
+    assert keras.outputs == tflite.outputs == 3
+    np.testing.assert_allclose(tflite.predict(x), keras.predict(x), atol=0.01)
+    assert tflite.predict(x[:0]).shape == (0, 3)
+
+
+def test_clips_do_not_influence_each_other(trained: Trained, exported: Exported):
+    network = load(exported.directory / "model_int8.tflite")
+    a, b = trained.test_x[0, :1], trained.test_x[1, :1]
+    first, _, again = network.predict(np.concatenate([a, b, a]))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_another_shape_is_refused(exported: Exported):
+    network = load(exported.directory / "model_int8.tflite")
+    with pytest.raises(ExportError, match=r"takes examples of \(12, 9, 1\), not \(9, 12, 1\)"):
+        network.predict(np.zeros((1, 9, 12, 1), np.float32))
+
+
+def _cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _without_end(content: bytes) -> bytes:
+    return content[:-16]
+
+
+def _identifier_only(content: bytes) -> bytes:
+    return content[:8] + bytes(500)
+
+
+def _empty(content: bytes) -> bytes:
+    return b""
+
+
+def _text(content: bytes) -> bytes:
+    return b"not a model at all"
+
+
+@pytest.mark.parametrize("damage", [_cut, _without_end, _identifier_only, _empty, _text])
+def test_a_damaged_tflite_file_is_one_error(exported: Exported, tmp_path: Path, damage):
+    path = tmp_path / "model.tflite"
+    path.write_bytes(damage((exported.directory / "model_int8.tflite").read_bytes()))
+    with pytest.raises(ExportError, match=r"model\.tflite is damaged"):
+        load(path)
+
+
+def test_a_file_that_kills_the_runtime_is_one_error(exported: Exported, tmp_path: Path):
+    # Every place in turn gets a wrong value, until the runtime dies of one in the child process.
+    path = tmp_path / "model.tflite"
+    content = (exported.directory / "model_int8.tflite").read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        damaged = bytearray(content)
+        for place in rng.integers(8, len(content), 8):
+            damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            load(path)
+        except ExportError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.parametrize("damage", [_cut, _empty, _text])
+def test_a_damaged_keras_file_is_one_error(trained: Trained, tmp_path: Path, damage):
+    path = tmp_path / "model.keras"
+    path.write_bytes(damage(trained.path.read_bytes()))
+    with pytest.raises(ExportError, match=r"model\.keras is damaged"):
+        load(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(ExportError, match=r"nothing\.tflite does not exist"):
+        load(tmp_path / "nothing.tflite")
+
+
+def test_two_inputs_are_refused(tmp_path: Path):
+    import keras
+    from keras import layers
+
+    first, second = keras.Input((4,)), keras.Input((4,))
+    model = keras.Model([first, second], layers.Dense(2)(layers.Add()([first, second])))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(ExportError, match="has 2 inputs and 1 outputs"):
+        load(tmp_path / "model.keras")
+
+
+def test_convert_names_what_the_converter_lacks():
+    import keras
+    from keras import layers, ops
+
+    class Sort(layers.Layer):
+        def call(self, x):
+            return ops.erfinv(x)
+
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(2)(Sort()(inputs)))
+    with pytest.raises(ExportError, match="the converter refuses it: .*Erfinv"):
+        convert(model, "float16")

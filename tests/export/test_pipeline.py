@@ -1,0 +1,159 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasnas.export import CheckFailed, ExportError, ExportSettings, export, load
+from kerasnas.export.convert import convert
+
+from .conftest import CLASSES, SHAPE, Exported, Trained
+
+pytestmark = pytest.mark.slow
+
+
+def _export(trained: Trained, directory: Path, **changes) -> dict:
+    settings = {"formats": ("float16",), "latency_runs": 1, **changes.pop("settings", {})}
+    arguments = {
+        "calibration": trained.train_x,
+        "test_x": trained.test_x,
+        "test_y": trained.test_y,
+        "classes": CLASSES,
+        "settings": ExportSettings(**settings),
+    }
+    return export(changes.pop("model", trained.path), directory, **(arguments | changes))
+
+
+def test_files_agree_with_the_model(trained: Trained, exported: Exported):
+    segments = trained.test_x.reshape(-1, *SHAPE)
+    expected = trained.model.predict(segments, verbose=0)
+    labels = trained.test_y.argmax(axis=1)
+    right = expected.reshape(30, 2, 3).mean(axis=1).argmax(axis=1) == labels
+    assert right.mean() > 0.8, "the network has learnt something that can be lost"
+    for name, limit in (("float16", 0.01), ("int8", 0.1)):
+        scores = load(exported.directory / f"model_{name}.tflite").predict(segments)
+        np.testing.assert_allclose(scores, expected, atol=limit)
+        entry = exported.report["files"][name]
+        assert entry["largest_difference"] == pytest.approx(np.abs(scores - expected).max(), 1e-5)
+        decided = scores.reshape(30, 2, 3).mean(axis=1).argmax(axis=1)
+        assert entry["accuracy"] == pytest.approx((decided == labels).mean())
+    assert exported.report["accuracy"]["keras"] == pytest.approx(right.mean())
+
+
+def test_the_report_describes_the_files(exported: Exported):
+    report = exported.report
+    assert json.loads((exported.directory / "export.json").read_text()) == report
+    assert (exported.directory / "labels.txt").read_text().splitlines() == list(CLASSES)
+    assert report["passed"]
+    for name, entry in report["files"].items():
+        content = (exported.directory / entry["file"]).read_bytes()
+        assert entry["bytes"] == len(content)
+        assert abs(entry["prediction_error"]) < 0.03
+        assert entry["minimum_runtime"].count(".") == 2
+        assert entry["verdict"] == "passed"
+        assert entry["latency_ms"]["p95"] >= entry["latency_ms"]["median"] > 0
+        # Three convolutions of two kinds and one dense layer, however they are stored.
+        operators = {key.split(":")[0]: count for key, count in entry["operators"].items()}
+        kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "LOGISTIC", "ADD")
+        assert [operators[kind] for kind in kinds] == [3, 1, 1, 3, 1], name
+    assert report["files"]["int8"]["float_operators"] == {}
+    assert report["files"]["float16"]["float_operators"]["CONV_2D"] == 3
+
+
+def test_the_same_model_gives_the_same_bytes_in_another_process(
+    trained: Trained, exported: Exported
+):
+    calibration = trained.train_x[np.arange(48), np.arange(48) % 2]
+    for name, form in (("float16", "float16"), ("int8", "full_int8")):
+        again = convert(trained.model, form, calibration)
+        assert again == (exported.directory / f"model_{name}.tflite").read_bytes()
+
+
+def test_a_file_over_budget_fails_and_stays(trained: Trained, tmp_path: Path):
+    with pytest.raises(CheckFailed, match=r"model_float16.tflite has [\d,]+ bytes, .* 1,000"):
+        _export(trained, tmp_path, settings={"budget": 1000})
+    report = json.loads((tmp_path / "export.json").read_text())
+    assert [check["name"] for check in report["checks"] if not check["passed"]] == ["budget"]
+    assert load(tmp_path / "model_float16.tflite").input_shape == SHAPE
+
+
+def test_lost_agreement_is_noticed_and_can_be_only_reported(trained: Trained, tmp_path: Path):
+    report = _export(
+        trained,
+        tmp_path,
+        calibration=trained.train_x[:2] * 1e-4,  # ranges that real clips are far outside of
+        settings={"formats": ("int8",), "on_fail": "report"},
+    )
+    assert not report["passed"]
+    assert report["files"]["int8"]["verdict"] == "failed"
+    (failed,) = [check for check in report["checks"] if not check["passed"]]
+    assert failed["name"] == "agreement"
+    assert failed["received"] < failed["required"] == 0.98
+
+
+def test_a_model_in_memory_and_several_tags(trained: Trained, tmp_path: Path):
+    tags = trained.test_y.copy()
+    tags[:, 0] = 1
+    report = _export(trained, tmp_path, model=trained.model, test_y=tags, task="multi_label")
+    decided = trained.model.predict(trained.test_x.reshape(-1, *SHAPE), verbose=0)
+    decided = decided.reshape(30, 2, 3).mean(axis=1) >= 0.5
+    assert report["accuracy"]["keras"] == pytest.approx(np.mean(decided == (tags > 0)))
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ({"time_limit": 0.3}, r"converting .*model.keras to float16 took more than 0.3 s"),
+        ({"memory_limit": 30_000_000}, r"converting .*model.keras to float16 held [\d,]+ bytes"),
+    ],
+)
+def test_a_conversion_over_its_limits_leaves_no_file(
+    trained: Trained, tmp_path: Path, limit: dict, message: str
+):
+    with pytest.raises(ExportError, match=message):
+        _export(trained, tmp_path, settings=limit)
+    assert not (tmp_path / "model_float16.tflite").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": ("low", "high")}, r"2 labels \(low, high\) .* 3 outputs"),
+        ({"classes": ("low", "low", "high")}, "different lines"),
+        ({"test_y": np.ones((30, 2))}, r"\(30, 2\), not .*\(30, 3\)"),
+        ({"test_x": np.zeros((30, 8, 8, 1))}, r"shape \(30, 8, 8, 1\)"),
+        ({"test_x": np.full((30, *SHAPE), np.nan)}, "test clips have values that are not finite"),
+        (
+            {"calibration": np.zeros((0, *SHAPE)), "settings": {"formats": ("int8",)}},
+            "no calibration clips",
+        ),
+        (
+            {"calibration": np.ones((4, *SHAPE)), "settings": {"formats": ("int8",)}},
+            "all values of the calibration clips are 1",
+        ),
+    ],
+)
+def test_unusable_data_are_refused_before_converting(
+    trained: Trained, tmp_path: Path, changes: dict, message: str
+):
+    with pytest.raises(ExportError, match=message):
+        _export(trained, tmp_path, **changes)
+    assert not list(tmp_path.glob("*.tflite"))
+
+
+def test_a_directory_that_cannot_be_made_is_named(trained: Trained, tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="file/export cannot be written to"):
+        _export(trained, tmp_path / "file" / "export")
+
+
+def test_an_earlier_export_survives_a_failed_one(
+    trained: Trained, exported: Exported, tmp_path: Path
+):
+    directory = tmp_path / "export"
+    shutil.copytree(exported.directory, directory)
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    with pytest.raises(ExportError, match="took more than"):
+        _export(trained, directory, settings={"time_limit": 0.3})
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
