@@ -102,13 +102,24 @@ class Gene:
             value = top + low - low * math.pow(top / low, 1 - position)
         return min(int(value), int(high)) if self.integer else min(value, high)
 
-    def allows(self, value: object) -> bool:
-        """Whether it may have this value; `1`, `1.0` and `True` are told apart."""
+    def checked(self, value: object) -> Value:
+        """The allowed value that equals `value`; 1 may stand for 1.0, but not for True.
+
+        Raises:
+            SearchError: There is none.
+        """
         if self.span is None:
-            return any(type(value) is type(option) and value == option for option in self.values)
-        low, high, _ = self.span
-        kind = int if self.integer else float
-        return isinstance(value, kind) and not isinstance(value, bool) and low <= value <= high
+            for option in self.values:
+                if option == value and isinstance(option, bool) == isinstance(value, bool):
+                    return option
+        elif isinstance(value, int if self.integer else (int, float)):
+            low, high, _ = self.span
+            if low <= value <= high and not isinstance(value, bool):
+                return value if self.integer else float(value)
+        raise SearchError(
+            f"gene {self.name!r} cannot be {value!r} ({type(value).__name__}): "
+            f"give one of {self.describe()}"
+        )
 
     def describe(self) -> str:
         """Its allowed values, in words short enough for a message."""
@@ -203,12 +214,7 @@ class Genes(Sequence[Gene]):
                 continue
             if gene.name not in values:
                 raise SearchError(f"no value for gene {gene.name!r}: give one of {gene.describe()}")
-            if not gene.allows(values[gene.name]):
-                raise SearchError(
-                    f"gene {gene.name!r} cannot be {values[gene.name]!r} "
-                    f"({type(values[gene.name]).__name__}): give one of {gene.describe()}"
-                )
-            checked[gene.name] = values[gene.name]
+            checked[gene.name] = gene.checked(values[gene.name])
         extra = [name for name in values if name not in checked]
         if extra:
             raise SearchError(

@@ -211,7 +211,7 @@ class Search(Results):
                     found = metrics[name] if name in metrics else f"only {', '.join(metrics)}"
                     message = f"no finite value for the objective {name!r}: received {found}"
                     return self.fail(id, message, info={**(info or {}), "metrics": numbers})
-            grown = {} if values is None else {"values": plain(values)}
+            grown = {} if values in (None, trial.values) else {"values": plain(values)}
             self._record(
                 "finish",
                 durable=True,

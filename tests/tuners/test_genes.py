@@ -57,7 +57,7 @@ def test_spans_reach_both_ends_and_stay_inside(kind, sampling):
     values = [gene.value(position) for position in np.linspace(0, 1 - 1e-12, 501)]
     assert values[0] == pytest.approx(2)
     assert values[-1] == pytest.approx(50)
-    assert all(gene.allows(value) for value in values)
+    assert [gene.checked(value) for value in values] == values
     assert values == sorted(values)
 
 
@@ -142,6 +142,20 @@ def test_growth_moves_nothing():
 def test_wrong_values_are_named(values, message):
     with pytest.raises(SearchError, match=message):
         Genes.from_config(NESTED).check(values)
+
+
+def test_a_whole_number_may_stand_for_a_float_and_not_for_a_boolean():
+    growth = Gene.from_config(config("Choice", "growth", values=[1.0, 1.5]))
+    rate = Gene.from_config(number("Float", "rate", 0.5, 2.0))
+    for gene in (growth, rate):
+        assert type(gene.checked(1)) is float
+        with pytest.raises(SearchError, match="cannot be True"):
+            gene.checked(True)
+    flag = Gene.from_config(config("Boolean", "flag"))
+    assert flag.checked(True) is True
+    for wrong in (1, "True", None):
+        with pytest.raises(SearchError, match="give one of False, True"):
+            flag.checked(wrong)
 
 
 def test_checked_values_come_in_the_tables_order():
