@@ -142,7 +142,9 @@ class _Training:
         self.examples, self.recipe, self.loss = examples, recipe, loss
         self.rng = np.random.default_rng(seed)
         self.multi_label = bool((examples.targets.sum(axis=1) != 1).any())
-        self.fill = statistics(examples)[0] if recipe.augmentation.masks else np.zeros(1, np.float32)
+        self.fill = (
+            statistics(examples)[0] if recipe.augmentation.masks else np.zeros(1, np.float32)
+        )
         self.steps = max(1, round(len(examples) / recipe.batch_size))
         self.average: list[NDArray[Any]] | None = None
         weights = class_weights(examples)
