@@ -62,7 +62,10 @@ class Journal:
             self.header = self._read() or self._begin(header)
         except OSError as error:
             self.close()
-            raise JournalError(f"cannot open the journal {self.path}: {error.strerror}") from error
+            raise JournalError(
+                f"cannot open the journal {self.path}: {error.strerror}. "
+                "Use a directory that can be written, on a disk with room"
+            ) from error
         except BaseException:
             self.close()
             raise

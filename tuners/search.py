@@ -104,15 +104,17 @@ class Search(Results):
                 "objectives": [list(objective) for objective in self.objectives],
                 "window": [window.minimum, window.maximum] if window else None,
             }
-            header = {"identity": plain({**own, **(identity or {})})}
-            self._journal = Journal(Path(directory) / JOURNAL, header, take_over=take_over)
-            try:
-                self._resume(self._journal, header["identity"])
-            except BaseException:
-                self._journal.close()
-                raise
-        self._opened = clock() - self.history.elapsed
-        self._record("open", pid=os.getpid(), host=socket.gethostname(), time=time.time())
+            self._identity = plain({**own, **(identity or {})})
+            path = Path(directory) / JOURNAL
+            self._journal = Journal(path, {"identity": self._identity}, take_over=take_over)
+        try:
+            if self._journal is not None:
+                self._resume(self._journal)
+            self._opened = clock() - self.history.elapsed
+            self._record("open", pid=os.getpid(), host=socket.gethostname(), time=time.time())
+        except BaseException:
+            self.close()
+            raise
 
     # --- Reading -------------------------------------------------------------------------------
 
@@ -315,8 +317,8 @@ class Search(Results):
 
     # --- Inside --------------------------------------------------------------------------------
 
-    def _resume(self, journal: Journal, identity: Mapping[str, Any]) -> None:
-        check_identity(journal.header.get("identity", {}), identity, journal.path)
+    def _resume(self, journal: Journal) -> None:
+        check_identity(journal.header.get("identity", {}), self._identity, journal.path)
         fold(journal.events, self.history, journal.path)
         journal.events.clear()
         check_genes(self.history.genes, self._declared, journal.path)
