@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 
@@ -13,7 +12,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.flow import scores, task
 from kerasnas.flow.predict import front_end
 from kerasnas.flow.run import read_experiment, run_of
-from kerasnas.flow.task import Part, Task
+from kerasnas.flow.task import Indices, Part, Task
 from kerasnas.training.metrics import Evaluation
 
 
@@ -75,17 +74,17 @@ def evaluate(
                 "the experiment's: give the experiment that it was made by"
             )
     loaded = task.load(settings, data, cache)
-    result = evaluate_on(model, loaded, part)
+    result = evaluate_on(model, loaded, loaded.part(part))
     return Evaluated(model, part, loaded.clips.classes, result)
 
 
-def evaluate_on(model: Path, loaded: Task, part: Part | Any) -> Evaluation:
+def evaluate_on(model: Path, loaded: Task, clips: Indices) -> Evaluation:
     """Score a file on clips of a task.
 
     Args:
         model: A `.keras` or `.tflite` file.
         loaded: The task.
-        part: A part of its split, or indices of clips.
+        clips: Indices of the clips.
     """
     from kerasnas.export import load
 
@@ -96,5 +95,4 @@ def evaluate_on(model: Path, loaded: Task, part: Part | Any) -> Evaluation:
             f"{model} takes inputs of {network.input_shape}, the experiment's features are "
             f"{shape}: give the experiment that it was made by"
         )
-    indices = loaded.part(part) if isinstance(part, str) else part
-    return scores.score(network.predict, loaded, loaded.examples(indices))
+    return scores.score(network.predict, loaded, loaded.examples(clips))

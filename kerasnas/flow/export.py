@@ -131,7 +131,8 @@ def export_model(
         console: Where progress is shown.
         on_fail: Instead of the experiment's.
     """
-    from kerasnas.export import export, stratified
+    from kerasnas.export import export
+    from kerasnas.export.calibration import stratified
 
     console = console or Console(quiet=True)
     settings = loaded.experiment.export

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -151,13 +152,13 @@ def train(
     for seed in range(seeds):
         for fold in names:
             name = f"{'test' if fold is None else f'fold{fold}'}-seed{seed}"
-            values = {"architecture": network.to_json(), "seed": seed, "fold": fold}
-            jobs[name] = (directory / name, values)
+            values: dict[str, Any] = {"architecture": network.to_json(), "seed": seed, "fold": fold}
+            jobs[name] = directory / name, values
     waiting = {
         name: job for name, job in jobs.items() if not _is_done(job[0], job[1]["architecture"])
     }
     for place, values in waiting.values():
-        (place / "evaluation.json").unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
         write_json(place / "architecture.json", {"schema": 1, **values})
     if waiting:
         console.print(f"Training {label}: {', '.join(waiting)} ...")
