@@ -1,0 +1,75 @@
+"""Memory and disk of a search of 200 trials.
+
+    python benchmarks/memory.py [--trials 200] [--workers 2] [--epochs 1]
+
+Watches a `kerasnas search` of small networks that keeps no models: resident memory of the
+searching process after each trial, the most that any of its workers had, and the bytes on disk in
+each trial's directory together with the trial's share of the journal and of the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import psutil
+from sessions import Session
+
+FIRST = 10
+"""Growth of the searching process counts from this trial on."""
+
+
+def main() -> None:
+    """Watch, then print the curve, the growth and the disk space."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=1)
+    arguments = parser.parse_args()
+    search = {"trials": arguments.trials, "window": {"maximum": 100_000}, "keep_models": 0}
+    candidate = {"epochs": arguments.epochs, "batch_size": 64}
+    begun, parents, workers = time.monotonic(), {0: 0.0}, {0: 0.0}
+    with Session(search, candidate, "--workers", str(arguments.workers)) as session:
+        parent = psutil.Process(session.process.pid)
+        while (done := len(session.events("finish"))) < arguments.trials:
+            if not session.alive():
+                raise SystemExit(f"the search ended after {done} trials")
+            parents[done] = _megabytes(parent)
+            children = [_megabytes(child) for child in parent.children()]
+            workers[done] = max([workers.get(done, 0.0), *children])
+            time.sleep(0.2)
+        parents[done] = _megabytes(parent)
+        disk = [_bytes(each) for each in sorted((session.run / "trials").iterdir())]
+        shared = sum(_bytes(session.run / name) for name in ("journal.jsonl", "trials.csv"))
+    print(f"{done} trials, {arguments.workers} workers, {time.monotonic() - begun:.0f} s")
+    print("trial   search, MB   greatest worker since the last line, MB")
+    marks = sorted({FIRST, *range(0, done + 1, max(1, done // 10)), done})
+    for before, mark in zip([-1, *marks], marks, strict=False):
+        near = max(trial for trial in parents if trial <= mark)
+        most = max([size for trial, size in workers.items() if before < trial <= mark], default=0)
+        print(f"{mark:5}   {parents[near]:10.1f}   {most:10.1f}")
+    start = parents[min(trial for trial in parents if trial >= FIRST)]
+    print(f"the search grew by {parents[done] - start:+.1f} MB from trial {FIRST} to {done}")
+    print(f"greatest worker: {max(workers.values()):.0f} MB")
+    mean = (sum(disk) + shared) / done / 1000
+    print(f"disk per trial: {mean:.1f} kB with its part of journal and table")
+    print(f"greatest directory of a trial: {max(disk) / 1000:.1f} kB")
+
+
+def _megabytes(process: psutil.Process) -> float:
+    try:
+        return process.memory_info().rss / 1e6
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def _bytes(path: Path) -> int:
+    """Of a file, or of all files in a directory."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+if __name__ == "__main__":
+    main()
