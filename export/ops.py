@@ -105,14 +105,15 @@ def from_keras(model: Any) -> tuple[Op, ...]:
     import keras
 
     try:
-        config = keras.Model(model.inputs, model.outputs).get_config()
+        functional = keras.Model(model.inputs, model.outputs)
+        config = functional.get_config()
     except (AttributeError, TypeError, ValueError):
         raise ExportError(
             f"the graph of {type(model).__name__} is not known: build it with "
             "keras.Model(inputs, outputs)"
         ) from None
-    layers = {operation.name: operation for operation in model.operations}
-    shapes = _shapes(config, model)
+    layers = {operation.name: operation for operation in functional.operations}
+    shapes = _shapes(config, functional)
     ops: list[Op] = []
     outputs: dict[tuple[str, int], str] = {}
     for entry in config["layers"]:

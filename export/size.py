@@ -41,11 +41,12 @@ _FOLDING = {
 _SIMPLE = {
     "add": "ADD",
     "average_pool2d": "AVERAGE_POOL_2D",
+    "concatenate": "CONCATENATION",
     "max_pool2d": "MAX_POOL_2D",
     "multiply": "MUL",
 }
 _FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
-_FUSING = frozenset({*_FOLDING.values(), *_SIMPLE.values()})
+_FUSING = frozenset({*_FOLDING.values(), *_SIMPLE.values()}) - {"CONCATENATION"}
 
 
 class Constant(NamedTuple):
@@ -152,6 +153,7 @@ _BUFFER = 8
 _OPERATORS = {  # table, options, place in the list, lengths of the lists of inputs and outputs
     "ADD": 40,
     "AVERAGE_POOL_2D": 60,
+    "CONCATENATION": 48,
     "CONV_2D": 48,
     "DEPTHWISE_CONV_2D": 52,
     "FULLY_CONNECTED": 40,
