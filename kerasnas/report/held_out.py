@@ -6,6 +6,8 @@ from math import isnan, sqrt
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from kerasnas.report import pictures
 from kerasnas.report import run as files
 from kerasnas.report.formats import kilobytes, metric, percent, words
@@ -77,7 +79,7 @@ def _confusions(found: dict[str, Evaluation]) -> Markup:
     matrices: list[tuple[str, Any]] = []
     for precision, result in found.items():
         assert result.confusion is not None
-        same = next((n for n, m in matrices if (m == result.confusion).all()), None)
+        same = next((n for n, m in matrices if np.array_equal(m, result.confusion)), None)
         matrices.append((precision, result.confusion))
         if same is not None and precision.endswith("float16"):
             same_as.append(note(f"{precision}: the same confusion matrix as {same}."))

@@ -81,7 +81,10 @@ def _selection(run: Run) -> Markup:
     listed = [item for name, text in criteria for item in (tag("dt", name), tag("dd", text))]
     return join(
         [
-            paragraph("Nothing is scored here on clips that it was chosen on."),
+            paragraph(
+                "Held-out figures come from clips that nothing was chosen on. Validation figures "
+                "are those that the choice was made by, and flatter the best candidates."
+            ),
             tag("dl", *listed, class_="selection"),
             tag(
                 "details",

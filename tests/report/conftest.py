@@ -18,7 +18,6 @@ TEST_SCORES = (0.41, 0.85, 0.63, 0.52, 0.74)
 LOSSES = (1.1, 0.6, 0.5, 0.9, 0.7)
 CHOSEN, LOWEST_LOSS = 1, 2
 RIGHT, COUNT = 17, 20
-Build = Callable[..., Path]
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -41,7 +40,7 @@ def write_trials(path: Path, metric: str = "accuracy") -> None:
         csv.writer(file, lineterminator="\n").writerows([header.split(","), *rows])
 
 
-def evaluation(right: int = RIGHT, classes: tuple[str, ...] = CLASSES) -> dict[str, Any]:
+def make_evaluation(right: int = RIGHT, classes: tuple[str, ...] = CLASSES) -> dict[str, Any]:
     """The first `right` clips are answered rightly, the others taken for the next class."""
     truth = np.arange(COUNT) % len(classes)
     answers = np.where(np.arange(COUNT) < right, truth, (truth + 1) % len(classes))
@@ -119,7 +118,7 @@ def write_winner(run: Path, rule: str, trial: int) -> None:
         },
     )
     write_history(run / f"winners/{rule}", validated=False)
-    write_json(run / f"winners/{rule}/evaluation.json", evaluation())
+    write_json(run / f"winners/{rule}/evaluation.json", make_evaluation())
 
 
 def write_history(directory: Path, validated: bool = True, epochs: int = 4) -> None:
@@ -160,10 +159,8 @@ def write_folds(run: Path) -> None:
     )
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
+def write_run(path: Path) -> Path:
     """A run that holds everything."""
-    path = tmp_path / "kitchen"
     path.mkdir()
     (path / "experiment.yaml").write_text(
         "schema: 1\nname: kitchen\nsplit:\n  by: fold\n  test_fold: '5'\n"
@@ -197,7 +194,31 @@ def run(tmp_path: Path) -> Path:
         },
     )
     write_json(path / "export/export.json", export_report())
-    write_json(path / "export/evaluation_float16.json", evaluation())
-    write_json(path / "export/evaluation_int8.json", evaluation(RIGHT - 1))
+    write_json(path / "export/evaluation_float16.json", make_evaluation())
+    write_json(path / "export/evaluation_int8.json", make_evaluation(RIGHT - 1))
     write_folds(path)
     return path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run that holds everything, for one test to change."""
+    return write_run(tmp_path / "kitchen")
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that holds everything, for reading only."""
+    return write_run(tmp_path_factory.mktemp("whole") / "kitchen")
+
+
+@pytest.fixture
+def evaluation() -> Callable[..., dict[str, Any]]:
+    """What makes an `evaluation.json`: `(right, classes)`."""
+    return make_evaluation
+
+
+@pytest.fixture
+def trials() -> Callable[..., None]:
+    """What writes a `trials.csv`: `(path, metric)`."""
+    return write_trials

@@ -1,0 +1,301 @@
+"""The whole page, from run directories that hold everything, little, or damage."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from kerasnas.errors import KerasnasError
+from kerasnas.report import write
+
+SECTIONS = [
+    "summary",
+    "sizes",
+    "genes",
+    "curves",
+    "held-out",
+    "network",
+    "trials",
+    "export",
+    "folds",
+    "selection",
+]
+
+
+class Page:
+    """A page taken apart; well-formed as XML, or it could not be."""
+
+    def __init__(self, path: Path) -> None:
+        self.source = path.read_text(encoding="utf-8")
+        self.root = ElementTree.fromstring(self.source.removeprefix("<!DOCTYPE html>\n"))
+
+    def section(self, id: str) -> ElementTree.Element:
+        found = self.root.find(f"body/main/section[@id='{id}']")
+        assert found is not None, id
+        return found
+
+    def text(self, id: str) -> str:
+        """A section's text as one reads it, every space an ordinary one."""
+        return " ".join("".join(self.section(id).itertext()).split())
+
+    def pictures(self, id: str) -> int:
+        return len(list(self.section(id).iter("svg")))
+
+    def rows(self, id: str, caption: str) -> list[list[str]]:
+        for table in self.section(id).iter("table"):
+            if table.find("caption").text.startswith(caption):
+                body = table.find("tbody")
+                return [[" ".join("".join(c.itertext()).split()) for c in row] for row in body]
+        raise AssertionError(f"no table {caption!r}")
+
+
+@pytest.fixture(scope="module")
+def page(whole_run):
+    return Page(write(whole_run))
+
+
+def test_every_section_is_there_and_linked(page):
+    assert [s.attrib["id"] for s in page.root.iter("section")] == SECTIONS
+    assert [a.attrib["href"] for a in page.root.find("body/nav")] == [f"#{s}" for s in SECTIONS]
+
+
+def test_the_summary_says_what_was_found_and_how_good_it_is(page):
+    text = page.text("summary")
+    assert "Trial 1 was chosen for its highest validation accuracy (90.0 %)" in text
+    assert "50 001 parameters and measures 110 000 bytes" in text
+    assert "60 000 to 160 000 bytes of the int8 TFLite file" in text
+    assert "17 of 20 held-out clips right: 85.0 % (95 % interval 64.0 % to 94.8 %)" in text
+    assert "better than the median candidate" in text
+    assert "accuracy 85.0 % against 63.0 % (5 candidates)" in text
+    assert "✗ over 150.0 kB" in text
+    assert "✓ within 150.0 kB" in text
+    assert "1 of 2 checks failed" in text
+
+
+def test_the_window_and_what_it_rejected_are_told(page):
+    text = page.text("sizes")
+    assert "Of 40 proposals, 33 (82.5 %)" in text
+    assert "5 candidates scored, 1 failed, 1 unfinished" in text
+    assert "trial 1: highest accuracy, chosen" in text
+    assert "trial 2: lowest loss" in text
+
+
+def test_candidates_are_compared_by_growth(page):
+    assert page.rows("genes", "Mean accuracy and size by growth") == [
+        ["1.0", "2", "70.0 ± 28.3 %", "105.0 ± 7.1 kB"],
+        ["1.5", "1", "60.0 %", "130.0 kB"],
+        ["2.0", "2", "75.0 ± 7.1 %", "130.0 ± 14.1 kB"],
+    ]
+
+
+def test_any_other_gene_can_be_asked_for(run):
+    page = Page(write(run, gene="block1_module_a"))
+    assert page.rows("genes", "Mean accuracy and size by block1 module a") == [
+        ["dsc3", "5", "70.0 ± 15.8 %", "120.0 ± 15.8 kB"]
+    ]
+    with pytest.raises(KerasnasError, match="unknown gene 'depth'.*growth"):
+        write(run, gene="depth")
+
+
+def test_winners_are_told_by_both_rules_when_they_are_one_trial(run):
+    winners = json.loads((run / "winners.json").read_text())
+    winners["loss"] = winners["accuracy"]
+    (run / "winners.json").write_text(json.dumps(winners))
+    page = Page(write(run))
+    assert "trial 1: highest accuracy and lowest loss, chosen" in page.text("sizes")
+    assert "trial 1 (accuracy and loss)" in page.text("curves")
+
+
+def test_every_precision_has_its_scores_and_a_picture_unless_it_is_the_same(page):
+    rows = page.rows("held-out", "Scores on 20 held-out clips")
+    assert [(row[0], row[2], row[4]) for row in rows] == [
+        ("Keras, float32", "85.0 %", "17 of 20"),
+        ("TFLite, float16", "85.0 %", "17 of 20"),
+        ("TFLite, int8", "80.0 %", "16 of 20"),
+    ]
+    assert page.pictures("held-out") == 2
+    assert "TFLite, float16: the same confusion matrix as Keras, float32." in page.text("held-out")
+
+
+def test_the_network_is_listed_layer_by_layer(page):
+    rows = page.rows("network", "Layers of trial 1")
+    # model_a on 32 x 16 x 1 inputs, by hand: the stem is 3·3·1·76 weights and 4·76 of its
+    # normalisation, at 32·16 places; the third block widens 133 channels to int(1.75 · 133) = 232.
+    assert ["1 · stem", "conv 3×3, BN, silu", "32 × 16 × 76", "988", "0.4 M"] in rows
+    assert ["7 · pool", "max pool 2×2", "8 × 4 × 232", "", ""] in rows
+    assert ["9 · dense", "dense, softmax", "3", "699", "696"] in rows
+
+
+def test_trials_are_ranked_and_failures_explained(page):
+    best = page.rows("trials", "The best 5 of 5")
+    assert [row[0] for row in best] == ["1 (chosen)", "4", "2", "3", "0"]
+    assert best[0][1:5] == ["90.0 %", "0.600", "85.0 %", "110.0 kB"]
+    failed = page.rows("trials", "1 failed trial")
+    assert failed[0][:2] == ["5", "died: <script>alert('dog')</script>"]
+
+
+def test_exported_files_are_listed_with_every_check(page):
+    rows = {row[0]: row[1:] for row in page.rows("export", "Measured on the files")}
+    assert rows["bytes"] == ["220 000", "111 222"]
+    assert rows["predicted bytes"] == ["221 234 (+0.6 %)", "112 456 (+1.1 %)"]
+    assert rows["latency, 95th percentile"] == ["4.56 ms", "4.56 ms"]
+    assert rows["operators in float"] == ["none", "none"]
+    assert [row[1] for row in page.rows("export", "Checks")] == ["✗ failed", "✓ passed"]
+
+
+def test_folds_are_listed_with_the_held_out_one_marked(page):
+    rows = page.rows("folds", "The chosen network: accuracy by fold")
+    assert rows[0] == ["fold 1", "0", "80", "91.0 %", "91.0 %", "88.5 %"]
+    assert rows[4][0] == "fold 5 (held out)"
+    assert rows[5][-1] == "90.5 %"
+    assert "93.0 % ± 1.6 % (standard deviation)" in page.text("folds")
+
+
+def test_the_experiment_is_shown_whole(page, whole_run):
+    (shown,) = page.section("selection").iter("pre")
+    assert shown.text == (whole_run / "experiment.yaml").read_text()
+    assert "20 % of the training folds; held out is fold 5" in page.text("selection")
+
+
+def test_names_cannot_run_code_or_load_anything(page):
+    class Tags(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.seen, self.links = set(), set()
+
+        def handle_starttag(self, tag, attributes):
+            self.seen.add(tag)
+            for name, value in attributes:
+                assert not name.startswith("on")
+                if name in ("href", "src", "xlink:href"):
+                    self.links.add(value)
+
+    tags = Tags()
+    tags.feed(page.source)
+    assert not tags.seen & {"script", "link", "img", "iframe", "object", "embed"}
+    assert all(link.startswith(("#", "data:image/png")) for link in tags.links)
+    assert "://" not in page.source
+    assert re.findall(r"url\((?!#)", page.source) == []
+    (policy,) = page.root.findall("head/meta[@http-equiv='Content-Security-Policy']")
+    assert "default-src 'none'" in policy.attrib["content"]
+
+
+def test_ids_are_unique_and_every_reference_is_met(page):
+    ids = [e.attrib["id"] for e in page.root.iter() if "id" in e.attrib]
+    assert len(ids) == len(set(ids))
+    used = re.findall(r'(?:href="|url\()#([^")]+)', page.source)
+    assert set(used) <= set(ids)
+
+
+def test_the_same_run_gives_the_same_page(run):
+    assert write(run).read_bytes() == write(run).read_bytes()
+
+
+def test_an_unfinished_search_says_what_is_missing(run):
+    for name in ("winners", "export", "train"):
+        shutil.rmtree(run / name)
+    (run / "winners.json").unlink()
+    (run / "search.json").unlink()
+    page = Page(write(run))
+    assert [s.attrib["id"] for s in page.root.iter("section")] == SECTIONS
+    assert page.pictures("sizes") == 1
+    assert "No winner has been trained yet." in page.text("summary")
+    assert "has not been exported" in page.text("export")
+    assert "--folds all" in page.text("folds")
+    assert "proposals" not in page.text("sizes")
+
+
+def test_a_run_that_has_only_begun_has_a_page(tmp_path):
+    (tmp_path / "experiment.yaml").write_text("name: begun\n")
+    page = Page(write(tmp_path))
+    assert "No candidate has been scored yet." in page.text("genes")
+    assert "No trial has been started yet." in page.text("trials")
+    assert page.root.find("body/header/h1").text == "begun"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "section", "told"),
+    [
+        ("winners.json", "{", "summary", "winners.json cannot be read"),
+        ("export/export.json", '{"schema": 2}', "export", "not of schema 1"),
+        ("export/export.json", '{"schema": 1}', "export", "does not hold what it should"),
+        ("search.json", "[]", "sizes", "5 candidates scored"),
+        ("trials/0001/history.json", '{"schema": 1}', "curves", "does not hold what it should"),
+        ("export/evaluation_int8.json", '{"schema": 1}', "held-out", "evaluation_int8.json"),
+        (
+            "winners/accuracy/architecture.json",
+            '{"schema": 1, "architecture": {"input_shape": [8, 8, 1], "blocks": [{"kind": "x"}]}}',
+            "network",
+            "unknown kind of block 'x'",
+        ),
+    ],
+)
+def test_a_damaged_part_costs_only_its_section(run, name, content, section, told):
+    (run / name).write_text(content)
+    page = Page(write(run))
+    assert told in page.text(section)
+    assert page.rows("trials", "The best 5 of 5")
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(KerasnasError, match="has no experiment.yaml"):
+        write(tmp_path)
+    (tmp_path / "experiment.yaml").write_text("a: [")
+    with pytest.raises(KerasnasError, match="cannot be read"):
+        write(tmp_path)
+
+
+def test_a_damaged_table_of_trials_is_refused(run):
+    (run / "trials.csv").write_text("trial,status\n1,completed\n")
+    with pytest.raises(KerasnasError, match=r"trials\.csv is not as a search writes it"):
+        write(run)
+
+
+def test_several_labels_give_tables_of_tags(run, evaluation, trials):
+    trials(run / "trials.csv", "mean_average_precision")
+    data = evaluation()
+    labels = np.array(data["labels"])
+    labels[:, 0] = 0
+    data |= {
+        "confusion": None,
+        "labels": labels.tolist(),
+        "metrics": {"loss": 0.2, "mean_average_precision": 0.87654, "scored_classes": 2.0},
+    }
+    for name in ("winners/accuracy/evaluation.json", "export/evaluation_int8.json"):
+        (run / name).write_text(json.dumps(data))
+    (run / "export/evaluation_float16.json").unlink()
+    page = Page(write(run))
+    assert page.pictures("held-out") == 0
+    rows = page.rows("held-out", "TFLite, int8: tags on 20")
+    assert rows[0][:4] == ["alarm & bell", "0", "0.000", "–"]
+    # $peech: 7 clips, 6 of them answered, and one of another label's taken for it
+    assert rows[1][:3] == ["$peech", "7", f"{2 * 6 / (7 + 7):.3f}"]
+    assert "mean average precision 0.877" in page.text("summary")
+
+
+def test_one_candidate_alone_is_drawn(run):
+    lines = (run / "trials.csv").read_text().splitlines()
+    (run / "trials.csv").write_text("\n".join([lines[0], lines[2]]) + "\n")
+    page = Page(write(run))
+    assert page.pictures("sizes") == page.pictures("genes") == 1
+    assert "median candidate on" not in page.text("summary")
+
+
+def test_fifty_classes_are_drawn_in_one_picture_of_bounded_size(run, evaluation):
+    classes = tuple(f"class number {n}" for n in range(50))
+    (run / "winners/accuracy/evaluation.json").write_text(json.dumps(evaluation(17, classes)))
+    shutil.rmtree(run / "export")
+    path = write(run)
+    assert Page(path).pictures("held-out") == 1
+    assert path.stat().st_size < 1_000_000
+
+
+def test_names_in_any_script_are_kept(run):
+    text = (run / "experiment.yaml").read_text().replace("kitchen", "кухня 厨房")
+    (run / "experiment.yaml").write_text(text, encoding="utf-8")
+    assert Page(write(run)).root.find("body/header/h1").text == "кухня 厨房"
