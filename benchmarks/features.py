@@ -1,15 +1,18 @@
 """Clips per second of the feature cache, against one librosa call after another.
 
-    python benchmarks/features.py [--data ESC10_DIRECTORY] [--clips 400]
+    python benchmarks/features.py [--data ESC10_DIRECTORY] [--clips 400] [--rounds 3]
 
 Without --data, clips of 5 s at 44.1 kHz are generated. All runs compute the same log-mel features
 of the same files, which are read once before, so that the disk does not count. The time the
 workers take to start is in the figures; so is librosa's import, in every row, because a command
-pays for it once.
+pays for it once. Rows are measured in turns and the best of several rounds counts; processor time
+(of all processes of a row) is given beside, since it hardly depends on what else the machine does.
 """
 
 import argparse
+import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -55,11 +58,17 @@ def clips_of(arguments: argparse.Namespace, cache: str) -> tuple[DataSettings, C
     return settings, clips
 
 
-def seconds_of(command: list[str], text: str = "") -> float:
-    """Wall-clock time of one child process."""
-    begin = time.perf_counter()
+def processor_seconds() -> float:
+    """Processor time of all child processes so far, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def seconds_of(command: list[str], text: str) -> tuple[float, float]:
+    """Wall-clock and processor time of one child process."""
+    before, begin = processor_seconds(), time.perf_counter()
     subprocess.run(command, input=text, text=True, check=True)
-    return time.perf_counter() - begin
+    return time.perf_counter() - begin, processor_seconds() - before
 
 
 def main() -> None:
@@ -67,33 +76,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="ESC-50's layout")
     parser.add_argument("--clips", type=int, default=400, help="how many to generate otherwise")
+    parser.add_argument("--rounds", type=int, default=3, help="how often to measure each row")
+    arguments = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as cache:
-        settings, clips = clips_of(parser.parse_args(), cache)
-        paths = "[" + ",".join(f'"{clip.path}"' for clip in clips) + "]"
-        cores = len(os.sched_getaffinity(0))
-        data, front_end = (
-            settings.model_dump_json(exclude_defaults=True),
-            SETTINGS.model_dump_json(),
-        )
+        settings, clips = clips_of(arguments, cache)
+        paths = json.dumps([str(clip.path) for clip in clips])
         rows = {"librosa, one call after another": [sys.executable, "-c", ONE_AFTER_ANOTHER]}
         for count in (1, cores):
-            place = str(Path(cache) / f"cache-{count}")
             name = f"kerasnas, {count} process{'es' if count > 1 else ''}"
-            rows[name] = [sys.executable, "-c", OURS, data, front_end, place, str(count)]
-        times = dict.fromkeys(rows, float("inf"))
-        for _ in range(3):  # in turns, the best counts: other work on the machine hits all alike
+            data = settings.model_dump_json(exclude_defaults=True)
+            values = [data, SETTINGS.model_dump_json(), f"{cache}/{count}", str(count)]
+            rows[name] = [sys.executable, "-c", OURS, *values]
+        times: dict[str, list[tuple[float, float]]] = {name: [] for name in rows}
+        for _ in range(arguments.rounds):
             for name, command in rows.items():
+                times[name].append(seconds_of(command, paths))
                 for count in (1, cores):
-                    shutil.rmtree(Path(cache) / f"cache-{count}", ignore_errors=True)
-                times[name] = min(times[name], seconds_of(command, paths))
+                    shutil.rmtree(f"{cache}/{count}", ignore_errors=True)
+        extract(clips, SETTINGS, cache, progress=False)
         begin = time.perf_counter()
-        extract(clips, SETTINGS, Path(cache) / f"cache-{cores}", progress=False).sum()
-        times["kerasnas, from the cache"] = time.perf_counter() - begin
-    slowest = times["librosa, one call after another"]
+        extract(clips, SETTINGS, cache, progress=False).sum()
+        cached = time.perf_counter() - begin
     print(f"{len(clips)} clips of {SETTINGS.seconds:g} s, {cores} cores")
-    for name, seconds in times.items():
-        rate, ratio = len(clips) / seconds, slowest / seconds
-        print(f"{name:34s} {rate:10.1f} clips/s {ratio:8.2f} x")
+    best = {name: tuple(map(min, zip(*runs, strict=True))) for name, runs in times.items()}
+    reference = best["librosa, one call after another"]
+    for name, (wall, processor) in best.items():
+        print(
+            f"{name:34s} {len(clips) / wall:9.1f} clips/s {reference[0] / wall:7.2f} x   "
+            f"processor {processor:6.1f} s {reference[1] / processor:6.2f} x"
+        )
+    print(
+        f"{'kerasnas, from the cache':34s} {len(clips) / cached:9.1f} clips/s "
+        f"{reference[0] / cached:7.2f} x"
+    )
 
 
 if __name__ == "__main__":
