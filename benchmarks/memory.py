@@ -3,8 +3,9 @@
     python benchmarks/memory.py [--trials 200] [--workers 2] [--epochs 1]
 
 Watches a `kerasnas search` of small networks that keeps no models: resident memory of the
-searching process after each trial, the most that any of its workers had, and the bytes on disk in
-each trial's directory together with the trial's share of the journal and of the table.
+searching process after each trial; the most that any of its workers held, by the measure after
+which workers are replaced (mapped files do not count); and the bytes on disk in each trial's
+directory together with the trial's share of the journal and of the table.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from pathlib import Path
 
 import psutil
 from sessions import Session
+
+from kerasnas.tuners.runners.child import held_memory
+from kerasnas.tuners.runners.local import WorkerSettings
 
 FIRST = 10
 """Growth of the searching process counts from this trial on."""
@@ -35,11 +39,11 @@ def main() -> None:
         while (done := len(session.events("finish"))) < arguments.trials:
             if not session.alive():
                 raise SystemExit(f"the search ended after {done} trials")
-            parents[done] = _megabytes(parent)
-            children = [_megabytes(child) for child in parent.children()]
+            parents[done] = parent.memory_info().rss / 1e6
+            children = [held_memory(child.pid) / 1e6 for child in parent.children()]
             workers[done] = max([workers.get(done, 0.0), *children])
             time.sleep(0.2)
-        parents[done] = _megabytes(parent)
+        parents[done] = parent.memory_info().rss / 1e6
         disk = [_bytes(each) for each in sorted((session.run / "trials").iterdir())]
         shared = sum(_bytes(session.run / name) for name in ("journal.jsonl", "trials.csv"))
     print(f"{done} trials, {arguments.workers} workers, {time.monotonic() - begun:.0f} s")
@@ -51,17 +55,11 @@ def main() -> None:
         print(f"{mark:5}   {parents[near]:10.1f}   {most:10.1f}")
     start = parents[min(trial for trial in parents if trial >= FIRST)]
     print(f"the search grew by {parents[done] - start:+.1f} MB from trial {FIRST} to {done}")
-    print(f"greatest worker: {max(workers.values()):.0f} MB")
+    limit = WorkerSettings().recycle_above / 1e6
+    print(f"greatest worker: {max(workers.values()):.0f} MB; replaced above {limit:.0f} MB")
     mean = (sum(disk) + shared) / done / 1000
     print(f"disk per trial: {mean:.1f} kB with its part of journal and table")
     print(f"greatest directory of a trial: {max(disk) / 1000:.1f} kB")
-
-
-def _megabytes(process: psutil.Process) -> float:
-    try:
-        return process.memory_info().rss / 1e6
-    except psutil.NoSuchProcess:
-        return 0.0
 
 
 def _bytes(path: Path) -> int:

@@ -1,12 +1,14 @@
 import json
+import mmap
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from kerasnas.tuners.errors import TunerError
 from kerasnas.tuners.runners.base import Job
-from kerasnas.tuners.runners.child import describe_exit, kernel_kills, log_tail
+from kerasnas.tuners.runners.child import describe_exit, held_memory, kernel_kills, log_tail
 from kerasnas.tuners.runners.environment import available_cores, worker_environment
 
 
@@ -77,3 +79,20 @@ def test_the_end_of_a_log(tmp_path):
     assert log_tail(log) == ""
     log.write_bytes(b"x" * 9000 + b"\n" + b"\n".join(b"%d\n" % n for n in range(50)) + b"\xff\n")
     assert log_tail(log, 3) == "48\n49\n\ufffd"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells mapped files apart")
+def test_memory_counts_what_is_held_and_not_what_is_mapped(tmp_path):
+    size = 64_000_000
+    (tmp_path / "features").write_bytes(bytes(size))
+    before = held_memory(os.getpid())
+    with (
+        (tmp_path / "features").open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as features,
+    ):
+        assert sum(features[::4096]) == 0  # every page is in memory now
+        assert held_memory(os.getpid()) - before < size / 2
+    hoard = b"x" * size
+    assert held_memory(os.getpid()) - before > size / 2
+    del hoard
+    assert held_memory(2**22 + 1) == 0

@@ -126,7 +126,8 @@ class Progress:
 class Finished:
     """The trial ended with a result; the slot is free.
 
-    `seconds` is the time `evaluate` took, `memory` the worker's resident bytes afterwards.
+    `seconds` is the time `evaluate` took, `memory` the bytes its worker held
+    afterwards.
     """
 
     id: str

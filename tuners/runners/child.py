@@ -74,11 +74,8 @@ class Child:
         return self._process.poll() is not None
 
     def memory(self) -> int:
-        """Resident bytes; 0 when the process is gone."""
-        try:
-            return int(psutil.Process(self.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
+        """See `held_memory`."""
+        return held_memory(self.pid)
 
     def dismiss(self) -> None:
         """Let the process end by itself, with its exit handlers."""
@@ -105,6 +102,15 @@ class Child:
     def describe_end(self) -> tuple[Cause, str]:
         """Cause and words for a process that ended without being asked to."""
         return describe_exit(self._process.returncode, kernel_kills() > self._kernel_kills)
+
+
+def held_memory(pid: int) -> int:
+    """Resident bytes of a process, without mapped files where the system tells; 0 if it is gone."""
+    try:
+        memory = psutil.Process(pid).memory_info()
+    except psutil.Error:
+        return 0
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def describe_exit(code: int, out_of_memory: bool) -> tuple[Cause, str]:

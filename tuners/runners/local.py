@@ -31,28 +31,36 @@ GRACE = 5.0
 """Seconds a dismissed worker has for its exit handlers."""
 
 
-class LocalSettings(BaseModel):
-    """How trials run on one machine."""
+class WorkerSettings(BaseModel):
+    """When a worker process is replaced, and what it may take.
+
+    Memory is resident memory without the pages of mapped files, which the kernel can drop.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    workers: int = Field(1, ge=1, description="trials side by side, each in its own process")
-    threads: int | None = Field(
-        None, ge=1, description="computing threads a worker; default: cores divided by workers"
-    )
     trials_per_worker: int = Field(
         50, ge=1, description="a worker process is replaced after so many trials"
     )
     recycle_above: int = Field(
         2_000_000_000,
         ge=1,
-        description="bytes: a worker whose resident memory is above this after a trial is replaced",
+        description="bytes: a worker that holds more after a trial is replaced",
     )
     memory_limit: int | None = Field(
-        None, ge=1, description="bytes: a trial whose worker grows above this is killed, and fails"
+        None, ge=1, description="bytes: a trial whose worker holds more is killed, and fails"
     )
     start_limit: float = Field(
         900.0, gt=0, description="seconds a worker may take to import and to load its data"
+    )
+
+
+class LocalSettings(WorkerSettings):
+    """How trials run on one machine."""
+
+    workers: int = Field(1, ge=1, description="trials side by side, each in its own process")
+    threads: int | None = Field(
+        None, ge=1, description="computing threads a worker; default: cores divided by workers"
     )
     devices: tuple[str, ...] = Field(
         (), description="CUDA_VISIBLE_DEVICES of the slots, in turn; empty: as inherited"
@@ -232,7 +240,7 @@ class LocalRunner:
                     words = f"not ready after {self.settings.start_limit} s"
                     self._fail(slot, "import", f"{running.job.factory} was {words}")
             elif limit is not None and (memory := child.memory()) > limit:
-                words = f"{memory / 1e6:.0f} MB resident, over the limit of {limit / 1e6:.0f} MB"
+                words = f"{memory / 1e6:.0f} MB in memory, over the limit of {limit / 1e6:.0f} MB"
                 self._fail(slot, "memory", f"the worker had {words}")
         waiting = []
         for child, deadline in self._dismissed:

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from types import ModuleType, TracebackType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kerasnas.tuners.errors import TunerError
 from kerasnas.tuners.runners.base import Cause, Event, Failed, Finished, Job, Progress
-from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
+from kerasnas.tuners.runners.local import LocalRunner, LocalSettings, WorkerSettings
 
 REACH = 5.0
 """Seconds to wait for an answer at the cluster's address; Ray itself waits for minutes."""
@@ -28,10 +28,8 @@ TURN = 5.0
 """Seconds after which an actor's empty-handed wait comes back to be asked again."""
 
 
-class RaySettings(BaseModel):
+class RaySettings(WorkerSettings):
     """How trials run on a Ray cluster."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     address: str = Field(
         "auto", description='"auto" for the cluster this machine belongs to, or "HOST:PORT"'
@@ -41,9 +39,6 @@ class RaySettings(BaseModel):
     )
     cpus: int = Field(1, ge=1, description="cores, and computing threads, of a worker")
     gpus: float = Field(0.0, ge=0, description="GPUs of a worker; a part of one is shared")
-    worker: LocalSettings = Field(
-        LocalSettings(), description="limits and recycling of each worker's process"
-    )
     room_limit: float = Field(
         300.0, gt=0, description="seconds to wait while the cluster has room for no worker at all"
     )
@@ -129,10 +124,7 @@ class RayRunner:
             state = "closed" if self._closed else f"{sorted(busy)} are busy"
             raise TunerError(f"no job can start in slot {slot} of {self.slots}: {state}")
         if slot not in self._slots:
-            own = {"workers": 1, "threads": self.settings.cpus, "devices": ()}
-            actor = self._actor_class.remote(
-                {**self.settings.worker.model_dump(), **own}, list(sys.path)
-            )
+            actor = self._actor_class.remote(self._host_settings(), list(sys.path))
             self._slots[slot] = _Slot(actor, actor.ready.remote())
         self._slots[slot].job = job
         self._slots[slot].began = time.monotonic()
@@ -190,6 +182,11 @@ class RayRunner:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _host_settings(self) -> dict[str, Any]:
+        """The `LocalSettings` of each actor's runner."""
+        shared = self.settings.model_dump(include=set(WorkerSettings.model_fields))
+        return {**shared, "workers": 1, "threads": self.settings.cpus}
 
     def _check_room(self) -> None:
         """Give up when jobs have waited for too long and not one worker has a place."""
