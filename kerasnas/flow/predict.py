@@ -55,8 +55,8 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
     """
     from kerasnas.export import load
 
-    network = load(model)
     settings, classes = front_end(model)
+    network = load(model)
     waveform = read(recording, settings.sample_rate, settings.file_channels)
     times, scores = [], []
     for window in sliding(waveform, settings, hop_seconds):

@@ -15,17 +15,19 @@ from kerasnas.files import write_atomically
 
 EXPERIMENT = "experiment.yaml"
 
-# A search may go on with another value of these: they do not change what a candidate scores.
-_MAY_CHANGE = frozenset(
-    {
-        "data.root",
-        "search.trials",
-        "search.workers",
-        "search.hours",
-        "search.trial_seconds",
-        "search.keep_models",
-        "search.consecutive_failures",
-    }
+# A search may go on with other values of these: they do not change what a candidate scores.
+_MAY_CHANGE = (
+    "data.root",
+    "search.trials",
+    "search.choose",
+    "search.workers",
+    "search.hours",
+    "search.trial_seconds",
+    "search.retries",
+    "search.consecutive_failures",
+    "search.keep_models",
+    "training.final.",
+    "export.",
 )
 
 
@@ -92,7 +94,7 @@ def _check_writable(directory: Path) -> None:
 def _differences(ours: Experiment, theirs: Experiment) -> Iterator[str]:
     a, b = dict(_flat(ours.model_dump(mode="json"))), dict(_flat(theirs.model_dump(mode="json")))
     for name in a.keys() | b.keys():
-        if a.get(name) != b.get(name) and name not in _MAY_CHANGE:
+        if a.get(name) != b.get(name) and not name.startswith(_MAY_CHANGE):
             yield f"{name} ({b.get(name)} there, {a.get(name)} here)"
 
 

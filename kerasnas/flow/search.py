@@ -16,9 +16,10 @@ from kerasnas.files import read_json, write_json
 from kerasnas.flow import task, trials
 from kerasnas.flow.display import Display
 from kerasnas.flow.export import Exported, export_model
+from kerasnas.flow.quiet import quiet
 from kerasnas.flow.run import open_run
 from kerasnas.flow.task import Task
-from kerasnas.flow.workers import run_finals, runner
+from kerasnas.flow.workers import is_done, run_finals, runner
 from kerasnas.models.space import Values
 from kerasnas.tuners import Genes, MedianStop, Search, Trial, Window
 from kerasnas.tuners.loop import run as run_loop
@@ -111,7 +112,8 @@ def _search(run: Path, loaded: Task, cache: Path | None, console: Console) -> di
     """Train candidates until the search is done, and return the best by each criterion."""
     experiment, settings = loaded.experiment, loaded.experiment.search
     rule, space = settings.window.rule, loaded.space
-    import keras_tuner
+    with quiet():
+        import keras_tuner
 
     hyperparameters = keras_tuner.HyperParameters()
     space.define(hyperparameters)
@@ -187,8 +189,9 @@ def _train_winners(
             "values": dict(trial.values),
             "architecture": architecture.to_json(),
             "cost": architecture.cost().to_json(),
+            "recipe": experiment.training.final.model_dump(mode="json"),
         }
-        if _is_done(directory, description):
+        if is_done(directory, description):
             continue
         shutil.rmtree(directory, ignore_errors=True)
         write_json(directory / "architecture.json", description)
@@ -218,9 +221,3 @@ def _train_winners(
             + f" validation {experiment.choose.replace('_', ' ')}",
         },
     )
-
-
-def _is_done(directory: Path, description: dict[str, Any]) -> bool:
-    """Whether this very architecture has been trained and scored here."""
-    complete = (directory / "evaluation.json").exists() and (directory / "model.keras").exists()
-    return complete and read_json(directory / "architecture.json") == description

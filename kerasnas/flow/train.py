@@ -20,7 +20,7 @@ from kerasnas.flow import task
 from kerasnas.flow.export import export_model, winners_of
 from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
 from kerasnas.flow.task import Task
-from kerasnas.flow.workers import run_finals
+from kerasnas.flow.workers import is_done, run_finals
 
 PRECISIONS = ("float32", "float16", "int8")
 
@@ -154,12 +154,15 @@ def train(
             name = f"{'test' if fold is None else f'fold{fold}'}-seed{seed}"
             values: dict[str, Any] = {"architecture": network.to_json(), "seed": seed, "fold": fold}
             jobs[name] = directory / name, values
+    recipe = settings.training.final.model_dump(mode="json")
     waiting = {
-        name: job for name, job in jobs.items() if not _is_done(job[0], job[1]["architecture"])
+        name: (place, values)
+        for name, (place, values) in jobs.items()
+        if not is_done(place, {"schema": 1, **values, "recipe": recipe})
     }
     for place, values in waiting.values():
         shutil.rmtree(place, ignore_errors=True)
-        write_json(place / "architecture.json", {"schema": 1, **values})
+        write_json(place / "architecture.json", {"schema": 1, **values, "recipe": recipe})
     if waiting:
         console.print(f"Training {label}: {', '.join(waiting)} ...")
         run_finals(run, settings, waiting, cache, console)
@@ -216,13 +219,6 @@ def _folds(folds: str | None, loaded: Task) -> list[str | None]:
             raise KerasnasError(f"there is no fold {name!r}: the data set has {', '.join(known)}")
         names.append(name)
     return names
-
-
-def _is_done(directory: Path, architecture: dict[str, Any]) -> bool:
-    if not ((directory / "evaluation.json").exists() and (directory / "model.keras").exists()):
-        return False
-    stored: dict[str, Any] = read_json(directory / "architecture.json")["architecture"]
-    return stored == architecture
 
 
 def _score_files(directory: Path, loaded: Task, fold: str | None) -> None:

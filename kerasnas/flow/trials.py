@@ -13,6 +13,7 @@ from rich.table import Table
 
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically, write_json
+from kerasnas.flow.run import read_experiment
 from kerasnas.flow.task import Task
 from kerasnas.tuners import Search
 from kerasnas.tuners.runners.base import Event, Failed, Finished
@@ -97,8 +98,9 @@ def table(run: Path) -> Table:
     """The trials of a run directory as a table for the screen.
 
     Raises:
-        KerasnasError: There are none.
+        KerasnasError: It is no run directory, or holds no trials.
     """
+    read_experiment(run)
     rows = list(_rows(run / "trials.csv"))
     shown = Table(title=f"{run}", title_justify="left")
     filled = [name for name in rows[0] if any(row[name] for row in rows)]

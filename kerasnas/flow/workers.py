@@ -12,6 +12,7 @@ from rich.progress import TextColumn, TimeElapsedColumn
 
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
+from kerasnas.files import read_json
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
 from kerasnas.tuners.runners.environment import available_cores
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
@@ -78,3 +79,9 @@ def run_finals(
                         raise KerasnasError(
                             f"training {event.id} failed: {event.message}\n{event.traceback}"
                         )
+
+
+def is_done(directory: Path, description: dict[str, Any]) -> bool:
+    """Whether what `description` says has been trained and scored in `directory`."""
+    complete = (directory / "evaluation.json").exists() and (directory / "model.keras").exists()
+    return complete and read_json(directory / "architecture.json") == description

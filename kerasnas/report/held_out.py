@@ -90,7 +90,7 @@ def _confusions(found: dict[str, Evaluation]) -> Markup:
             figure(
                 picture,
                 f"{precision}: clips by label and answer, {result.count} held-out clips. Shading "
-                "is the share of the label's clips.",
+                "grows with the share of the label's clips.",
                 wide=len(result.classes) > 12,
             )
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axis import Axis
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -82,7 +83,11 @@ def histograms(
             axes.hist(scores, edges, weights=weights, color=color, edgecolor="white", linewidth=0.5)
             axes.axvline(float(np.mean(scores)), color=INK, linewidth=1.1)
             axes.set_ylabel(
-                f"{_short(value, 14)}\n(n = {len(scores)})", rotation=0, ha="right", va="center"
+                f"{_short(value, 14)}\n(n = {len(scores)})",
+                rotation=0,
+                ha="right",
+                va="center",
+                labelpad=8,
             )
             axes.yaxis.set_major_locator(MaxNLocator(2))
             axes.yaxis.set_major_formatter(_percentages)
@@ -121,6 +126,8 @@ def learning_curves(metric_name: str, curves: Sequence[Curve], name: str) -> Mar
             axes.plot([], [], "-", color=color, label=curve.label)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        if (last := max(len(curve.training) for curve in curves)) > 1:
+            axes.set_xlim(1, last)
         _label_score(axes.yaxis, metric_name)
         figure.legend(loc="outside upper left", ncols=2)
         return render(figure, name, f"{words(metric_name)} against epochs")
@@ -136,7 +143,8 @@ def confusion_matrix(matrix: NDArray[np.int64], classes: Sequence[str], name: st
         figure = Figure((side, side))
         axes = figure.subplots()
         axes.grid(False)
-        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+        # A square root, as a few clips in the wrong cell are what one looks for.
+        axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
         labels = [_short(label, 18) for label in classes]
         axes.set_xticks(range(len(classes)), labels, rotation=90, fontsize=size)
         axes.set_yticks(range(len(classes)), labels, fontsize=size)
@@ -145,7 +153,7 @@ def confusion_matrix(matrix: NDArray[np.int64], classes: Sequence[str], name: st
         axes.set_ylabel("label")
         for (row, column), clips in np.ndenumerate(matrix):
             if clips and not many:
-                color = "white" if shares[row, column] > 0.55 else INK
+                color = "white" if shares[row, column] > 0.3 else INK
                 axes.text(
                     column, row, str(clips), ha="center", va="center", color=color, fontsize=8
                 )

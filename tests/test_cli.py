@@ -1,0 +1,204 @@
+"""Bad input on the command line: one clear message, exit code 2, nothing lost."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from typer.testing import CliRunner
+
+from kerasnas.cli import app
+from kerasnas.experiment import Experiment
+from kerasnas.flow.run import open_run
+
+RATE = 8000
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("KERASNAS_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def call(*arguments: str | Path, code: int = 2) -> str:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+def recordings(root: Path, **classes: int) -> Path:
+    rng = np.random.default_rng(0)
+    for label, count in classes.items():
+        (root / label).mkdir(parents=True)
+        for index in range(count):
+            samples = 0.1 * rng.standard_normal(RATE // 4)
+            soundfile.write(root / label / f"{index}.wav", samples, RATE)
+    return root
+
+
+def experiment(root: Path | None, **fields: object) -> Path:
+    data = {"dataset": "folder"} | ({} if root is None else {"root": str(root)})
+    settings = {
+        "sample_rate": RATE,
+        "seconds": 0.25,
+        "n_fft": 256,
+        "hop_length": 64,
+        "mel_bins": 16,
+    }
+    plain = {"name": "x", "data": data, "features": settings, **fields}
+    path = Path("x.yaml")
+    path.write_text(yaml.safe_dump(plain))
+    return path
+
+
+def test_a_missing_experiment(tmp_path: Path) -> None:
+    assert "no experiment nowhere.yaml" in call("search", "nowhere.yaml")
+
+
+def test_an_unknown_field() -> None:
+    text = call("search", experiment(None, serch={}))
+    assert "x.yaml:" in text
+    assert "serch: unknown field; allowed here: schema, name" in text
+
+
+def test_a_missing_directory(tmp_path: Path) -> None:
+    assert "gone: data directory does not exist" in call(
+        "search", experiment(None), "--data", "gone"
+    )
+
+
+def test_an_empty_directory(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "no audio found" in call("search", experiment(tmp_path / "empty"))
+
+
+def test_one_class_only(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", dog=4)
+    assert "every clip is labelled dog" in call("search", experiment(root))
+
+
+def test_a_file_that_is_no_audio(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    (root / "dog" / "3.wav").write_text("not audio")
+    assert "3.wav: cannot be read as audio" in call("search", experiment(root))
+
+
+def test_a_wav_cut_short(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    path = root / "cat" / "2.wav"
+    path.write_bytes(path.read_bytes()[:-500])
+    assert "2.wav: cut short" in call("search", experiment(root))
+
+
+def test_a_clip_of_no_samples(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    soundfile.write(root / "cat" / "1.wav", np.zeros(0), RATE)
+    assert "1.wav: holds 0 samples" in call("search", experiment(root))
+
+
+def test_a_fold_without_a_class(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=6, dog=6)
+    lines = [f"{label}/{i}.wav,{label},{1 + (i > 2)}" for label in ("cat", "dog") for i in range(6)]
+    lines[0] = "cat/0.wav,cat,3"
+    (root / "clips.csv").write_text("filename,labels,fold\n" + "\n".join(lines) + "\n")
+    path = experiment(root, split={"by": "fold", "test_fold": 3})
+    plain = yaml.safe_load(path.read_text())
+    plain["data"]["csv"] = "clips.csv"
+    path.write_text(yaml.safe_dump(plain))
+    assert "no clip of dog in fold 3" in call("search", path)
+
+
+def test_features_too_small_for_the_space(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    path = experiment(root, model={"stem_strides": [2, 2]})
+    assert "16 bins are too few for a stem stride of 2 and 4 poolings" in call("search", path)
+
+
+@pytest.mark.slow
+def test_an_impossible_window(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    path = experiment(root, search={"window": {"rule": "float32_params", "maximum": 7}})
+    text = call("search", path)
+    assert re.search(r"no candidate fits the window of 0 to 7: [\d,]+ were tried", text)
+    assert re.search(r"sizes were [\d,]+ to [\d,]+, median [\d,]+", text)
+
+
+def test_the_run_of_another_experiment_is_kept(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    open_run(tmp_path / "runs" / "x", Experiment.model_validate({"name": "other"}))
+    before = (tmp_path / "runs" / "x" / "experiment.yaml").read_bytes()
+    assert "holds the run of another experiment" in call("search", experiment(root))
+    assert (tmp_path / "runs" / "x" / "experiment.yaml").read_bytes() == before
+
+
+def test_an_unknown_reference(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    text = call("train", experiment(root), "--architecture", "model_c")
+    assert "unknown reference 'model_c'" in text
+    assert "model_a, model_a_5x5, model_b" in text
+
+
+def test_unknown_folds(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    text = call("train", experiment(root), "--architecture", "model_a", "--folds", "all")
+    assert "has no folds" in text
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.keras"])
+def test_damaged_models(tmp_path: Path, name: str) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    (tmp_path / name).write_bytes(b"\x1c\x00\x00\x00" + bytes(range(200)))
+    text = call("evaluate", name, "--experiment", experiment(root))
+    assert f"{name} is damaged" in text
+
+
+def test_a_model_outside_of_any_run(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"x")
+    assert "lies in no run directory: give --experiment" in call("evaluate", "model.tflite")
+
+
+def test_predict_without_its_front_end(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"x")
+    assert "features.json does not exist" in call("predict", "model.tflite", "a.wav")
+
+
+def test_a_directory_that_is_no_run(tmp_path: Path) -> None:
+    for command in ("trials", "report", "export"):
+        assert "no run directory" in call(command, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["2 hours", "h", "-5m", ""])
+def test_a_time_budget_that_cannot_be_read(text: str) -> None:
+    assert "write it as 90s, 30m, 2h or 1h30m" in call(
+        "search", experiment(None), f"--time-budget={text}"
+    )
+
+
+def test_init_writes_an_experiment_that_loads(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=30)
+    text = call("init", root, "-o", "mine.yaml", "--budget", "90000", code=0)
+    assert "40 clips of 2 classes, 10 to 30 a class" in text
+    assert "fewer than 20 clips of cat" in text
+    written = yaml.safe_load(Path("mine.yaml").read_text())
+    assert written["features"]["sample_rate"] == RATE
+    assert written["export"]["budget"] == 90000
+    before = Path("mine.yaml").read_bytes()
+    assert "mine.yaml exists" in call("init", root, "-o", "mine.yaml")
+    assert Path("mine.yaml").read_bytes() == before
+
+
+def test_init_finds_a_list_with_several_labels(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", a=3)
+    (root / "list.csv").write_text("filename,labels\na/0.wav,cat;dog\na/1.wav,cat\na/2.wav,\n")
+    call("init", root, code=0)
+    written = yaml.safe_load(Path("experiment.yaml").read_text())
+    assert written["data"]["csv"] == "list.csv"
+    assert written["data"]["multi_label"] is True
+
+
+def test_init_of_something_else(tmp_path: Path) -> None:
+    assert "is not a directory" in call("init", tmp_path / "nothing")

@@ -1,0 +1,40 @@
+"""Pages that are written from the code, and what the README shows."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from kerasnas.cli import app
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_list_of_fields_is_up_to_date() -> None:
+    path = ROOT / "docs" / "experiment_reference.py"
+    spec = importlib.util.spec_from_file_location("experiment_reference", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8")
+    assert page == module.reference(), "run: python docs/experiment_reference.py"
+
+
+def test_the_readme_names_commands_and_options_that_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = {command.callback.__name__ for command in app.registered_commands}
+    assert commands <= set(re.findall(r"kerasnas (\w+)", text))
+    for command, options in re.findall(r"kerasnas (\w+)([^`\n#]*)", text):
+        names = set(re.findall(r"--[a-z-]+", options))
+        if not names:
+            continue
+        shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+        assert names <= set(re.findall(r"--[a-z-]+", shown)), command
+
+
+def test_links_of_the_pages_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
