@@ -1,6 +1,8 @@
 import os
+import select
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def test_without_ray_the_message_says_how_to_get_it(monkeypatch):
 
 def test_an_address_that_is_none_is_refused():
     pytest.importorskip("ray")
-    for address in ("somewhere", "host:", ":6379", "host:port"):
+    for address in ("somewhere", "host:", ":6379", "host:port", "ray://host:10001"):
         with pytest.raises(TunerError, match="HOST:PORT"):
             RayRunner(RaySettings(address=address))
 
@@ -142,6 +144,31 @@ def test_a_killed_actor_costs_its_trial_a_run_and_nothing_else(runner):
     lost = [event for event in seen if isinstance(event, Failed)]
     assert [(event.id, event.cause) for event in lost] == [("0000", "lost")]
     assert [(trial.status, trial.attempt) for trial in search.trials] == [("completed", 0)] * 4
+
+
+DRIVER = f"""
+import sys
+from kerasnas.tuners.runners.base import Job, Started
+from kerasnas.tuners.runners.ray import RayRunner, RaySettings
+runner = RayRunner(RaySettings(address=sys.argv[1]))
+runner.start(Job("1", "{FACTORY}", values={{"action": "for ever"}}), 0)
+while True:
+    for event in runner.wait():
+        if isinstance(event, Started):
+            print(event.pid, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="process descriptors are Linux's")
+def test_no_worker_outlives_a_killed_search(cluster):
+    command = [sys.executable, "-c", DRIVER, cluster.address]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as driver:
+        worker = os.pidfd_open(int(driver.stdout.readline()))
+        driver.kill()
+    assert select.select([worker], [], [], 60)[0]
+    os.close(worker)
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ Jobs, values and results are JSON: they cross process and machine borders.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
 
 from kerasnas.tuners.errors import TunerError
 
@@ -189,4 +190,15 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """End every worker, running jobs included. A closed runner stays closed."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the runner."""
         ...

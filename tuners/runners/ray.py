@@ -289,8 +289,8 @@ def _connect(ray: ModuleType, address: str) -> None:
     """Join the cluster, or say within seconds that there is none."""
     remedy = "start one with `ray start --head` and give its address, or run without a cluster"
     if address != "auto":
-        host, colon, port = address.removeprefix("ray://").rpartition(":")
-        if not (host and colon and port.isdigit()):
+        host, colon, port = address.rpartition(":")
+        if not (host and colon and port.isdigit()) or "/" in host:
             raise TunerError(
                 f'the address of a Ray cluster is "auto" or HOST:PORT, not {address!r}'
             )
