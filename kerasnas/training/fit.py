@@ -195,16 +195,15 @@ class _Training:
     def _epoch(self, epoch: int) -> Epoch:
         recipe, size = self.recipe, min(self.recipe.batch_size, len(self.examples))
         order = self._order(self.steps * size)
-        self.trainer.reset_metrics()
-        logs: dict[str, Any] = {}
-        rate = 0.0
+        loss = accuracy = rate = 0.0
         for step in range(self.steps):
             rate = recipe.learning_rate_at(epoch - 1 + (step + 0.5) / self.steps)
             self.trainer.optimizer.learning_rate = rate
             x, y, weight = self._batch(order[step * size : (step + 1) * size])
             logs = self.trainer.train_on_batch(x, y, sample_weight=weight, return_dict=True)
+            loss += float(logs["loss"]) / self.steps
+            accuracy += float(logs["accuracy"]) / self.steps
             self._update_average((epoch - 1) * self.steps + step)
-        loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise KerasnasError(
                 f"the loss is {loss} in epoch {epoch}: lower learning_rate, or set clip_norm"
@@ -212,7 +211,7 @@ class _Training:
         return {
             "epoch": epoch,
             "loss": loss,
-            "accuracy": float(logs["accuracy"]),
+            "accuracy": accuracy,
             "learning_rate": rate,
         }
 

@@ -294,3 +294,22 @@ assert np.abs(model.predict_on_batch(expected["x"]) - expected["y"]).max() < 1e-
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_epochs_figures_are_means_over_its_steps():
+    examples, model = clips_to_learn(), small_model()
+    normalise(model, examples)
+    frozen = Recipe(epochs=1, batch_size=10, learning_rate=1e-12, batch_norm_momentum=0)
+    # Batch normalisation sees each batch's own statistics while training, so the expected values
+    # come from calling the model in training mode on the same batches.
+    order = np.random.default_rng(5).permutation(len(examples))
+    losses, hits = [], []
+    for rows in order.reshape(-1, 10):
+        truth = examples.y(rows)
+        scores = np.asarray(model(examples.x(rows), training=True))
+        losses.append(-(truth * np.log(scores)).sum(axis=1).mean())
+        hits.append((truth.argmax(axis=1) == scores.argmax(axis=1)).mean())
+    (epoch,) = fit(model, examples, frozen, seed=5)
+    assert epoch["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
+    assert epoch["accuracy"] == pytest.approx(np.mean(hits), abs=1e-6)
+    assert len(set(hits)) > 1  # a single step's value would be another
