@@ -21,6 +21,7 @@ from kerasnas.flow.run import open_run
 from kerasnas.flow.task import Task
 from kerasnas.flow.workers import is_done, run_finals, runner
 from kerasnas.models.space import Values
+from kerasnas.report import write as write_report
 from kerasnas.tuners import Genes, MedianStop, Search, Trial, Window
 from kerasnas.tuners.loop import run as run_loop
 from kerasnas.tuners.runners.base import Job
@@ -101,9 +102,7 @@ def search(
     console.print("Exporting to TFLite ...")
     train, _, test = loaded.final_parts(None)
     exported = export_model(directory / "model.keras", run / "export", loaded, train, test, console)
-    from kerasnas.report import write
-
-    report = write(run)
+    report = write_report(run)
     scores = read_json(directory / "evaluation.json")["metrics"]
     return SearchResult(run, winners[chosen], chosen, scores, exported, report)
 

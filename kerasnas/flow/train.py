@@ -21,6 +21,7 @@ from kerasnas.flow.export import export_model, winners_of
 from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
 from kerasnas.flow.task import Task
 from kerasnas.flow.workers import is_done, run_finals
+from kerasnas.report import write as write_report
 
 PRECISIONS = ("float32", "float16", "int8")
 
@@ -186,6 +187,8 @@ def train(
             "deviation": {name: result.deviation(name) for name in PRECISIONS},
         },
     )
+    if (run / "winners.json").exists():
+        write_report(run)
     return result
 
 
