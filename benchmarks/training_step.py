@@ -6,7 +6,8 @@ Each contestant runs in a process of its own and they take turns, so that whatev
 does hits all alike. The network is Wu & Lee's model B at 128x128x2, batch 32, trained with Adam;
 kerasnas goes through `fit` with mixup and masks, the others see one batch again and again. Stock
 Keras runs without XLA, which is slower on a CPU. PyTorch runs channels last in float32, in any
-Python that can import torch: it need not be the one that has kerasnas.
+Python that can import torch: it need not be the one that has kerasnas. Processor time (of all
+threads) is printed beside the rate: it says the same on a machine that does other work as well.
 """
 
 from __future__ import annotations
@@ -49,32 +50,50 @@ def main() -> None:
             print(f"{name} did not start in {python} and is left out")
         else:
             workers[name] = process
-    rates: dict[str, list[float]] = {name: [] for name in workers}
+    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in workers}
     for _ in range(arguments.rounds):
         for name, process in workers.items():
             print("go", file=process.stdin, flush=True)
-            rates[name].append(_rate(process) or 0.0)
+            rates[name].append(_rate(process) or (0.0, 0.0))
     for process in workers.values():
         process.kill()
-    print(f"{'':16}samples/s: best   median    kerasnas is x times as fast (median of rounds)")
+    print("median of rounds  samples/s  slower than kerasnas  CPU s/sample  costlier than kerasnas")
     for name, measured in rates.items():
-        ratio = statistics.median(a / b for a, b in zip(rates["kerasnas"], measured, strict=True))
-        print(f"{name:16}{max(measured):15.1f}{statistics.median(measured):9.1f}{ratio:13.2f}")
+        pairs = list(zip(rates["kerasnas"], measured, strict=True))
+        rate, cost = (statistics.median(values) for values in zip(*measured, strict=True))
+        slower = statistics.median(ours[0] / theirs[0] for ours, theirs in pairs)
+        costlier = statistics.median(theirs[1] / ours[1] for ours, theirs in pairs)
+        print(f"{name:16}{rate:11.1f}{slower:21.2f}x{cost:14.3f}{costlier:23.2f}x")
 
 
-def _rate(process: Any) -> float | None:
+def _rate(process: Any) -> tuple[float, float] | None:
+    """Samples per second and processor seconds per sample, when the process tells them."""
     for line in process.stdout:
         if line.startswith("rate "):
-            return float(line.split()[1])
+            _, rate, cost = line.split()
+            return float(rate), float(cost)
     return None
+
+
+class _Clock:
+    """Wall and processor time since it was started."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter(), time.process_time()
+
+    def tell(self) -> None:
+        """Print the rate and cost of the samples of one round."""
+        samples = STEPS * BATCH
+        wall, processor = time.perf_counter() - self._start[0], time.process_time() - self._start[1]
+        print("rate", samples / wall, processor / samples, flush=True)
 
 
 def _serve(steps: Callable[[], Any]) -> None:
     """Answer every line on standard input with samples per second; once without being asked."""
     while True:
-        start = time.perf_counter()
+        clock = _Clock()
         steps()
-        print("rate", STEPS * BATCH / (time.perf_counter() - start), flush=True)
+        clock.tell()
         if not sys.stdin.readline():
             return
 
@@ -101,13 +120,13 @@ def _kerasnas() -> None:
     masks = Masks(count=1)
     augmentation = Augmentation(mixup="uniform", time_masks=masks, frequency_masks=masks)
     recipe = Recipe(epochs=10**6, batch_size=BATCH, augmentation=augmentation)
-    start = time.perf_counter()
+    clock = _Clock()
 
     def on_epoch(_: int, __: Any) -> bool:
-        nonlocal start
-        print("rate", STEPS * BATCH / (time.perf_counter() - start), flush=True)
+        nonlocal clock
+        clock.tell()
         go_on = bool(sys.stdin.readline())
-        start = time.perf_counter()
+        clock = _Clock()
         return go_on
 
     examples = Examples.of_clips(x[:, None], y, np.arange(len(x)))
