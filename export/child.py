@@ -31,6 +31,10 @@ REFUSED = 3
 """Exit code of a child whose input cannot be used."""
 
 
+class ChildDied(ExportError):  # noqa: N818 - the child did; nothing erred here
+    """The child process ended by itself, by a signal or an exception."""
+
+
 def run_module(
     module: str,
     request: Mapping[str, Any],
@@ -53,7 +57,8 @@ def run_module(
         memory_limit: Bytes of resident memory, of the child and its own children.
 
     Raises:
-        ExportError: It refused its input, was over a limit, or died.
+        ChildDied: It died.
+        ExportError: It refused its input, or was over a limit.
     """
     with tempfile.TemporaryDirectory(prefix="kerasnas-") as directory:
         files = Path(directory)
@@ -74,7 +79,7 @@ def run_module(
             raise ExportError((files / "error").read_text(encoding="utf-8"))
         if code:
             reason = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-            raise ExportError(f"{what}: the process {reason}. Its last words:\n{_tail(files)}")
+            raise ChildDied(f"{what}: the process {reason}. Its last words:\n{_tail(files)}")
 
 
 def _wait(process: subprocess.Popen[bytes], what: str, time_limit: float, memory: int) -> int:

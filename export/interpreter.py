@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.child import REFUSED, run_module
+from kerasnas.export.child import REFUSED, ChildDied, run_module
 from kerasnas.export.errors import ExportError
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.tflite_file import looks_like_tflite
@@ -131,23 +131,28 @@ def load(path: str | Path, threads: int = 1) -> TfliteNetwork | KerasNetwork:
             f"{path} is damaged, or no .tflite file: its bytes 4 to 7 should read TFL3; export it "
             "again"
         )
-    run_module(
-        "kerasnas.export.interpreter",
-        {"path": str(path.absolute())},
-        what=f"opening {path}",
-        time_limit=_PROBE_SECONDS,
-        memory_limit=_PROBE_BYTES,
-    )
-    return _open(path, threads)
+    try:
+        run_module(
+            "kerasnas.export.interpreter",
+            {"path": str(path.absolute())},
+            what=f"opening {path}",
+            time_limit=_PROBE_SECONDS,
+            memory_limit=_PROBE_BYTES,
+        )
+    except ChildDied as death:
+        raise ExportError(
+            f"{path} is damaged, and kills the runtime: export it again. {death}"
+        ) from None
+    with _silence():
+        return _open(path, threads)
 
 
 def _open(path: Path, threads: int) -> TfliteNetwork:
     from ai_edge_litert.interpreter import Interpreter
 
     try:
-        with _silence():
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            interpreter.allocate_tensors()
+        interpreter = Interpreter(model_path=str(path), num_threads=threads)
+        interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ExportError(f"{path} is damaged ({reason}): export it again") from None

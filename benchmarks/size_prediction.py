@@ -1,0 +1,93 @@
+"""Predicted bytes of TFLite files against the files, over random networks of the Wu & Lee space.
+
+    python benchmarks/size_prediction.py [--count 30] [--seed SEED]
+
+Networks are drawn as the search draws them, every choice equally probable, with random weights,
+and without the size window, so that very small and very large ones are among them. The input is
+small, which changes no size. Then: the time of a size check, from genes to bytes, nothing built.
+"""
+
+import argparse
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import numpy as np
+
+from kerasnas.export.convert import convert
+from kerasnas.export.size import predict_bytes
+from kerasnas.models.wu_lee import WuLeeSpace
+
+FORMS = ("float16", "full_int8")
+INPUT_SHAPE = (16, 64, 1)  # four poolings leave one frame
+
+
+def sample(space: WuLeeSpace, rng: np.random.Generator) -> Mapping[str, Any]:
+    """One value for every gene."""
+    import keras_tuner
+
+    hp = keras_tuner.HyperParameters()
+    space.define(hp)
+    return {gene.name: gene.random_sample(int(rng.integers(2**31))) for gene in hp.space}
+
+
+def randomize(model: Any, rng: np.random.Generator) -> None:
+    """Weights as training leaves them: no two constants of the same bytes."""
+    for weight in model.weights:
+        if np.issubdtype(weight.numpy().dtype, np.floating):
+            weight.assign(rng.uniform(0.1, 1, weight.shape))
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):  # Normalization
+            layer.finalize_state()
+
+
+def milliseconds(space: WuLeeSpace, candidates: list[Mapping[str, Any]]) -> np.ndarray:
+    """Best of several size checks of each candidate."""
+    best = []
+    for values in candidates:
+        seconds = []
+        for _ in range(20):
+            start = time.perf_counter()
+            space.architecture(values).size("int8_file")
+            seconds.append(time.perf_counter() - start)
+        best.append(min(seconds) * 1000)
+    return np.array(best)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
+    arguments = parser.parse_args()
+    print(f"seed {arguments.seed}")
+    rng = np.random.default_rng(arguments.seed)
+    space = WuLeeSpace(INPUT_SHAPE, 10)
+    worst = dict.fromkeys(FORMS, 0.0)
+    candidates = [sample(space, rng) for _ in range(arguments.count)]
+    print(f"{'parameters':>12}" + "".join(f"{form:>12}{'predicted':>12}{'%':>8}" for form in FORMS))
+    for values in candidates:
+        architecture = space.architecture(values)
+        model = architecture.build()
+        randomize(model, rng)
+        examples = rng.normal(size=(1, *INPUT_SHAPE)).astype(np.float32)
+        row = f"{model.count_params():>12,}"
+        for form in FORMS:
+            real = len(convert(model, form, examples))
+            predicted = predict_bytes(architecture.ops, form)
+            error = 100 * (predicted / real - 1)
+            worst[form] = max(worst[form], abs(error))
+            row += f"{real:>12,}{predicted:>12,}{error:>8.3f}"
+        print(row, flush=True)
+    print("worst error: " + ", ".join(f"{form} {worst[form]:.3f} %" for form in FORMS))
+    check = milliseconds(space, candidates)
+    print(f"size check: median {np.median(check):.3f} ms, slowest {check.max():.3f} ms")
+
+
+if __name__ == "__main__":
+    main()
