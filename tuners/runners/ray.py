@@ -141,8 +141,10 @@ class RayRunner:
         while not self._events and any(each.job for each in self._slots.values()):
             self._lend_idle()
             calls = {each.call: slot for slot, each in self._slots.items() if each.call}
+            if not calls:
+                break  # every job waits for an answer to its progress
             pause = max(0.0, min(until - time.monotonic(), TURN))
-            ready, _ = self._ray.wait(list(calls), timeout=pause) if calls else ([], [])
+            ready, _ = self._ray.wait(list(calls), timeout=pause)
             for call in ready:
                 self._receive(calls[call], call)
             self._check_room()
