@@ -159,9 +159,7 @@ class Oracle(keras_tuner.Oracle):
             if self.tune_new_entries and len(self.hyperparameters.space) != self._genes_seen:
                 search.extend(Genes.from_hyperparameters(self.hyperparameters))
                 self._genes_seen = len(self.hyperparameters.space)
-            while self._enqueued:
-                search.enqueue(self._enqueued[0])
-                del self._enqueued[0]
+            self._enqueue(search)
             found = search.ask()
             if found is None and search.failing and not search.history.running:
                 raise SearchError(f"the search has stopped: {search.finished}")
@@ -176,7 +174,11 @@ class Oracle(keras_tuner.Oracle):
             if not search.history.running:
                 search.close()  # whoever wants the directory now may have it
             return trial_module.Trial(self.hyperparameters.copy(), "", _STATUS.STOPPED)
-        trial = self._mirror(found)
+        try:
+            trial = self._mirror(found)
+        except BaseException:
+            search.requeue(found.id)  # nobody has been given it
+            raise
         self.ongoing_trials[tuner_id] = trial
         self._display.on_trial_begin(trial)
         return trial
@@ -292,6 +294,16 @@ class Oracle(keras_tuner.Oracle):
         for found in self._search.trials:
             self._mirror(found)
         return self._search
+
+    def _enqueue(self, search: Search) -> None:
+        """Hand on what the user enqueued; wrong values are dropped with their error."""
+        while self._enqueued:
+            try:
+                search.enqueue(self._enqueued[0])
+            except SearchError:
+                del self._enqueued[0]
+                raise
+            del self._enqueued[0]
 
     def _mirror(self, found: Trial) -> trial_module.Trial:
         """KerasTuner's form of a trial, as its tuners want to see it; empty before a new run."""

@@ -44,3 +44,9 @@ class FaultyDisk:
 def faulty_disk():
     """`FaultyDisk`, to be put in place of a module's `os`."""
     return FaultyDisk
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch):
+    """What is tested is a killed process, not lost power."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)

@@ -133,11 +133,25 @@ def test_warm_start(tmp_path):
         assert values(oracle).count(given) == 1
 
 
-def test_wrong_warm_start_says_so_and_can_be_dropped(tmp_path):
+def test_wrong_warm_start_says_so_once(tmp_path):
     oracle = make()
     oracle.enqueue({"units": 51, "layers": 1})
+    tuner = Tuner(oracle, tmp_path)
     with pytest.raises(SearchError, match="'units' cannot be 51"):
-        Tuner(oracle, tmp_path).search(verbose=0)
+        tuner.search(verbose=0)
+    tuner.search(verbose=0)
+    assert len(oracle.trials) == 6
+
+
+def test_a_trial_that_could_not_be_handed_out_is_handed_out_next(tmp_path, monkeypatch):
+    expected = values(search(tmp_path / "undisturbed"))
+    tuner = Tuner(make(), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(keras_tuner.HyperParameters, "copy", lambda hp: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            tuner.oracle.create_trial("tuner0")
+    tuner.search(verbose=0)
+    assert values(tuner.oracle) == expected
 
 
 def test_time_budget(tmp_path):

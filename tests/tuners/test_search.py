@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -475,6 +476,19 @@ def test_an_event_that_fits_nothing_is_damage(tmp_path, event):
         file.write(json.dumps({"elapsed": 1.0, **event}) + "\n")
     with pytest.raises(JournalError, match="line 3 is damaged"):
         make(tmp_path)
+
+
+def test_only_ended_trials_wait_for_the_disk(tmp_path, monkeypatch):
+    waits = []
+    with make(tmp_path, max_retries=1) as search:
+        monkeypatch.setattr(os, "fsync", waits.append)
+        first, second = search.ask(), search.ask()
+        search.fail(first.id, "runs again")
+        assert len(waits) == 0
+        search.tell(second.id, score(second.values))
+        assert len(waits) == 1
+        search.fail(search.ask().id, "runs no more")
+        assert len(waits) == 2
 
 
 def test_saving_does_not_grow_with_the_trials(tmp_path):
