@@ -52,7 +52,6 @@ class Journal:
         self.events: list[dict[str, Any]] = []
         self.dropped = 0
         self._file = -1
-        self._end = 0
         if take_over and (other := _open_here.get(_name(self.path))) is not None:
             other.close()
         try:
@@ -94,18 +93,12 @@ class Journal:
             )
         line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
-            self._write(line)
-            if durable:
-                os.fsync(self._file)
-        except BaseException as error:
-            self._undo()
-            if isinstance(error, OSError):
-                raise JournalError(
-                    f"cannot write the journal {self.path}: {error.strerror}. Everything before "
-                    "is kept; make room and run the same search again to continue"
-                ) from error
-            raise
-        self._end += len(line)
+            self._write(line, durable)
+        except OSError as error:
+            raise JournalError(
+                f"cannot write the journal {self.path}: {error.strerror}. Everything before "
+                "is kept; make room and run the same search again to continue"
+            ) from error
 
     def close(self) -> None:
         """Give the file up; may be called twice."""
@@ -140,33 +133,31 @@ class Journal:
     def _read(self) -> dict[str, Any] | None:
         """The header, after reading the events; None when there is nothing in the file yet."""
         data = self.path.read_bytes()
-        header, self.events, self._end = parse(data, self.path)
-        self.dropped = len(data) - self._end
+        header, self.events, end = parse(data, self.path)
+        self.dropped = len(data) - end
         if self.dropped:
-            os.ftruncate(self._file, self._end)
+            os.ftruncate(self._file, end)
         return header
 
     def _begin(self, header: Mapping[str, Any]) -> dict[str, Any]:
         full = {"format": FORMAT, "schema": SCHEMA, **header}
-        line = json.dumps(full, allow_nan=False).encode() + b"\n"
-        try:
-            self._write(line)
-        except BaseException:
-            self._undo()
-            raise
-        self._end = len(line)
+        self._write(json.dumps(full, allow_nan=False).encode() + b"\n")
         return full
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, durable: bool = False) -> None:
+        end = os.fstat(self._file).st_size
         view = memoryview(line)
-        while view:
-            view = view[os.write(self._file, view) :]
-
-    def _undo(self) -> None:
         try:
-            os.ftruncate(self._file, self._end)
-        except OSError:
-            self.close()  # a later line must not follow a half-written one
+            while view:
+                view = view[os.write(self._file, view) :]
+            if durable:
+                os.fsync(self._file)
+        except BaseException:
+            try:
+                os.ftruncate(self._file, end)
+            except OSError:
+                self.close()  # a later line must not follow a half-written one
+            raise
 
 
 def parse(data: bytes, path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], int]:
@@ -234,8 +225,9 @@ def damaged(path: Path, line: int, content: object) -> JournalError:
 
 def _owner(data: bytes) -> str:
     """The process that opened the journal last, in words."""
-    for line in reversed(data.split(b"\n")):
-        if line.startswith(b'{"event":"open"'):
-            event = json.loads(line)
-            return f"process {event['pid']} on {event['host']}"
-    return "another process"
+    opened = [line for line in data.split(b"\n") if line.startswith(b'{"event":"open"')]
+    try:
+        event = json.loads(opened[-1])
+        return f"process {event['pid']} on {event['host']}"
+    except (IndexError, KeyError, ValueError):
+        return "another process that is just opening it"
