@@ -39,6 +39,11 @@ Cache = Annotated[
     Path | None, typer.Option(help="Directory for features; comes before KERASNAS_CACHE.")
 ]
 
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="Run trials on a Ray cluster: auto, or HOST:PORT (docs/cluster.md)."),
+]
+
 
 def _version(value: bool) -> None:
     if value:
@@ -121,6 +126,7 @@ def search(
         bool, typer.Option("--overwrite", help="Delete what the run directory holds.")
     ] = False,
     cache: Cache = None,
+    cluster: Cluster = None,
 ) -> None:
     """Search, train the winners, export and report. The same command again goes on."""
     from kerasnas.flow.search import search
@@ -134,6 +140,7 @@ def search(
         seconds=_seconds(time_budget),
         overwrite=overwrite,
         cache=cache,
+        cluster=cluster,
         console=_out,
     )
     _out.print(result.summary(), markup=False)
@@ -161,6 +168,7 @@ def train(
         int | None, typer.Option(min=1, help="Trainings side by side; default: one a core.")
     ] = None,
     cache: Cache = None,
+    cluster: Cluster = None,
 ) -> None:
     """Train one architecture with the final recipe, export it, and score all three precisions."""
     from kerasnas.flow.train import train
@@ -174,6 +182,7 @@ def train(
         run=run,
         workers=workers,
         cache=cache,
+        cluster=cluster,
         console=_out,
     )
     _out.print(result.table())

@@ -48,7 +48,18 @@ class SearchSettings(_Settings):
         description="the winner that is exported; null: accuracy, or mean_average_precision where "
         "clips carry several labels",
     )
-    workers: int | None = Field(None, ge=1, description="trials side by side; null: one a core")
+    workers: int | None = Field(
+        None,
+        ge=1,
+        description="trials side by side; null: one a core, or all a cluster has room for",
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="computing threads of a worker; null: cores divided by workers, or 1 on a "
+        "cluster",
+    )
+    gpus: float = Field(0, ge=0, description="on a cluster: GPUs of a worker, or a part of one")
     trial_seconds: float | None = Field(None, gt=0, description="time limit of one trial")
     hours: float | None = Field(None, gt=0, description="no trial starts after this time")
     retries: int = Field(0, ge=0, description="how often a failed trial is tried again")

@@ -21,6 +21,8 @@ _MAY_CHANGE = (
     "search.trials",
     "search.choose",
     "search.workers",
+    "search.threads",
+    "search.gpus",
     "search.hours",
     "search.trial_seconds",
     "search.retries",

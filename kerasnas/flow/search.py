@@ -60,6 +60,7 @@ def search(
     seconds: float | None = None,
     overwrite: bool = False,
     cache: Path | None = None,
+    cluster: str | None = None,
     console: Console | None = None,
 ) -> SearchResult:
     """Search, train both winners, export the chosen one, and write the report.
@@ -76,6 +77,7 @@ def search(
         seconds: After which no trial starts; likewise.
         overwrite: Delete what the run directory holds of an earlier run.
         cache: Directory for features; comes before `KERASNAS_CACHE`.
+        cluster: `auto` or `HOST:PORT` of a Ray cluster to run trials on.
         console: Where progress is shown.
 
     Raises:
@@ -95,9 +97,9 @@ def search(
         f"{len(loaded.split.train)} to train, {len(loaded.split.validation)} to choose by, "
         f"{len(loaded.split.test)} to test on; features {loaded.features.shape[2:]}"
     )
-    winners = _search(run, loaded, cache, console)
+    winners = _search(run, loaded, cache, cluster, console)
     chosen = experiment.choose
-    _train_winners(run, loaded, winners, cache, console)
+    _train_winners(run, loaded, winners, cache, cluster, console)
     directory = run / winners_directory(winners, chosen)
     console.print("Exporting to TFLite ...")
     train, _, test = loaded.final_parts(None)
@@ -107,7 +109,9 @@ def search(
     return SearchResult(run, winners[chosen], chosen, scores, exported, report)
 
 
-def _search(run: Path, loaded: Task, cache: Path | None, console: Console) -> dict[str, Trial]:
+def _search(
+    run: Path, loaded: Task, cache: Path | None, cluster: str | None, console: Console
+) -> dict[str, Trial]:
     """Train candidates until the search is done, and return the best by each criterion."""
     experiment, settings = loaded.experiment, loaded.experiment.search
     rule, space = settings.window.rule, loaded.space
@@ -146,7 +150,7 @@ def _search(run: Path, loaded: Task, cache: Path | None, console: Console) -> di
 
         book = trials.Book(run, engine, loaded)
         with (
-            runner(experiment) as workers,
+            runner(experiment, cluster) as workers,
             Display(console, engine, settings.trials, workers.slots) as display,
         ):
 
@@ -175,6 +179,7 @@ def _train_winners(
     loaded: Task,
     winners: dict[str, Trial],
     cache: Path | None,
+    cluster: str | None,
     console: Console,
 ) -> None:
     experiment = loaded.experiment
@@ -203,7 +208,7 @@ def _train_winners(
     if jobs:
         names = " and ".join(f"the winner by {name}" for name in jobs)
         console.print(f"Training {names} with the final recipe ...")
-        run_finals(run, experiment, jobs, cache, console)
+        run_finals(run, experiment, jobs, cache, console, cluster)
     write_json(
         run / "winners.json",
         {

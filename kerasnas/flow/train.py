@@ -114,6 +114,7 @@ def train(
     run: Path | None = None,
     workers: int | None = None,
     cache: Path | None = None,
+    cluster: str | None = None,
     console: Console | None = None,
 ) -> Trainings:
     """Train one architecture, export it, and score float32, float16 and int8.
@@ -131,6 +132,7 @@ def train(
         run: Where results go; by default `source`, or `runs/NAME` for an experiment file.
         workers: Trainings side by side.
         cache: Directory for features.
+        cluster: `auto` or `HOST:PORT` of a Ray cluster to train on.
         console: Where progress is shown.
 
     Raises:
@@ -166,7 +168,7 @@ def train(
         write_json(place / "architecture.json", {"schema": 1, **values, "recipe": recipe})
     if waiting:
         console.print(f"Training {label}: {', '.join(waiting)} ...")
-        run_finals(run, settings, waiting, cache, console)
+        run_finals(run, settings, waiting, cache, console, cluster)
     trainings = []
     for name, (place, values) in jobs.items():
         if not (place / "scores.json").exists():

@@ -16,12 +16,35 @@ from kerasnas.files import read_json
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
 from kerasnas.tuners.runners.environment import available_cores
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
+from kerasnas.tuners.runners.ray import RayRunner, RaySettings
 
 
-def runner(experiment: Experiment, most: int | None = None) -> LocalRunner:
-    """Worker processes as the experiment says, at most as many as there are jobs."""
-    workers = experiment.search.workers or available_cores()
-    return LocalRunner(LocalSettings(workers=min(workers, most or workers)))
+def runner(
+    experiment: Experiment, cluster: str | None = None, most: int | None = None
+) -> LocalRunner | RayRunner:
+    """Worker processes as the experiment says.
+
+    Args:
+        experiment: Number of workers and their threads and GPUs.
+        cluster: `auto` or `HOST:PORT` of a Ray cluster; None for this machine.
+        most: Number of jobs: no more workers are started.
+
+    Raises:
+        TunerError: Ray is not installed, or the cluster cannot be reached.
+    """
+    settings = experiment.search
+    if cluster is not None:
+        return RayRunner(
+            RaySettings(
+                address=cluster,
+                workers=settings.workers,
+                cpus=settings.threads or 1,
+                gpus=settings.gpus,
+            )
+        )
+    workers = settings.workers or available_cores()
+    workers = min(workers, most or workers)
+    return LocalRunner(LocalSettings(workers=workers, threads=settings.threads))
 
 
 def run_finals(
@@ -30,6 +53,7 @@ def run_finals(
     jobs: Mapping[str, tuple[Path, dict[str, Any]]],
     cache: Path | None,
     console: Console,
+    cluster: str | None = None,
 ) -> None:
     """Run final trainings side by side.
 
@@ -39,6 +63,7 @@ def run_finals(
         jobs: By name: the directory for the results, and values for `jobs.final`.
         cache: Directory for features.
         console: Where progress is shown.
+        cluster: Of a Ray cluster; see `runner`.
 
     Raises:
         KerasnasError: A training failed.
@@ -56,7 +81,7 @@ def run_finals(
         console=console,
         disable=not console.is_terminal,
     )
-    with bar, runner(experiment, len(waiting)) as workers:
+    with bar, runner(experiment, cluster, len(waiting)) as workers:
         tasks = {job.id: bar.add_task(job.id, total=epochs, note="") for job in waiting}
         free = set(range(workers.slots))
         while waiting or len(free) < workers.slots:
