@@ -1,6 +1,6 @@
 """`kill -9` of a whole search at random moments, resumed each time: is the table the same?
 
-    python benchmarks/kill.py [--kills 30] [--trials 60] [--workers 1 2] [--seed N]
+    python benchmarks/kill.py [--kills 30] [--trials 120] [--workers 1 2] [--seed N]
 
 The reference is an undisturbed search with one worker. A killed search is started again on the
 same directory until it ends. Compared are id, values, metrics and all other information of every
@@ -63,7 +63,7 @@ def main() -> None:
     """Kill, resume, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--trials", type=int, default=120)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
@@ -76,12 +76,14 @@ def main() -> None:
         begun = time.monotonic()
         reference = Path(scratch, "undisturbed")
         _session(reference, arguments.trials, 1).wait()
-        seconds = time.monotonic() - begun
+        working = _events(reference)[-1]["elapsed"]
+        start_up = time.monotonic() - begun - working
         expected = _table(reference, arguments.trials)
-        print(f"undisturbed, 1 worker: {len(expected)} trials in {seconds:.1f} s")
+        print(f"undisturbed, 1 worker: {len(expected)} trials in {working:.1f} s")
         for workers in arguments.workers:
             directory = Path(scratch, str(workers))
-            kills = _disturb(directory, workers, arguments, seconds / workers)
+            longest = start_up + 2 * working / workers / arguments.kills
+            kills = _disturb(directory, workers, arguments, longest)
             found = _table(directory, arguments.trials)
             finished = Counter(
                 event["id"] for event in _events(directory) if event["event"] == "finish"
@@ -98,14 +100,13 @@ def main() -> None:
                 sys.exit("the disturbed search differs, or ended before it was killed so often")
 
 
-def _disturb(directory: Path, workers: int, arguments: argparse.Namespace, seconds: float) -> int:
-    """Kill the search at random moments, then let it end; how often it was killed."""
+def _disturb(directory: Path, workers: int, arguments: argparse.Namespace, longest: float) -> int:
+    """Kill sessions after at most `longest` seconds, then let it end; how often it was killed."""
     moments = random.Random(arguments.seed + workers)
-    start_up = 0.5
     for kill in range(arguments.kills):
         process = _session(directory, arguments.trials, workers)
         try:
-            process.wait(moments.uniform(0, start_up + 2 * seconds / arguments.kills))
+            process.wait(moments.uniform(0, longest))
             return kill
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
