@@ -95,19 +95,23 @@ class Book:
 
 
 def table(run: Path) -> Table:
-    """The trials of a run directory as a table for the screen.
+    """The trials of a run directory as a table for the screen; `trials.csv` has every column.
 
     Raises:
         KerasnasError: It is no run directory, or holds no trials.
     """
     read_experiment(run)
     rows = list(_rows(run / "trials.csv"))
-    shown = Table(title=f"{run}", title_justify="left")
-    filled = [name for name in rows[0] if any(row[name] for row in rows)]
-    for name in filled:
-        shown.add_column(name, overflow="fold")
+    names = list(rows[0])
+    figures = [name for name in names[: names.index("error")] if name not in _COSTS]
+    genes = names[names.index("error") + 1 :]
+    shown = Table(title=str(run), title_justify="left")
+    for name in figures:
+        shown.add_column(name.replace("_", " "), justify="left" if name == "status" else "right")
+    shown.add_column("values, or why it failed", overflow="fold")
     for row in rows:
-        shown.add_row(*(_short(row[name]) for name in filled))
+        values = " ".join(f"{name}={row[name]}" for name in genes if row[name])
+        shown.add_row(*(_short(row[name]) for name in figures), row["error"] or values)
     return shown
 
 
