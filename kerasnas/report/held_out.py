@@ -48,9 +48,7 @@ def folds(run: Run) -> Markup:
     """Trainings over folds and seeds, from `train/*/folds.json`."""
     names = sorted(path.relative_to(run.path).as_posix() for path in run.path.glob(_FOLDS))
     if not names:
-        raise MissingError(
-            "No network has been trained fold by fold (`kerasnas train --folds all`)."
-        )
+        raise MissingError("No network has been trained fold by fold (kerasnas train --folds all).")
     return join(_folds_of(run, name) for name in names)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from kerasnas.errors import KerasnasError
 from kerasnas.report import pictures
 from kerasnas.report import run as files
@@ -22,6 +24,7 @@ from kerasnas.report.summary import window_in_words, window_of
 
 _NO_TRIALS = "No candidate has been scored yet."
 _BEST = 10
+_PART = re.compile(r"([a-z]+\d+)_")
 
 
 def sizes(run: Run) -> Markup:
@@ -220,9 +223,10 @@ def _best_trials(run: Run) -> Markup:
                 marked=[i for i, trial in enumerate(shown) if trial.number in winning],
             ),
             note(
-                f"Winners stand out. The median candidate's validation "
-                f"{words(run.objectives[0])} is {metric(run.objectives[0], middle)}. Held-out "
-                "figures are shown for comparison; nothing was chosen on them."
+                "Winners stand out. " if winners else None,
+                f"The median candidate's validation {words(run.objectives[0])} is "
+                f"{metric(run.objectives[0], middle)}. Held-out figures are shown for comparison; "
+                "nothing was chosen on them.",
             ),
         ]
     )
@@ -242,7 +246,15 @@ def _trial_row(run: Run, trial: Trial, chosen: int | None) -> list[str]:
 
 
 def _values(trial: Trial) -> str:
-    return ", ".join(f"{words(name)} {value}" for name, value in trial.values.items() if value)
+    """Active genes; those of one numbered part (`block1_...`) by their values alone."""
+    single: list[str] = []
+    parts: dict[str, list[str]] = {}
+    for name, value in trial.values.items():
+        if value and (part := _PART.match(name)):
+            parts.setdefault(part.group(1), []).append(value)
+        elif value:
+            single.append(f"{words(name)} {value}")
+    return "; ".join([", ".join(single), *(f"{k}: {', '.join(v)}" for k, v in parts.items())])
 
 
 def _failed_trials(failed: list[Trial]) -> Markup:

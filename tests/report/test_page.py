@@ -136,7 +136,8 @@ def test_trials_are_ranked_and_failures_explained(page):
     assert [row[0] for row in best] == ["1 (chosen)", "4", "2", "3", "0"]
     assert best[0][1:5] == ["90.0 %", "0.600", "85.0 %", "110.0 kB"]
     failed = page.rows("trials", "1 failed trial")
-    assert failed[0][:2] == ["5", "died: <script>alert('dog')</script>"]
+    reason = "died: <script>alert('dog')</script>"
+    assert failed == [["5", reason, "blocks 2, growth 1.0; block1: ir3"]]
 
 
 def test_exported_files_are_listed_with_every_check(page):
