@@ -70,7 +70,7 @@ def _selection(run: Run) -> Markup:
             "training and validation clips together; where the final recipe stops early, the "
             "validation clips tell it when",
         ),
-        ("Ranges of the integer file", "training clips"),
+        ("Ranges of the integer file", "clips that the winner was trained on"),
         ("Decision threshold", "none is chosen: highest score, or 0.5 for each tag"),
         (
             "Held-out clips",

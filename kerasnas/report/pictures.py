@@ -125,7 +125,7 @@ def learning_curves(metric_name: str, curves: Sequence[Curve], name: str) -> Mar
                     axes.plot(epochs, known, line, marker=dot, markersize=4, color=color)
             axes.plot([], [], "-", color=color, label=curve.label)
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
         if (last := max(len(curve.training) for curve in curves)) > 1:
             axes.set_xlim(1, last)
         _label_score(axes.yaxis, metric_name)
