@@ -37,10 +37,15 @@ def sample(space: WuLeeSpace, rng: np.random.Generator) -> Mapping[str, Any]:
 
 
 def randomize(model: Any, rng: np.random.Generator) -> None:
-    """Weights as training leaves them: no two constants of the same bytes."""
+    """Statistics and biases as training leaves them; kernels stay as they were initialised.
+
+    A new network's are zeros and ones, and a file holds constants of the same bytes once.
+    """
     for weight in model.weights:
-        if np.issubdtype(weight.numpy().dtype, np.floating):
-            weight.assign(rng.uniform(0.1, 1, weight.shape))
+        if weight.name in ("gamma", "variance", "moving_variance"):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+        elif weight.name in ("bias", "beta", "mean", "moving_mean"):
+            weight.assign(rng.normal(0, 0.3, weight.shape))
     for layer in model.layers:
         if hasattr(layer, "finalize_state"):  # Normalization
             layer.finalize_state()

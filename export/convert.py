@@ -51,6 +51,9 @@ def convert(model: keras.Model, form: Form, calibration: np.ndarray | None = Non
         assert calibration is not None
         converter.representative_dataset = lambda: _batches(calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        # Runtimes before 2.17 accept dense layers with a scale a channel, by their version number,
+        # and compute them wrongly (tflite-micro 2602 tells of it): one scale a tensor.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     try:
         return bytes(converter.convert())
     except Exception as error:  # the converter's own types are private

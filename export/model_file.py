@@ -27,12 +27,14 @@ def load_keras(path: Path) -> keras.Model:
     if not zipfile.is_zipfile(path):
         raise ExportError(f"{path} is damaged, or no .keras file: save the model again")
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what the damaged part happens to raise
         raise ExportError(
             f"{path} cannot be opened: {_first_line(error)} Save the model again, from stock "
             "layers in a functional model."
         ) from None
+    model.compile(jit_compile=False)  # predicting through XLA is a loss on CPUs
+    return model
 
 
 def check_model(model: keras.Model, name: str) -> None:

@@ -89,7 +89,8 @@ def lower(ops: tuple[Op, ...]) -> list[Node]:
             source[op.name] = (index, open_)
             continue
         if op.kind == "batch_norm" and node and node.operator in _FOLDING.values():
-            nodes[index] = node._replace(constants=(node.constants[0], _bias(op.output_shape[-1])))
+            kernel = node.constants[0]
+            nodes[index] = node._replace(constants=(kernel, _bias(kernel, op.output_shape[-1])))
             source[op.name] = (index, True)
             continue
         if op.kind == "activation":
@@ -114,12 +115,10 @@ def lower(ops: tuple[Op, ...]) -> list[Node]:
 def _nodes(op: Op, rank: int) -> tuple[Node, ...]:
     channels = op.output_shape[-1]
     if op.kind in _FOLDING:
-        kernel = op.weights[0]
-        kernel_rank = 2 if op.kind == "dense" else 4
-        constants = [Constant("weight", kernel.size, kernel_rank, channels)]
-        if len(op.weights) > 1:
-            constants.append(_bias(channels))
-        return (Node(_FOLDING[op.kind], 1, rank, tuple(constants)),)
+        dense = op.kind == "dense"  # one scale for all of its channels
+        kernel = Constant("weight", op.weights[0].size, 2 if dense else 4, 1 if dense else channels)
+        constants = (kernel, _bias(kernel, channels)) if len(op.weights) > 1 else (kernel,)
+        return (Node(_FOLDING[op.kind], 1, rank, constants),)
     if op.kind in _SIMPLE:
         return (Node(_SIMPLE[op.kind], len(op.inputs), rank),)
     if op.kind == "global_average_pool":
@@ -139,8 +138,8 @@ def _nodes(op: Op, rank: int) -> tuple[Node, ...]:
     )
 
 
-def _bias(channels: int) -> Constant:
-    return Constant("bias", channels, 1, channels)
+def _bias(kernel: Constant, channels: int) -> Constant:
+    return Constant("bias", channels, 1, kernel.channels)
 
 
 # Lengths in bytes, read from the tables of files.
