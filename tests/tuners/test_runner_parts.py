@@ -74,6 +74,12 @@ def test_a_device_is_left_alone_unless_given():
     assert worker_environment(inherited, 2, "0")["CUDA_VISIBLE_DEVICES"] == "0"
 
 
+def test_the_allocator_keeps_memory_unless_the_user_says_otherwise():
+    assert "trim_threshold" in worker_environment({}, 1)["GLIBC_TUNABLES"]
+    own = {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1"}
+    assert worker_environment(own, 1)["GLIBC_TUNABLES"] == own["GLIBC_TUNABLES"]
+
+
 def test_the_end_of_a_log(tmp_path):
     log = tmp_path / "log.txt"
     assert log_tail(log) == ""
