@@ -1,6 +1,6 @@
 """Memory and disk of a search of 200 trials.
 
-    python benchmarks/memory.py [--trials 200] [--workers 2] [--epochs 1]
+    python benchmarks/memory.py [--trials 200] [--workers 2] [--epochs 1] [--clips 100]
 
 Watches a `kerasnas search` of small networks that keeps no models: resident memory of the
 searching process after each trial; the most that any of its workers held, by the measure after
@@ -11,6 +11,7 @@ directory together with the trial's share of the journal and of the table.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
 from pathlib import Path
 
@@ -30,19 +31,25 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--clips", type=int, default=100)
     arguments = parser.parse_args()
-    search = {"trials": arguments.trials, "window": {"maximum": 100_000}, "keep_models": 0}
-    candidate = {"epochs": arguments.epochs, "batch_size": 64}
+    window = {"maximum": 100_000}
+    settings = {
+        "data": {"dataset": "synthetic", "synthetic": {"clips": arguments.clips}},
+        "search": {"trials": arguments.trials, "window": window, "keep_models": 0},
+        "training": {"candidate": {"epochs": arguments.epochs, "batch_size": 64}},
+    }
     begun, parents, workers = time.monotonic(), {0: 0.0}, {0: 0.0}
-    with Session(search, candidate, "--workers", str(arguments.workers)) as session:
+    with Session(settings, "--workers", str(arguments.workers)) as session:
         parent = psutil.Process(session.process.pid)
-        while (done := len(session.events("finish"))) < arguments.trials:
-            if not session.alive():
-                raise SystemExit(f"the search ended after {done} trials")
-            parents[done] = parent.memory_info().rss / 1e6
-            children = [held_memory(child.pid) / 1e6 for child in parent.children()]
-            workers[done] = max([workers.get(done, 0.0), *children])
-            time.sleep(0.2)
+        with contextlib.suppress(KeyboardInterrupt):  # then what there is by now is printed
+            while (done := len(session.events("finish"))) < arguments.trials:
+                if not session.alive():
+                    raise SystemExit(f"the search ended after {done} trials")
+                parents[done] = parent.memory_info().rss / 1e6
+                children = [held_memory(child.pid) / 1e6 for child in parent.children()]
+                workers[done] = max([workers.get(done, 0.0), *children])
+                time.sleep(0.2)
         parents[done] = parent.memory_info().rss / 1e6
         disk = [_bytes(each) for each in sorted((session.run / "trials").iterdir())]
         shared = sum(_bytes(session.run / name) for name in ("journal.jsonl", "trials.csv"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import tempfile
@@ -35,16 +34,22 @@ EXPERIMENT = {
 
 
 class Session:
-    """A search that runs until it is left; `run` is its directory, `events` its journal's."""
+    """A search that runs until it is left; `run` is its directory.
 
-    def __init__(self, search: dict[str, Any], candidate: dict[str, Any], *options: str) -> None:
+    Args:
+        settings: What the experiment has besides, or in place of, `EXPERIMENT`.
+        options: Of the command line.
+    """
+
+    def __init__(self, settings: dict[str, Any], *options: str) -> None:
         self._scratch = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         self.run = Path(self._scratch.name, "run")
-        settings = {**EXPERIMENT, "search": search, "training": {"candidate": candidate}}
         file = Path(self._scratch.name, "benchmark.yaml")
-        file.write_text(yaml.safe_dump(settings))
+        file.write_text(yaml.safe_dump({**EXPERIMENT, **settings}))
         command = [sys.executable, "-m", "kerasnas", "search", str(file), "--run", str(self.run)]
-        self.process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [*command, *options], stdout=subprocess.DEVNULL, start_new_session=True
+        )
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The journal's events of this kind that are complete."""
@@ -67,6 +72,6 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
         self.process.wait()
         self._scratch.cleanup()

@@ -32,9 +32,11 @@ def main() -> None:
 
 
 def _seconds(workers: int, trials: int, epochs: int) -> float:
-    search = {"trials": trials, "window": {"maximum": 100_000}}
-    candidate = {"epochs": epochs, "batch_size": 16}
-    with Session(search, candidate, "--workers", str(workers)) as session:
+    settings = {
+        "search": {"trials": trials, "window": {"maximum": 100_000}},
+        "training": {"candidate": {"epochs": epochs, "batch_size": 16}},
+    }
+    with Session(settings, "--workers", str(workers)) as session:
         while len(finished := session.events("finish")) < trials:
             if not session.alive():
                 raise SystemExit(f"the search ended after {len(finished)} trials")
