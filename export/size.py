@@ -45,8 +45,9 @@ _SIMPLE = {
     "max_pool2d": "MAX_POOL_2D",
     "multiply": "MUL",
 }
+_WEIGHTED = frozenset(_FOLDING.values())
 _FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
-_FUSING = frozenset({*_FOLDING.values(), *_SIMPLE.values()}) - {"CONCATENATION"}
+_FUSING = _WEIGHTED.union(_SIMPLE.values()) - {"CONCATENATION"}
 
 
 class Constant(NamedTuple):
@@ -88,7 +89,7 @@ def lower(ops: tuple[Op, ...]) -> list[Node]:
         if op.kind in ("input", "dropout"):
             source[op.name] = (index, open_)
             continue
-        if op.kind == "batch_norm" and node and node.operator in _FOLDING.values():
+        if op.kind == "batch_norm" and node and node.operator in _WEIGHTED:
             kernel = node.constants[0]
             nodes[index] = node._replace(constants=(kernel, _bias(kernel, op.output_shape[-1])))
             source[op.name] = (index, True)
@@ -164,7 +165,6 @@ _OPERATORS = {  # table, options, place in the list, lengths of the lists of inp
     "SUB": 40,
 }
 _PLAIN_OPERATOR = 28  # one without options
-_WEIGHTED = frozenset(_FOLDING.values())  # they have a bias among their inputs, if only as -1
 _NAMES = {"CONV_2D": 16, "DEPTHWISE_CONV_2D": 20}  # joined of those that were folded
 _NAME = 8
 
@@ -197,6 +197,7 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
 
 def _node_bytes(node: Node, form: Form) -> int:
     name = _NAMES.get(node.operator, _NAME)
+    # A missing bias is an input too, -1.
     inputs = node.inputs + (2 if node.operator in _WEIGHTED else len(node.constants))
     result = _tensor(node.rank, name)
     if form == "full_int8":
