@@ -147,7 +147,7 @@ def test_a_trial_that_could_not_be_handed_out_is_handed_out_next(tmp_path, monke
     expected = values(search(tmp_path / "undisturbed"))
     tuner = Tuner(make(), tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(keras_tuner.HyperParameters, "copy", lambda hp: 1 / 0)
+        patch.setattr(tuner.oracle, "_mirror", lambda found: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             tuner.oracle.create_trial("tuner0")
     tuner.search(verbose=0)
@@ -204,6 +204,20 @@ def test_a_finished_search_gives_the_directory_up(tmp_path):
     tuner.oracle.max_trials = 8
     tuner.search(verbose=0)
     assert len(tuner.oracle.trials) == 8
+
+
+def test_what_a_build_declares_stays_with_its_trial_until_it_ends(tmp_path):
+    oracle = Tuner(make(), tmp_path).oracle
+    first, second = oracle.create_trial("a"), oracle.create_trial("b")
+    first.hyperparameters.Int("late", 1, 3)
+    with first.hyperparameters.conditional_scope("units", [1]):
+        first.hyperparameters.Int("layers", 5, 9)  # known by name, not with this condition
+    assert len(second.hyperparameters.space) == len(oracle.hyperparameters.space) == 2
+    oracle.update_trial(first.trial_id, {"score": 1.0, "loss": 1.0})
+    first.status = "COMPLETED"
+    oracle.end_trial(first)
+    assert len(oracle.hyperparameters.space) == 4
+    assert "late" in oracle.create_trial("a").hyperparameters.values
 
 
 def test_entries_that_are_not_allowed_end_the_search_and_lose_nothing(tmp_path):
