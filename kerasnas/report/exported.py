@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasnas.report.formats import count, milliseconds, percent, words
-from kerasnas.report.html import Markup, Node, badge, join, note, paragraph, table
+from kerasnas.report.html import Markup, Node, badge, join, note, paragraph, table, tag
 from kerasnas.report.run import Run, part, understanding
 
 
@@ -22,7 +22,7 @@ class File:
     predicted_bytes: int | None
     operators: Mapping[str, Any]
     float_operators: Mapping[str, Any]
-    minimum_runtime: str
+    minimum_runtime: str | None
     largest_difference: float
     agreement: float
     accuracy: float
@@ -91,7 +91,10 @@ def section(run: Run) -> Markup:
         ["largest difference of a score", *(f"{f.largest_difference:.4f}" for f in export.files)],
         ["latency, median", *(milliseconds(file.latency_median) for file in export.files)],
         ["latency, 95th percentile", *(milliseconds(file.latency_p95) for file in export.files)],
-        ["minimum TensorFlow Lite runtime", *(file.minimum_runtime for file in export.files)],
+        [
+            "minimum TensorFlow Lite runtime",
+            *(file.minimum_runtime or "not stated" for file in export.files),
+        ],
         ["operators", *(_operators(file.operators) for file in export.files)],
         ["operators in float", *(_operators(file.float_operators) for file in export.files)],
     ]
@@ -126,7 +129,7 @@ def section(run: Run) -> Markup:
 
 
 def _file(entry: Mapping[str, Any]) -> File:
-    predicted = entry["predicted_bytes"]
+    predicted, runtime = entry["predicted_bytes"], entry["minimum_runtime"]
     return File(
         name=str(entry["file"]),
         form=str(entry["form"]),
@@ -135,7 +138,7 @@ def _file(entry: Mapping[str, Any]) -> File:
         predicted_bytes=None if predicted is None else int(predicted),
         operators=dict(entry["operators"]),
         float_operators=dict(entry["float_operators"]),
-        minimum_runtime=str(entry["minimum_runtime"]),
+        minimum_runtime=None if runtime is None else str(runtime),
         largest_difference=float(entry["largest_difference"]),
         agreement=float(entry["agreement"]),
         accuracy=float(entry["accuracy"]),
@@ -161,6 +164,10 @@ def _predicted(file: File) -> str:
     return f"{count(file.predicted_bytes)} ({sign}{percent(error)})"
 
 
-def _operators(operators: Mapping[str, Any]) -> str:
-    listed = ", ".join(f"{number} {name}" for name, number in operators.items())
-    return listed or "none"
+def _operators(operators: Mapping[str, Any]) -> Node:
+    """One a line; names may carry the operator's version behind a colon."""
+    lines: list[Node] = []
+    for name, number in operators.items():
+        operator, colon, version = name.partition(":")
+        lines += [f"{number} {operator}{' version ' if colon else ''}{version}", tag("br")]
+    return join(lines[:-1]) or "none"

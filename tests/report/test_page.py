@@ -50,7 +50,7 @@ class Page:
         for table in self.section(id).iter("table"):
             if table.find("caption").text.startswith(caption):
                 body = table.find("tbody")
-                return [[" ".join("".join(c.itertext()).split()) for c in row] for row in body]
+                return [[" ".join(" ".join(c.itertext()).split()) for c in row] for row in body]
         raise AssertionError(f"no table {caption!r}")
 
 
@@ -145,6 +145,8 @@ def test_exported_files_are_listed_with_every_check(page):
     assert rows["bytes"] == ["220 000", "111 222"]
     assert rows["predicted bytes"] == ["221 234 (+0.6 %)", "112 456 (+1.1 %)"]
     assert rows["latency, 95th percentile"] == ["4.56 ms", "4.56 ms"]
+    assert rows["operators"] == ["7 CONV_2D version 3 1 MEAN version 2"] * 2
+    assert rows["minimum TensorFlow Lite runtime"] == ["not stated", "2.5.0"]
     assert rows["operators in float"] == ["none", "none"]
     assert [row[1] for row in page.rows("export", "Checks")] == ["✗ failed", "✓ passed"]
 
