@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -257,6 +259,16 @@ def test_a_damaged_table_of_trials_is_refused(run):
     (run / "trials.csv").write_text("trial,status\n1,completed\n")
     with pytest.raises(KerasnasError, match=r"trials\.csv is not as a search writes it"):
         write(run)
+
+
+def test_a_page_needs_neither_keras_nor_the_search_that_made_the_run(run):
+    code = (
+        "import sys; from pathlib import Path; from kerasnas.report import write; "
+        "assert 'matplotlib' not in sys.modules; write(Path(sys.argv[1])); "
+        "assert not {'keras', 'tensorflow', 'kerasnas.models', 'librosa'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, run], check=True)
+    assert "1 · stem" in Page(run / "report.html").text("network")
 
 
 def test_several_labels_give_tables_of_tags(run, evaluation, trials):
