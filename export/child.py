@@ -65,11 +65,18 @@ def run_module(
         (files / "request.json").write_text(json.dumps(request), encoding="utf-8")
         with (files / "log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, str(files / "request.json"), str(files / "error")],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    module,
+                    str(files / "request.json"),
+                    str(files / "error"),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=os.environ | _ENVIRONMENT,
+                env=os.environ | _ENVIRONMENT | {"PYTHONPATH": _import_path()},
             )
         try:
             code = _wait(process, what, time_limit, memory_limit)
@@ -80,6 +87,11 @@ def run_module(
         if code:
             reason = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
             raise ChildDied(f"{what}: the process {reason}. Its last words:\n{_tail(files)}")
+
+
+def _import_path() -> str:
+    """What can be imported here, for the child; not its own directory, where anything may lie."""
+    return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
 
 
 def _wait(process: subprocess.Popen[bytes], what: str, time_limit: float, memory: int) -> int:

@@ -80,8 +80,10 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
         except (KerasnasError, ExportError, TunerError) as error:
             _fail(error, 2)
         except KeyboardInterrupt:
-            again = shlex.join(["kerasnas", *sys.argv[1:]])
-            _err.print(f"\n[bold]Interrupted.[/] To go on from here: {again}")
+            _err.print("\n[bold]Interrupted.[/]", end=" ")
+            if function.__name__ in ("search", "train"):
+                words = [word for word in sys.argv[1:] if word != "--overwrite"]
+                _err.print("To go on from here:", shlex.join(["kerasnas", *words]), markup=False)
             raise typer.Exit(130) from None
 
     return app.command()(guarded)

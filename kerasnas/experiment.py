@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kerasnas.blocks.architecture import SizeRule
+from kerasnas.datasets.places import data_root
 from kerasnas.datasets.settings import DataSettings
 from kerasnas.datasets.splits import SplitSettings
 from kerasnas.errors import KerasnasError
@@ -103,6 +104,20 @@ class Experiment(_Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:
+        several = self.data.multi_label
+        outputs = {self.training.candidate.output(several), self.training.final.output(several)}
+        if len(outputs) > 1:
+            raise ValueError("training.candidate.loss and training.final.loss differ: give one")
+        if several and "softmax" in outputs:
+            raise ValueError(
+                "categorical_crossentropy is for one label a clip; with data.multi_label use "
+                "binary_crossentropy or auto"
+            )
+        if self.features.log != "db" and any(
+            recipe.augmentation.mixup_domain == "power"
+            for recipe in (self.training.candidate, self.training.final)
+        ):
+            raise ValueError(f"mixup_domain: power needs features.log: db, not {self.features.log}")
         if self.choose not in (self.primary_metric, "loss"):
             raise ValueError(
                 f"search.choose is {self.choose}; with this data set it can be "
@@ -122,10 +137,16 @@ class Experiment(_Settings):
         trials: int | None = None,
         seconds: float | None = None,
     ) -> Experiment:
-        """The experiment with what the command line says instead of the file."""
+        """The experiment with what the command line and the environment say instead of the file.
+
+        The data set's root becomes absolute: `root`, else `KERASNAS_DATA`, else the file's.
+        """
         search = {"workers": workers, "trials": trials, "hours": seconds and seconds / 3600}
         given = {name: value for name, value in search.items() if value is not None}
-        data = {} if root is None else {"root": root.absolute()}
+        directory = data_root(root, self.data.root)
+        if self.data.dataset == "synthetic":  # nothing is generated among the user's recordings
+            directory = root or self.data.root
+        data = {"root": directory and directory.absolute()}
         return self.model_copy(
             update={
                 "search": self.search.model_copy(update=given),

@@ -71,6 +71,13 @@ def test_a_missing_directory(tmp_path: Path) -> None:
     )
 
 
+def test_data_comes_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASNAS_DATA", str(tmp_path / "elsewhere"))
+    assert "elsewhere: data directory does not exist" in call("search", experiment(tmp_path))
+    root = recordings(tmp_path / "data", dog=4)
+    assert "every clip is labelled dog" in call("search", experiment(None), "--data", root)
+
+
 def test_an_empty_directory(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "no audio found" in call("search", experiment(tmp_path / "empty"))
@@ -129,7 +136,8 @@ def test_an_impossible_window(tmp_path: Path) -> None:
 
 def test_the_run_of_another_experiment_is_kept(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=10, dog=10)
-    open_run(tmp_path / "runs" / "x", Experiment.model_validate({"name": "other"}))
+    with open_run(tmp_path / "runs" / "x", Experiment.model_validate({"name": "other"})):
+        pass
     before = (tmp_path / "runs" / "x" / "experiment.yaml").read_bytes()
     assert "holds the run of another experiment" in call("search", experiment(root))
     assert (tmp_path / "runs" / "x" / "experiment.yaml").read_bytes() == before

@@ -76,6 +76,28 @@ def test_a_criterion_that_does_not_fit_the_labels(tmp_path: Path) -> None:
     assert "it can be accuracy or loss" in text
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            "training: {final: {loss: binary_crossentropy}}",
+            "candidate.loss and training.final.loss",
+        ),
+        (
+            "data: {multi_label: true}\ntraining:\n"
+            "  candidate: &r {loss: categorical_crossentropy}\n  final: *r",
+            "one label a clip",
+        ),
+        (
+            "features: {log: log}\ntraining: {final: {augmentation: {mixup_domain: power}}}",
+            "needs features.log: db",
+        ),
+    ],
+)
+def test_contradictions_are_refused(tmp_path: Path, fields: str, words: str) -> None:
+    assert words in problem(tmp_path, f"name: a\n{fields}\n")
+
+
 def test_a_repeated_key_is_refused(tmp_path: Path) -> None:
     text = problem(tmp_path, "name: a\nseed: 1\nseed: 2\n")
     assert text == "DIR/x.yaml:3: 'seed' is given a second time (first on line 2): keep one"
@@ -95,8 +117,12 @@ def test_no_file(tmp_path: Path) -> None:
         experiment.load(tmp_path / "nowhere.yaml")
 
 
-def test_what_the_command_line_says_comes_first(tmp_path: Path) -> None:
+def test_what_the_command_line_says_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERASNAS_DATA", "elsewhere")
     first = experiment.load(written(tmp_path, "name: a\nsearch: {trials: 9, workers: 2}\n"))
+    assert first.overridden().data.root is None  # the environment means recordings
     changed = first.overridden(tmp_path, trials=4, seconds=1800)
     assert (changed.search.trials, changed.search.workers, changed.search.hours) == (4, 2, 0.5)
     assert changed.data.root == tmp_path.absolute()

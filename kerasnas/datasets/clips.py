@@ -1,5 +1,7 @@
 """The one table of clips that every data set becomes."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -75,6 +77,12 @@ class Clips:
         """Number of clips of each class."""
         counter = Counter(label for clip in self.clips for label in clip.labels)
         return {name: counter[name] for name in self.classes}
+
+    def digest(self) -> str:
+        """Short text that changes with the clips, their labels, folds, splits and groups."""
+        rows = [[clip.id, clip.labels, clip.fold, clip.split, clip.group] for clip in self.clips]
+        text = json.dumps([self.classes, rows])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def targets(self) -> NDArray[np.float32]:
         """Labels as zeros and ones, float32 `(clips, classes)`."""

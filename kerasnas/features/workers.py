@@ -80,7 +80,7 @@ def _start() -> "subprocess.Popen[str]":
     path = os.pathsep.join(filter(None, [package_home, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": path}
     return subprocess.Popen(
-        [sys.executable, "-m", "kerasnas.features.worker"],
+        [sys.executable, "-P", "-m", "kerasnas.features.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

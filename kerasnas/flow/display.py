@@ -77,6 +77,8 @@ class Display:
         if isinstance(event, Failed):
             return f"trial {number} failed: {event.message}"
         trial = self._search.trial(event.id)
+        if trial.message is not None:  # it ended, but without the figures that were asked for
+            return f"trial {number} failed: {trial.message}"
         scores = ", ".join(
             f"{objective.name} {trial.metrics[objective.name]:.3f}"
             for objective in self._search.objectives

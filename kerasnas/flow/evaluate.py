@@ -9,6 +9,7 @@ from rich.table import Table
 
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
+from kerasnas.files import read_json
 from kerasnas.flow import scores, task
 from kerasnas.flow.predict import front_end
 from kerasnas.flow.run import read_experiment, run_of
@@ -54,7 +55,8 @@ def evaluate(
         model: The file.
         experiment: Data set, split and front end; by default that of the file's run directory.
         data: Directory of the data set, instead of the experiment's.
-        part: Which clips of the split.
+        part: Which clips of the split; for a model of `kerasnas train --folds`, of the split that
+            tests on its fold.
         cache: Directory for features.
 
     Raises:
@@ -73,9 +75,20 @@ def evaluate(
                 f"{model} was made for the front end in its features.json, which differs from "
                 "the experiment's: give the experiment that it was made by"
             )
-    loaded = task.load(settings, data, cache)
-    result = evaluate_on(model, loaded, loaded.part(part))
+    loaded = task.load(settings.overridden(data), cache)
+    fold = fold_of(model)
+    clips = loaded.part(part) if fold is None else loaded.fold_part(part, fold)
+    result = evaluate_on(model, loaded, clips)
     return Evaluated(model, part, loaded.clips.classes, result)
+
+
+def fold_of(model: Path) -> str | None:
+    """The fold that a model of `kerasnas train --folds` was not trained on; None for others."""
+    for directory in model.absolute().parents[:2]:  # the model's own, or that of its export
+        if (directory / "architecture.json").is_file():
+            fold: str | None = read_json(directory / "architecture.json").get("fold")
+            return fold
+    return None
 
 
 def evaluate_on(model: Path, loaded: Task, clips: Indices) -> Evaluation:

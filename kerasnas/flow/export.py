@@ -14,9 +14,10 @@ from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import CheckFailed
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import scores, task
-from kerasnas.flow.evaluate import evaluate_on
+from kerasnas.flow.evaluate import evaluate_on, fold_of
 from kerasnas.flow.run import read_experiment, run_of
 from kerasnas.flow.task import Indices, Task
+from kerasnas.report import write as write_report
 
 OnFail = Literal["fail", "report"]
 
@@ -83,7 +84,7 @@ def export_run(
         source: Run directory, or a `.keras` file with one input and one output.
         experiment: Data, front end and export settings; by default that of the run directory.
         data: Directory of the data set, instead of the experiment's.
-        output: Where to write; by default `export/` in the run, or beside the file.
+        output: Where to write; by default `export/` in the run directory, or beside the file.
         budget: Bytes, instead of the experiment's.
         on_fail: Instead of the experiment's.
         cache: Directory for features.
@@ -99,16 +100,20 @@ def export_run(
         winners = winners_of(source)
         model = source / winners[winners["chosen"]]["directory"] / "model.keras"
     else:
-        model = source
-        run = source.parent if experiment is not None else run_of(source)
-        settings = read_experiment(run) if experiment is None else experiments.load(experiment)
+        model, run = source, source.parent
+        settings = (
+            read_experiment(run_of(source)) if experiment is None else experiments.load(experiment)
+        )
     given = {"budget": budget, "on_fail": on_fail}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.overridden(data)
     settings = settings.model_copy(update={"export": settings.export.model_copy(update=changed)})
     loaded = task.load(settings, cache=cache)
-    train, _, test = loaded.final_parts(None)
-    return export_model(model, output or run / "export", loaded, train, test, console)
+    train, _, test = loaded.final_parts(fold_of(model))
+    exported = export_model(model, output or run / "export", loaded, train, test, console)
+    if source.is_dir() and output is None:
+        write_report(source)
+    return exported
 
 
 def export_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from kerasnas.files import write_atomically
 _HIGHEST_RATE = 32_000
 _LONGEST_CLIP = 10.0
 _FRAMES = 160
+_FEWEST_FRAMES = 40
 _PER_CLASS = 20
 
 
@@ -30,7 +32,6 @@ class _Look:
     shortest: float
     typical: float
     most: float
-    channels: int
 
 
 def init(folder: Path, output: Path, budget: int) -> str:
@@ -45,7 +46,8 @@ def init(folder: Path, output: Path, budget: int) -> str:
     settings = _layout(folder)
     clips = datasets.load(settings)
     look = _look(clips)
-    text = _yaml(output.stem, settings, clips, look, budget)
+    name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
+    text = _yaml(name, settings, clips, look, budget)
     write_atomically(output, text)
     experiment.load(output)
     counts = clips.counts
@@ -88,7 +90,6 @@ def _lists_clips(path: Path) -> bool:
 def _look(clips: Clips) -> _Look:
     rates: Counter[int] = Counter()
     lengths = []
-    channels: Counter[int] = Counter()
     for clip in clips:
         try:
             info = soundfile.info(clip.path)
@@ -96,22 +97,21 @@ def _look(clips: Clips) -> _Look:
             raise KerasnasError(f"{clip.path} cannot be read as audio: {error}") from None
         rates[info.samplerate] += 1
         lengths.append(info.duration)
-        channels[info.channels] += 1
     most = quantiles(lengths, n=10)[-1] if len(lengths) > 1 else lengths[0]
     return _Look(
         rate=rates.most_common(1)[0][0],
         shortest=min(lengths),
         typical=median(lengths),
         most=most,
-        channels=channels.most_common(1)[0][0],
     )
 
 
 def _yaml(name: str, data: DataSettings, clips: Clips, look: _Look, budget: int) -> str:
     rate = min(look.rate, _HIGHEST_RATE)
     seconds = max(0.1, round(min(look.most, _LONGEST_CLIP), 1))
-    n_fft = 2 ** round(rate * 0.04).bit_length() // 2
-    hop = max(n_fft // 4, round(rate * seconds / _FRAMES))
+    samples = round(rate * seconds)
+    n_fft = 2 ** (min(round(rate * 0.04), samples).bit_length() - 1)
+    hop = max(min(n_fft // 4, samples // _FEWEST_FRAMES), samples // _FRAMES, 1)
     layout = [f"  dataset: {data.dataset}", f"  root: {str(data.root)!r}"]
     if data.csv is not None:
         layout.append(f"  csv: {str(data.csv)!r}")

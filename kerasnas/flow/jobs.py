@@ -6,7 +6,6 @@ Each factory loads the data once and returns the function that the runner calls 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,10 @@ from kerasnas.flow.task import Task
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import fit, normalise
 from kerasnas.training.recipe import Recipe
-from kerasnas.tuners.runners.base import TrialContext
-
-Evaluate = Callable[[dict[str, Any], TrialContext], dict[str, Any]]
+from kerasnas.tuners.runners.base import Evaluate, TrialContext
 
 
-def candidate(run: str, cache: str | None) -> Evaluate:
+def candidate(run: str, cache: str) -> Evaluate:
     """Train a candidate briefly; score it on the validation clips, by which it is chosen.
 
     The test clips are scored, too, and never chosen by: they tell how good the choice was.
@@ -65,7 +62,7 @@ def candidate(run: str, cache: str | None) -> Evaluate:
     return evaluate
 
 
-def final(run: str, cache: str | None) -> Evaluate:
+def final(run: str, cache: str) -> Evaluate:
     """Train an architecture with the final recipe and score it on clips it has not seen.
 
     Values: `architecture` (JSON), `seed`, and `fold`: null for the experiment's test clips, or
@@ -97,9 +94,8 @@ def final(run: str, cache: str | None) -> Evaluate:
     return evaluate
 
 
-def _load(run: str, cache: str | None) -> Task:
-    experiment = read_experiment(Path(run))
-    return task.load(experiment, cache=None if cache is None else Path(cache))
+def _load(run: str, cache: str) -> Task:
+    return task.load(read_experiment(Path(run)), Path(cache))
 
 
 def _fitted(

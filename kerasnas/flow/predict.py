@@ -57,6 +57,11 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
 
     settings, classes = front_end(model)
     network = load(model)
+    if network.outputs != len(classes):
+        raise KerasnasError(
+            f"{model} gives {network.outputs} scores and its labels.txt has {len(classes)} lines: "
+            "keep the files of one export together"
+        )
     waveform = read(recording, settings.sample_rate, settings.file_channels)
     times, scores = [], []
     for window in sliding(waveform, settings, hop_seconds):
@@ -71,6 +76,11 @@ def front_end(model: Path) -> tuple[LogMel, tuple[str, ...]]:
     Raises:
         KerasnasError: They are not there, or are damaged.
     """
+    if not (model.parent / "features.json").is_file():
+        raise KerasnasError(
+            f"{model} needs features.json and labels.txt of its export beside it: "
+            f"{model.parent / 'features.json'} does not exist"
+        )
     settings = read_json(model.parent / "features.json").get("settings")
     try:
         front = LogMel.model_validate(settings)

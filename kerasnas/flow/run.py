@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from kerasnas.experiment import Experiment
 from kerasnas.files import write_atomically
 
 EXPERIMENT = "experiment.yaml"
+_LOCK = ".lock"
 
 # A search may go on with other values of these: they do not change what a candidate scores.
 _MAY_CHANGE = (
@@ -33,30 +36,58 @@ _MAY_CHANGE = (
 )
 
 
-def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -> None:
-    """Make `directory` the run directory of `experiment`, or go on in it.
+@contextmanager
+def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -> Iterator[None]:
+    """Make `directory` the run directory of `experiment`, or go on in it; hold it meanwhile.
 
     Raises:
-        KerasnasError: It cannot be written to, holds other files, or belongs to another
-            experiment and `overwrite` is not given.
+        KerasnasError: It cannot be written to, another process works in it, it holds other files,
+            or it belongs to another experiment and `overwrite` is not given.
     """
-    if overwrite and (directory / EXPERIMENT).exists():
-        _check_writable(directory)
-        shutil.rmtree(directory)
-    if (directory / EXPERIMENT).exists():
-        differences = sorted(_differences(experiment, read_experiment(directory)))
-        if differences:
-            raise KerasnasError(
-                f"{directory} holds the run of another experiment; it differs in "
-                f"{'; '.join(differences)}. Give another --run, or --overwrite to delete it"
-            )
-    elif directory.exists() and any(directory.iterdir()):
+    made = not directory.exists()
+    _check_writable(directory)
+    foreign = not (directory / EXPERIMENT).exists() and any(
+        path.name != _LOCK for path in directory.iterdir()
+    )
+    if foreign:
         raise KerasnasError(
             f"{directory} holds files and no {EXPERIMENT}, so it is no run directory: "
             "give another --run"
         )
-    _check_writable(directory)
-    write_atomically(directory / EXPERIMENT, experiment.to_yaml())
+    with _locked(directory):
+        if overwrite and not made:
+            for path in directory.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != _LOCK:
+                    path.unlink()
+        if (directory / EXPERIMENT).exists():
+            differences = sorted(_differences(experiment, read_experiment(directory)))
+            if differences:
+                raise KerasnasError(
+                    f"{directory} holds the run of another experiment; it differs in "
+                    f"{'; '.join(differences)}. Give another --run, or --overwrite to delete it"
+                )
+        write_atomically(directory / EXPERIMENT, experiment.to_yaml())
+        yield
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock, which a killed process gives up by dying."""
+    with (directory / _LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise KerasnasError(
+                f"{directory} is in use by process {file.read().strip() or 'of another machine'}: "
+                "wait for it, stop it, or give another --run"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 def read_experiment(directory: Path) -> Experiment:

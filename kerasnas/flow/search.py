@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from kerasnas import experiment as experiments
+from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.files import read_json, write_json
@@ -90,8 +92,15 @@ def search(
         experiment = experiments.load(Path(experiment))
     experiment = experiment.overridden(data, workers, max_trials, seconds)
     run = run or Path("runs") / experiment.name
-    loaded = task.load(experiment, cache=cache, progress=console.is_terminal)
-    open_run(run, experiment, overwrite)
+    cache = cache_root(cache).absolute()  # workers may have another environment
+    with open_run(run, experiment, overwrite):
+        return _search_in(run, experiment, cache, cluster, console)
+
+
+def _search_in(
+    run: Path, experiment: Experiment, cache: Path, cluster: str | None, console: Console
+) -> SearchResult:
+    loaded = task.load(experiment, cache, progress=console.is_terminal)
     console.print(
         f"{experiment.name}: {len(loaded.clips)} clips of {len(loaded.clips.classes)} classes, "
         f"{len(loaded.split.train)} to train, {len(loaded.split.validation)} to choose by, "
@@ -105,12 +114,13 @@ def search(
     train, _, test = loaded.final_parts(None)
     exported = export_model(directory / "model.keras", run / "export", loaded, train, test, console)
     report = write_report(run)
-    scores = read_json(directory / "evaluation.json")["metrics"]
+    metrics = read_json(directory / "evaluation.json")["metrics"]
+    scores = {name: value for name, value in metrics.items() if value is not None}
     return SearchResult(run, winners[chosen], chosen, scores, exported, report)
 
 
 def _search(
-    run: Path, loaded: Task, cache: Path | None, cluster: str | None, console: Console
+    run: Path, loaded: Task, cache: Path, cluster: str | None, console: Console
 ) -> dict[str, Trial]:
     """Train candidates until the search is done, and return the best by each criterion."""
     experiment, settings = loaded.experiment, loaded.experiment.search
@@ -121,7 +131,10 @@ def _search(
     hyperparameters = keras_tuner.HyperParameters()
     space.define(hyperparameters)
     objectives = [(experiment.primary_metric, "max"), ("loss", "min")]
-    stop = MedianStop(metric="val_loss", direction="min") if settings.stop_hopeless else None
+    stop = None
+    if settings.stop_hopeless:
+        first = max(1, experiment.training.candidate.epochs // 3)
+        stop = MedianStop(metric="val_loss", direction="min", first_step=first)
 
     def size(values: Values) -> int:
         return space.architecture(values).size(rule)
@@ -133,6 +146,7 @@ def _search(
         window=Window(size, settings.window.minimum, settings.window.maximum),
         seed=experiment.seed,
         directory=run,
+        identity={"clips": loaded.clips.digest(), "output": space.output},
         max_retries=settings.retries,
         max_consecutive_failures=settings.consecutive_failures,
         time_budget=None if settings.hours is None else 3600 * settings.hours,
@@ -142,15 +156,17 @@ def _search(
             return Job(
                 trial.id,
                 "kerasnas.flow.jobs:candidate",
-                {"run": str(run.absolute()), "cache": None if cache is None else str(cache)},
+                {"run": str(run.absolute()), "cache": str(cache)},
                 dict(trial.values),
                 run.absolute() / "trials" / trial.id,
                 settings.trial_seconds,
             )
 
         book = trials.Book(run, engine, loaded)
+        left = settings.trials - len(engine.trials) + len(engine.history.waiting)
         with (
-            runner(experiment, cluster) as workers,
+            closing(book),
+            runner(experiment, cluster, max(1, left)) as workers,
             Display(console, engine, settings.trials, workers.slots) as display,
         ):
 
@@ -159,13 +175,17 @@ def _search(
                 book.on_event(event)
 
             run_loop(engine, workers, job, on_event=on_event, median_stop=stop)
-        book.close()
-        if not (ranked := engine.ranking()):
-            reasons = {trial.message for trial in engine.trials if trial.message}
-            raise KerasnasError(
-                f"no candidate was trained: {engine.finished}. {'; '.join(sorted(reasons))}"
+        completed = len(engine.history.completed())
+        if completed < settings.trials:
+            console.print(
+                f"{completed} of {settings.trials} trials have a score: {engine.finished}.",
+                markup=False,
             )
-        return {name: engine.ranking(name)[0] for name, _ in objectives if ranked}
+        if not engine.ranking():
+            raise KerasnasError(
+                f"no candidate was trained: {engine.finished}; `kerasnas trials {run}` lists why"
+            )
+        return {name: engine.ranking(name)[0] for name, _ in objectives}
 
 
 def winners_directory(winners: dict[str, Trial], criterion: str) -> str:
@@ -178,7 +198,7 @@ def _train_winners(
     run: Path,
     loaded: Task,
     winners: dict[str, Trial],
-    cache: Path | None,
+    cache: Path,
     cluster: str | None,
     console: Console,
 ) -> None:

@@ -63,17 +63,25 @@ class Task:
             Training takes all that is not tested on; only a recipe that stops early sets
             validation clips aside.
         """
-        split = self.split
-        if fold is not None:
-            settings = SplitSettings(
-                by="fold",
-                test_fold=fold,
-                validation_fraction=self.experiment.split.validation_fraction,
-            )
-            split = datasets.split(self.clips, settings, self.experiment.seed)
+        split = self.split if fold is None else self._split_by(fold)
         if self.experiment.training.final.patience is not None:
             return split.train, split.validation, split.test
         return np.union1d(split.train, split.validation), np.empty(0, np.int64), split.test
+
+    def fold_part(self, name: Part, fold: str) -> Indices:
+        """Indices of the clips of one part of the split that tests on `fold`."""
+        if name == "all":
+            return self.part(name)
+        indices: Indices = getattr(self._split_by(fold), name)
+        return indices
+
+    def _split_by(self, fold: str) -> Split:
+        settings = SplitSettings(
+            by="fold",
+            test_fold=fold,
+            validation_fraction=self.experiment.split.validation_fraction,
+        )
+        return datasets.split(self.clips, settings, self.experiment.seed)
 
     def examples(self, indices: Indices) -> Examples:
         """The segments of some clips, for fitting and scoring."""
@@ -82,22 +90,20 @@ class Task:
 
 def load(
     experiment: Experiment,
-    data: Path | None = None,
     cache: Path | None = None,
     progress: bool = False,
 ) -> Task:
     """Read the table of clips, split it, and get the features, from the cache if they are there.
 
     Args:
-        experiment: The settings.
-        data: Comes before `KERASNAS_DATA` and the experiment's root.
+        experiment: The settings, as `Experiment.overridden` resolves them.
         cache: Comes before `KERASNAS_CACHE`.
         progress: Whether to show a bar while features are extracted.
 
     Raises:
         KerasnasError: The data cannot be used; the message names the file.
     """
-    clips = datasets.load(experiment.data, data, cache)
+    clips = datasets.load(experiment.data, experiment.data.root, cache)
     split = datasets.split(clips, experiment.split, experiment.seed)
     array = features.extract(clips, experiment.features, cache, progress=progress)
     return Task(experiment, clips, split, array)

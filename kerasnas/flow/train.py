@@ -14,6 +14,7 @@ from rich.table import Table
 
 from kerasnas import experiment as experiments
 from kerasnas.blocks.architecture import Architecture
+from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import task
@@ -22,8 +23,6 @@ from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
 from kerasnas.flow.task import Task
 from kerasnas.flow.workers import is_done, run_finals
 from kerasnas.report import write as write_report
-
-PRECISIONS = ("float32", "float16", "int8")
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,11 @@ class Trainings:
     metric: str
     trainings: tuple[Training, ...]
 
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """`float32` and the formats that were exported."""
+        return tuple(self.trainings[0].scores)
+
     def mean(self, precision: str) -> float:
         """The metric over all clips: folds weigh by their clips, seeds equally."""
         pairs = [(t.scores[precision][self.metric], t.count) for t in self.trainings]
@@ -79,18 +83,18 @@ class Trainings:
         table.add_column("tested on")
         table.add_column("seed", justify="right")
         table.add_column("clips", justify="right")
-        for precision in PRECISIONS:
+        for precision in self.precisions:
             table.add_column(precision, justify="right")
-        table.add_column("int8 bytes", justify="right")
+        table.add_column(f"{self.precisions[-1]} bytes", justify="right")
         for training in self.trainings:
             table.add_row(
                 "test clips" if training.fold is None else f"fold {training.fold}",
                 str(training.seed),
                 str(training.count),
-                *(f"{training.scores[name][self.metric]:.3f}" for name in PRECISIONS),
-                f"{training.scores['int8']['bytes']:,.0f}",
+                *(f"{training.scores[name][self.metric]:.3f}" for name in self.precisions),
+                f"{training.scores[self.precisions[-1]]['bytes']:,.0f}",
             )
-        deviations = [self.deviation(name) for name in PRECISIONS]
+        deviations = [self.deviation(name) for name in self.precisions]
         table.add_section()
         table.add_row(
             "all",
@@ -98,7 +102,7 @@ class Trainings:
             str(sum(training.count for training in self.trainings)),
             *(
                 f"{self.mean(name):.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
-                for name, deviation in zip(PRECISIONS, deviations, strict=True)
+                for name, deviation in zip(self.precisions, deviations, strict=True)
             ),
         )
         return table
@@ -146,17 +150,41 @@ def train(
     if architecture is None and not searched:
         raise KerasnasError(f"{source} has no chosen network: give --architecture")
     run = run or (source if searched else Path("runs") / settings.name)
-    loaded = task.load(settings, cache=cache, progress=console.is_terminal)
-    label, network = _network(architecture or str(source), loaded)
-    names = _folds(folds, loaded)
-    open_run(run, settings)
-    directory = run / "train" / label
+    cache = cache_root(cache).absolute()  # workers may have another environment
+    with open_run(run, settings):
+        loaded = task.load(settings, cache, progress=console.is_terminal)
+        label, network = _network(architecture or str(source), loaded)
+        jobs = _jobs(run / "train" / label, network, _folds(folds, loaded), seeds)
+        result = _train(run, label, loaded, jobs, cache, cluster, console)
+        if (run / "winners.json").exists():
+            write_report(run)
+    return result
+
+
+def _jobs(
+    directory: Path, network: Architecture, folds: list[str | None], seeds: int
+) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """By name: where a training's results go, and the values of `jobs.final`."""
     jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
     for seed in range(seeds):
-        for fold in names:
+        for fold in folds:
             name = f"{'test' if fold is None else f'fold{fold}'}-seed{seed}"
             values: dict[str, Any] = {"architecture": network.to_json(), "seed": seed, "fold": fold}
             jobs[name] = directory / name, values
+    return jobs
+
+
+def _train(
+    run: Path,
+    label: str,
+    loaded: Task,
+    jobs: dict[str, tuple[Path, dict[str, Any]]],
+    cache: Path,
+    cluster: str | None,
+    console: Console,
+) -> Trainings:
+    """Train what is not there yet, export it, and write `folds.json`."""
+    settings, directory = loaded.experiment, run / "train" / label
     recipe = settings.training.final.model_dump(mode="json")
     waiting = {
         name: (place, values)
@@ -170,13 +198,11 @@ def train(
         console.print(f"Training {label}: {', '.join(waiting)} ...")
         run_finals(run, settings, waiting, cache, console, cluster)
     trainings = []
-    for name, (place, values) in jobs.items():
-        if not (place / "scores.json").exists():
-            console.print(f"Exporting {name} ...")
-            _score_files(place, loaded, values["fold"])
-        stored = read_json(place / "scores.json")
-        count = stored.pop("count")
-        trainings.append(Training(values["fold"], values["seed"], stored, count))
+    for place, values in jobs.values():
+        stored = _scores(place, loaded, values["fold"], console)
+        trainings.append(
+            Training(values["fold"], values["seed"], stored["scores"], stored["count"])
+        )
     result = Trainings(directory, label, settings.primary_metric, tuple(trainings))
     write_json(
         directory / "folds.json",
@@ -185,12 +211,10 @@ def train(
             "architecture": label,
             "metric": result.metric,
             "trainings": [training.to_json() for training in result.trainings],
-            "mean": {name: result.mean(name) for name in PRECISIONS},
-            "deviation": {name: result.deviation(name) for name in PRECISIONS},
+            "mean": {name: result.mean(name) for name in result.precisions},
+            "deviation": {name: result.deviation(name) for name in result.precisions},
         },
     )
-    if (run / "winners.json").exists():
-        write_report(run)
     return result
 
 
@@ -226,15 +250,23 @@ def _folds(folds: str | None, loaded: Task) -> list[str | None]:
     return names
 
 
-def _score_files(directory: Path, loaded: Task, fold: str | None) -> None:
-    """Export the trained model and write what all three precisions score to `scores.json`."""
+def _scores(directory: Path, loaded: Task, fold: str | None, console: Console) -> dict[str, Any]:
+    """What all precisions score, from `scores.json` if these settings were exported before."""
+    settings = loaded.experiment.export.model_dump(mode="json")
+    path = directory / "scores.json"
+    if path.exists():
+        stored: dict[str, Any] = read_json(path)
+        if stored["settings"] == settings:
+            return stored
+    console.print(f"Exporting {directory.name} ...")
     train, _, test = loaded.final_parts(fold)
     exported = export_model(
         directory / "model.keras", directory / "export", loaded, train, test, on_fail="report"
     )
-    result: dict[str, Any] = {"count": len(test)}
-    result["float32"] = read_json(directory / "evaluation.json")["metrics"]
-    for name, path in exported.files.items():
+    scores = {"float32": read_json(directory / "evaluation.json")["metrics"]}
+    for name, file in exported.files.items():
         metrics = read_json(exported.directory / f"evaluation_{name}.json")["metrics"]
-        result[name] = {**metrics, "bytes": path.stat().st_size}
-    write_json(directory / "scores.json", result)
+        scores[name] = {**metrics, "bytes": file.stat().st_size}
+    result = {"schema": 1, "count": len(test), "scores": scores, "settings": settings}
+    write_json(path, result)
+    return result

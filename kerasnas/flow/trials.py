@@ -5,17 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
-from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.run import read_experiment
 from kerasnas.flow.task import Task
-from kerasnas.tuners import Search
+from kerasnas.tuners import Results, Search
 from kerasnas.tuners.runners.base import Event, Failed, Finished
 
 _EVERY = 10.0
@@ -30,17 +28,19 @@ class Book:
         self._search = search
         self._experiment = loaded.experiment
         self._written = 0.0
+        self._models = {path.parent.name for path in (run / "trials").glob("*/model.keras")}
 
     def on_event(self, event: Event) -> None:
         """Take one event of the loop into account."""
         if isinstance(event, Finished | Failed):
-            self._prune()
+            if isinstance(event, Finished):
+                self._models.add(event.id)
+                self._prune()
             if time.monotonic() - self._written > _EVERY:
                 self._write()
 
     def close(self) -> None:
         """Write what is still unwritten."""
-        self._prune()
         self._write()
 
     def _write(self) -> None:
@@ -88,46 +88,35 @@ class Book:
             for objective in self._search.objectives
             for trial in self._search.ranking(objective.name)[: self._experiment.search.keep_models]
         }
-        for model in (self._run / "trials").glob("*/model.keras"):
-            trial = self._search.history.trials.get(model.parent.name)
-            if trial and trial.status == "completed" and trial.id not in best:
-                model.unlink(missing_ok=True)
+        for id in self._models - best:
+            (self._run / "trials" / id / "model.keras").unlink(missing_ok=True)
+        self._models &= best
 
 
 def table(run: Path) -> Table:
-    """The trials of a run directory as a table for the screen; `trials.csv` has every column.
+    """The trials of a run directory as a table for the screen, from the search's journal.
 
     Raises:
-        KerasnasError: It is no run directory, or holds no trials.
+        KerasnasError: It is no run directory.
+        JournalError: It holds no search.
     """
     read_experiment(run)
-    rows = list(_rows(run / "trials.csv"))
-    names = list(rows[0])
-    figures = [name for name in names[: names.index("error")] if name not in _COSTS]
-    genes = names[names.index("error") + 1 :]
+    results = Results.read(run)
+    metrics = list(dict.fromkeys(name for trial in results.trials for name in trial.metrics))
     shown = Table(title=str(run), title_justify="left")
-    for name in figures:
-        shown.add_column(name.replace("_", " "), justify="left" if name == "status" else "right")
+    shown.add_column("trial", justify="right")
+    shown.add_column("status")
+    for name in (*metrics, "bytes", "seconds"):
+        shown.add_column(name.replace("_", " "), justify="right")
     shown.add_column("values, or why it failed", overflow="fold")
-    for row in rows:
-        values = " ".join(f"{name}={row[name]}" for name in genes if row[name])
-        shown.add_row(*(_short(row[name]) for name in figures), row["error"] or values)
+    for trial in results.trials:
+        values = " ".join(f"{name}={value}" for name, value in trial.values.items())
+        shown.add_row(
+            str(trial.number),
+            trial.status,
+            *(f"{trial.metrics[name]:.4f}" if name in trial.metrics else "" for name in metrics),
+            "" if trial.cost is None else f"{trial.cost:,.0f}",
+            "" if trial.seconds is None else f"{trial.seconds:.0f}",
+            escape(trial.message or values),
+        )
     return shown
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise KerasnasError(f"{path} cannot be read: {error.strerror}") from None
-    if not rows:
-        raise KerasnasError(f"{path} holds no trials")
-    yield from rows
-
-
-def _short(text: str) -> str:
-    try:
-        return f"{float(text):.4g}" if "." in text else text
-    except ValueError:
-        return text

@@ -51,7 +51,7 @@ def run_finals(
     run: Path,
     experiment: Experiment,
     jobs: Mapping[str, tuple[Path, dict[str, Any]]],
-    cache: Path | None,
+    cache: Path,
     console: Console,
     cluster: str | None = None,
 ) -> None:
@@ -68,7 +68,7 @@ def run_finals(
     Raises:
         KerasnasError: A training failed.
     """
-    arguments = {"run": str(run.absolute()), "cache": None if cache is None else str(cache)}
+    arguments = {"run": str(run.absolute()), "cache": str(cache)}
     waiting = [
         Job(name, "kerasnas.flow.jobs:final", arguments, values, directory.absolute())
         for name, (directory, values) in jobs.items()
@@ -95,7 +95,9 @@ def run_finals(
                     case Finished():
                         free.add(event.slot)
                         scores = ", ".join(
-                            f"{name} {value:.3f}" for name, value in event.result["metrics"].items()
+                            f"{name} {value:.3f}"
+                            for name, value in event.result["metrics"].items()
+                            if value is not None
                         )
                         bar.update(tasks[event.id], completed=epochs, note=scores)
                         if not console.is_terminal:
