@@ -1,1 +1,3 @@
 """Blocks of networks, and the two readings of them: Keras layers and recorded operations."""
+
+from kerasnas.blocks import convolutional as convolutional  # `from_json` knows what is imported

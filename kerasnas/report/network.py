@@ -47,7 +47,6 @@ class _Block:
 
 def section(run: Run) -> Markup:
     """Where parameters and multiply-accumulates lie, and every layer with its output."""
-    import kerasnas.blocks.convolutional  # noqa: F401 - a kind of block is known once imported
     from kerasnas.blocks.architecture import Architecture
 
     winner = files.chosen(run)
