@@ -1,4 +1,3 @@
-import os
 import time
 from pathlib import Path
 
@@ -37,7 +36,7 @@ pathlib.Path(request['output']).write_text(os.environ['TF_NUM_INTRAOP_THREADS'])
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name, source in CHILDREN.items():
         (tmp_path / f"child_{name}.py").write_text(source)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.syspath_prepend(tmp_path)
 
     def call(name: str, request=None, time_limit=60.0, memory_limit=200_000_000) -> None:
         run_module(
