@@ -200,9 +200,7 @@ def _steps(layer: Any, name: str, inputs: tuple[str, ...], shape: Shape) -> list
         return [Op("activation", name, inputs, shape, attributes={"function": function})]
     else:
         kind = _KINDS.get(title) or re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
-        attributes = {}
-        if kind == "normalization":
-            attributes["statistics"] = prod(layer.mean.shape)
+        attributes = _attributes(layer, kind)
         steps = [
             Op(kind, name, inputs, shape, weights, _macs(kind, name, weights, shape), attributes)
         ]
@@ -211,6 +209,19 @@ def _steps(layer: Any, name: str, inputs: tuple[str, ...], shape: Shape) -> list
             Op("activation", f"{name}.{function}", (name,), shape, (), 0, {"function": function})
         )
     return steps
+
+
+def _attributes(layer: Any, kind: str) -> dict[str, Any]:
+    """What distinguishes a layer's operation besides its weights and shapes."""
+    if kind == "normalization" and not layer.weights:  # its statistics were given, not learnt
+        return {"statistics": prod(layer.mean.shape)}
+    if kind in _CONVOLUTIONS:
+        return {"kernel_size": tuple(layer.kernel_size), "strides": tuple(layer.strides)}
+    if kind in ("average_pool2d", "max_pool2d"):
+        return {"pool_size": tuple(layer.pool_size)}
+    if type(layer).__name__ == "Dropout":
+        return {"rate": layer.rate}
+    return {}
 
 
 def _function(layer: Any) -> str:

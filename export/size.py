@@ -187,7 +187,7 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     total = _FILE[form] + _tensor(len(ops[0].output_shape) + 1)
     if form == "full_int8":
         operators |= {"QUANTIZE", "DEQUANTIZE"}
-        total += 2 * (_PLAIN_OPERATOR + 8) + _tensor(nodes[-1].rank)
+        total += 2 * (_PLAIN_OPERATOR + 8) + _tensor(len(ops[-1].output_shape) + 1)
         total += _quantized(_tensor(len(ops[0].output_shape) + 1, 16))
     elif form == "float16":
         operators.add("DEQUANTIZE")
