@@ -40,7 +40,7 @@ class WorkerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     trials_per_worker: int = Field(
-        50, ge=1, description="a worker process is replaced after so many trials"
+        20, ge=1, description="a worker process is replaced after so many trials"
     )
     recycle_above: int = Field(
         2_000_000_000,
