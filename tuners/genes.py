@@ -43,7 +43,8 @@ class Gene:
         span: `(low, high, sampling)` of a continuous gene, both ends included; `sampling` is
             `linear`, `log` or `reverse_log`.
         integer: A `span` that is rounded down to integers.
-        config: The `{"class_name": ..., "config": ...}` that KerasTuner describes it with.
+        config: The `{"class_name": ..., "config": ...}` that KerasTuner describes it with;
+            empty for a gene made here.
     """
 
     name: str
@@ -83,6 +84,23 @@ class Gene:
             for item in fields.get("conditions") or ()
         )
         return cls(fields["name"], conditions, values, span, kind == "Int" and not values, config)
+
+    def to_config(self) -> Mapping[str, Any]:
+        """What `from_config` makes an equal gene of."""
+        if self.config:
+            return self.config
+        fields: dict[str, Any] = {
+            "name": self.name,
+            "conditions": [
+                {"class_name": "Parent", "config": {"name": c.parent, "values": list(c.values)}}
+                for c in self.conditions
+            ],
+        }
+        if self.span is None:
+            return {"class_name": "Choice", "config": fields | {"values": list(self.values)}}
+        low, high, sampling = self.span
+        fields |= {"min_value": low, "max_value": high, "sampling": sampling}
+        return {"class_name": "Int" if self.integer else "Float", "config": fields}
 
     def active(self, values: Values) -> bool:
         """Whether all its conditions hold for the values of the genes before it."""
@@ -163,7 +181,7 @@ class Genes(Sequence[Gene]):
 
     def config(self) -> list[Mapping[str, Any]]:
         """Plain data, from which `from_config` makes an equal table."""
-        return [gene.config for gene in self._genes]
+        return [gene.to_config() for gene in self._genes]
 
     def __len__(self) -> int:
         return len(self._genes)

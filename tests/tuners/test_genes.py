@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from kerasnas.tuners.errors import SearchError
-from kerasnas.tuners.genes import Gene, Genes, key
+from kerasnas.tuners.genes import Condition, Gene, Genes, key
+from kerasnas.tuners.results import Results
+from kerasnas.tuners.search import Search
 
 
 def config(kind, name, parents=(), **fields):
@@ -178,3 +180,23 @@ def test_keras_tuners_own_description_is_read():
             hp.Choice("kind", ["batch", "layer"])
     hp.Fixed("classes", 3)
     assert Genes.from_hyperparameters(hp) == Genes.from_config(NESTED)
+
+
+def test_genes_made_by_hand_survive_being_written(tmp_path):
+    genes = Genes(
+        [
+            Gene("kind", values=("a", "b")),
+            Gene("width", (Condition("kind", ("b",)),), values=range(8, 33, 8)),
+            Gene("rate", span=(0.001, 0.1, "log")),
+            Gene("depth", span=(1, 9, "linear"), integer=True),
+        ]
+    )
+    again = Genes.from_config(json.loads(json.dumps(genes.config())))
+
+    def plain(table):
+        return [(g.name, g.conditions, tuple(g.values), g.span, g.integer) for g in table]
+
+    assert plain(again) == plain(genes)
+    with Search(genes, [("loss", "min")], max_trials=2, directory=tmp_path) as search:
+        search.ask()
+    assert Results.read(tmp_path).trials[0].values
