@@ -23,7 +23,7 @@ class File:
     operators: Mapping[str, Any]
     float_operators: Mapping[str, Any]
     minimum_runtime: str | None
-    largest_difference: float
+    largest_difference: float | None
     agreement: float
     accuracy: float
     latency_median: float
@@ -88,7 +88,7 @@ def section(run: Run) -> Markup:
         ["form", *(words(file.form) for file in export.files)],
         [share, *(percent(file.accuracy) for file in export.files)],
         ["agreement with Keras", *(percent(file.agreement) for file in export.files)],
-        ["largest difference of a score", *(f"{f.largest_difference:.4f}" for f in export.files)],
+        ["largest difference of a score", *(_difference(f) for f in export.files)],
         ["latency, median", *(milliseconds(file.latency_median) for file in export.files)],
         ["latency, 95th percentile", *(milliseconds(file.latency_p95) for file in export.files)],
         [
@@ -130,6 +130,7 @@ def section(run: Run) -> Markup:
 
 def _file(entry: Mapping[str, Any]) -> File:
     predicted, runtime = entry["predicted_bytes"], entry["minimum_runtime"]
+    difference = entry["largest_difference"]
     return File(
         name=str(entry["file"]),
         form=str(entry["form"]),
@@ -139,7 +140,7 @@ def _file(entry: Mapping[str, Any]) -> File:
         operators=dict(entry["operators"]),
         float_operators=dict(entry["float_operators"]),
         minimum_runtime=None if runtime is None else str(runtime),
-        largest_difference=float(entry["largest_difference"]),
+        largest_difference=None if difference is None else float(difference),
         agreement=float(entry["agreement"]),
         accuracy=float(entry["accuracy"]),
         latency_median=float(entry["latency_ms"]["median"]),
@@ -154,6 +155,11 @@ def verdict(checks: tuple[Check, ...]) -> Markup:
         return paragraph(badge(True, f"All {len(checks)} checks of the files passed."))
     reasons = "; ".join(check.message for check in failed)
     return paragraph(badge(False, f"{len(failed)} of {len(checks)} checks failed"), f": {reasons}.")
+
+
+def _difference(file: File) -> str:
+    difference = file.largest_difference
+    return "not finite" if difference is None else f"{difference:.4f}"
 
 
 def _predicted(file: File) -> str:

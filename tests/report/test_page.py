@@ -153,6 +153,16 @@ def test_exported_files_are_listed_with_every_check(page):
     assert [row[1] for row in page.rows("export", "Checks")] == ["✗ failed", "✓ passed"]
 
 
+def test_a_file_whose_scores_are_not_finite_is_still_listed(run):
+    path = run / "export" / "export.json"
+    report = json.loads(path.read_text())
+    report["files"]["int8"]["largest_difference"] = None
+    path.write_text(json.dumps(report))
+    page = Page(write(run))
+    rows = {row[0]: row[1:] for row in page.rows("export", "Measured on the files")}
+    assert rows["largest difference of a score"][1] == "not finite"
+
+
 def test_folds_are_listed_with_the_held_out_one_marked(page):
     rows = page.rows("folds", "The chosen network: accuracy by fold")
     assert rows[0] == ["fold 1", "0", "80", "91.0 %", "91.0 %", "88.5 %"]
