@@ -61,6 +61,12 @@ class SearchSettings(_Settings):
         "cluster",
     )
     gpus: float = Field(0, ge=0, description="on a cluster: GPUs of a worker, or a part of one")
+    devices: tuple[str, ...] = Field(
+        (), description="CUDA_VISIBLE_DEVICES of the workers, in turn; empty: as inherited"
+    )
+    trial_bytes: int | None = Field(
+        None, ge=1, description="a trial whose worker holds more memory than this fails"
+    )
     trial_seconds: float | None = Field(None, gt=0, description="time limit of one trial")
     hours: float | None = Field(None, gt=0, description="no trial starts after this time")
     retries: int = Field(0, ge=0, description="how often a failed trial is tried again")

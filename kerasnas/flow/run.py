@@ -26,6 +26,8 @@ _MAY_CHANGE = (
     "search.workers",
     "search.threads",
     "search.gpus",
+    "search.devices",
+    "search.trial_bytes",
     "search.hours",
     "search.trial_seconds",
     "search.retries",

@@ -40,11 +40,19 @@ def runner(
                 workers=settings.workers,
                 cpus=settings.threads or 1,
                 gpus=settings.gpus,
+                worker=LocalSettings(memory_limit=settings.trial_bytes),
             )
         )
     workers = settings.workers or available_cores()
     workers = min(workers, most or workers)
-    return LocalRunner(LocalSettings(workers=workers, threads=settings.threads))
+    return LocalRunner(
+        LocalSettings(
+            workers=workers,
+            threads=settings.threads,
+            devices=settings.devices,
+            memory_limit=settings.trial_bytes,
+        )
+    )
 
 
 def run_finals(
