@@ -40,7 +40,7 @@ def runner(
                 workers=settings.workers,
                 cpus=settings.threads or 1,
                 gpus=settings.gpus,
-                worker=LocalSettings(memory_limit=settings.trial_bytes),
+                memory_limit=settings.trial_bytes,
             )
         )
     workers = settings.workers or available_cores()
