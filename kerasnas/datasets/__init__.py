@@ -8,7 +8,7 @@ from kerasnas.datasets.clips import Clip, Clips
 from kerasnas.datasets.load import load
 from kerasnas.datasets.places import cache_root
 from kerasnas.datasets.settings import DataSettings, SyntheticSettings
-from kerasnas.datasets.splits import Split, SplitSettings, cross_validation, split
+from kerasnas.datasets.splits import Split, SplitSettings, split
 
 __all__ = [
     "Clip",
@@ -18,7 +18,6 @@ __all__ = [
     "SplitSettings",
     "SyntheticSettings",
     "cache_root",
-    "cross_validation",
     "load",
     "split",
 ]

@@ -113,31 +113,6 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     return parts
 
 
-def cross_validation(clips: Clips) -> dict[str, Split]:
-    """One split per official fold: tested on that fold, trained on all others, no validation.
-
-    Raises:
-        KerasnasError: When the data set has fewer than two folds, some clips have none, a fold
-            lacks a class, or a group lies in two folds.
-    """
-    if len(clips.folds) < 2:
-        raise KerasnasError(
-            f"{clips.root}: {clips.name} has {len(clips.folds)} folds; "
-            "cross-validation needs two or more (column fold of its list)"
-        )
-    without = [clip.id for clip in clips if clip.fold is None]
-    if without:
-        raise KerasnasError(f"{clips.root}: {without[0]} has no fold, other clips have")
-    nobody = np.zeros(0, np.int64)
-    splits = {}
-    for name, test in [(name, _fold(clips, name)) for name in clips.folds]:
-        train = np.setdiff1d(np.arange(len(clips)), test)
-        _check_classes(clips, train, f"the folds other than {name}", always=True)
-        splits[name] = Split(train, nobody, test)
-        _check_groups(clips, splits[name])
-    return splits
-
-
 def stratified(
     targets: NDArray[np.float32],
     groups: NDArray[np.int64],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from kerasnas.datasets import Clip, Clips, SplitSettings, cross_validation, split
+from kerasnas.datasets import Clip, Clips, SplitSettings, split
 from kerasnas.datasets.splits import stratified
 from kerasnas.errors import KerasnasError
 
@@ -84,13 +84,6 @@ def test_split_column():
     assert len(result.validation) == 4
 
 
-def test_cross_validation_tests_every_fold_once():
-    clips = table([(label, str(fold)) for fold in (1, 2, 3) for label in "ab"])
-    splits = cross_validation(clips)
-    assert list(splits) == ["1", "2", "3"]
-    assert parts(splits["2"]) == [{0, 1, 4, 5}, set(), {2, 3}]
-
-
 @pytest.mark.parametrize(
     ("rows", "settings", "message"),
     [
@@ -114,15 +107,6 @@ def test_cross_validation_tests_every_fold_once():
 def test_impossible_splits_are_explained(rows, settings, message):
     with pytest.raises(KerasnasError, match=message):
         split(table(rows), SplitSettings.model_validate(settings), seed=0)
-
-
-def test_cross_validation_errors():
-    with pytest.raises(KerasnasError, match="has 0 folds"):
-        cross_validation(table([("a",), ("b",)]))
-    with pytest.raises(KerasnasError, match="clip 2 has no fold"):
-        cross_validation(table([("a", "1"), ("a", "2"), ("b", None)]))
-    with pytest.raises(KerasnasError, match="no clip of b in fold 2"):
-        cross_validation(table([("a", "1"), ("b", "1"), ("a", "2")]))
 
 
 @pytest.mark.parametrize(
