@@ -91,7 +91,7 @@ def search(
     if not isinstance(experiment, Experiment):
         experiment = experiments.load(Path(experiment))
     experiment = experiment.overridden(data, workers, max_trials, seconds)
-    run = run or Path("runs") / experiment.name
+    run = Path(run or Path("runs") / experiment.name)
     cache = cache_root(cache).absolute()  # workers may have another environment
     with open_run(run, experiment, overwrite):
         return _search_in(run, experiment, cache, cluster, console)
