@@ -3,6 +3,25 @@
 Whoever describes a network as a tuple of these gets its cost and the bytes of its TFLite files
 without building it. An operation carries the name of the Keras layer that computes it.
 Named tuples, since a size-constrained search makes millions of them.
+
+Kinds that are not a plain Keras layer of the same name, with their attributes and the layer that
+computes them (shapes without the batch):
+
+- `gru`, `lstm`: `units`, `bidirectional`, `return_sequences`, and `reset_after` for `gru`.
+  `(frames, channels)` to `(frames, units)`, or `(units,)` without sequences; twice the units where
+  bidirectional (`layers.Bidirectional`, outputs concatenated). Weights in Keras' order: `kernel`,
+  `recurrent_kernel`, `bias`, the forward direction's before the backward direction's.
+- `reshape`: `layers.Reshape`, such as `(frames, bins, channels)` to `(frames, bins * channels)`.
+- `mean_over_frames`: `(frames, channels)` to `(channels,)`, `layers.GlobalAveragePooling1D`.
+- `sum_over_frames`: the same sum, `keras.ops.sum(x, axis=1)`.
+- `softmax_over_frames`: `layers.Softmax(axis=1)` of `(frames, channels)`.
+- `add`, `multiply`, `concatenate` (last axis): Keras' merging layers; frames of one channel are
+  multiplied onto all channels.
+- `divide`: `keras.ops.divide(x, y)`.
+- `activation`: `function`, by the name Keras gives it (`elu`, `silu`, `softmax`, ...).
+
+`keras.ops` functions become nodes of a functional model, which reload under `safe_mode`; such a
+node is named by `tensor._keras_history.operation.name = name` before the model is made.
 """
 
 from __future__ import annotations
@@ -37,7 +56,7 @@ class Op(NamedTuple):
     Attributes:
         kind: The primitive: `input`, `normalization`, `conv2d`, `depthwise_conv2d`, `dense`,
             `batch_norm`, `activation`, `add`, `max_pool2d`, `average_pool2d`,
-            `global_average_pool`, `dropout`, ...
+            `global_average_pool`, `dropout`, ...; see above for others.
         name: Unique in the network, and the name of the Keras layer.
         inputs: Names of the operations whose outputs it reads; empty for `input`.
         output_shape: Without the batch dimension.
