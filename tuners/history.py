@@ -16,13 +16,16 @@ has run, over all its sessions):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .genes import Genes, Key, Value, key
 from .journal import damaged
+
+if TYPE_CHECKING:
+    from .objectives import Objective
 
 Status = Literal["running", "waiting", "completed", "failed"]
 
@@ -77,6 +80,7 @@ class History:
     """What the events so far amount to. Read freely; only `apply` changes it.
 
     Attributes:
+        objectives: What the trials are scored by; no event changes them.
         genes: The table; None before the first `genes` event.
         trials: By id, in the order of suggestion.
         keys: The id of the trial that has tried these values.
@@ -89,7 +93,10 @@ class History:
         sessions: How often it was opened.
     """
 
-    def __init__(self, max_consecutive_failures: int | None = None) -> None:
+    def __init__(
+        self, objectives: Sequence[Objective] = (), max_consecutive_failures: int | None = None
+    ) -> None:
+        self.objectives = tuple(objectives)
         self.genes: Genes | None = None
         self.trials: dict[str, Trial] = {}
         self.keys: dict[Key, str] = {}

@@ -22,12 +22,15 @@ class Results:
 
     Attributes:
         history: All that has happened.
-        objectives: What is optimised.
     """
 
-    def __init__(self, history: History, objectives: Sequence[Objective]) -> None:
+    def __init__(self, history: History) -> None:
         self.history = history
-        self.objectives = tuple(objectives)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised."""
+        return self.history.objectives
 
     @classmethod
     def read(cls, directory: Path | str) -> Results:
@@ -43,7 +46,8 @@ class Results:
             raise JournalError(f"no search can be read at {path}: {error.strerror}") from error
         if header is None:
             raise JournalError(f"no search can be read at {path}: nothing was written yet")
-        return cls(fold(events, History(), path), objectives_from(header["identity"]["objectives"]))
+        history = History(objectives_from(header["identity"]["objectives"]))
+        return cls(fold(events, history, path))
 
     @property
     def trials(self) -> tuple[Trial, ...]:

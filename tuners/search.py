@@ -80,7 +80,7 @@ class Search(Results):
         take_over: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(History(max_consecutive_failures), objectives_from(objectives))
+        super().__init__(History(objectives_from(objectives), max_consecutive_failures))
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise SearchError(f"seed must be an integer from 0, not {seed!r}")
         if patience < 1:
