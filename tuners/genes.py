@@ -120,6 +120,21 @@ class Gene:
             value = top + low - low * math.pow(top / low, 1 - position)
         return min(int(value), int(high)) if self.integer else min(value, high)
 
+    def options(self) -> Sequence[Value]:
+        """Its allowed values, for an oracle that needs them to be finitely many.
+
+        Raises:
+            SearchError: It is continuous.
+        """
+        if self.span is None:
+            return self.values
+        if self.integer:
+            return range(int(self.span[0]), int(self.span[1]) + 1)
+        raise SearchError(
+            f"gene {self.name!r} is continuous, {self.describe()}, and this oracle needs finitely "
+            "many values: declare it with a step, or as a Choice"
+        )
+
     def checked(self, value: object) -> Value:
         """The allowed value that equals `value`; 1 may stand for 1.0, but not for True.
 

@@ -86,6 +86,7 @@ class History:
         keys: The id of the trial that has tried these values.
         waiting: Ids of trials to run again, least first.
         running: Ids of trials being run.
+        ended: Ids of trials that completed or finally failed, in the order in which they did.
         enqueued: Values that no trial has yet.
         failures: Trials failed since one completed, or since a session began after a stop.
         rejected: Candidates refused by the window, over all trials.
@@ -102,6 +103,7 @@ class History:
         self.keys: dict[Key, str] = {}
         self.waiting: list[str] = []
         self.running: set[str] = set()
+        self.ended: list[str] = []
         self.enqueued: list[dict[str, Value]] = []
         self.failures = 0
         self.rejected = 0
@@ -165,6 +167,7 @@ class History:
             del self.keys[key(trial.values)]
             self.keys[key(values)] = trial.id
         self.running.discard(trial.id)
+        self.ended.append(trial.id)
         self.failures = 0
         self.trials[trial.id] = replace(
             trial,
@@ -191,6 +194,7 @@ class History:
         )
         if event["final"]:
             self.running.discard(trial.id)
+            self.ended.append(trial.id)
             self.failures += 1
         else:
             self._wait(trial.id)

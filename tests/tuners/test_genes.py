@@ -52,6 +52,13 @@ def test_finite_values(description, values):
     assert list(Gene.from_config(description).values) == values
 
 
+def test_options_are_finitely_many_or_refused():
+    assert list(Gene("x", values=("a", "b")).options()) == ["a", "b"]
+    assert list(Gene.from_config(number("Int", "x", 3, 6, None, "log")).options()) == [3, 4, 5, 6]
+    with pytest.raises(SearchError, match="gene 'x' is continuous, 0.5 to 1.0.*with a step"):
+        Gene.from_config(number("Float", "x", 0.5, 1.0)).options()
+
+
 @pytest.mark.parametrize("sampling", ["linear", "log", "reverse_log"])
 @pytest.mark.parametrize("kind", ["Int", "Float"])
 def test_spans_reach_both_ends_and_stay_inside(kind, sampling):

@@ -264,6 +264,19 @@ def test_retries_end_and_may_be_refused():
     assert ids == ["0000", "0000", "0001", "0002"]
 
 
+def test_the_order_in_which_trials_ended_is_kept():
+    search = make(max_retries=1, max_consecutive_failures=None)
+    trials = [search.ask() for _ in range(4)]
+    search.tell(trials[2].id, score(trials[2].values))
+    search.fail(trials[0].id, "crash")
+    search.requeue(trials[1].id)
+    search.fail(trials[3].id, "crash", retry=False)
+    assert search.history.ended == ["0002", "0003"]
+    again = search.ask()
+    search.tell(again.id, score(again.values))
+    assert search.history.ended == ["0002", "0003", "0000"]
+
+
 def test_a_lost_run_is_run_again_and_not_counted():
     search = make()
     first = search.ask()
