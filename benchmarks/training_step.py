@@ -108,7 +108,7 @@ def _model_b() -> Any:
     from kerasnas.models.wu_lee import WuLeeSpace
 
     space = WuLeeSpace(SHAPE, CLASSES, "softmax")
-    return space.architecture(space.references["model_b"]).build()
+    return space.reference("model_b").build()
 
 
 def _kerasnas() -> None:

@@ -1,3 +1,4 @@
 """Blocks of networks, and the two readings of them: Keras layers and recorded operations."""
 
 from kerasnas.blocks import convolutional as convolutional  # `from_json` knows what is imported
+from kerasnas.blocks import recurrent as recurrent

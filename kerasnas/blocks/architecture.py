@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SizeRule = Literal["float32_params", "float16_file", "int8_file"]
 
 # Computed in place or folded into the operation in front of them.
-_IN_PLACE = frozenset({"activation", "batch_norm", "dropout"})
+_IN_PLACE = frozenset({"activation", "batch_norm", "dropout", "reshape"})
 
 
 @dataclass(frozen=True)

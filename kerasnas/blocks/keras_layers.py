@@ -33,11 +33,36 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
     "batch_norm": lambda op: layers.BatchNormalization(name=op.name),
     "activation": lambda op: layers.Activation(op.attributes["function"], name=op.name),
     "add": lambda op: layers.Add(name=op.name),
+    "multiply": lambda op: layers.Multiply(name=op.name),
+    "divide": lambda op: _divide(op.name),
     "max_pool2d": lambda op: layers.MaxPooling2D(op.attributes["pool_size"], name=op.name),
     "average_pool2d": lambda op: layers.AveragePooling2D(op.attributes["pool_size"], name=op.name),
     "global_average_pool": lambda op: layers.GlobalAveragePooling2D(name=op.name),
+    "mean_over_frames": lambda op: layers.GlobalAveragePooling1D(name=op.name),
+    "reshape": lambda op: layers.Reshape(op.output_shape, name=op.name),
+    "gru": lambda op: _gru(op),
     "dropout": lambda op: layers.Dropout(op.attributes["rate"], name=op.name),
 }
+
+
+def _divide(name: str) -> Callable[[Any], Any]:
+    """The quotient of two tensors: a function of Keras, since it has no such layer."""
+
+    def quotient(tensors: Any) -> Any:
+        result = keras.ops.divide(*tensors)
+        result._keras_history.operation.name = name
+        return result
+
+    return quotient
+
+
+def _gru(op: Op) -> Any:
+    units, sequences = op.attributes["units"], op.attributes["return_sequences"]
+    reset_after = op.attributes["reset_after"]
+    if not op.attributes["bidirectional"]:
+        return layers.GRU(units, return_sequences=sequences, reset_after=reset_after, name=op.name)
+    forward = layers.GRU(units, return_sequences=sequences, reset_after=reset_after)
+    return layers.Bidirectional(forward, name=op.name)
 
 
 def build(ops: tuple[Op, ...]) -> keras.Model:

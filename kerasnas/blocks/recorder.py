@@ -28,9 +28,10 @@ class Tensor(NamedTuple):
 class Recorder:
     """Records operations in the order in which they are called.
 
-    Tensors are `(frames, bins, channels)` until a pooling over both axes makes them
-    `(channels,)`. Multiply-accumulates count convolutions and dense layers, once, for one example;
-    normalisation, activations, additions and pooling count nothing (the papers' convention).
+    Tensors are `(frames, bins, channels)` until a pooling over both axes makes them `(channels,)`,
+    or `(frames, channels)` between a reshaping and a mean over frames. Multiply-accumulates count
+    convolutions, dense and recurrent layers, once, for one example; normalisation, activations,
+    additions, products and pooling count nothing (the papers' convention).
     """
 
     def __init__(self) -> None:
@@ -152,6 +153,14 @@ class Recorder:
         """Elementwise sum of two tensors of one shape."""
         return self._record("add", name, (x, y), x.shape)
 
+    def multiply(self, x: Tensor, y: Tensor, name: str = "multiply") -> Tensor:
+        """Elementwise product; a `y` of one channel is multiplied onto all channels of `x`."""
+        return self._record("multiply", name, (x, y), x.shape)
+
+    def divide(self, x: Tensor, y: Tensor, name: str = "divide") -> Tensor:
+        """Elementwise quotient of two tensors of one shape."""
+        return self._record("divide", name, (x, y), x.shape)
+
     def max_pool2d(self, x: Tensor, pool_size: Pair, name: str = "pool") -> Tensor:
         """Maximum over windows of `pool_size` that do not overlap; a rest is left out."""
         return self._pool("max_pool2d", x, pool_size, name)
@@ -167,6 +176,40 @@ class Recorder:
     def global_average_pool(self, x: Tensor, name: str = "pool") -> Tensor:
         """Mean over frames and bins: `(channels,)` is left."""
         return self._record("global_average_pool", name, (x,), (x.shape[-1],))
+
+    def mean_over_frames(self, x: Tensor, name: str = "mean") -> Tensor:
+        """Mean of `(frames, channels)` over the frames: `(channels,)` is left."""
+        return self._record("mean_over_frames", name, (x,), x.shape[1:])
+
+    def flatten_bins(self, x: Tensor, name: str = "flatten_bins") -> Tensor:
+        """`(frames, bins, channels)` as `(frames, bins * channels)`."""
+        frames, *rest = x.shape
+        return self._record("reshape", name, (x,), (frames, prod(rest)))
+
+    def gru(self, x: Tensor, units: int, bidirectional: bool = False, name: str = "gru") -> Tensor:
+        """Gated recurrent units: `(frames, channels)` to `(frames, units)`, biases on both products.
+
+        Twice the units where bidirectional: the forward direction's, then the backward one's.
+        """
+        direction = (
+            Weight("kernel", (x.shape[-1], 3 * units)),
+            Weight("recurrent_kernel", (units, 3 * units)),
+            Weight("bias", (2, 3 * units)),
+        )
+        directions = 2 if bidirectional else 1
+        macs = x.shape[0] * directions * (direction[0].size + direction[1].size)
+        return self._record(
+            "gru",
+            name,
+            (x,),
+            (x.shape[0], directions * units),
+            direction * directions,
+            macs,
+            units=units,
+            bidirectional=bidirectional,
+            return_sequences=True,
+            reset_after=True,
+        )
 
     def dropout(self, x: Tensor, rate: float, name: str = "dropout") -> Tensor:
         """Drop the share `rate` of the inputs while training."""

@@ -231,7 +231,7 @@ def _network(architecture: str, loaded: Task) -> tuple[str, Architecture]:
                 f"features are {loaded.space.input_shape}"
             )
         return "winner", network
-    return architecture, loaded.space.architecture(loaded.space.reference(architecture))
+    return architecture, loaded.space.reference(architecture)
 
 
 def _folds(folds: str | None, loaded: Task) -> list[str | None]:

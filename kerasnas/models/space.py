@@ -26,6 +26,7 @@ class SearchSpace(ABC):
         input_shape: `(frames, bins, channels)` of one example.
         classes: Number of outputs.
         output: `softmax` for one label a clip, `sigmoid` for several or for a paper's recipe.
+        references: Values of the named networks that are points of the space.
     """
 
     references: ClassVar[Mapping[str, Values]]
@@ -45,17 +46,22 @@ class SearchSpace(ABC):
             KerasnasError: The input is too small for it, or a value is missing.
         """
 
-    def reference(self, name: str) -> Values:
-        """Values of a named network.
+    @property
+    def reference_names(self) -> tuple[str, ...]:
+        """The named networks: points of the space first, then what it is compared with."""
+        return tuple(self.references)
+
+    def reference(self, name: str) -> Architecture:
+        """A named network, for this input and these classes; it need not be a point of the space.
 
         Raises:
             KerasnasError: There is none of that name.
         """
         if name not in self.references:
             raise KerasnasError(
-                f"unknown reference {name!r}: this space has {', '.join(self.references)}"
+                f"unknown reference {name!r}: this space has {', '.join(self.reference_names)}"
             )
-        return self.references[name]
+        return self.architecture(self.references[name])
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """A compiled Keras model, as KerasTuner's own tuners want it (Adam, 1e-3)."""

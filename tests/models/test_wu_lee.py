@@ -18,7 +18,7 @@ def paper_space(**settings) -> WuLeeSpace:
 
 
 def convolution_and_dense_weights(space: WuLeeSpace, reference: str) -> int:
-    ops = space.architecture(space.reference(reference)).ops
+    ops = space.reference(reference).ops
     kinds = ("conv2d", "depthwise_conv2d", "dense")
     return sum(op.parameters for op in ops if op.kind in kinds)
 
@@ -33,13 +33,13 @@ def test_weights_of_the_named_models(reference: str, weights: int) -> None:
 def test_sizes_of_table_4(reference: str, megabytes: float) -> None:
     # The table prints MB of 2^20 bytes with two digits.
     space = paper_space()
-    size = space.architecture(space.reference(reference)).size("float32_params")
+    size = space.reference(reference).size("float32_params")
     assert round(size / 2**20, 2) == megabytes
 
 
 def test_filters_of_model_a_as_printed() -> None:
     space = paper_space()
-    ops = space.architecture(space.reference("model_a")).ops
+    ops = space.reference("model_a").ops
     widths = [op.output_shape[-1] for op in ops if op.kind == "conv2d"]
     # Stem 76; expansion 3 x 76 and projection 76; 133; 133; 232 (table 3).
     assert widths == [76, 228, 76, 133, 133, 232]
@@ -47,7 +47,7 @@ def test_filters_of_model_a_as_printed() -> None:
 
 def test_the_authors_stem_is_an_option() -> None:
     space = paper_space(stem_strides=(2, 2), stem_activation="relu", stem_filters_step=4)
-    ops = space.architecture(space.reference("model_b")).ops
+    ops = space.reference("model_b").ops
     stem = next(op for op in ops if op.kind == "conv2d")
     assert stem.output_shape == (64, 64, 64)
     assert next(op for op in ops if op.kind == "activation").attributes["function"] == "relu"

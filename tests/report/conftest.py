@@ -105,7 +105,7 @@ def export_report() -> dict[str, Any]:
 
 def write_winner(run: Path, rule: str, trial: int) -> None:
     space = WuLeeSpace((32, 16, 1), len(CLASSES))
-    values = space.reference("model_a")
+    values = space.references["model_a"]
     architecture = space.architecture(values)
     write_json(
         run / f"winners/{rule}/architecture.json",
