@@ -187,9 +187,10 @@ class Recorder:
         return self._record("reshape", name, (x,), (frames, prod(rest)))
 
     def gru(self, x: Tensor, units: int, bidirectional: bool = False, name: str = "gru") -> Tensor:
-        """Gated recurrent units: `(frames, channels)` to `(frames, units)`, biases on both products.
+        """Gated recurrent units: `(frames, channels)` to `(frames, units)`.
 
-        Twice the units where bidirectional: the forward direction's, then the backward one's.
+        Twice the units where bidirectional: the forward direction's, then the backward one's. Both
+        products have a bias (Keras' `reset_after`).
         """
         direction = (
             Weight("kernel", (x.shape[-1], 3 * units)),

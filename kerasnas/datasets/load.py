@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kerasnas.datasets import esc50, folder, synthetic
+from kerasnas.datasets import chime_home, esc50, folder, synthetic
 from kerasnas.datasets.clips import Clips, checked
 from kerasnas.datasets.places import cache_root, data_root, existing_directory
 from kerasnas.datasets.settings import DataSettings
@@ -32,6 +32,8 @@ def load(
         clips = synthetic.load(Path(place).expanduser(), settings)
     elif settings.dataset == "esc50":
         clips = esc50.load(existing_directory(root, "esc50"), esc10=settings.esc10)
+    elif settings.dataset == "chime_home":
+        clips = chime_home.load(existing_directory(root, "chime_home"), settings.chime_home)
     else:
         directory = existing_directory(root, "folder")
         if settings.csv is None:

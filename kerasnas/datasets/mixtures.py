@@ -16,6 +16,7 @@ import soundfile
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from kerasnas.datasets.chime_home import TAGS, Chunk, write_lists
 from kerasnas.datasets.settings import SyntheticSettings
 from kerasnas.datasets.sounds import SOUNDS, Signal, coloured_noise, room
 
@@ -88,6 +89,32 @@ def write_esc50(root: Path, settings: SyntheticSettings) -> None:
         lines.append([name, item.fold, target, item.labels[0], target % 2 == 0, source, "A"])
     header = ["filename", "fold", "target", "category", "esc10", "src_file", "take"]
     _write_table(root / "meta" / "esc50.csv", header, lines)
+
+
+def write_chime_home(root: Path, settings: SyntheticSettings) -> None:
+    """Write CHiME-Home's layout: `folds` development folds, and as large an evaluation set.
+
+    The seven tags are the first seven sounds; clips of other sounds alone are silent chunks. Every
+    fourth chunk is in the raw lists only. Segments are four chunks long.
+
+    Args:
+        root: Where to.
+        settings: With a sample rate of 16 000 or 48 000 Hz.
+    """
+    chunks = []
+    for item in recordings(settings, multi_label=True):
+        place, number = divmod(item.index, 4)
+        fold = place % (settings.folds + 1)
+        chunk = Chunk(
+            f"CR_synthetic_{place:06d}.s0_chunk{number}",
+            tuple(TAGS[i] for i in map(CLASSES.index, item.labels) if i < len(TAGS)),
+            fold if fold < settings.folds else None,
+            refined=number < 3,
+        )
+        rate = f"{settings.sample_rate // 1000}kHz"
+        _write(root / "chunks" / f"{chunk.name}.{rate}.wav", item, settings)
+        chunks.append(chunk)
+    write_lists(root, chunks)
 
 
 def _mix(

@@ -38,12 +38,29 @@ class SyntheticSettings(BaseModel):
         return self
 
 
+class ChimeHomeSettings(BaseModel):
+    """Which chunks of CHiME-Home (see `kerasnas.datasets.chime_home`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    chunks: Literal["refined", "raw"] = Field(
+        "refined", description="refined: on which annotators strongly agree; raw: all."
+    )
+    sample_rate: Literal[16000, 48000] = Field(
+        16000, description="Which files to read, Hz: mono at 16000, stereo at 48000."
+    )
+    evaluation: bool = Field(
+        False,
+        description="Add the evaluation chunks, with the split test; the others have train.",
+    )
+
+
 class DataSettings(BaseModel):
     """The data set of an experiment."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dataset: Literal["synthetic", "folder", "esc50"] = Field(
+    dataset: Literal["synthetic", "folder", "esc50", "chime_home"] = Field(
         "synthetic", description="Layout of the data on disk, or made on the spot."
     )
     root: Path | None = Field(
@@ -54,20 +71,34 @@ class DataSettings(BaseModel):
     classes: tuple[str, ...] | None = Field(
         None, min_length=1, description="Classes to keep, in this order; null keeps all."
     )
-    multi_label: bool = Field(False, description="Whether a clip may carry any number of labels.")
+    multi_label: bool = Field(
+        False,
+        description="Whether a clip may carry any number of labels; chime_home: always true.",
+    )
     csv: Path | None = Field(
         None,
         description="folder: a CSV file (filename,labels[,fold][,split][,group]) below root; "
         "null takes the label from the directory.",
     )
     esc10: bool = Field(False, description="esc50: keep the ten classes of ESC-10.")
+    chime_home: ChimeHomeSettings = Field(
+        ChimeHomeSettings(), description="chime_home: which chunks."
+    )
     synthetic: SyntheticSettings = Field(
         SyntheticSettings(), description="synthetic: what to generate."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _chunks_carry_any_number_of_labels(cls, values: object) -> object:
+        if isinstance(values, dict) and values.get("dataset") == "chime_home":
+            return {"multi_label": True, **values}
+        return values
+
     @model_validator(mode="after")
     def _options_fit_the_dataset(self) -> "DataSettings":
-        owners = {"csv": "folder", "esc10": "esc50", "synthetic": "synthetic"}
+        owners = {"csv": "folder", "esc10": "esc50"}
+        owners |= {name: name for name in ("chime_home", "synthetic")}
         for option, owner in owners.items():
             if getattr(self, option) != type(self).model_fields[option].default and (
                 self.dataset != owner
@@ -80,6 +111,8 @@ class DataSettings(BaseModel):
                 f"multi_label: {self.dataset} gives one label per clip"
                 + ("; name a csv file" if self.dataset == "folder" else "")
             )
+        if self.dataset == "chime_home" and not self.multi_label:
+            raise ValueError("multi_label: false: chunks of chime_home carry any number of labels")
         if self.classes is not None and len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes: {', '.join(self.classes)}: a name occurs twice")
         return self

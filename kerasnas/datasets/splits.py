@@ -85,6 +85,9 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     everything = np.arange(len(clips))
     validation = np.zeros(0, np.int64)
     if settings.by == "fold":
+        # An evaluation set beside the folds is not for training, nor for choosing.
+        outside = [clip.split == "test" and clip.fold is None for clip in clips]
+        everything = np.flatnonzero(~np.array(outside))
         test = _fold(clips, settings.test_fold)
         if settings.validation_fold is not None:
             validation = _fold(clips, settings.validation_fold)

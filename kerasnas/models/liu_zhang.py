@@ -2,13 +2,13 @@
 2020: search space (section 5.B), the CRNN with ATT-LOC that it starts from (figures 2 and 3), and
 the networks it is compared with.
 
-What the paper leaves open: the recurrent part (one bidirectional GRU of 128 units by default; Xu et
-al.'s ATT-LOC has three) and whether attention is multiplied onto the features (equation 4; here on
-the scores only by default, as in equation 5). `cgrnn` and `att_loc` follow Xu et al., "Convolutional
+What the paper leaves open: the recurrent part (one bidirectional GRU of 128 units by default, three
+in Xu et al.'s ATT-LOC), and whether attention is multiplied onto the features (equation 4; by
+default only onto the scores, equation 5). `cgrnn` and `att_loc` follow Xu et al., "Convolutional
 gated recurrent neural network incorporating spatial features for audio tagging", IJCNN 2017, and
 "Attention and localization based on a deep convolutional recurrent model for weakly supervised
 audio tagging", Interspeech 2017: 128 filters of 30 bins, three bidirectional GRUs of 128, and for
-`cgrnn` 500 rectified units; here with zero padding and with the paper's Conv block around them.
+`cgrnn` 500 rectified units; here with zero padding, and within the paper's Conv block.
 """  # noqa: D205
 
 from __future__ import annotations
