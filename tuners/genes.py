@@ -18,6 +18,8 @@ from .errors import SearchError
 Value = int | float | str | bool
 Values = Mapping[str, Value]
 Key = tuple[tuple[str, Value], ...]
+Chromosome = Sequence[Value | None]
+"""One entry for every gene of a table; None for a gene that is not active."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,13 @@ class Gene:
         low, high, sampling = self.span
         fields |= {"min_value": low, "max_value": high, "sampling": sampling}
         return {"class_name": "Int" if self.integer else "Float", "config": fields}
+
+    @property
+    def varies(self) -> bool:
+        """Whether it has more than one value."""
+        if self.span is not None:
+            return self.span[0] < self.span[1]
+        return any(value != self.values[0] for value in self.values)
 
     def active(self, values: Values) -> bool:
         """Whether all its conditions hold for the values of the genes before it."""
@@ -223,17 +232,36 @@ class Genes(Sequence[Gene]):
         table._genes = self._genes + _parents_first(new)
         return table
 
-    def decode(self, positions: Sequence[float]) -> dict[str, Value]:
+    def decode(
+        self, positions: Sequence[float], chromosome: Chromosome | None = None
+    ) -> dict[str, Value]:
         """Values of the active genes from one position in [0, 1) for every gene of the table.
 
         An inactive gene has a position and no value. Of several active genes of one name the
         first counts, as in KerasTuner.
+
+        Args:
+            positions: One a gene.
+            chromosome: Values that go before the positions'; None where there is none.
         """
         values: dict[str, Value] = {}
-        for gene, position in zip(self._genes, positions, strict=True):
+        for index, gene in enumerate(self._genes):
             if gene.name not in values and gene.active(values):
-                values[gene.name] = gene.value(position)
+                given = None if chromosome is None else chromosome[index]
+                values[gene.name] = gene.value(positions[index]) if given is None else given
         return values
+
+    def chromosome(self, values: Values) -> list[Value | None]:
+        """One entry for every gene of the table: its value, or None where it has none.
+
+        `decode` gives the values back. Values of no gene of this table are left out.
+        """
+        placed: dict[str, Value] = {}
+        entries: list[Value | None] = [None] * len(self._genes)
+        for index, gene in enumerate(self._genes):
+            if gene.name in values and gene.name not in placed and gene.active(placed):
+                placed[gene.name] = entries[index] = values[gene.name]
+        return entries
 
     def check(self, values: Values) -> dict[str, Value]:
         """The values of the active genes, in the table's order.

@@ -62,7 +62,7 @@ def pareto_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tu
     """Completed trials that no other dominates (constrained domination), in the given order."""
     completed = _completed(trials)
     violations = np.array([trial.violation for trial in completed])
-    front = pareto.first_front(_points(completed, objectives), violations)
+    front = pareto.first_front(points(completed, objectives), violations)
     return tuple(completed[index] for index in front)
 
 
@@ -81,7 +81,7 @@ def dominated_volume(
     feasible = [trial for trial in _completed(trials) if trial.violation <= 0]
     directions = [objective.direction for objective in objectives]
     bound = pareto.minimised(np.asarray(reference, float), directions)[0]
-    return pareto.hypervolume(_points(feasible, objectives), bound.tolist())
+    return pareto.hypervolume(points(feasible, objectives), bound.tolist())
 
 
 def _value(trial: Trial, name: str) -> float:
@@ -94,7 +94,8 @@ def _completed(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.status == "completed"]
 
 
-def _points(trials: Sequence[Trial], objectives: Sequence[Objective]) -> pareto.Array:
+def points(trials: Sequence[Trial], objectives: Sequence[Objective]) -> pareto.Array:
+    """Completed trials' metrics, `(trials, objectives)`, minimised."""
     rows = [[_value(trial, name) for name, _ in objectives] for trial in trials]
     return pareto.minimised(
         np.array(rows, float), [objective.direction for objective in objectives]

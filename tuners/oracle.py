@@ -16,6 +16,7 @@ import copy
 import functools
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,9 @@ from .history import Trial
 from .journal import JOURNAL
 from .propose import Propose, Window
 from .search import Search
+
+IDLE_SECONDS = 0.05
+"""How long a worker that must wait for others' results is held before it asks again."""
 
 _STATUS = trial_module.TrialStatus
 _STATUSES = {
@@ -143,17 +147,23 @@ class Oracle(keras_tuner.Oracle):
 
     # --- What KerasTuner calls -----------------------------------------------------------------
 
-    @guarded
     def create_trial(self, tuner_id: str) -> trial_module.Trial:
-        """A trial to run, or one of status STOPPED.
+        """A trial to run, or one of status STOPPED, or IDLE: results must come first, ask again.
 
         Raises:
             TunerError: No candidate fits the window, or too many trials have failed. With a chief
                 it is a warning there, and the workers are stopped.
         """
+        trial = self._create_trial(tuner_id)
+        if trial.status == _STATUS.IDLE:
+            time.sleep(IDLE_SECONDS)  # KerasTuner asks again at once
+        return trial
+
+    @guarded
+    def _create_trial(self, tuner_id: str) -> trial_module.Trial:
         if tuner_id in self.ongoing_trials:
             return self.ongoing_trials[tuner_id]
-        search = self._current()
+        search, idle = self._current(), False
         self.tuner_ids.add(tuner_id)
         try:
             if self.tune_new_entries and len(self.hyperparameters.space) != self._genes_seen:
@@ -163,6 +173,7 @@ class Oracle(keras_tuner.Oracle):
             found = search.ask()
             if found is None and search.failing and not search.history.running:
                 raise SearchError(f"the search has stopped: {search.finished}")
+            idle = bool(search.history.running) and not search.finished
         except TunerError as error:
             self.tuner_ids.discard(tuner_id)
             if "KERASTUNER_ORACLE_IP" not in os.environ:
@@ -170,6 +181,8 @@ class Oracle(keras_tuner.Oracle):
             warnings.warn(str(error), stacklevel=1)
             found = None
         if found is None:
+            if idle:
+                return trial_module.Trial(self.hyperparameters.copy(), "", _STATUS.IDLE)
             self.tuner_ids.discard(tuner_id)
             if not search.history.running:
                 search.close()  # whoever wants the directory now may have it

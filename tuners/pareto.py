@@ -8,7 +8,10 @@ others round. The hypervolume is exact, by slicing along the last objective.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -24,48 +27,96 @@ def minimised(values: Array, directions: Sequence[Direction]) -> Array:
     return np.asarray(values, float).reshape(-1, len(signs)) * signs
 
 
-def dominance(objectives: Array, violations: Array | None = None) -> NDArray[np.bool_]:
-    """Which point dominates which.
-
-    A feasible point dominates every infeasible one; of two infeasible ones the less violating
-    dominates; of two feasible ones, that which is nowhere worse and somewhere better.
+def dominance(objectives: Array) -> NDArray[np.bool_]:
+    """Which point dominates which: nowhere worse and somewhere better.
 
     Args:
         objectives: `(points, objectives)`, minimised.
-        violations: `(points,)`, 0 for feasible; None when all are.
 
     Returns:
         `(points, points)`; `[i, j]` says that i dominates j.
     """
-    a, b = objectives[:, None, :], objectives[None, :, :]
-    better = np.logical_and((a <= b).all(-1), (a < b).any(-1))
-    if violations is None:
-        return better
-    broken = np.maximum(violations, 0)
-    both_feasible = (broken[:, None] == 0) & (broken[None, :] == 0)
-    return np.where(both_feasible, better, broken[:, None] < broken[None, :])
+    nowhere_worse = np.ones((len(objectives), len(objectives)), bool)
+    for column in objectives.T:
+        nowhere_worse &= column[:, None] <= column[None, :]
+    return nowhere_worse & ~nowhere_worse.T  # both ways only for equal points
 
 
 def sort_fronts(objectives: Array, violations: Array | None = None) -> list[NDArray[np.intp]]:
     """Points by front: the first is dominated by none, the next only by the first, and so on.
 
+    A feasible point dominates every infeasible one, and of two infeasible ones the less violating
+    dominates: behind the fronts of the feasible points come the others, by their violation.
+
     Args:
-        objectives: `(points, objectives)`, minimised.
-        violations: As in `dominance`.
+        objectives: `(points, objectives)`, minimised; infinities are allowed, NaN is not.
+        violations: `(points,)`, 0 for feasible; None when all are.
 
     Returns:
         Ascending indices of each front; together they are all points once.
     """
-    dominates = dominance(objectives, violations)
-    dominators = dominates.sum(0)
-    remaining = np.ones(len(objectives), bool)
-    fronts = []
-    while remaining.any():
-        front = np.flatnonzero(remaining & (dominators == 0))
+    if violations is None:
+        return _grouped(_ranks(objectives))
+    broken = np.maximum(violations, 0)
+    feasible = np.flatnonzero(broken == 0)
+    infeasible = np.flatnonzero(broken)
+    _, order = np.unique(broken[infeasible], return_inverse=True)
+    fronts = [feasible[front] for front in _grouped(_ranks(objectives[feasible]))]
+    return fronts + [infeasible[front] for front in _grouped(order)]
+
+
+def _ranks(objectives: Array) -> NDArray[np.integer]:
+    """The front of each point, counted from 0."""
+    count, width = objectives.shape
+    if width == 1 or not count:
+        return np.unique(objectives, return_inverse=True)[1].reshape(-1)
+    return _ranks_of_pairs(objectives) if width == 2 else _ranks_by_peeling(objectives)
+
+
+def _ranks_of_pairs(objectives: Array) -> NDArray[np.integer]:
+    """`_ranks` of two objectives, in time n log n.
+
+    In lexicographic order a point can only be dominated by one before it, and within a front the
+    last has the least second objective: `least`, which grows from front to front.
+    """
+    order = np.lexsort((objectives[:, 1], objectives[:, 0]))
+    least: list[float] = []
+    fronts: list[int] = []
+    front, before, first_before = 0, math.nan, math.nan
+    for first, second in zip(*objectives[order].T.tolist(), strict=True):
+        if second != before or first != first_before:  # equal points share a front
+            front = bisect_right(least, second)
+            if front == len(least):
+                least.append(second)
+            else:
+                least[front] = second
+            before, first_before = second, first
         fronts.append(front)
-        remaining[front] = False
-        dominators = dominators - dominates[front].sum(0)
-    return fronts
+    # NumPy sorts the small type, by which the fronts are made, in linear time.
+    ranks = np.empty(len(order), np.uint16 if len(order) < 1 << 16 else np.intp)
+    ranks[order] = fronts
+    return ranks
+
+
+def _ranks_by_peeling(objectives: Array) -> NDArray[np.integer]:
+    """`_ranks` of any number of objectives, in memory n squared."""
+    dominates = dominance(objectives)
+    dominators = np.count_nonzero(dominates, 0)
+    ranks = np.empty(len(objectives), np.intp)
+    rank = 0
+    while (front := np.flatnonzero(dominators == 0)).size:
+        ranks[front] = rank
+        dominators -= np.count_nonzero(dominates[front], 0)
+        dominators[front] = -1
+        rank += 1
+    return ranks
+
+
+def _grouped(ranks: NDArray[np.integer]) -> list[NDArray[np.intp]]:
+    """Ascending indices of the points of each rank."""
+    order = ranks.argsort(kind="stable")
+    ends = np.bincount(ranks).cumsum().tolist()
+    return [order[start:end] for start, end in pairwise([0, *ends])]
 
 
 def first_front(objectives: Array, violations: Array | None = None) -> NDArray[np.intp]:
@@ -89,26 +140,29 @@ def first_front(objectives: Array, violations: Array | None = None) -> NDArray[n
 def crowding(objectives: Array) -> Array:
     """Crowding distance of each point of one front: infinite at the ends of an objective.
 
+    Deviation, as in pymoo, which orders points alike: the mean over the objectives, not the sum.
+
     Args:
         objectives: `(points, objectives)` of one front.
 
     Returns:
-        `(points,)`; an objective in which all points are equal adds nothing. One or two points
-        are all ends.
+        `(points,)`; an objective that is equal for all points or reaches from or to infinity adds
+        nothing. One or two points are all ends.
     """
     count, width = objectives.shape
     if count <= 2:
         return np.full(count, np.inf)
+    order = np.argsort(objectives, axis=0, kind="stable")
     distance = np.zeros(count)
     for column in range(width):
-        order = np.argsort(objectives[:, column], kind="stable")
-        values = objectives[order, column]
-        spread = values[-1] - values[0]
-        if spread == 0:
+        indices = order[:, column]
+        values = objectives[indices, column]
+        low, high = values[[0, -1]].tolist()
+        if low == high or math.isinf(low) or math.isinf(high):
             continue
-        distance[order[[0, -1]]] = np.inf
-        distance[order[1:-1]] += (values[2:] - values[:-2]) / spread
-    return distance
+        distance[indices[1:-1]] += (values[2:] - values[:-2]) / (high - low)
+        distance[indices[[0, -1]]] = np.inf
+    return distance / width
 
 
 def hypervolume(objectives: Array, reference: Sequence[float]) -> float:

@@ -22,8 +22,13 @@ Propose = Callable[[Genes, History, np.random.Generator, int], Iterator[dict[str
 """`propose(genes, history, rng, number)`: candidates for the trial of this number, best first.
 
 It must depend on its arguments alone and leave `history` as it is; it may end (nothing is left to
-propose) or go on for ever. Values are plain Python, of the active genes only (`Genes.decode`).
+propose), go on for ever, or raise `Wait`. Values are plain Python, of the active genes only
+(`Genes.decode`).
 """
+
+
+class Wait(Exception):
+    """The next candidate depends on what comes of trials that are still running."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,9 @@ def choose(
         window: None accepts every cost.
         taken: Keys of the values that were tried before.
         patience: At least 1.
+
+    Raises:
+        Wait: From `candidates`.
     """
     tried = 0
     refused: list[float] = []

@@ -25,7 +25,7 @@ from .identity import check_genes, check_identity
 from .journal import JOURNAL, Journal
 from .objectives import objectives_from
 from .plain import finite, plain
-from .propose import Propose, Window, choose, plain_cost, uniform
+from .propose import Propose, Wait, Window, choose, plain_cost, uniform
 from .results import Results
 
 
@@ -165,7 +165,8 @@ class Search(Results):
 
         Returns:
             None when there is nothing to start. If trials are running, ask again when one of them
-            has ended: a failed one may be given out again. `finished` says why.
+            has ended: a failed one may be given out again, and an oracle may wait for results.
+            `finished` says why, or None when it is only a matter of waiting.
 
         Raises:
             SearchError: No candidate lies in the window.
@@ -339,7 +340,10 @@ class Search(Results):
             return self._start(number, values=values, cost=cost, enqueued=True)
         rng = np.random.default_rng((self._seed, number))
         candidates = self._propose(self.genes, history, rng, number)
-        found = choose(candidates, self.window, history.keys, self._patience)
+        try:
+            found = choose(candidates, self.window, history.keys, self._patience)
+        except Wait:
+            return None
         if found.values is not None:
             extra = {"rejected": found.rejected, "sizes": found.sizes} if found.rejected else {}
             return self._start(number, values=found.values, cost=found.cost, **extra)

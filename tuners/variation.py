@@ -1,0 +1,74 @@
+"""How NSGA-II makes new values from old ones: tournament, exchange of genes, mutation.
+
+Li et al., "Neural Architecture Search on Acoustic Scene Classification", Interspeech 2020, section
+2.2.3: two tournament winners exchange the genes at two chosen positions, and one to four genes are
+changed. Deviation: one of the two children is made, as a suggestion is one candidate.
+
+The paper's genes are all active. Here only genes that are active in both parents are exchanged; a
+gene that the exchange makes active comes from the other parent, and one that neither parent has,
+or that a mutation makes active, is drawn at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .genes import Chromosome, Genes, Value
+
+
+def winners(
+    ranks: Sequence[int], crowding: Sequence[float], rng: np.random.Generator
+) -> tuple[int, int]:
+    """Two different members, each the better of two drawn at random.
+
+    Less rank goes before more crowding distance; of equals the first drawn wins. Of fewer than
+    four members some are drawn twice.
+
+    Args:
+        ranks: Of each member, 0 for the first front.
+        crowding: Crowding distance of each member within its front.
+        rng: What draws.
+    """
+    count = len(ranks)
+    a, b, c, d = rng.choice(count, 4, replace=count < 4).tolist()
+
+    def better(first: int, second: int) -> int:
+        return min(first, second, key=lambda index: (ranks[index], -crowding[index]))
+
+    return better(a, b), better(c, d)
+
+
+def exchanged(
+    genes: Genes, first: Chromosome, second: Chromosome, rng: np.random.Generator
+) -> list[Value | None]:
+    """The first parent with the genes of the second at two positions (not the stretch between)."""
+    both = [
+        index
+        for index, gene in enumerate(genes)
+        if first[index] is not None and second[index] is not None and gene.varies
+    ]
+    child = [other if own is None else own for own, other in zip(first, second, strict=True)]
+    for index in _drawn(both, 2, rng):
+        child[index] = second[index]
+    return child
+
+
+def mutated(
+    genes: Genes, chromosome: Chromosome, most: int, rng: np.random.Generator
+) -> dict[str, Value]:
+    """The values of a chromosome with one to `most` active genes changed, each to another value."""
+    child = genes.chromosome(genes.decode(rng.random(len(genes)).tolist(), chromosome))
+    active = [index for index, gene in enumerate(genes) if child[index] is not None and gene.varies]
+    for index in _drawn(active, int(rng.integers(1, most + 1)), rng):
+        before = child[index]
+        while child[index] == before:
+            child[index] = genes[index].value(rng.random())
+    return genes.decode(rng.random(len(genes)).tolist(), child)
+
+
+def _drawn(indices: list[int], count: int, rng: np.random.Generator) -> list[int]:
+    """At most `count` different ones."""
+    chosen = rng.permutation(len(indices))[:count]
+    return [indices[position] for position in chosen.tolist()]
