@@ -97,7 +97,7 @@ def optuna_nsga2(problem: Problem, seed: int, candidates: int, population: int) 
 
 def pymoo_nsga2(problem: Problem, seed: int, candidates: int, population: int) -> Scores:
     """Pymoo's, with the operators its documentation gives for integers."""
-    from pymoo.algorithms.moo.nsga2 import NSGA2 as PymooNSGA2
+    from pymoo.algorithms.moo import nsga2
     from pymoo.core.problem import ElementwiseProblem
     from pymoo.operators.crossover.sbx import SBX
     from pymoo.operators.mutation.pm import PM
@@ -112,7 +112,7 @@ def pymoo_nsga2(problem: Problem, seed: int, candidates: int, population: int) -
             scores.append(problem.score(x.tolist()))
             out["F"] = scores[-1]
 
-    algorithm = PymooNSGA2(
+    algorithm = nsga2.NSGA2(
         pop_size=population,
         sampling=IntegerRandomSampling(),
         crossover=SBX(prob=1.0, eta=3.0, vtype=float, repair=RoundingRepair()),

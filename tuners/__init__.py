@@ -1,7 +1,7 @@
 """Oracles for KerasTuner and the runners of their trials.
 
-`Search` is the core of every oracle and needs NumPy alone. `SizeConstrainedRandomOracle` is a plain
-KerasTuner oracle round it; asking for it imports KerasTuner, and so TensorFlow.
+`Search` is the core of every oracle and needs NumPy alone. The classes called oracles are plain
+KerasTuner oracles round it; asking for one imports KerasTuner, and so TensorFlow.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ if __name__ != "kerasnas.tuners":
 from .errors import JournalError, SearchError, TunerError
 from .genes import Gene, Genes
 from .history import History, Trial
+from .nsga2 import NSGA2
 from .objectives import Objective
 from .propose import Window
 from .results import Results
@@ -22,14 +23,17 @@ from .search import Search
 
 if TYPE_CHECKING:
     from .loop import MedianStop
+    from .nsga2_oracle import NSGA2Oracle
     from .random_search import SizeConstrainedRandomOracle
 
 __all__ = [
+    "NSGA2",
     "Gene",
     "Genes",
     "History",
     "JournalError",
     "MedianStop",
+    "NSGA2Oracle",
     "Objective",
     "Results",
     "Search",
@@ -41,7 +45,11 @@ __all__ = [
 ]
 
 
-_LAZY = {"MedianStop": "loop", "SizeConstrainedRandomOracle": "random_search"}
+_LAZY = {
+    "MedianStop": "loop",
+    "NSGA2Oracle": "nsga2_oracle",
+    "SizeConstrainedRandomOracle": "random_search",
+}
 
 
 def __getattr__(name: str) -> Any:

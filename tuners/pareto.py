@@ -93,7 +93,8 @@ def _ranks_of_pairs(objectives: Array) -> NDArray[np.integer]:
             before, first_before = second, first
         fronts.append(front)
     # NumPy sorts the small type, by which the fronts are made, in linear time.
-    ranks = np.empty(len(order), np.uint16 if len(order) < 1 << 16 else np.intp)
+    small = np.uint16 if len(order) < 1 << 16 else np.intp
+    ranks: NDArray[np.integer] = np.empty(len(order), small)
     ranks[order] = fronts
     return ranks
 

@@ -27,7 +27,7 @@ propose), go on for ever, or raise `Wait`. Values are plain Python, of the activ
 """
 
 
-class Wait(Exception):
+class Wait(Exception):  # noqa: N818, nothing is wrong
     """The next candidate depends on what comes of trials that are still running."""
 
 
@@ -62,6 +62,21 @@ class Window:
         low = "any" if self.minimum is None else f"{self.minimum:,.0f}"
         high = "any" if self.maximum is None else f"{self.maximum:,.0f}"
         return f"{low} to {high}"
+
+
+def size_window(
+    cost: Callable[[Values], float] | None, minimum: float | None, maximum: float | None
+) -> Window | None:
+    """The window of an oracle's arguments; None without a cost.
+
+    Raises:
+        SearchError: A bound without a cost, or an empty window.
+    """
+    if cost is not None:
+        return Window(cost, minimum, maximum)
+    if minimum is not None or maximum is not None:
+        raise SearchError("a window needs a cost function: pass cost=values -> size")
+    return None
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .errors import SearchError
 from .genes import Values
 from .oracle import Oracle
-from .propose import Window, uniform
+from .propose import size_window, uniform
 
 
 class SizeConstrainedRandomOracle(Oracle):
@@ -52,7 +51,5 @@ class SizeConstrainedRandomOracle(Oracle):
         maximum: float | None = None,
         **settings: Any,
     ) -> None:
-        if cost is None and (minimum is not None or maximum is not None):
-            raise SearchError("a window needs a cost function: pass cost=values -> size")
-        window = None if cost is None else Window(cost, minimum, maximum)
+        window = size_window(cost, minimum, maximum)
         super().__init__(objective, max_trials, propose=uniform, window=window, **settings)

@@ -1,0 +1,72 @@
+"""NSGA-II as a KerasTuner oracle; the search itself, its source and deviations are in `nsga2`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .genes import Values
+from .nsga2 import NSGA2
+from .oracle import Oracle
+from .propose import size_window
+
+
+class NSGA2Oracle(Oracle):
+    """A search for a Pareto front of several objectives.
+
+    ```python
+    oracle = NSGA2Oracle(
+        "val_accuracy", max_trials=200, cost=parameters_of, objectives=[("cost", "min")],
+        population=20, exploitation=0.8,
+    )
+    tuner = keras_tuner.Tuner(oracle, hypermodel=build)
+    tuner.search(...)
+    oracle.pareto_front()
+    ```
+    The default settings are those of a search of 4 480 candidates; in one that has fewer than
+    `15 * population` trials they suggest random values only.
+
+    Args:
+        objective: As in `Oracle`.
+        max_trials: Trials in all.
+        cost: From values to a size in any unit, bytes for example; the window is in that unit.
+            None for no window.
+        minimum: The least size that is accepted; None for any.
+        maximum: The greatest; None for any.
+        population: As in `NSGA2`; so are the next three. A `synchronous` search lets KerasTuner's
+            workers wait for each other, so one that dies keeps the others waiting.
+        exploitation: As in `NSGA2`.
+        mutations: As in `NSGA2`.
+        synchronous: As in `NSGA2`.
+        identity: As in `Oracle`.
+        **settings: `objectives`, `seed`, `time_budget`, `patience` and the other arguments of
+            `Oracle`.
+
+    Raises:
+        SearchError: As from `SizeConstrainedRandomOracle`, and what `NSGA2` refuses.
+    """
+
+    def __init__(
+        self,
+        objective: Any = None,
+        max_trials: int | None = 10,
+        cost: Callable[[Values], float] | None = None,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        *,
+        population: int = NSGA2.population,
+        exploitation: float | tuple[float, float] = NSGA2.exploitation,
+        mutations: int = NSGA2.mutations,
+        synchronous: bool = NSGA2.synchronous,
+        identity: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        propose = NSGA2(population, exploitation, mutations, synchronous)
+        super().__init__(
+            objective,
+            max_trials,
+            propose=propose,
+            window=size_window(cost, minimum, maximum),
+            identity={**propose.settings(), **(identity or {})},
+            **settings,
+        )
