@@ -86,9 +86,23 @@ def compare(scores: Scores, reference: Scores, labels: Scores, task: Task) -> Pa
 
 
 def check_file(
-    file: str, form: str, facts: FileFacts, parity: Parity, settings: ExportSettings
+    file: str,
+    form: str,
+    facts: FileFacts,
+    parity: Parity,
+    stateless: bool,
+    settings: ExportSettings,
 ) -> list[Check]:
-    """Every check of one file, passed or not."""
+    """Every check of one file, passed or not.
+
+    Args:
+        file: Its name.
+        form: How it computes.
+        facts: What it says of itself.
+        parity: How it compares with the Keras model.
+        stateless: Whether a clip's scores are the same bits after another clip.
+        settings: What is required.
+    """
     over = facts.bytes - settings.budget
     checks = [
         Check(
@@ -124,6 +138,17 @@ def check_file(
             if parity.largest_difference is not None
             else f"{file} gives scores that are not finite: export as int8, or train with weight "
             "decay",
+        ),
+        Check(
+            "stateless",
+            file,
+            stateless,
+            stateless,
+            True,
+            f"the scores of {file} do not depend on the clip before"
+            if stateless
+            else f"{file} keeps a state from one clip to the next: make its recurrent layers with "
+            "stateful=False",
         ),
         Check(
             "operators",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kerasnas.export.pipeline import ExportResult
 
 
 class ExportError(Exception):
@@ -12,6 +15,6 @@ class ExportError(Exception):
 class CheckFailed(ExportError):  # noqa: N818 - it is a verdict, not a fault
     """Files were written, but a check on them failed."""
 
-    def __init__(self, message: str, report: dict[str, Any]) -> None:
+    def __init__(self, message: str, result: ExportResult) -> None:
         super().__init__(message)
-        self.report = report
+        self.result = result

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +15,7 @@ from numpy.typing import NDArray
 from kerasnas.export.child import REFUSED, ChildDied, run_module
 from kerasnas.export.errors import ExportError
 from kerasnas.export.model_file import check_model, load_keras
+from kerasnas.export.quiet import quiet
 from kerasnas.export.tflite_file import looks_like_tflite
 
 _PROBE_SECONDS = 120
@@ -143,7 +141,7 @@ def load(path: str | Path, threads: int = 1) -> TfliteNetwork | KerasNetwork:
         raise ExportError(
             f"{path} is damaged, and kills the runtime: export it again. {death}"
         ) from None
-    with _silence():
+    with quiet():
         return _open(path, threads)
 
 
@@ -167,20 +165,6 @@ def _open(path: Path, threads: int) -> TfliteNetwork:
             raise ExportError(f"{path} has a tensor of {details['dtype'].__name__} at its ends")
     shape = tuple(int(size) for size in inputs[0]["shape"][1:])
     return TfliteNetwork(path, interpreter, shape, int(outputs[0]["shape"][1]))
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the runtime's own notes, which it writes to the process's stderr, off the screen."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nothing:
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _check_shape(path: Path, x: NDArray[np.float32], shape: tuple[int, ...]) -> None:

@@ -7,6 +7,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,22 +16,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.export.calibration import calibration_examples, flat_examples
-from kerasnas.export.checks import Check, Task, check_file, compare
-from kerasnas.export.child import run_module
+from kerasnas.export.checks import Check, Parity, Task, check_file, compare
 from kerasnas.export.errors import CheckFailed, ExportError
 from kerasnas.export.interpreter import KerasNetwork, TfliteNetwork, load
+from kerasnas.export.lowering import CALIBRATION, Lowered, lower_first
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.ops import from_keras
 from kerasnas.export.settings import ExportSettings, Format
-from kerasnas.export.size import Form, predict_bytes
+from kerasnas.export.size import PREDICTED, Form, predict_bytes
 from kerasnas.export.tflite_file import read_facts
 
 if TYPE_CHECKING:
     import keras
 
 SCHEMA = 1
-_CALIBRATION = "calibration.npy"
-FORMS: dict[Format, Form] = {"float16": "float16", "int8": "full_int8"}
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export made.
+
+    Attributes:
+        report: What `export.json` holds.
+        scores: Of the test segments, by format, `(clips * segments, classes)`.
+    """
+
+    report: dict[str, Any]
+    scores: dict[str, NDArray[np.float32]]
 
 
 def export(
@@ -44,7 +56,7 @@ def export(
     task: Task = "single_label",
     settings: ExportSettings | None = None,
     progress: Callable[[str], None] = lambda line: None,
-) -> dict[str, Any]:
+) -> ExportResult:
     """Write `model_float16.tflite`, `model_int8.tflite`, `labels.txt` and `export.json`.
 
     Each conversion runs in a child process with limits; every figure of the report is measured on
@@ -66,7 +78,7 @@ def export(
         progress: Called with a line before each slow step.
 
     Returns:
-        The report, as in `export.json`.
+        The report, as in `export.json`, and each file's scores.
 
     Raises:
         ExportError: The model or the data cannot be used, or a conversion failed; nothing is
@@ -86,26 +98,31 @@ def export(
         shape = network.input_shape
         examples = flat_examples(test_x, shape, "test clips")
         if "int8" in settings.formats:
-            np.save(scratch / _CALIBRATION, calibration_examples(calibration, shape))
+            np.save(scratch / CALIBRATION, calibration_examples(calibration, shape))
         progress("Scoring the test clips with the Keras model")
         reference = network.predict(examples)
         if not np.isfinite(reference).all():
             raise ExportError(f"{network.path.name} gives scores that are not finite: train again")
         keras_parity = compare(reference, reference, labels, task)
         predicted = _predictions(network.model)
-        paths = {name: directory / f"model_{name}.tflite" for name in settings.formats}
-        for name, path in paths.items():
-            progress(f"Converting to {FORMS[name]}")
-            _convert(network.path, FORMS[name], scratch / path.name, scratch, settings)
+        lowered: dict[Format, Lowered] = {}
+        for name in settings.formats:
+            lowered[name] = lower_first(network, name, scratch, settings, progress)
         # All or nothing: a failed conversion leaves the files of an earlier export together.
         _write(directory / "labels.txt", "".join(f"{name}\n" for name in classes).encode())
         files: dict[str, Any] = {}
+        scores: dict[str, NDArray[np.float32]] = {}
         checks: list[Check] = []
-        for name, path in paths.items():
-            _write(path, (scratch / path.name).read_bytes())
+        for name, made in lowered.items():
+            path = directory / f"model_{name}.tflite"
+            _write(path, made.path.read_bytes())
             progress(f"Checking {path.name} on {len(labels)} clips")
-            files[name], results = _measure(
-                path, FORMS[name], examples, reference, labels, task, predicted, settings
+            written = load(path)
+            assert isinstance(written, TfliteNetwork)
+            scores[name] = written.predict(examples)
+            parity = compare(scores[name], reference, labels, task)
+            files[name], results = _describe(
+                written, made, parity, _is_stateless(written, examples), predicted, settings
             )
             checks += results
     report = {
@@ -125,12 +142,13 @@ def export(
     }
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     _write(directory / "export.json", text.encode())
+    result = ExportResult(report, scores)
     failed = [check.message for check in checks if not check.passed]
     if failed and settings.on_fail == "fail":
         raise CheckFailed(
-            "\n".join([*failed, f"The files stay in {directory} for inspection."]), report
+            "\n".join([*failed, f"The files stay in {directory} for inspection."]), result
         )
-    return report
+    return result
 
 
 def _network(model: keras.Model | str | Path, scratch: Path) -> KerasNetwork:
@@ -168,45 +186,32 @@ def _check_labels(
     return labels
 
 
-def _convert(
-    model: Path, form: Form, output: Path, scratch: Path, settings: ExportSettings
-) -> None:
-    """Convert in a child process."""
-    run_module(
-        "kerasnas.export.convert",
-        {
-            "model": str(model),
-            "form": form,
-            "output": str(output),
-            "calibration": str(scratch / _CALIBRATION) if form == "full_int8" else None,
-        },
-        what=f"converting {model} to {form}",
-        time_limit=settings.time_limit,
-        memory_limit=settings.memory_limit,
-    )
+def _is_stateless(network: TfliteNetwork, examples: NDArray[np.float32]) -> bool:
+    """Whether a clip's scores are the same bits after another clip, without a reset."""
+    first, other = examples[0], examples[-1][::-1]
+    before, _, after = network.predict(np.stack([first, other, first]))
+    return np.array_equal(before, after, equal_nan=True)
 
 
-def _measure(
-    path: Path,
-    form: Form,
-    examples: NDArray[np.float32],
-    reference: NDArray[np.float32],
-    labels: NDArray[np.float32],
-    task: Task,
-    predicted: dict[str, int],
+def _describe(
+    network: TfliteNetwork,
+    made: Lowered,
+    parity: Parity,
+    stateless: bool,
+    predicted: dict[Form, int],
     settings: ExportSettings,
 ) -> tuple[dict[str, Any], list[Check]]:
     """The report's entry for one written file, and its checks."""
-    network = load(path)
-    assert isinstance(network, TfliteNetwork)
-    parity = compare(network.predict(examples), reference, labels, task)
+    path = network.path
     facts = read_facts(path)
-    checks = check_file(path.name, form, facts, parity, settings)
+    checks = check_file(path.name, made.form, facts, parity, stateless, settings)
     median, high = network.latency(settings.latency_runs)
-    bytes_ = predicted.get(form)
+    bytes_ = predicted.get(made.form) if made.recurrent in PREDICTED[made.form] else None
     return {
         "file": path.name,
-        "form": form,
+        "form": made.form,
+        "recurrent": made.recurrent,
+        "failed_forms": list(made.failures),
         "bytes": facts.bytes,
         "budget": settings.budget,
         "rule": settings.rule,
@@ -223,11 +228,11 @@ def _measure(
     }, checks
 
 
-def _predictions(model: keras.Model) -> dict[str, int]:
+def _predictions(model: keras.Model) -> dict[Form, int]:
     """Predicted bytes by form; empty for a network whose size cannot be predicted."""
     try:
         ops = from_keras(model)
-        return {form: predict_bytes(ops, form) for form in FORMS.values()}
+        return {form: predict_bytes(ops, form) for form in PREDICTED}
     except ExportError:
         return {}
 

@@ -17,6 +17,13 @@ class ExportSettings(BaseModel):
     formats: tuple[Format, ...] = Field(
         ("float16", "int8"), min_length=1, description="files to write"
     )
+    recurrent: Literal["auto", "int8_loop", "while", "unroll"] = Field(
+        "auto",
+        description="how recurrent layers compute: in int8 as a loop of integers (int8_loop), as "
+        "the converter's loop in float with int8 weights (while), or step after step written out "
+        "(unroll); in float16, which has no int8_loop, as while or unroll; auto takes the first "
+        "that converts and fits the budget",
+    )
     budget: int = Field(500_000, ge=1, description="most bytes of a file")
     rule: Literal["file"] = Field("file", description="what counts: the bytes of the whole file")
     agreement: float = Field(

@@ -14,11 +14,11 @@ from kerasnas import experiment as experiments
 from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
+from kerasnas.export.quiet import quiet
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import task, trials
 from kerasnas.flow.display import Display
 from kerasnas.flow.export import Exported, export_model
-from kerasnas.flow.quiet import quiet
 from kerasnas.flow.run import open_run
 from kerasnas.flow.task import Task
 from kerasnas.flow.workers import is_done, run_finals, runner

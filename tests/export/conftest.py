@@ -64,13 +64,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 class Exported(NamedTuple):
     directory: Path
     report: dict[str, Any]
+    scores: dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="session")
 def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """The trained network's files, float16 and int8, by the default settings."""
     directory = tmp_path_factory.mktemp("exported")
-    report = export(
+    result = export(
         trained.path,
         directory,
         calibration=trained.train_x,
@@ -79,4 +80,4 @@ def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Expo
         classes=CLASSES,
         settings=ExportSettings(latency_runs=3),
     )
-    return Exported(directory, report)
+    return Exported(directory, result.report, result.scores)

@@ -49,6 +49,6 @@ def test_each_check_fails_alone(facts, scores, form, failed):
     labels = np.eye(2, dtype=np.float32)
     parity = compare(np.array(scores, np.float32), labels, labels, "single_label")
     settings = ExportSettings(budget=1000, agreement=0.9)
-    checks = check_file("model.tflite", form, replace(FACTS, **facts), parity, settings)
+    checks = check_file("model.tflite", form, replace(FACTS, **facts), parity, True, settings)
     assert [check.name for check in checks if not check.passed] == failed
     assert all("model.tflite" in check.message for check in checks)

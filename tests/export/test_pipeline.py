@@ -22,7 +22,8 @@ def _export(trained: Trained, directory: Path, **changes) -> dict:
         "classes": CLASSES,
         "settings": ExportSettings(**settings),
     }
-    return export(changes.pop("model", trained.path), directory, **(arguments | changes))
+    model = changes.pop("model", trained.path)
+    return export(model, directory, **(arguments | changes)).report
 
 
 def test_files_agree_with_the_model(trained: Trained, exported: Exported):
@@ -34,6 +35,7 @@ def test_files_agree_with_the_model(trained: Trained, exported: Exported):
     for name, limit in (("float16", 0.01), ("int8", 0.1)):
         scores = load(exported.directory / f"model_{name}.tflite").predict(segments)
         np.testing.assert_allclose(scores, expected, atol=limit)
+        np.testing.assert_array_equal(exported.scores[name], scores)
         entry = exported.report["files"][name]
         assert entry["largest_difference"] == pytest.approx(np.abs(scores - expected).max(), 1e-5)
         decided = scores.reshape(30, 2, 3).mean(axis=1).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""Importing TensorFlow without its notices."""
+"""Keeping the notices of native code off the screen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from contextlib import contextmanager
 def quiet() -> Iterator[None]:
     """Drop what native code writes to standard error meanwhile.
 
-    TensorFlow's notices about missing GPUs go there before its log level is read.
+    TensorFlow's notices about missing GPUs go there before its log level is read, the runtime's
+    notes about its delegates always.
     """
     sys.stderr.flush()
     kept = os.dup(2)

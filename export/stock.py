@@ -1,0 +1,116 @@
+"""`TFLiteConverter` on a Keras model: names shortened, bytes the same every time.
+
+The same model gives the same bytes: nodes of the graph are numbered, which also makes the names of
+tensors short (some 40 bytes less for each).
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.export.errors import ExportError
+from kerasnas.export.size import Form
+
+if TYPE_CHECKING:
+    import keras
+
+INPUT_NAME = "features"
+
+
+def convert_stock(
+    model: keras.Model, form: Form, calibration: Sequence[NDArray[np.float32]] = ()
+) -> bytes:
+    """A `.tflite` file of a functional model, with a batch of one.
+
+    Args:
+        model: Inputs of known shapes.
+        form: See `kerasnas.export.convert`.
+        calibration: For `full_int8`: for each input, `(examples, *its shape)`.
+
+    Raises:
+        ExportError: The converter has no such operators.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([_freeze(model)])
+    if form != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        # Runtimes before 2.17 accept dense layers with a scale a channel, by their version number,
+        # and compute them wrongly (tflite-micro 2602 tells of it): one scale a tensor.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    if form == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    elif form == "full_int8":
+        converter.representative_dataset = lambda: _batches(calibration)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    try:
+        return bytes(converter.convert())
+    except Exception as error:  # the converter's own types are private
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = next((line for line in lines if "error:" in line), lines[0] if lines else "")
+        raise ExportError(f"the converter refuses it: {reason}") from error
+
+
+def _batches(calibration: Sequence[NDArray[np.float32]]) -> Iterator[list[NDArray[np.float32]]]:
+    for examples in zip(*calibration, strict=True):
+        yield [example[None] for example in examples]
+
+
+def _freeze(model: keras.Model) -> Any:
+    """The model in inference as a function of constants, whose nodes have short names."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    inputs = [INPUT_NAME, *(f"{INPUT_NAME}{index}" for index in range(1, len(model.inputs)))]
+    signature = [
+        tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, name=name)
+        for name, tensor in zip(inputs, model.inputs, strict=True)
+    ]
+    function = tf.function(
+        lambda *features: model(features[0] if len(features) == 1 else features, training=False),
+        input_signature=signature,
+        autograph=False,
+    )
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
+    graph = frozen.graph.as_graph_def()
+    names = _shorten(graph, inputs)
+    results = [f"{names[tensor.op.name]}:0" for tensor in frozen.outputs]
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+    outputs = results if len(results) > 1 else results[0]
+    return wrapped.prune([f"{name}:0" for name in inputs], outputs)
+
+
+def _shorten(graph: Any, kept: Sequence[str]) -> dict[str, str]:
+    """Number the nodes of a graph definition in place, but for `kept`; new names by the old."""
+    names: dict[str, str] = {}
+    for node in graph.node:
+        names[node.name] = node.name if node.name in kept else _number(len(names))
+    for node in graph.node:
+        node.name = names[node.name]
+        inputs = [_renamed(name, names) for name in node.input]
+        del node.input[:]
+        node.input.extend(inputs)
+        node.attr.pop("_class", None)  # colocation hints, which hold names
+    return names
+
+
+def _renamed(name: str, names: dict[str, str]) -> str:
+    control = "^" if name.startswith("^") else ""
+    node, colon, output = name.removeprefix("^").partition(":")
+    return f"{control}{names[node]}{colon}{output}"
+
+
+def _number(value: int) -> str:
+    """`value` to the base 36."""
+    digits = string.digits + string.ascii_lowercase
+    text = digits[value % 36]
+    while value := value // 36:
+        text = digits[value % 36] + text
+    return text
