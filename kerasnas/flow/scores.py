@@ -46,6 +46,12 @@ def to_json(result: Evaluation, task: Task, part: str) -> dict[str, Any]:
         "classes": list(task.clips.classes),
         "metrics": {name: _finite(value) for name, value in result.metrics.items()},
         "confusion": None if result.confusion is None else result.confusion.tolist(),
+        "by_class": None
+        if result.by_class is None
+        else {
+            name: [_finite(float(value)) for value in values]
+            for name, values in result.by_class.items()
+        },
         "count": len(result.clips),
         "predictions": [[round(float(p), 6) for p in row] for row in result.predictions],
         "labels": result.labels.astype(int).tolist(),

@@ -1,7 +1,8 @@
 """How good scores of clips are: pure functions on arrays `(clips, classes)`.
 
-Ranking metrics come from scikit-learn. A class without a positive or without a negative clip has
-no such value: it is NaN for the class, left out of means, and counted.
+Ranking metrics come from scikit-learn, the equal error rate from its ROC curve. A class without a
+positive or without a negative clip has no such value: it is NaN for the class, left out of means,
+and counted.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
+from kerasnas.training.equal_error_rate import equal_error_rate
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Loss
+from kerasnas.training.thresholds import DEFAULT
 
 Scores = NDArray[np.float32]
+ByClass = dict[str, NDArray[np.float64]]
 Predict = Callable[[NDArray[np.float32]], NDArray[Any]]
 """From features `(n, frames, bins, channels)` to scores `(n, classes)`."""
 
@@ -30,9 +34,14 @@ class Evaluation:
 
     Attributes:
         metrics: `loss`, and with one label per clip `accuracy` and `macro_f1`, else
-            `mean_average_precision`, `mean_auc`, `micro_f1` and `macro_f1` (at 0.5), and
-            `scored_classes`, the number of classes which the first two are means over.
+            `mean_average_precision`, `mean_auc`, `equal_error_rate`, `accuracy` (share of right
+            decisions), `micro_f1` and `macro_f1` (all three at 0.5), `tuned_micro_f1` and
+            `tuned_macro_f1` where thresholds were given, and `scored_classes`, the number of
+            classes which the first three are means over.
         confusion: Clips by true (rows) and predicted (columns) class; None for several labels.
+        by_class: For several labels, each `(classes,)`: `positives` (clips), `average_precision`,
+            `auc`, `equal_error_rate`, `f1` (at 0.5), and `threshold` and `tuned_f1` where
+            thresholds were given; NaN where a class has no value. None for one label per clip.
         predictions: Mean of each clip's segments, float32 `(clips, classes)`.
         labels: Zeros and ones, float32 `(clips, classes)`.
         clips: Indices of the clips, `(clips,)`.
@@ -40,13 +49,20 @@ class Evaluation:
 
     metrics: dict[str, float]
     confusion: NDArray[np.int64] | None
+    by_class: ByClass | None
     predictions: Scores
     labels: Scores
     clips: NDArray[np.int64]
 
 
 def evaluate(
-    predict: Predict, examples: Examples, *, multi_label: bool, loss: Loss, batch_size: int = 64
+    predict: Predict,
+    examples: Examples,
+    *,
+    multi_label: bool,
+    loss: Loss,
+    batch_size: int = 64,
+    thresholds: NDArray[np.float64] | None = None,
 ) -> Evaluation:
     """Score clips by the mean over their segments.
 
@@ -57,6 +73,8 @@ def evaluate(
         multi_label: Whether clips carry any number of labels.
         loss: The loss the network was trained by.
         batch_size: Examples at a time.
+        thresholds: Of every class, for several labels, chosen on other clips by
+            `kerasnas.training.thresholds.choose`.
 
     Raises:
         KerasnasError: There are no examples, the network's classes are not the data set's, or its
@@ -76,8 +94,9 @@ def evaluate(
             "the model's scores are not numbers (NaN): its training diverged; lower learning_rate"
         )
     return Evaluation(
-        scores(labels, predictions, multi_label=multi_label, loss=loss),
+        scores(labels, predictions, multi_label=multi_label, loss=loss, thresholds=thresholds),
         None if multi_label else confusion(labels, predictions),
+        by_class(labels, predictions, thresholds) if multi_label else None,
         predictions,
         labels,
         examples.clips,
@@ -95,24 +114,54 @@ def predict_examples(predict: Predict, examples: Examples, batch_size: int = 64)
 
 
 def scores(
-    labels: Scores, predictions: Scores, *, multi_label: bool, loss: Loss
+    labels: Scores,
+    predictions: Scores,
+    *,
+    multi_label: bool,
+    loss: Loss,
+    thresholds: NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
     """The metrics of `Evaluation`."""
     result = {"loss": _LOSSES[loss](labels, predictions)}
     if multi_label:
-        precisions = average_precisions(labels, predictions)
-        return result | {
-            "mean_average_precision": _mean(precisions),
-            "mean_auc": _mean(aucs(labels, predictions)),
-            "micro_f1": _micro_f1(labels, predictions >= 0.5),
-            "macro_f1": macro_f1(labels, predictions >= 0.5),
-            "scored_classes": float(np.isfinite(precisions).sum()),
+        classes = by_class(labels, predictions, thresholds)
+        chosen = predictions >= DEFAULT
+        result |= {
+            "mean_average_precision": _mean(classes["average_precision"]),
+            "mean_auc": _mean(classes["auc"]),
+            "equal_error_rate": _mean(classes["equal_error_rate"]),
+            "accuracy": float((chosen == (labels > 0.5)).mean()),
+            "micro_f1": _micro_f1(labels, chosen),
+            "macro_f1": _mean(classes["f1"]),
+            "scored_classes": float(np.isfinite(classes["auc"]).sum()),
         }
+        if thresholds is not None:
+            result["tuned_micro_f1"] = _micro_f1(labels, predictions >= thresholds)
+            result["tuned_macro_f1"] = _mean(classes["tuned_f1"])
+        return result
     chosen = np.eye(labels.shape[1])[predictions.argmax(axis=1)]
     return result | {
         "accuracy": float((labels.argmax(axis=1) == predictions.argmax(axis=1)).mean()),
         "macro_f1": macro_f1(labels, chosen),
     }
+
+
+def by_class(
+    labels: Scores, predictions: Scores, thresholds: NDArray[np.float64] | None = None
+) -> ByClass:
+    """What `Evaluation` holds of every class."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    result = {
+        "positives": (labels > 0.5).sum(axis=0).astype(np.float64),
+        "average_precision": _ranked(average_precision_score, labels, predictions),
+        "auc": _ranked(roc_auc_score, labels, predictions),
+        "equal_error_rate": _ranked(equal_error_rate, labels, predictions),
+        "f1": _f1(labels, predictions >= DEFAULT),
+    }
+    if thresholds is not None:
+        result |= {"threshold": thresholds, "tuned_f1": _f1(labels, predictions >= thresholds)}
+    return result
 
 
 def categorical_crossentropy(labels: Scores, predictions: Scores) -> float:
@@ -144,9 +193,13 @@ def confusion(labels: Scores, predictions: Scores) -> NDArray[np.int64]:
 
 def macro_f1(labels: Scores, chosen: NDArray[Any]) -> float:
     """Mean F1 over the classes that occur or are predicted; NaN when there is none."""
+    return _mean(_f1(labels, chosen))
+
+
+def _f1(labels: Scores, chosen: NDArray[Any]) -> NDArray[np.float64]:
     hits, wrong = _hits(labels, chosen)
     total = 2 * hits + wrong
-    return _mean(np.divide(2 * hits, total, out=np.full(len(total), np.nan), where=total > 0))
+    return np.divide(2 * hits, total, out=np.full(len(total), np.nan), where=total > 0)
 
 
 def _micro_f1(labels: Scores, chosen: NDArray[Any]) -> float:
@@ -160,21 +213,7 @@ def _hits(labels: Scores, chosen: NDArray[Any]) -> tuple[NDArray[Any], NDArray[A
     return (truth & chosen).sum(axis=0).astype(float), (truth ^ chosen).sum(axis=0).astype(float)
 
 
-def average_precisions(labels: Scores, predictions: Scores) -> NDArray[np.float64]:
-    """Average precision of every class, `(classes,)`."""
-    from sklearn.metrics import average_precision_score
-
-    return _by_class(average_precision_score, labels, predictions)
-
-
-def aucs(labels: Scores, predictions: Scores) -> NDArray[np.float64]:
-    """Area under the ROC curve of every class, `(classes,)`."""
-    from sklearn.metrics import roc_auc_score
-
-    return _by_class(roc_auc_score, labels, predictions)
-
-
-def _by_class(
+def _ranked(
     metric: Callable[..., float], labels: Scores, predictions: Scores
 ) -> NDArray[np.float64]:
     columns: Sequence[tuple[Any, Any]] = list(zip(labels.T, predictions.T, strict=True))

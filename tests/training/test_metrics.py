@@ -6,6 +6,7 @@ from sklearn import metrics as sk
 
 from kerasnas.errors import KerasnasError
 from kerasnas.training import metrics
+from kerasnas.training.equal_error_rate import equal_error_rate
 from kerasnas.training.examples import Examples
 
 RNG = np.random.default_rng(20)
@@ -44,6 +45,10 @@ def test_several_labels_metrics_are_scikit_learns():
         ),
         "mean_average_precision": pytest.approx(sk.average_precision_score(TAGS, TAG_SCORES)),
         "mean_auc": pytest.approx(sk.roc_auc_score(TAGS, TAG_SCORES)),
+        "equal_error_rate": pytest.approx(
+            np.mean([equal_error_rate(t, p) for t, p in zip(TAGS.T, TAG_SCORES.T, strict=True)])
+        ),
+        "accuracy": pytest.approx((chosen == TAGS).mean()),
         "micro_f1": pytest.approx(sk.f1_score(TAGS, chosen, average="micro")),
         "macro_f1": pytest.approx(sk.f1_score(TAGS, chosen, average="macro")),
         "scored_classes": 4,
@@ -53,12 +58,30 @@ def test_several_labels_metrics_are_scikit_learns():
 def test_a_tag_that_never_or_always_occurs_is_left_out_and_counted():
     labels = TAGS.copy()
     labels[:, 0], labels[:, 1] = 0, 1
-    precisions = metrics.average_precisions(labels, TAG_SCORES)
+    classes = metrics.by_class(labels, TAG_SCORES)
+    assert classes["positives"].tolist()[:2] == [0, 50]
+    for name in ("auc", "equal_error_rate"):
+        assert np.isnan(classes[name]).tolist() == [True, True, False, False]
+    precisions = classes["average_precision"]
     assert np.isnan(precisions).tolist() == [True, True, False, False]
     result = _scores(labels, TAG_SCORES, True, "binary_crossentropy")
     assert result["scored_classes"] == 2
     assert result["mean_average_precision"] == pytest.approx(precisions[2:].mean())
     assert result["mean_auc"] == pytest.approx(sk.roc_auc_score(labels[:, 2:], TAG_SCORES[:, 2:]))
+
+
+def test_thresholds_of_each_class():
+    thresholds = np.array([0.1, 0.5, 0.9, 0.3])
+    result = metrics.scores(
+        TAGS, TAG_SCORES, multi_label=True, loss="binary_crossentropy", thresholds=thresholds
+    )
+    classes = metrics.by_class(TAGS, TAG_SCORES, thresholds)
+    chosen = thresholds <= TAG_SCORES
+    assert classes["threshold"] is thresholds
+    assert classes["tuned_f1"] == pytest.approx(sk.f1_score(TAGS, chosen, average=None))
+    assert classes["f1"] == pytest.approx(sk.f1_score(TAGS, TAG_SCORES >= 0.5, average=None))
+    assert result["tuned_macro_f1"] == pytest.approx(sk.f1_score(TAGS, chosen, average="macro"))
+    assert result["tuned_micro_f1"] == pytest.approx(sk.f1_score(TAGS, chosen, average="micro"))
 
 
 def test_no_tag_can_be_scored_on_one_clip():
@@ -94,6 +117,24 @@ def test_every_batch_has_the_same_size_and_every_clip_is_scored(clips, batch):
     assert set(sizes) == {min(batch, 2 * clips)}
     assert result.predictions[:, 0] == pytest.approx((2 * np.arange(clips) + 0.5) / 100)
     assert result.confusion.sum() == clips
+    assert result.by_class is None
+
+
+def test_clips_with_several_labels_are_scored_by_class():
+    features = TAG_SCORES[:, None, None, :, None]
+    result = metrics.evaluate(
+        lambda x: x[:, 0, :, 0],
+        Examples.of_clips(features, TAGS, np.arange(50)),
+        multi_label=True,
+        loss="binary_crossentropy",
+        thresholds=np.full(4, 0.25),
+    )
+    assert result.confusion is None
+    assert result.by_class["positives"].tolist() == TAGS.sum(axis=0).tolist()
+    assert result.metrics["equal_error_rate"] == pytest.approx(
+        result.by_class["equal_error_rate"].mean()
+    )
+    assert result.metrics["tuned_macro_f1"] == pytest.approx(result.by_class["tuned_f1"].mean())
 
 
 @pytest.mark.parametrize(
