@@ -40,12 +40,12 @@ def fit(
     epoch's last one is filled up, or left out when less than half is there.
 
     Args:
-        model: Flat and functional, ending with a softmax or sigmoid activation. It stays
-            uncompiled and keeps stock layers.
+        model: Flat and functional, ending with a softmax or sigmoid activation, or with means of
+            such scores. It stays uncompiled and keeps stock layers.
         examples: To train on.
         recipe: How.
-        validation: Scored after every epoch: `val_loss` and `val_accuracy`, or
-            `val_mean_average_precision` for several labels, all by clip.
+        validation: Scored after every epoch, by clip: `val_` and the name of every metric of
+            `kerasnas.training.metrics.Evaluation`.
         seed: Of the order of examples and of augmentation.
         on_epoch: Called with the epoch, from 1, and its metrics; False ends the training.
 
@@ -106,8 +106,7 @@ def statistics(examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.floa
 
 
 def _loss(model: keras.Model, recipe: Recipe) -> Loss:
-    activation = getattr(model.layers[-1], "activation", None)
-    output = getattr(activation, "__name__", "none")
+    output = _output(model)
     losses: dict[str, Loss] = {
         "softmax": "categorical_crossentropy",
         "sigmoid": "binary_crossentropy",
@@ -118,6 +117,20 @@ def _loss(model: keras.Model, recipe: Recipe) -> Loss:
             "softmax goes with categorical_crossentropy, sigmoid with binary_crossentropy"
         )
     return losses[output]
+
+
+def _output(model: keras.Model) -> str:
+    """Name of the activation that scores come from.
+
+    Poolings, products and quotients after it are passed, by their first inputs: scores come before
+    their weights.
+    """
+    tensor = model.outputs[0]
+    while not hasattr(operation := tensor._keras_history.operation, "activation"):
+        if isinstance(operation, keras.layers.InputLayer):
+            return "none"
+        tensor = keras.tree.flatten(operation.input)[0]
+    return str(getattr(operation.activation, "__name__", "none"))
 
 
 class _Trainer(keras.Model):
@@ -248,8 +261,7 @@ class _Training:
             multi_label=self.multi_label,
             loss=self.loss,
         ).metrics
-        primary = "mean_average_precision" if self.multi_label else "accuracy"
-        return {"val_loss": result["loss"], f"val_{primary}": result[primary]}
+        return {f"val_{name}": value for name, value in result.items()}
 
 
 def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

@@ -8,6 +8,9 @@ import keras
 import numpy as np
 import pytest
 
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.blocks.convolutional import Normalize
+from kerasnas.blocks.recurrent import AttentionLocalization, ConvolutionPool, FlattenBins, Gru
 from kerasnas.errors import KerasnasError
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import fit, normalise, statistics
@@ -313,3 +316,34 @@ def test_an_epochs_figures_are_means_over_its_steps():
     assert epoch["loss"] == pytest.approx(np.mean(losses), rel=1e-4)
     assert epoch["accuracy"] == pytest.approx(np.mean(hits), abs=1e-6)
     assert len(set(hits)) > 1  # a single step's value would be another
+
+
+@pytest.mark.slow
+def test_recurrent_taggers_with_attention_learn():
+    train, test = (clips_to_learn(48, seed, multi_label=True) for seed in (0, 1))
+    keras.utils.set_random_seed(0)
+    blocks = (
+        Normalize(),
+        ConvolutionPool(8, pool_size=(1, 1), dropout=0.0),
+        FlattenBins(),
+        AttentionLocalization(CLASSES, (Gru(8),)),
+    )
+    model = Architecture((8, CLASSES, 1), blocks).build()
+    normalise(model, train)
+    history = fit(model, train, QUICK, validation=test)
+    assert history[-1]["val_equal_error_rate"] < 0.1
+    assert history[-1]["val_accuracy"] > 0.9
+
+
+def test_scores_averaged_by_a_softmax_are_those_of_the_sigmoid_before():
+    inputs = keras.Input((4, CLASSES))
+    scores = keras.layers.Activation("sigmoid")(inputs)
+    weights = keras.layers.Softmax(axis=1)(inputs)
+    weighted = keras.layers.GlobalAveragePooling1D()(keras.layers.Multiply()([scores, weights]))
+    model = keras.Model(inputs, keras.ops.divide(weighted, 0.25))
+    train = clips_to_learn(4)
+    recipe = Recipe(epochs=1, loss="categorical_crossentropy")
+    with pytest.raises(KerasnasError, match="activation sigmoid"):
+        fit(model, train, recipe)
+    with pytest.raises(KerasnasError, match="activation none"):
+        fit(keras.Model(inputs, keras.layers.Flatten()(inputs)), train, recipe)
