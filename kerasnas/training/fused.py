@@ -1,20 +1,24 @@
-"""Batch normalisation by TensorFlow's fused kernel, while a model trains.
+"""Batch normalisation and swish by fused kernels, while a model trains on TensorFlow.
 
-Keras 3 normalises by separate elementwise operators, which on a CPU take most of a training step.
-Only the layers' class is exchanged, and given back at the end: weights, names and what is saved
-stay those of stock layers. Other backends train the stock layers.
+Keras 3 normalises by separate elementwise operators, and TensorFlow computes swish and its
+gradient by several more; on a CPU these passes over memory take most of a training step. Only the
+layers' class is exchanged, and given back at the end: weights, names and what is saved stay those
+of stock layers. Other backends train the stock layers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import keras
 
+_BATCH_NORMALIZATION = keras.layers.BatchNormalization
 
-class _Fused(keras.layers.BatchNormalization):
+
+class _FusedBatchNormalization(keras.layers.BatchNormalization):
     """Same values as its base, for `(batch, frames, bins, channels)` in float32."""
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
@@ -41,34 +45,72 @@ class _Fused(keras.layers.BatchNormalization):
         return outputs
 
 
+class _FusedSwish(keras.layers.Activation):
+    """Same values as `Activation("silu")`."""
+
+    def call(self, x: Any) -> Any:
+        return _swish()(x)
+
+
+@cache
+def _swish() -> Any:
+    """Swish in one pass over memory, and its gradient in one: XLA compiles these two only.
+
+    (A whole step is slower under XLA: on a CPU its convolutions are.)
+    """
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)
+    def forward(x: Any) -> Any:
+        return x * tf.sigmoid(x)
+
+    @tf.function(jit_compile=True)
+    def backward(x: Any, gradient: Any) -> Any:
+        sigmoid = tf.sigmoid(x)
+        return gradient * (sigmoid * (1 + x * (1 - sigmoid)))
+
+    @tf.custom_gradient
+    def swish(x: Any) -> Any:
+        return forward(x), lambda gradient: backward(x, gradient)
+
+    return swish
+
+
 @contextmanager
-def fused_batch_normalization(model: keras.Model, momentum: float) -> Iterator[None]:
-    """Let `model` train with the fused kernel, and its moving statistics with `momentum`.
+def fused_kernels(model: keras.Model, momentum: float) -> Iterator[None]:
+    """Let `model` train with fused kernels, and its moving statistics with `momentum`.
 
     What is traced inside keeps the exchanged layers: train through another model on these layers.
     """
-    stock = keras.layers.BatchNormalization
-    layers = [layer for layer in model.layers if type(layer) is stock]
-    momenta = [layer.momentum for layer in layers]
+    normalizations = [layer for layer in model.layers if type(layer) is _BATCH_NORMALIZATION]
+    momenta = [layer.momentum for layer in normalizations]
+    fused = {layer: kernel for layer in model.layers if (kernel := _kernel(layer)) is not None}
+    stock = {layer: type(layer) for layer in fused}
     try:
-        for layer in layers:
+        for layer in normalizations:
             layer.momentum = momentum
-            if _can_fuse(layer):
-                layer.__class__ = _Fused
+        for layer, kernel in fused.items():
+            layer.__class__ = kernel
         yield
     finally:
-        for layer, old in zip(layers, momenta, strict=True):
-            layer.__class__ = stock
+        for layer, kind in stock.items():
+            layer.__class__ = kind
+        for layer, old in zip(normalizations, momenta, strict=True):
             layer.momentum = old
 
 
-def _can_fuse(layer: Any) -> bool:
-    return (
-        keras.backend.backend() == "tensorflow"
-        and len(layer.input.shape) == 4
+def _kernel(layer: Any) -> type | None:
+    """The class that computes a layer's values faster; None when the layer stays as it is."""
+    if keras.backend.backend() != "tensorflow" or layer.compute_dtype != "float32":
+        return None
+    if type(layer) is keras.layers.Activation and layer.activation is keras.activations.silu:
+        return _FusedSwish
+    if type(layer) is _BATCH_NORMALIZATION and (
+        len(layer.input.shape) == 4
         and layer.axis in (-1, 3)
         and layer.center
         and layer.scale
-        and layer.compute_dtype == "float32"
         and not layer.synchronized
-    )
+    ):
+        return _FusedBatchNormalization
+    return None
