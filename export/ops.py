@@ -92,12 +92,16 @@ _KINDS = {
     "DepthwiseConv2D": "depthwise_conv2d",
     "Dropout": "dropout",
     "GaussianDropout": "dropout",
+    "GRU": "gru",
     "GaussianNoise": "dropout",
+    "GlobalAveragePooling1D": "mean_over_frames",
     "GlobalAveragePooling2D": "global_average_pool",
     "Identity": "dropout",
     "InputLayer": "input",
+    "LSTM": "lstm",
     "MaxPooling2D": "max_pool2d",
     "Multiply": "multiply",
+    "SpatialDropout1D": "dropout",
     "SpatialDropout2D": "dropout",
 }
 _CONVOLUTIONS = frozenset({"conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"})
@@ -134,6 +138,7 @@ def from_keras(model: Any) -> tuple[Op, ...]:
     layers = {operation.name: operation for operation in functional.operations}
     shapes = _shapes(config, functional)
     ops: list[Op] = []
+    made: dict[str, Shape] = {}
     outputs: dict[tuple[str, int], str] = {}
     for entry in config["layers"]:
         calls = entry["inbound_nodes"] or [None]  # an input is not called
@@ -142,7 +147,8 @@ def from_keras(model: Any) -> tuple[Op, ...]:
             if key not in shapes:
                 continue
             inputs = tuple(outputs[source] for source, _ in _tensors(arguments))
-            steps = _steps(layers[entry["name"]], entry["name"], inputs, shapes[key])
+            read = tuple(made[name] for name in inputs)
+            steps = _steps(layers[entry["name"]], entry["name"], inputs, read, shapes[key])
             if call:
                 steps = [
                     step._replace(
@@ -153,6 +159,7 @@ def from_keras(model: Any) -> tuple[Op, ...]:
                     for index, step in enumerate(steps)
                 ]
             ops += steps
+            made |= {step.name: step.output_shape for step in steps}
             outputs[key] = steps[-1].name
     return tuple(ops)
 
@@ -186,8 +193,10 @@ def _shapes(config: Any, model: Any) -> dict[tuple[str, int], Shape]:
     return shapes
 
 
-def _steps(layer: Any, name: str, inputs: tuple[str, ...], shape: Shape) -> list[Op]:
-    """The operations of one layer, each reading the one before it."""
+def _steps(
+    layer: Any, name: str, inputs: tuple[str, ...], read: tuple[Shape, ...], shape: Shape
+) -> list[Op]:
+    """The operations of one layer, which reads the shapes `read`; each reads the one before it."""
     title = type(layer).__name__
     weights = tuple(
         Weight(weight.name, tuple(weight.shape), weight.trainable)
@@ -195,6 +204,8 @@ def _steps(layer: Any, name: str, inputs: tuple[str, ...], shape: Shape) -> list
     )
     function = _function(layer)
     steps: list[Op]
+    if title in ("GRU", "LSTM", "Bidirectional"):
+        return [_recurrent(layer, name, inputs, read[0][0], shape, weights)]
     if title == "SeparableConv2D":
         depthwise, pointwise, *bias = weights
         channels = depthwise.shape[-2] * depthwise.shape[-1]
@@ -215,10 +226,12 @@ def _steps(layer: Any, name: str, inputs: tuple[str, ...], shape: Shape) -> list
             prod(shape[:-1]) * pointwise.size,
         )
         steps = [inner, outer]
+    elif title == "Softmax" and layer.axis == 1 and len(shape) == 2:
+        return [Op("softmax_over_frames", name, inputs, shape)]
     elif title in ("Activation", "ReLU", "Softmax", "ELU", "LeakyReLU"):
         return [Op("activation", name, inputs, shape, attributes={"function": function})]
     else:
-        kind = _KINDS.get(title) or re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
+        kind = _kind(layer, title, shape)
         attributes = _attributes(layer, kind)
         steps = [
             Op(kind, name, inputs, shape, weights, _macs(kind, name, weights, shape), attributes)
@@ -228,6 +241,40 @@ def _steps(layer: Any, name: str, inputs: tuple[str, ...], shape: Shape) -> list
             Op("activation", f"{name}.{function}", (name,), shape, (), 0, {"function": function})
         )
     return steps
+
+
+def _kind(layer: Any, title: str, shape: Shape) -> str:
+    if title == "Sum" and layer.axis in (1, [1], (1,)) and not layer.keepdims and len(shape) == 1:
+        return "sum_over_frames"
+    return _KINDS.get(title) or re.sub(r"(?<!^)(?=[A-Z])", "_", title).lower()
+
+
+def _recurrent(
+    layer: Any,
+    name: str,
+    inputs: tuple[str, ...],
+    frames: int,
+    shape: Shape,
+    weights: tuple[Weight, ...],
+) -> Op:
+    """A GRU or LSTM layer, in one direction or both; products count once for every frame."""
+    bidirectional = type(layer).__name__ == "Bidirectional"
+    inner = layer.forward_layer if bidirectional else layer
+    kind = _KINDS.get(type(inner).__name__, type(inner).__name__)
+    if kind not in ("gru", "lstm") or (bidirectional and layer.merge_mode != "concat"):
+        raise ExportError(
+            f"the arithmetic of the layer {name!r} is not known: use GRU or LSTM, with their "
+            "outputs concatenated where both directions are read"
+        )
+    attributes = {
+        "units": inner.units,
+        "bidirectional": bidirectional,
+        "return_sequences": inner.return_sequences,
+    }
+    if kind == "gru":
+        attributes["reset_after"] = inner.reset_after
+    macs = frames * sum(weight.size for weight in weights if "kernel" in weight.name)
+    return Op(kind, name, inputs, shape, weights, macs, attributes)
 
 
 def _attributes(layer: Any, kind: str) -> dict[str, Any]:

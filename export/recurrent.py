@@ -160,14 +160,21 @@ def cells(layer: Any) -> tuple[Cell, ...] | None:
 
 
 def recurrent_layers(model: Any) -> list[Any]:
-    """The recurrent layers of a model, also those inside others; of `Bidirectional` its two."""
+    """The recurrent layers of a model, also those in models inside it."""
     from keras import layers
 
-    return [
+    found = [
         layer
         for layer in model._flatten_layers(include_self=False)
-        if isinstance(layer, layers.RNN)
+        if isinstance(layer, layers.RNN | layers.Bidirectional)
     ]
+    wrapped = {
+        id(inner)
+        for layer in found
+        if isinstance(layer, layers.Bidirectional)
+        for inner in (layer.forward_layer, layer.backward_layer)
+    }
+    return [layer for layer in found if id(layer) not in wrapped]
 
 
 def unrolled(model: Any) -> Any:
@@ -177,5 +184,7 @@ def unrolled(model: Any) -> Any:
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     for layer in recurrent_layers(copy):
-        layer.unroll = True
+        both = isinstance(layer, keras.layers.Bidirectional)
+        for inner in (layer.forward_layer, layer.backward_layer) if both else (layer,):
+            inner.unroll = True
     return copy

@@ -84,6 +84,45 @@ def test_a_part_of_a_larger_model_is_counted_alone():
     assert sum(op.parameters for op in from_keras(whole)) == whole.count_params() == 23
 
 
+def test_a_recurrent_network_counted_by_hand():
+    keras, layers = _keras()
+    inputs = keras.Input((10, 4, 2), name="input")
+    x = layers.Reshape((10, 8), name="merge")(inputs)
+    both = layers.Bidirectional(layers.GRU(3, return_sequences=True), name="both")(x)
+    x = layers.LSTM(5, return_sequences=True, name="memory")(both)
+    weights = layers.Softmax(axis=1, name="weights")(layers.Dense(2, name="loc")(x))
+    top = keras.ops.sum(layers.Multiply(name="product")([weights, x[:, :, :2]]), axis=1)
+    top._keras_history.operation.name = "top"
+    outputs = keras.ops.divide(top, keras.ops.sum(weights, axis=1))
+    model = keras.Model(inputs, outputs)
+    ops = {op.name: op for op in from_keras(model)}
+    # Kernels and recurrent kernels at every one of ten frames, in each direction.
+    assert ops["both"].macs == 2 * 10 * (8 * 9 + 3 * 9)
+    assert ops["memory"].macs == 10 * (6 * 20 + 5 * 20)
+    assert sum(op.parameters for op in ops.values()) == model.count_params()
+    assert ops["both"].kind == "gru"
+    assert ops["both"].attributes == {
+        "units": 3,
+        "bidirectional": True,
+        "return_sequences": True,
+        "reset_after": True,
+    }
+    assert ops["memory"].attributes == {
+        "units": 5,
+        "bidirectional": False,
+        "return_sequences": True,
+    }
+    kinds = [ops[name].kind for name in ("merge", "weights", "product", "top", "divide")]
+    assert kinds == [
+        "reshape",
+        "softmax_over_frames",
+        "multiply",
+        "sum_over_frames",
+        "divide",
+    ]
+    assert ops["top"].output_shape == (2,)
+
+
 def test_what_cannot_be_counted_is_named():
     keras, layers = _keras()
 
@@ -94,6 +133,6 @@ def test_what_cannot_be_counted_is_named():
     with pytest.raises(ExportError, match=r"Subclassed is not known: .*keras.Model\(inputs"):
         from_keras(Subclassed())
     inputs = keras.Input((5, 4))
-    model = keras.Model(inputs, layers.GRU(3, name="memory")(inputs))
+    model = keras.Model(inputs, layers.SimpleRNN(3, name="memory")(inputs))
     with pytest.raises(ExportError, match="layer 'memory'"):
         from_keras(model)
