@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kerasnas.errors import KerasnasError
 from kerasnas.training.augmentation import augment
 from kerasnas.training.examples import Examples
-from kerasnas.training.fused import fused_batch_normalization
+from kerasnas.training.fused import fused_kernels
 from kerasnas.training.metrics import evaluate
 from kerasnas.training.recipe import Loss, Recipe
 from kerasnas.training.weighting import class_weights, example_weights
@@ -65,7 +65,7 @@ def fit(
         )
     if not len(examples):
         raise KerasnasError("there are no clips to train on: name another part of the data set")
-    with fused_batch_normalization(model, recipe.batch_norm_momentum):
+    with fused_kernels(model, recipe.batch_norm_momentum):
         return _Training(model, examples, recipe, loss, seed).run(validation, on_epoch)
 
 

@@ -37,7 +37,7 @@ def small_model(output="softmax", seed=0):
     x = keras.layers.Normalization(axis=(-2, -1))(inputs)
     x = keras.layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
     x = keras.layers.BatchNormalization(name="norm")(x)
-    x = keras.layers.Activation("silu")(x)
+    x = keras.layers.Activation("silu", name="swish")(x)
     x = keras.layers.Dense(CLASSES)(keras.layers.Flatten()(x))
     return keras.Model(inputs, keras.layers.Activation(output)(x))
 
@@ -122,6 +122,7 @@ def test_training_keeps_stock_layers_uncompiled():
     model, examples = small_model(), clips_to_learn()
     fit(model, examples, QUICK.model_copy(update={"epochs": 1}))
     assert type(model.get_layer("norm")) is keras.layers.BatchNormalization
+    assert type(model.get_layer("swish")) is keras.layers.Activation
     assert model.get_layer("norm").momentum == 0.99
     assert not model.compiled
 
@@ -134,6 +135,7 @@ def test_stock_layers_come_back_after_an_error():
     with pytest.raises(RuntimeError, match="stop"):
         fit(model, clips_to_learn(), QUICK, on_epoch=stop)
     assert type(model.get_layer("norm")) is keras.layers.BatchNormalization
+    assert type(model.get_layer("swish")) is keras.layers.Activation
 
 
 def test_a_step_is_the_step_of_stock_keras():
