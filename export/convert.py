@@ -15,7 +15,7 @@ import numpy as np
 
 from kerasnas.export.child import REFUSED
 from kerasnas.export.errors import ExportError
-from kerasnas.export.loops import convert_with_loops
+from kerasnas.export.loops import convert_integers
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.recurrent import Recurrent, unrolled
 from kerasnas.export.size import Form
@@ -47,12 +47,12 @@ def convert(
     Raises:
         ExportError: The converter has no such operators.
     """
-    if recurrent == "int8_loop":
-        assert calibration is not None
-        return convert_with_loops(model, calibration)
     if recurrent == "unroll":
         model = unrolled(model)
-    return convert_stock(model, form, () if calibration is None else (calibration,))
+    if form != "full_int8":
+        return convert_stock(model, form)
+    assert calibration is not None
+    return convert_integers(model, calibration, loops=recurrent == "int8_loop")
 
 
 def main(request: Path, error: Path) -> int:

@@ -1,11 +1,13 @@
-"""Networks with recurrent layers in integers throughout.
+"""Networks with recurrent layers or attention over frames, in integers throughout.
 
-The network is cut at its recurrent layers: what they read becomes an output, what they give an
-input. `TFLiteConverter` makes integers of the rest, and the loops are written into the cuts.
+The network is cut where `TFLiteConverter` fails or is too coarse: what such a layer reads becomes
+an output, what it gives an input. The converter makes integers of the rest, and the layers are
+written into the cuts by hand.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.export.errors import ExportError
-from kerasnas.export.int8_loop import int8_scale, write_loop
-from kerasnas.export.recurrent import Cell, Range, Trace, cells, trace
+from kerasnas.export.int8_loop import write_loop
+from kerasnas.export.integers import Writer, int8_scale
+from kerasnas.export.recurrent import Cell, Range, cells, trace
 from kerasnas.export.stock import convert_stock
 from kerasnas.export.tflite_graph import Scale, Tensor, TfliteFile
+from kerasnas.export.wide import WideOperation, compute, wide_operation, write_wide
 
 if TYPE_CHECKING:
     import keras
@@ -25,17 +29,18 @@ Values = NDArray[np.float32]
 
 
 class _Cut(NamedTuple):
-    """A cell that was taken out; symbolic tensors of its input and in place of its output."""
+    """What was taken out; symbolic tensors of its inputs and in place of its output."""
 
-    cell: Cell
-    x: Any
+    part: Cell | WideOperation
+    inputs: tuple[Any, ...]
     output: Any
 
 
 @dataclass
 class _Cutter:
-    """Calls a network's layers again, with inputs in place of recurrent layers' outputs."""
+    """Calls a network's layers again, with inputs in place of the outputs of what is cut out."""
 
+    loops: bool
     cuts: list[_Cut] = field(default_factory=list)
 
     def run(self, network: Any, inputs: Any) -> Any:
@@ -49,10 +54,19 @@ class _Cutter:
 
         if isinstance(layer, keras.Model):
             return self.run(layer, arguments[0])
-        if not isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):
-            return layer(*arguments, **keywords)
+        if self.loops and isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):
+            return self._recurrent(layer, *arguments, **keywords)
+        inputs = keras.tree.flatten(arguments)
+        if all(isinstance(tensor, keras.KerasTensor) for tensor in inputs):
+            wide = {id(c.output) for c in self.cuts if isinstance(c.part, WideOperation)}
+            found = wide_operation(layer, inputs, any(id(tensor) in wide for tensor in inputs))
+            if found is not None:
+                output = layer(*arguments, **keywords)
+                return self._cut(found, inputs, output.shape[1:])
+        return layer(*arguments, **keywords)
+
+    def _recurrent(self, layer: Any, x: Any, *states: Any, **keywords: Any) -> Any:
         found = cells(layer)
-        x, *states = arguments
         given = [*states, getattr(x, "_keras_mask", None)]
         given += [keywords.get(name) for name in ("initial_state", "mask")]
         if found is None or any(value is not None for value in given):
@@ -60,15 +74,17 @@ class _Cutter:
                 f"the recurrent layer {layer.name!r} has no loop of integers: GRU and LSTM with "
                 "tanh and sigmoid have, without masks, initial states and returned states"
             )
-        results = [self._cut(cell, x) for cell in found]
+        results = [
+            self._cut(cell, (x,), (x.shape[1], cell.units) if cell.sequences else (cell.units,))
+            for cell in found
+        ]
         return results[0] if len(results) == 1 else _merge(layer.merge_mode, results)
 
-    def _cut(self, cell: Cell, x: Any) -> Any:
+    def _cut(self, part: Cell | WideOperation, inputs: Sequence[Any], shape: Any) -> Any:
         import keras
 
-        shape = (x.shape[1], cell.units) if cell.sequences else (cell.units,)
         output = keras.Input(shape)
-        self.cuts.append(_Cut(cell, x, output))
+        self.cuts.append(_Cut(part, tuple(inputs), output))
         return output
 
 
@@ -84,12 +100,14 @@ def _merge(mode: str | None, both: list[Any]) -> Any:
     return both if mode is None else merging[mode]()(both)
 
 
-def convert_with_loops(model: keras.Model, calibration: Values) -> bytes:
-    """A full-integer `.tflite` file of a network with recurrent layers, with float32 at both ends.
+def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> bytes:
+    """A full-integer `.tflite` file of a network, with float32 at both ends.
 
     Args:
         model: Functional or sequential, one input and one output.
         calibration: `(examples, *input shape)`.
+        loops: Whether recurrent layers are written as loops; the converter dies of those that it
+            gets.
 
     Raises:
         ExportError: A recurrent layer has no loop of integers, or the converter refuses the rest.
@@ -97,34 +115,46 @@ def convert_with_loops(model: keras.Model, calibration: Values) -> bytes:
     import keras
 
     features = keras.Input(model.inputs[0].shape[1:])
-    cutter = _Cutter()
-    whole = keras.Model(model.inputs[0], model.outputs[0])
-    result = cutter.run(whole, features)
-    joint = _Joint(features, result, cutter.cuts, calibration)
-    return joint.content()
+    cutter = _Cutter(loops)
+    result = cutter.run(keras.Model(model.inputs[0], model.outputs[0]), features)
+    if not cutter.cuts:
+        return convert_stock(model, "full_int8", (calibration,))
+    return _Joint(features, result, cutter.cuts, calibration).content()
 
 
 class _Joint:
-    """The converted rest of a network, and the loops that are written into it."""
+    """The converted rest of a network, and what is written into its cuts."""
 
     def __init__(self, features: Any, result: Any, cuts: list[_Cut], calibration: Values) -> None:
         self._cuts = cuts
         self._values = {id(features): calibration}
-        self._traces: list[Trace] = []
+        self._ranges: list[dict[str, Range]] = []
         inputs = [features, *(cut.output for cut in cuts)]
         self._given = {id(tensor): index for index, tensor in enumerate(inputs)}
         for index, cut in enumerate(cuts):
-            if id(cut.x) not in self._values:
-                self._values[id(cut.x)] = self._predict(inputs[: index + 1], cut.x)
-            self._traces.append(trace(cut.cell, self._values[id(cut.x)]))
-            self._values[id(cut.output)] = self._traces[-1].output
+            for tensor in cut.inputs:
+                if id(tensor) not in self._values:
+                    self._values[id(tensor)] = self._predict(inputs[: index + 1], tensor)
+            self._evaluate(cut)
         self._result = result
-        wanted = {id(tensor): tensor for tensor in (result, *(cut.x for cut in cuts))}
+        wanted = {id(result): result}
+        wanted |= {id(tensor): tensor for cut in cuts for tensor in cut.inputs}
         rest = [tensor for key, tensor in wanted.items() if key not in self._given]
         self._made = {id(tensor): index for index, tensor in enumerate(rest)}
         self._file = self._convert(inputs, rest)
         self._inputs = [int(index) for index in self._file.main.t.inputs]
         self._outputs = [int(index) for index in self._file.main.t.outputs]
+
+    def _evaluate(self, cut: _Cut) -> None:
+        """What is cut out, in float on the calibration examples."""
+        values = [self._values[id(tensor)] for tensor in cut.inputs]
+        if isinstance(cut.part, Cell):
+            output, ranges = trace(cut.part, values[0])
+        else:
+            output = compute(cut.part, values)
+            ranges = {"output": Range.of(output)}
+        self._values[id(cut.output)] = output
+        self._ranges.append(ranges)
 
     def _predict(self, inputs: list[Any], output: Any) -> Values:
         import keras
@@ -147,23 +177,38 @@ class _Joint:
     def content(self) -> bytes:
         """The bytes of the joined file."""
         main = self._file.main
-        loops: dict[int, Tensor] = {}
-        for index, (cut, found) in enumerate(zip(self._cuts, self._traces, strict=True), 1):
-            x = loops.get(id(cut.x)) or self._integers(cut.x)
-            scale = self._scale(index) or int8_scale(found.ranges["output"])
-            output = write_loop(self._file, cut.cell, x, found.ranges, scale)
+        written: dict[int, Tensor] = {}
+        for index, (cut, ranges) in enumerate(zip(self._cuts, self._ranges, strict=True), 1):
+            inputs = [
+                written[id(tensor)] if id(tensor) in written else self._integers(tensor)
+                for tensor in cut.inputs
+            ]
+            if isinstance(cut.part, Cell):
+                x = inputs[0]
+                if x.kind != "int8":
+                    x = Writer(main).narrow(
+                        x, int8_scale(Range.of(self._values[id(cut.inputs[0])]))
+                    )
+                scale = self._scale(index) or int8_scale(ranges["output"])
+                output = write_loop(self._file, cut.part, x, ranges, scale)
+            else:
+                output = write_wide(self._file, cut.part, inputs, ranges["output"])
             self._feed(index, output)
-            loops[id(cut.output)] = output
+            written[id(cut.output)] = output
         if id(self._result) in self._made:
             result = self._outputs[self._made[id(self._result)]]
         else:
-            source = loops[id(self._result)]
-            output = main.tensor(source.shape, "float32")
-            main.operator("DEQUANTIZE", 2, (source,), (output,))
-            result = output.place
+            result = self._floats(written[id(self._result)]).place
         main.t.inputs, main.t.outputs = self._inputs[:1], [result]
         self._file.model.signatureDefs = None
         return self._file.content()
+
+    def _floats(self, source: Tensor) -> Tensor:
+        main = self._file.main
+        output = main.tensor(source.shape, "float32")
+        version = 2 if source.kind == "int8" else 3
+        main.operator("DEQUANTIZE", version, (source,), (output,))
+        return output
 
     def _integers(self, x: Any) -> Tensor:
         """What a cell reads, in int8."""
@@ -196,10 +241,8 @@ class _Joint:
         main = self._file.main
         for consumer in main.consumers(self._inputs[index]):
             if main.name_of(consumer) != "QUANTIZE":
-                source = main.tensor(output.shape, "float32")
-                main.operator("DEQUANTIZE", 2, (output,), (source,))
-                _replace(consumer, self._inputs[index], source.place)
-            elif main.existing(int(consumer.outputs[0])).scale == output.scale:
+                _replace(consumer, self._inputs[index], self._floats(output).place)
+            elif main.existing(int(consumer.outputs[0]))[2:] == output[2:]:  # type and scale
                 for reader in main.consumers(int(consumer.outputs[0])):
                     _replace(reader, int(consumer.outputs[0]), output.place)
             else:
