@@ -13,7 +13,7 @@ agreed on nothing about, stays in the data set without any tag: it can only be t
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kerasnas.datasets.clips import Clip, Clips
@@ -47,10 +47,15 @@ def load(root: Path, settings: ChimeHomeSettings) -> Clips:
         root = root / "chime_home"
     names = _chunks(root / f"development_chunks_{settings.chunks}.csv")
     folds = _folds(root / _FOLDS)
-    segments = {segment(name): fold for name, (_, fold) in folds.items()}
+    of_segments = {segment(name): fold for name, (_, fold) in folds.items()}
+    of_chunks = {name: fold for name, (_, fold) in folds.items()}
     rate = f".{settings.sample_rate // 1000}kHz.wav"
     clips = [
-        _clip(root, name, where, rate, "train" if settings.evaluation else None, segments)
+        replace(
+            _clip(root, name, where, rate),
+            fold=of_chunks.get(name, of_segments.get(segment(name))),
+            split="train" if settings.evaluation else None,
+        )
         for name, where in names.items()
     ]
     if settings.chunks == "refined":
@@ -59,7 +64,9 @@ def load(root: Path, settings: ChimeHomeSettings) -> Clips:
         listed = _chunks(root / f"evaluation_chunks_{settings.chunks}.csv")
         if twice := [name for name in listed if name in names]:
             raise KerasnasError(f"{listed[twice[0]]}: {twice[0]} is a development chunk, too")
-        clips += [_clip(root, name, where, rate, "test", {}) for name, where in listed.items()]
+        clips += [
+            replace(_clip(root, name, where, rate), split="test") for name, where in listed.items()
+        ]
     return Clips(tuple(clips), TAGS, True, "CHiME-Home", root)
 
 
@@ -68,15 +75,12 @@ def segment(name: str) -> str:
     return name.rpartition("_chunk")[0] or name
 
 
-def _clip(
-    root: Path, name: str, where: str, rate: str, split: str | None, folds: dict[str, str]
-) -> Clip:
+def _clip(root: Path, name: str, where: str, rate: str) -> Clip:
     path = audio_file(root / "chunks" / f"{name}{rate}", where)
     annotation = root / "chunks" / f"{name}.csv"
     if not annotation.is_file():
         raise KerasnasError(f"{where}: {annotation} does not exist")
-    group = segment(name)
-    return Clip(name, path, _tags(annotation), folds.get(group), split, group)
+    return Clip(name, path, _tags(annotation), group=segment(name))
 
 
 def _tags(annotation: Path) -> tuple[str, ...]:

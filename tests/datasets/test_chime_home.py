@@ -69,6 +69,11 @@ def test_the_directory_that_the_archive_unpacks_to(official, tmp_path_factory):
     assert read(outer, REFINED).ids == (NAME, OTHER)
 
 
+def test_every_refined_chunk_has_its_own_fold(official):
+    (official / FOLDS).write_text(f"1,{NAME},3\n4,{OTHER},0\n")
+    assert [clip.fold for clip in read(official, REFINED)] == ["3", "0"]
+
+
 @pytest.mark.parametrize("vote", ["S", "U", ""])
 def test_chunks_without_a_scored_tag_stay(official, vote):
     text = ANNOTATION.replace("majorityvote,mc", f"majorityvote,{vote}")
