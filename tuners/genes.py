@@ -56,6 +56,10 @@ class Gene:
     integer: bool = False
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        if not self.config:  # KerasTuner's long ranges stay short
+            object.__setattr__(self, "values", tuple(self.values))
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Gene:
         """From KerasTuner's `{"class_name": ..., "config": {...}}`.
