@@ -1,4 +1,4 @@
-"""The example for users of KerasTuner runs, and its size formula is true."""
+"""The examples for users of KerasTuner run, and their size formulas are true."""
 
 import importlib.util
 from pathlib import Path
@@ -6,31 +6,46 @@ from pathlib import Path
 import keras_tuner
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "keras_tuner_random.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RANDOM, NSGA2 = "keras_tuner_random", "keras_tuner_nsga2"
 
 
-@pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("keras_tuner_random", EXAMPLE)
+def example(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.mark.slow
-def test_size_formula_counts_what_keras_builds(example):
-    for layers, filters in [(1, 8), (2, 24)]:
-        hp = keras_tuner.HyperParameters()
-        hp.values = {"layers": layers, "filters": filters, "learning_rate": 0.001}
-        assert example.parameters(hp.values) == example.build(hp).count_params()
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        (RANDOM, {"layers": 1, "filters": 8, "learning_rate": 0.001}),
+        (RANDOM, {"layers": 2, "filters": 24, "learning_rate": 0.001}),
+        (NSGA2, {"convolution": "full", "filters": 8, "kernel_size": 3, "layers": 1}),
+        (NSGA2, {"convolution": "full", "filters": 16, "kernel_size": 5, "layers": 3}),
+        (NSGA2, {"convolution": "separable", "filters": 24, "kernel_size": 3, "layers": 2}),
+    ],
+)
+def test_size_formula_counts_what_keras_builds(name, values):
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(values)
+    module = example(name)
+    assert module.parameters(values) == module.build(hp).count_params()
 
 
 @pytest.mark.slow
-def test_example_searches_and_continues(example, tmp_path, capsys):
-    example.main(str(tmp_path), trials=1, epochs=1)
-    oracle = example.main(str(tmp_path), trials=2, epochs=1)
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [(RANDOM, "candidates over 8000 parameters cost no training"), (NSGA2, "hypervolume 0.")],
+)
+def test_example_searches_and_continues(name, printed, tmp_path, capsys):
+    module = example(name)
+    module.main(str(tmp_path), trials=1, epochs=1)
+    oracle = module.main(str(tmp_path), trials=2, epochs=1)
     assert [trial.status for trial in oracle.search.trials] == ["completed"] * 2, [
         trial.message for trial in oracle.search.trials
     ]
-    assert all(trial.cost <= example.LIMIT for trial in oracle.search.trials)
-    assert "candidates over 8000 parameters cost no training" in capsys.readouterr().out
+    assert all(trial.cost <= module.LIMIT for trial in oracle.search.trials)
+    assert printed in capsys.readouterr().out
