@@ -29,7 +29,7 @@ class Cost:
     Attributes:
         parameters: All scalars in its weights.
         trainable_parameters: Without moving statistics and input normalisation.
-        macs: Multiply-accumulates of convolutions and dense layers for one example.
+        macs: Multiply-accumulates of convolutions, dense and recurrent layers for one example.
         float32_bytes: Predicted bytes of the float32 TFLite file; the next two likewise.
         float16_bytes: ... of the float16 file.
         int8_bytes: ... of the full-integer file.
