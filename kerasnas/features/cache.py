@@ -39,6 +39,7 @@ def extract(
     cache: Path | str | None = None,
     processes: int | None = None,
     progress: bool = True,
+    speed: float = 1.0,
 ) -> np.memmap[Any, np.dtype[Any]]:
     """Features of all clips, read-only, from the cache when they are there.
 
@@ -48,6 +49,7 @@ def extract(
         cache: Directory of derived files (see `datasets.cache_root`).
         processes: How many to compute with; by default one for each core this process may use.
         progress: Whether to show a progress bar while computing.
+        speed: See `of_file`.
 
     Returns:
         `(clips, segments, frames, bins, channels)` in `settings.storage`.
@@ -56,7 +58,7 @@ def extract(
         KerasnasError: Naming the first file found that cannot be used, or when the cache cannot
             be written.
     """
-    key = _key(clips, settings)
+    key = _key(clips, settings) | ({} if speed == 1 else {"speed": speed})
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
     name = "".join(letter if letter.isalnum() else "_" for letter in clips.name)
     entry = cache_root(cache) / "features" / f"{name}-{digest}"
@@ -64,7 +66,8 @@ def extract(
         with filled_beside(entry) as partial:
             array = partial / "features.npy"
             _allocate(array, (len(clips), settings.segments, *settings.input_shape), settings)
-            _compute(clips, settings, array, processes or _default_processes(clips), progress)
+            processes = processes or _default_processes(clips)
+            _compute(clips, settings, speed, array, processes, progress)
             about = {"schema": 1, "clips": len(clips), "root": str(clips.root), **key}
             del about["files"]
             (partial / "about.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -103,15 +106,17 @@ def _default_processes(clips: Clips) -> int:
     return max(1, min(cores or 1, len(clips) // CLIPS_WORTH_A_PROCESS))
 
 
-def _compute(clips: Clips, settings: LogMel, array: Path, processes: int, progress: bool) -> None:
+def _compute(
+    clips: Clips, settings: LogMel, speed: float, array: Path, processes: int, progress: bool
+) -> None:
     with Progress(console=Console(stderr=True), transient=True, disable=not progress) as bar:
         task = bar.add_task("features", total=len(clips))
         paths = [clip.path for clip in clips]
         if processes > 1:
-            run_workers(paths, settings, array, processes, lambda: bar.advance(task))
+            run_workers(paths, settings, speed, array, processes, lambda: bar.advance(task))
             return
         features = np.load(array, mmap_mode="r+")
         for row, path in enumerate(paths):
-            features[row] = of_file(path, settings)
+            features[row] = of_file(path, settings, speed)
             bar.advance(task)
         features.flush()

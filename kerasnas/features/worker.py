@@ -25,7 +25,7 @@ def main() -> None:
     with suppress(BrokenPipeError):  # the parent is gone
         for row, path in task["clips"]:
             try:
-                features[row] = of_file(Path(path), settings)
+                features[row] = of_file(Path(path), settings, task["speed"])
             except KerasnasError as error:
                 print(json.dumps({"error": str(error)}), flush=True)
                 return

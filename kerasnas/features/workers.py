@@ -26,6 +26,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 def run_workers(
     paths: Sequence[Path],
     settings: LogMel,
+    speed: float,
     array: Path,
     processes: int,
     on_clip: Callable[[], None],
@@ -35,6 +36,7 @@ def run_workers(
     Args:
         paths: Row n of the array belongs to `paths[n]`.
         settings: The front end.
+        speed: See `of_file`.
         array: A `.npy` file of the final shape, which the workers fill.
         processes: Number of workers; each takes every `processes`-th clip.
         on_clip: Called after every clip that is done.
@@ -51,6 +53,7 @@ def run_workers(
             task = {
                 "array": str(array.absolute()),
                 "settings": settings.model_dump(mode="json"),
+                "speed": speed,
                 "clips": [(row, str(paths[row].absolute())) for row in rows],
             }
             Thread(target=_listen, args=(number, worker, task, answers), daemon=True).start()

@@ -28,10 +28,10 @@ def candidate(run: str, cache: str) -> Evaluate:
     The test clips are scored, too, and never chosen by: they tell how good the choice was.
     """
     loaded = _load(run, cache)
-    training = loaded.examples(loaded.split.train)
     validation = loaded.examples(loaded.split.validation)
     test = loaded.examples(loaded.split.test)
     experiment = loaded.experiment
+    training = loaded.examples(loaded.split.train, experiment.training.candidate)
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
@@ -77,7 +77,7 @@ def final(run: str, cache: str) -> Evaluate:
         train, validation, test = loaded.final_parts(values["fold"])
         model = _fitted(
             Architecture.from_json(values["architecture"]),
-            loaded.examples(train),
+            loaded.examples(train, recipe),
             recipe,
             values["seed"],
             trial.directory,

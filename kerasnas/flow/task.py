@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from kerasnas.datasets import Clips, Split, SplitSettings
 from kerasnas.experiment import Experiment
 from kerasnas.models.wu_lee import WuLeeSpace
 from kerasnas.training.examples import Examples
+from kerasnas.training.recipe import Recipe
 
 Indices = NDArray[np.int64]
 Part = Literal["train", "validation", "test", "all"]
@@ -29,12 +31,14 @@ class Task:
         clips: The table of clips.
         split: Who trains, validates, and is only tested on.
         features: Memory-mapped, `(clips, segments, frames, bins, channels)`.
+        versions: The same of the clips played at other speeds, by speed, as recipes ask for.
     """
 
     experiment: Experiment
     clips: Clips
     split: Split
     features: NDArray[Any]
+    versions: Mapping[float, NDArray[Any]]
 
     @cached_property
     def space(self) -> WuLeeSpace:
@@ -83,9 +87,11 @@ class Task:
         )
         return datasets.split(self.clips, settings, self.experiment.seed)
 
-    def examples(self, indices: Indices) -> Examples:
-        """The segments of some clips, for fitting and scoring."""
-        return Examples.of_clips(self.features, self.targets, indices)
+    def examples(self, indices: Indices, recipe: Recipe | None = None) -> Examples:
+        """The segments of some clips, for scoring, or for fitting by a recipe."""
+        speeds = recipe.augmentation.speeds if recipe else ()
+        versions = tuple(self.versions[speed] for speed in speeds)
+        return Examples.of_clips(self.features, self.targets, indices, versions)
 
 
 def load(
@@ -105,5 +111,10 @@ def load(
     """
     clips = datasets.load(experiment.data, experiment.data.root, cache)
     split = datasets.split(clips, experiment.split, experiment.seed)
-    array = features.extract(clips, experiment.features, cache, progress=progress)
-    return Task(experiment, clips, split, array)
+
+    def extract(speed: float) -> NDArray[Any]:
+        return features.extract(clips, experiment.features, cache, progress=progress, speed=speed)
+
+    recipes = (experiment.training.candidate, experiment.training.final)
+    speeds = sorted({speed for recipe in recipes for speed in recipe.augmentation.speeds})
+    return Task(experiment, clips, split, extract(1.0), {speed: extract(speed) for speed in speeds})

@@ -20,16 +20,22 @@ class Examples:
         targets: Labels of all clips, float32 `(clips, classes)`.
         clip: For each example the index of its clip, `(n,)`.
         segment: For each example its segment in the clip, `(n,)`.
+        versions: Arrays like `features`, of the same clips played at other speeds.
     """
 
     features: NDArray[Any]
     targets: NDArray[np.float32]
     clip: Indices
     segment: Indices
+    versions: tuple[NDArray[Any], ...] = ()
 
     @classmethod
     def of_clips(
-        cls, features: NDArray[Any], targets: NDArray[np.float32], clips: Indices
+        cls,
+        features: NDArray[Any],
+        targets: NDArray[np.float32],
+        clips: Indices,
+        versions: tuple[NDArray[Any], ...] = (),
     ) -> Examples:
         """All segments of the clips at the indices `clips`, in that order."""
         segments = features.shape[1]
@@ -38,6 +44,7 @@ class Examples:
             targets,
             np.repeat(np.asarray(clips, np.int64), segments),
             np.tile(np.arange(segments, dtype=np.int64), len(clips)),
+            versions,
         )
 
     def __len__(self) -> int:
@@ -46,6 +53,16 @@ class Examples:
     def x(self, rows: Indices) -> NDArray[np.float32]:
         """Features of the examples at `rows`, float32 `(rows, frames, bins, channels)`."""
         return np.asarray(self.features[self.clip[rows], self.segment[rows]], np.float32)
+
+    def any_version(self, rows: Indices, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Like `x`, each example in one of its versions or as it is, all equally probable."""
+        x = self.x(rows)
+        if self.versions:
+            drawn = rng.integers(0, len(self.versions) + 1, len(rows))
+            for number, version in enumerate(self.versions, 1):
+                chosen = drawn == number
+                x[chosen] = version[self.clip[rows[chosen]], self.segment[rows[chosen]]]
+        return x
 
     def y(self, rows: Indices) -> NDArray[np.float32]:
         """Labels of the examples at `rows`, float32 `(rows, classes)`."""

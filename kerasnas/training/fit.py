@@ -236,7 +236,9 @@ class _Training:
 
     def _batch(self, rows: NDArray[np.int64]) -> tuple[Any, Any, Any]:
         recipe, y = self.recipe, self.examples.y(rows)
-        x, y = augment(self.examples.x(rows), y, recipe.augmentation, self.fill, self.rng)
+        x, y = augment(
+            self.examples.any_version(rows, self.rng), y, recipe.augmentation, self.fill, self.rng
+        )
         weight = None if self.class_weights is None else example_weights(y, self.class_weights)
         if recipe.label_smoothing:
             spread = 0.5 if self.loss == "binary_crossentropy" else 1 / y.shape[1]

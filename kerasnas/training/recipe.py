@@ -9,7 +9,7 @@ mixup: `{loss: binary_crossentropy, l2: 0.0015, learning_rate: 0.001, schedule: 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -41,6 +41,11 @@ class Augmentation(BaseModel):
         "features",
         description="features: weighted mean of the values; power: of sounds, for features in dB "
         "(shares weigh amplitudes, powers add up)",
+    )
+    speeds: tuple[Annotated[float, Field(gt=0.25, lt=4)], ...] = Field(
+        (),
+        description="clips are also played at these speeds, tempo and pitch together (1.25 is "
+        "faster and higher); one of them, or 1, is drawn for every example",
     )
     time_roll: bool = Field(False, description="rotate the frames by a random number of them")
     time_stretch: float = Field(

@@ -34,7 +34,7 @@ def reads(monkeypatch):
     """Paths that were read in this process."""
     seen = []
 
-    def counted(path, settings):
+    def counted(path, settings, speed):
         seen.append(path)
         return clip_features(read(path, settings.sample_rate), settings)
 
@@ -48,6 +48,26 @@ def clips_of(data):
 
 def run(clips, root, settings=SETTINGS, processes=1):
     return extract(clips, settings, root / "cache", processes=processes, progress=False)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_faster_clip_is_higher(tmp_path, processes):
+    seconds = np.arange(8000) / 8000
+    (tmp_path / "data" / "a").mkdir(parents=True)
+    soundfile.write(tmp_path / "data" / "a" / "tone.wav", np.sin(2 * np.pi * 1000 * seconds), 8000)
+    write(tmp_path / "data" / "b" / "noise.wav", 1)
+    clips = clips_of(tmp_path / "data")
+    (row,) = [row for row, clip in enumerate(clips) if clip.path.name == "tone.wav"]
+    spectrum = LogMel(
+        sample_rate=8000, seconds=0.5, n_fft=256, hop_length=128, mel_bins=64, htk=True
+    )
+    peaks = {}
+    for speed in (1.0, 1.25):
+        features = extract(clips, spectrum, tmp_path, processes, progress=False, speed=speed)
+        peaks[speed] = features[row, 0, 10, :, 0].argmax()
+    mel = 2595 * np.log10(1 + np.array([0, 1000, 1250, 4000]) / 700)  # HTK's scale, as librosa's
+    bins = 65 * mel / mel[-1] - 1
+    assert [peaks[1.0], peaks[1.25]] == pytest.approx(bins[1:3], abs=1)
 
 
 def test_rows_are_the_clips_in_order(data, tmp_path):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from kerasnas.training.examples import Examples
 
@@ -30,3 +31,14 @@ def test_memory_mapped_features_stay_on_disk(tmp_path):
     examples = Examples.of_clips(features, np.eye(3, dtype=np.float32), np.arange(3))
     assert isinstance(examples.features, np.memmap)
     assert examples.x(np.array([2])).shape == (1, 4, 2, 1)
+
+
+def test_every_example_comes_in_any_of_its_versions():
+    examples = _examples([3, 1])
+    versions = tuple(examples.features + 100 * n for n in (1, 2))
+    several = Examples.of_clips(examples.features, examples.targets, examples.clips, versions)
+    rows = np.tile(np.arange(4), 500)
+    x = several.any_version(rows, np.random.default_rng(0)).ravel()
+    assert np.array_equal(x % 100, examples.x(rows).ravel())
+    assert np.bincount((x // 100).astype(int)) == pytest.approx([667, 667, 667], abs=80)
+    assert np.array_equal(several.x(rows), examples.x(rows)), "scoring sees clips as they are"
