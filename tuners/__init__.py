@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 if __name__ != "kerasnas.tuners":
     raise ImportError(f"this package is kerasnas.tuners; it was imported as {__name__}")
 
+from .controller import Controller
 from .errors import JournalError, SearchError, TunerError
 from .genes import Gene, Genes
+from .grid import Grid
 from .history import History, Trial
 from .nsga2 import NSGA2
 from .objectives import Objective
@@ -22,14 +24,20 @@ from .results import Results
 from .search import Search
 
 if TYPE_CHECKING:
+    from .controller_oracle import ControllerOracle
+    from .grid_oracle import GridOracle
     from .loop import MedianStop
     from .nsga2_oracle import NSGA2Oracle
     from .random_search import SizeConstrainedRandomOracle
 
 __all__ = [
     "NSGA2",
+    "Controller",
+    "ControllerOracle",
     "Gene",
     "Genes",
+    "Grid",
+    "GridOracle",
     "History",
     "JournalError",
     "MedianStop",
@@ -46,6 +54,8 @@ __all__ = [
 
 
 _LAZY = {
+    "ControllerOracle": "controller_oracle",
+    "GridOracle": "grid_oracle",
     "MedianStop": "loop",
     "NSGA2Oracle": "nsga2_oracle",
     "SizeConstrainedRandomOracle": "random_search",

@@ -1,0 +1,71 @@
+"""Grid search: every combination once, in a fixed order.
+
+The second stage of Liu & Zhang, IJCNN 2020, section V.B. Unlike KerasTuner's own grid, which keeps
+its place in memory only, it resumes: the place is read off the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .genes import Genes, Value, Values, key
+from .history import History
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Proposes every combination of values, then ends; a `Propose`.
+
+    It goes on behind the trial that it suggested last. At the end it looks once from the beginning
+    for what it has passed over: combinations with genes that were met only while building.
+    """
+
+    def __call__(
+        self, genes: Genes, history: History, rng: np.random.Generator, number: int
+    ) -> Iterator[dict[str, Value]]:
+        """Candidates for the trial of this number, none of them tried before.
+
+        Raises:
+            SearchError: A gene is continuous.
+        """
+        own = (trial for trial in reversed(history.trials.values()) if not trial.enqueued)
+        last = next(own, None)
+        places = [None] if last is None else [last.values, None]
+        for place in places:
+            for values in combinations(genes, place):
+                if key(values) not in history.keys:
+                    yield values
+
+
+def combinations(genes: Genes, after: Values | None = None) -> Iterator[dict[str, Value]]:
+    """Every combination of active genes: the last gene changes first, in the order of its values.
+
+    Args:
+        genes: The table.
+        after: Only those behind this one.
+
+    Raises:
+        SearchError: A gene is continuous, be it active or not.
+    """
+    options = [gene.options() for gene in genes]
+
+    def from_gene(index: int, values: Values, place: Values | None) -> Iterator[dict[str, Value]]:
+        if index == len(genes):
+            if place is None:
+                yield dict(values)
+            return
+        gene = genes[index]
+        if gene.name in values or not gene.active(values):
+            yield from from_gene(index + 1, values, place)
+            return
+        start = 0
+        if place is not None and place.get(gene.name) in options[index]:
+            start = options[index].index(place[gene.name])
+        for value in options[index][start:]:
+            yield from from_gene(index + 1, {**values, gene.name: value}, place)
+            place = None
+
+    return from_gene(0, {}, after)
