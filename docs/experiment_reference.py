@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -59,6 +59,8 @@ def _kind(annotation: Any) -> str:
         return " or ".join(_kind(argument) for argument in arguments)
     if origin is tuple:
         return "list of " + _kind(arguments[0])
+    if origin is Annotated:
+        return _kind(arguments[0])
     if annotation is type(None):
         return "null"
     names = {int: "integer", float: "number", str: "text", bool: "true, false", Path: "path"}
