@@ -3,7 +3,9 @@
 Sources: mixup, Zhang et al., ICLR 2018; masks, Park et al., "SpecAugment", Interspeech 2019;
 mixing sounds by amplitude, Tokozume et al., "Learning from between-class examples for deep sound
 recognition", ICLR 2018 (here on power spectra and without the correction for loudness); random
-frequency response, Nam et al., "FilterAugment", ICASSP 2022 (linear version).
+frequency response, Nam et al., "FilterAugment", ICASSP 2022 (linear version). Clips at other
+speeds (Ko et al., "Audio augmentation for speech recognition", Interspeech 2015) are made of
+waveforms, before features, and drawn by `Examples.any_version`.
 """
 
 from __future__ import annotations
