@@ -144,6 +144,7 @@ class _Joint:
         self._file = self._convert(inputs, rest)
         self._inputs = [int(index) for index in self._file.main.t.inputs]
         self._outputs = [int(index) for index in self._file.main.t.outputs]
+        self._written: dict[int, Tensor] = {}  # by the input of the rest that it stands for
 
     def _evaluate(self, cut: _Cut) -> None:
         """What is cut out, in float on the calibration examples."""
@@ -177,31 +178,33 @@ class _Joint:
     def content(self) -> bytes:
         """The bytes of the joined file."""
         main = self._file.main
-        written: dict[int, Tensor] = {}
         for index, (cut, ranges) in enumerate(zip(self._cuts, self._ranges, strict=True), 1):
-            inputs = [
-                written[id(tensor)] if id(tensor) in written else self._integers(tensor)
-                for tensor in cut.inputs
-            ]
+            inputs = [self._integers(tensor) for tensor in cut.inputs]
             if isinstance(cut.part, Cell):
                 x = inputs[0]
                 if x.kind != "int8":
-                    x = Writer(main).narrow(
-                        x, int8_scale(Range.of(self._values[id(cut.inputs[0])]))
-                    )
+                    values = self._values[id(cut.inputs[0])]
+                    x = Writer(main).narrow(x, int8_scale(Range.of(values)))
                 scale = self._scale(index) or int8_scale(ranges["output"])
                 output = write_loop(self._file, cut.part, x, ranges, scale)
             else:
                 output = write_wide(self._file, cut.part, inputs, ranges["output"])
             self._feed(index, output)
-            written[id(cut.output)] = output
-        if id(self._result) in self._made:
-            result = self._outputs[self._made[id(self._result)]]
-        else:
-            result = self._floats(written[id(self._result)]).place
+        result = self._place(self._result)
+        if result in self._written:
+            result = self._floats(self._written[result]).place
         main.t.inputs, main.t.outputs = self._inputs[:1], [result]
         self._file.model.signatureDefs = None
+        main.sort()
+        if any(main.consumers(place) for place in self._inputs[1:]):
+            raise ExportError("what the converter made has a part that could not be joined")
         return self._file.content()
+
+    def _place(self, x: Any) -> int:
+        """Where the converter put a symbolic tensor."""
+        if id(x) in self._made:
+            return self._outputs[self._made[id(x)]]
+        return self._inputs[self._given[id(x)]]
 
     def _floats(self, source: Tensor) -> Tensor:
         main = self._file.main
@@ -211,19 +214,17 @@ class _Joint:
         return output
 
     def _integers(self, x: Any) -> Tensor:
-        """What a cell reads, in int8."""
-        main = self._file.main
-        if id(x) in self._made:
-            index = self._outputs[self._made[id(x)]]
-            producer = main.producer(index)
-            if producer is not None and main.name_of(producer) == "DEQUANTIZE":
-                return main.existing(int(producer.inputs[0]))
-        else:
-            index = self._inputs[self._given[id(x)]]
-            for consumer in main.consumers(index):
-                if main.name_of(consumer) == "QUANTIZE":
-                    return main.existing(int(consumer.outputs[0]))
-        source = main.existing(index)
+        """What a part reads, in int8 or int16."""
+        main, place = self._file.main, self._place(x)
+        if place in self._written:  # also where nothing but a dropout was in between
+            return self._written[place]
+        producer = main.producer(place)
+        if producer is not None and main.name_of(producer) == "DEQUANTIZE":
+            return main.existing(int(producer.inputs[0]))
+        for consumer in main.consumers(place):
+            if main.name_of(consumer) == "QUANTIZE":
+                return main.existing(int(consumer.outputs[0]))
+        source = main.existing(place)
         output = main.tensor(source.shape, "int8", int8_scale(Range.of(self._values[id(x)])))
         main.operator("QUANTIZE", 1, (source,), (output,))
         return output
@@ -239,6 +240,7 @@ class _Joint:
     def _feed(self, index: int, output: Tensor) -> None:
         """Let what reads input `index` of the converted rest read `output`."""
         main = self._file.main
+        self._written[self._inputs[index]] = output
         for consumer in main.consumers(self._inputs[index]):
             if main.name_of(consumer) != "QUANTIZE":
                 _replace(consumer, self._inputs[index], self._floats(output).place)

@@ -14,6 +14,7 @@ from collections import Counter
 from typing import Literal, NamedTuple
 
 from kerasnas.export.errors import ExportError
+from kerasnas.export.loop_size import loops_bytes
 from kerasnas.export.ops import Op
 from kerasnas.export.recurrent import Recurrent
 
@@ -48,12 +49,15 @@ _SIMPLE = {
     "add": "ADD",
     "average_pool2d": "AVERAGE_POOL_2D",
     "concatenate": "CONCATENATION",
+    "divide": "DIV",
     "max_pool2d": "MAX_POOL_2D",
     "multiply": "MUL",
 }
 _WEIGHTED = frozenset(_FOLDING.values())
 _FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
 _FUSING = _WEIGHTED.union(_SIMPLE.values()) - {"CONCATENATION"}
+_OVER_FRAMES = {"mean_over_frames": "MEAN", "sum_over_frames": "SUM"}
+_RECURRENT = frozenset({"gru", "lstm"})
 
 
 class Constant(NamedTuple):
@@ -77,8 +81,8 @@ class Node(NamedTuple):
     constants: tuple[Constant, ...] = ()
 
 
-def lower(ops: tuple[Op, ...]) -> list[Node]:
-    """The operators that the converter makes of a network.
+def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
+    """The operators that the export makes of a network, without its recurrent layers.
 
     Raises:
         ExportError: The kind of an operation, or its activation function, is not known here.
@@ -87,6 +91,7 @@ def lower(ops: tuple[Op, ...]) -> list[Node]:
     nodes: list[Node] = []
     # Of each output: the node that computes it, and whether that node may take in what follows.
     source: dict[str, tuple[int, bool]] = {}
+    wide: set[str] = set()  # what `kerasnas.export.wide` computes in int16
     for op in ops:
         index, open_ = source[op.inputs[0]] if op.inputs else (-1, False)
         open_ = open_ and consumers[op.inputs[0]] == 1
@@ -99,6 +104,15 @@ def lower(ops: tuple[Op, ...]) -> list[Node]:
             kernel = node.constants[0]
             nodes[index] = node._replace(constants=(kernel, _bias(kernel, op.output_shape[-1])))
             source[op.name] = (index, True)
+            continue
+        if op.kind in _RECURRENT:
+            source[op.name] = (len(nodes) - 1, False)
+            continue
+        if form == "full_int8" and _is_wide(op, wide):
+            nodes += [Node("QUANTIZE", 1, rank)] * len(set(op.inputs) - wide)
+            nodes += _wide_nodes(op, rank)
+            source[op.name] = (len(nodes) - 1, False)
+            wide.add(op.name)
             continue
         if op.kind == "activation":
             function = op.attributes["function"]
@@ -126,10 +140,17 @@ def _nodes(op: Op, rank: int) -> tuple[Node, ...]:
         kernel = Constant("weight", op.weights[0].size, 2 if dense else 4, 1 if dense else channels)
         constants = (kernel, _bias(kernel, channels)) if len(op.weights) > 1 else (kernel,)
         return (Node(_FOLDING[op.kind], 1, rank, constants),)
+    if op.kind in ("add", "multiply"):
+        return (Node(_SIMPLE[op.kind], 2, rank),) * (len(op.inputs) - 1)
     if op.kind in _SIMPLE:
         return (Node(_SIMPLE[op.kind], len(op.inputs), rank),)
+    if op.kind in _OVER_FRAMES:
+        return (Node(_OVER_FRAMES[op.kind], 1, rank, (_index(1),)),)
+    if op.kind == "softmax_over_frames":
+        swap = Node("TRANSPOSE", 1, rank, (_index(rank),))
+        return (swap, Node("SOFTMAX", 1, rank), swap)
     if op.kind == "global_average_pool":
-        return (Node("MEAN", 1, rank, (Constant("index", 2, 1),)),)
+        return (Node("MEAN", 1, rank, (_index(2),)),)
     if op.kind == "normalization":
         size = op.weights[0].size if op.weights else op.attributes["statistics"]
         statistics = Constant("weight", size, rank)
@@ -138,11 +159,42 @@ def _nodes(op: Op, rank: int) -> tuple[Node, ...]:
         scale = Constant("weight", channels, 1)
         return (Node("MUL", 1, rank, (scale,)), Node("ADD", 1, rank, (scale,)))
     if op.kind in ("flatten", "reshape"):
-        return (Node("RESHAPE", 1, rank, (Constant("index", rank, 1),)),)
+        return (Node("RESHAPE", 1, rank, (_index(rank),)),)
     raise ExportError(
         f"the size of a file with the operation {op.kind!r} ({op.name}) cannot be predicted: it "
         "has to be converted to be measured"
     )
+
+
+def _is_wide(op: Op, wide: set[str]) -> bool:
+    """Whether `kerasnas.export.wide.wide_operation` takes it out of the converter's hands."""
+    if op.kind == "activation":
+        return op.attributes["function"] == "softmax" and len(op.output_shape) == 2
+    if op.kind in ("divide", "softmax_over_frames"):
+        return True
+    return op.kind in ("multiply", *_OVER_FRAMES) and not wide.isdisjoint(op.inputs)
+
+
+def _wide_nodes(op: Op, rank: int) -> tuple[Node, ...]:
+    if op.kind == "activation":
+        return (Node("SOFTMAX", 1, rank),)
+    if op.kind == "sum_over_frames":
+        factor = Constant("weight", 2, 1)
+        return (Node("MEAN", 1, rank, (_index(1),)), Node("MUL", 1, rank, (factor,)))
+    if op.kind == "divide":
+        casts = (Node("CAST", 1, rank),) * 4
+        single = ("MUL", "EQUAL", "MINIMUM", "MAXIMUM")
+        return (
+            *casts,
+            *(Node(name, 1, rank, (_index(1),)) for name in single),
+            Node("ADD", 2, rank),
+            Node("DIV", 2, rank),
+        )
+    return _nodes(op, rank)
+
+
+def _index(size: int) -> Constant:
+    return Constant("index", size, 1)
 
 
 def _bias(kernel: Constant, channels: int) -> Constant:
@@ -161,6 +213,7 @@ _OPERATORS = {  # table, options, place in the list, lengths of the lists of inp
     "AVERAGE_POOL_2D": 60,
     "CONCATENATION": 48,
     "CONV_2D": 48,
+    "DIV": 40,
     "DEPTHWISE_CONV_2D": 52,
     "FULLY_CONNECTED": 40,
     "MAX_POOL_2D": 62,
@@ -169,6 +222,7 @@ _OPERATORS = {  # table, options, place in the list, lengths of the lists of inp
     "RESHAPE": 48,
     "SOFTMAX": 46,
     "SUB": 40,
+    "SUM": 40,
 }
 _PLAIN_OPERATOR = 28  # one without options
 _NAMES = {"CONV_2D": 16, "DEPTHWISE_CONV_2D": 20}  # joined of those that were folded
@@ -177,6 +231,8 @@ _NAME = 8
 
 def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     """Bytes of the `.tflite` file that `kerasnas.export` writes of a network.
+
+    Recurrent layers are loops: the converter's in float, those of integers in `full_int8`.
 
     Args:
         ops: The network, in order of computation, from `Architecture.ops` or `from_keras`.
@@ -188,7 +244,7 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     """
     if form not in _FILE:
         raise ExportError(f"unknown form {form!r}: use {', '.join(_FILE)}")
-    nodes = lower(ops)
+    nodes = lower(ops, form)
     operators = {node.operator for node in nodes}
     total = _FILE[form] + _tensor(len(ops[0].output_shape) + 1)
     if form == "full_int8":
@@ -198,6 +254,7 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     elif form == "float16":
         operators.add("DEQUANTIZE")
     total += _OPERATOR_CODE * len(operators)
+    total += loops_bytes([op for op in ops if op.kind in _RECURRENT], form)
     return total + sum([_node_bytes(node, form) for node in nodes])
 
 
