@@ -1,0 +1,48 @@
+"""The experiments of Liu & Zhang's two stages, against the paper's sections 4.C and 5.B."""
+
+from math import prod
+from pathlib import Path
+
+import pytest
+
+from kerasnas.experiment import Experiment, load
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.fixture(scope="module")
+def search() -> Experiment:
+    return load(CONFIGS / "liu_zhang_2020.yaml")
+
+
+@pytest.fixture(scope="module")
+def grid() -> Experiment:
+    return load(CONFIGS / "liu_zhang_2020_grid.yaml")
+
+
+def test_the_search_is_the_papers(search: Experiment) -> None:
+    features = search.features
+    assert (features.sample_rate, features.n_fft, features.window) == (16000, 1024, "hamming")
+    assert (features.mel_bins, features.log, features.seconds) == (128, "log", 4)
+    for recipe in (search.training.candidate, search.training.final):
+        assert (recipe.epochs, recipe.patience, recipe.batch_size) == (100, 20, 44)
+        assert (recipe.augmentation.mixup, recipe.augmentation.mixup_alpha) == ("beta", 1.5)
+    oracle = search.search.oracle
+    assert (oracle.name, oracle.budget, oracle.settled) == ("controller", 250, 50)
+    assert search.search.trials == 250 + 100
+    assert (search.choose, search.search.folds) == ("equal_error_rate", "all")
+
+
+def test_the_grid_is_the_papers_on_any_of_its_networks(grid: Experiment) -> None:
+    tune = grid.search.tune
+    assert prod(map(len, tune.values())) == grid.search.trials == 20 * 6 * 5
+    alphas = tune["training.candidate.augmentation.mixup_alpha"]
+    assert alphas == tuple(number / 10 for number in range(1, 21))
+    for bins, layers in ((64, 6), (96, 6), (128, 7), (160, 7), (240, 7)):
+        ops = grid.architecture({"features.mel_bins": bins}, 7).ops
+        assert ops[0].output_shape == (126, bins, 1)
+        assert sum(op.kind == "conv2d" for op in ops) == layers
+    best = {name: options[-1] for name, options in tune.items()}
+    tuned = grid.tuned(best)
+    assert tuned.training.final.augmentation.mixup_alpha == 2.0
+    assert tuned.training.final.batch_size == 160
