@@ -29,7 +29,9 @@ def build(hp: keras_tuner.HyperParameters) -> keras.Model:
         model.add(keras.layers.ReLU())
     model.add(keras.layers.GlobalAveragePooling2D())
     model.add(keras.layers.Dense(10, "softmax"))
-    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(
+        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return model
 
 

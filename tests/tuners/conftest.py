@@ -1,7 +1,11 @@
 import errno
 import os
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # for oracle_kinds, which tests share
 
 
 class FaultyDisk:

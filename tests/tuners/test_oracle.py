@@ -6,8 +6,7 @@ import sys
 import keras_tuner
 import pytest
 
-from kerasnas.tuners import JournalError, SearchError, SizeConstrainedRandomOracle
-from kerasnas.tuners import journal as journal_module
+from kerasnas.tuners import SearchError, SizeConstrainedRandomOracle
 
 
 def space(hp):
@@ -242,25 +241,3 @@ def test_with_a_chief_errors_become_warnings_and_workers_are_stopped(tmp_path, m
     assert trial.status == "STOPPED"
     assert not oracle.tuner_ids
     assert trial.to_proto().status  # it can be sent
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("kind", ["error", "killed"])
-def test_fault_at_every_file_operation(kind, moment, faulty_disk, tmp_path, monkeypatch):
-    expected = values(search(tmp_path / "undisturbed", max_trials=3))
-    at = 0
-    while True:
-        disk = faulty_disk(kind, moment, at)
-        with monkeypatch.context() as patch:
-            patch.setattr(journal_module, "os", disk)
-            try:
-                search(tmp_path / str(at), max_trials=3)
-            except (JournalError, faulty_disk.Killed):
-                assert disk.hit
-        if not disk.hit:
-            break
-        again = search(tmp_path / str(at), max_trials=3)
-        assert values(again) == expected
-        assert {trial.status for trial in again.search.trials} == {"completed"}
-        at += 1
-    assert at > 10

@@ -1,104 +1,41 @@
-"""One conformance suite for every KerasTuner oracle: ours, and KerasTuner's own random search.
+"""One conformance suite for every KerasTuner oracle, ours and KerasTuner's own (`oracle_kinds`).
 
-What KerasTuner's own fails is listed in `EXPECTED_FAILURES`; a failure that is gone fails the
-suite, so the list stays true.
+What KerasTuner's own fail is listed there; a failure that is gone fails the suite, so the list
+stays true.
 """
 
-import contextlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-import keras_tuner
 import pytest
+from oracle_kinds import (
+    OURS,
+    THEIRS,
+    Tuner,
+    break_disk,
+    expected_failure,
+    make,
+    score,
+    search,
+    still_usable,
+    table,
+)
 
-from kerasnas.tuners import SizeConstrainedRandomOracle
-
-OURS, THEIRS = "SizeConstrainedRandomOracle", "RandomSearchOracle"
-EXPECTED_FAILURES = {
-    "test_seed_zero_repeats": "`seed or random` makes a random seed of 0",
-    "test_a_small_space_is_searched_to_its_end": "gives up after 20 collisions",
-    "test_a_retry_replaces_not_a_number": "keeps the first run's metrics",
-    "test_failures_one_after_another_end_the_search": "raises while it holds the lock",
-    "test_an_exception_in_a_hook_never_leaves_the_lock_held": "the lock stays held",
-    "test_a_missing_metric_never_leaves_the_lock_held": "raises while it holds the lock",
-    "test_torn_files_of_the_oracle_lose_no_project": "files are written in place and must be whole",
-}
+from kerasnas.tuners import JournalError
 
 
-@pytest.fixture(params=[OURS, THEIRS])
+@pytest.fixture(params=[*OURS, *THEIRS])
 def kind(request):
-    """The oracle under test; KerasTuner's runs what it is known to fail all the same."""
+    """The oracle under test; KerasTuner's run what they are known to fail all the same."""
     node = request.node
-    reason = EXPECTED_FAILURES.get(node.originalname)
-    if request.param == THEIRS and reason:
+    parameters = node.callspec.params.values()
+    if reason := expected_failure(request.param, node.originalname, parameters):
         node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
     return request.param
-
-
-def make(kind, max_trials=6, seed=3, objective=("score", "max"), **settings):
-    if kind == THEIRS:
-        objective = keras_tuner.Objective(*objective)
-        return keras_tuner.oracles.RandomSearchOracle(
-            objective, max_trials=max_trials, seed=seed, **settings
-        )
-    return SizeConstrainedRandomOracle(objective, max_trials, seed=seed, **settings)
-
-
-def space(hp):
-    hp.Int("units", 1, 64)
-    hp.Choice("family", ["dense", "conv"])
-    with hp.conditional_scope("family", ["conv"]):
-        hp.Choice("kernel", [3, 5])
-        hp.Boolean("norm")
-        with hp.conditional_scope("norm", [True]):
-            hp.Float("momentum", 0.5, 1.0)
-
-
-def score(values):
-    return values["units"] / 100 + len(values)
-
-
-class Tuner(keras_tuner.Tuner):
-    """A stock tuner that needs no model; `evaluate(trial)` gives the metrics."""
-
-    def __init__(self, oracle, directory, evaluate=None, hypermodel=space, **settings):
-        self.evaluate = evaluate or (lambda trial: {"score": score(trial.hyperparameters.values)})
-        super().__init__(
-            oracle, hypermodel, directory=directory, project_name="project", **settings
-        )
-        self.oracle.verbose = 0
-
-    def run_trial(self, trial, **_):
-        return self.evaluate(trial)
-
-
-def search(kind, directory, evaluate=None, hypermodel=space, **settings):
-    tuner = Tuner(make(kind, **settings), directory, evaluate, hypermodel)
-    tuner.search(verbose=0)
-    return tuner.oracle
-
-
-def table(oracle):
-    return [
-        (trial.trial_id, dict(trial.hyperparameters.values), trial.status, trial.score)
-        for trial in sorted(oracle.trials.values(), key=lambda trial: trial.trial_id)
-    ]
-
-
-def still_usable(oracle):
-    """Whether another thread gets an answer, be it an exception."""
-
-    def ask():
-        with contextlib.suppress(Exception, KeyboardInterrupt):
-            oracle.create_trial("other")
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(1 if isinstance(oracle, keras_tuner.oracles.RandomSearchOracle) else 30)
-    return not thread.is_alive()
 
 
 # --- Suggestions -------------------------------------------------------------------------------
@@ -117,18 +54,24 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import test_oracles
-print(json.dumps(test_oracles.table(test_oracles.search(sys.argv[2], Path(sys.argv[3])))))
+from oracle_kinds import OURS, THEIRS, search, table
+tables = {name: table(search(name, Path(sys.argv[2]) / name)) for name in [*OURS, *THEIRS]}
+print(json.dumps(tables))
 """
 
 
-@pytest.mark.slow
-def test_another_process_gets_the_same(kind, tmp_path):
-    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), kind, str(tmp_path / "b")]
+@pytest.fixture(scope="module")
+def another_process(tmp_path_factory):
+    """The table of every oracle, from one other process."""
+    directory = str(tmp_path_factory.mktemp("another_process"))
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), directory]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout.splitlines()[-1]) == json.loads(
-        json.dumps(table(search(kind, tmp_path / "a")))
-    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_another_process_gets_the_same(kind, another_process, tmp_path):
+    assert another_process[kind] == json.loads(json.dumps(table(search(kind, tmp_path))))
 
 
 def test_values_are_plain_and_only_of_active_genes(kind, tmp_path):
@@ -223,7 +166,7 @@ def test_failures_one_after_another_end_the_search(kind, tmp_path):
     with pytest.raises(Exception, match="(?s)3.*always"):
         tuner.search(verbose=0)
     assert len(tuner.oracle.trials) == 3
-    assert still_usable(tuner.oracle)
+    assert still_usable(kind, tuner.oracle)
 
 
 # --- Locks -------------------------------------------------------------------------------------
@@ -231,7 +174,7 @@ def test_failures_one_after_another_end_the_search(kind, tmp_path):
 
 @pytest.mark.parametrize("name", ["worker{}", "same"])
 def test_threads_get_every_trial_once(kind, name, tmp_path):
-    if (kind, name) == (THEIRS, "same"):
+    if kind in THEIRS and name == "same":
         pytest.skip("its lock tells threads apart by their names, so this fails by chance")
     oracle, taken, errors = Tuner(make(kind, max_trials=24), tmp_path).oracle, [], []
 
@@ -274,8 +217,8 @@ def test_an_exception_in_a_hook_never_leaves_the_lock_held(
 
     owner = oracle._display if hook.startswith("on_") else oracle
     if hook == "suggest":
-        hook = "populate_space" if kind == THEIRS else "_propose"
-        owner = oracle if kind == THEIRS else oracle._current()
+        hook = "populate_space" if kind in THEIRS else "_propose"
+        owner = oracle if kind in THEIRS else oracle._current()
     monkeypatch.setattr(owner, hook, broken)
     try:
         trial = oracle.create_trial("tuner0")
@@ -284,8 +227,8 @@ def test_an_exception_in_a_hook_never_leaves_the_lock_held(
         oracle.end_trial(trial)
     except error:
         pass
-    assert hits or (kind, hook) in [(OURS, "score_trial"), (OURS, "save")]
-    assert still_usable(oracle)
+    assert hits or (kind in OURS and hook in ("score_trial", "save"))
+    assert still_usable(kind, oracle)
     monkeypatch.undo()
     tuner.search(verbose=0)
     assert len(oracle.trials) == 6
@@ -296,7 +239,7 @@ def test_a_missing_metric_never_leaves_the_lock_held(kind, tmp_path):
     trial = oracle.create_trial("tuner0")
     with pytest.raises(ValueError, match="score"):
         oracle.update_trial(trial.trial_id, {"other": 1.0})
-    assert still_usable(oracle)
+    assert still_usable(kind, oracle)
 
 
 # --- Resuming ----------------------------------------------------------------------------------
@@ -331,6 +274,48 @@ def test_torn_files_of_the_oracle_lose_no_project(kind, tmp_path):
     for path in written:
         path.write_bytes(path.read_bytes()[:-10])
     assert [row[:2] for row in table(search(kind, tmp_path))] == [row[:2] for row in whole]
+
+
+def cuts(path):
+    """Where to cut a file; `test_resume` shows that a cut line counts as one not written."""
+    content = path.read_bytes()
+    if path.suffix == ".json":
+        return range(len(content))
+    ends = [0, *(index + 1 for index, byte in enumerate(content) if byte == ord("\n"))]
+    return sorted({cut for end in ends for cut in (end - 1, end, end + 1)} & {*range(len(content))})
+
+
+def test_files_cut_at_every_byte(kind, tmp_path):
+    """All but KerasTuner's `tuner0.json`, which a kill before the first result has not written."""
+    expected = table(search(kind, tmp_path / "whole", max_trials=4))
+    for path in [path for path in (tmp_path / "whole").rglob("*.json*") if path.stem != "tuner0"]:
+        for cut in cuts(path):
+            copy = tmp_path / f"{path.stem}{cut}"
+            shutil.copytree(tmp_path / "whole", copy)
+            torn = copy / path.relative_to(tmp_path / "whole")
+            torn.write_bytes(kept := torn.read_bytes()[:cut])
+            if kind in OURS and b'"finish"' not in kept:
+                (copy / "project" / "tuner0.json").unlink()
+            assert table(search(kind, copy, max_trials=4)) == expected, f"{path} cut at {cut}"
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("fault", ["error", "killed"])
+def test_fault_at_every_file_operation(kind, fault, moment, faulty_disk, tmp_path, monkeypatch):
+    expected = table(search(kind, tmp_path / "undisturbed", max_trials=4))
+    at, hit = 0, True
+    while hit:
+        disk = faulty_disk(fault, moment, at)
+        with monkeypatch.context() as patch:
+            break_disk(kind, disk, patch)
+            try:
+                search(kind, tmp_path / str(at), max_trials=4)
+            except (JournalError, OSError, faulty_disk.Killed):
+                assert disk.hit
+        again = table(search(kind, tmp_path / str(at), max_trials=4))
+        assert again == expected, f"{fault} {moment} operation {at}"
+        at, hit = at + 1, disk.hit
+    assert at > 10
 
 
 def test_overwrite_starts_again(kind, tmp_path):
