@@ -6,7 +6,7 @@ all; `result` the time to record what came of them (ours waits for the disk ther
 The median of 50 trials after each number of trials, in milliseconds; the ratio is that of
 `suggest` to ours after the most trials.
 
-    python benchmarks/oracles.py [--sizes 100 1000 5000] [--directory DIR]
+    python benchmarks/oracles.py [--sizes 100 1000 5000] [--directory DIR] [--only NAME]
 
 Optuna and pymoo are measured when they are installed (`pip install optuna pymoo`).
 """
@@ -230,12 +230,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 5000])
     parser.add_argument("--directory", type=Path, default=None)
+    parser.add_argument("--only", default="", help="contestants whose names have this in them")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     head = "".join(f"{f'after {size:,}':>24}" for size in arguments.sizes)
     print(f"{'ms a candidate: suggest / result':<37}{head}{'ratio':>10}")
     ours: list[tuple[float, float]] = []
     for name, make, batch, too_many in contestants():
+        if arguments.only not in name:
+            continue
         sizes = [size for size in arguments.sizes if size < too_many]
         with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
             rows = measure(make(Path(directory)), sizes, batch)

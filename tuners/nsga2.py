@@ -65,7 +65,7 @@ class NSGA2:
         if isinstance(self.exploitation, int | float):
             if not 0 <= self.exploitation <= 1:
                 raise SearchError(f"exploitation must be 0 to 1, not {self.exploitation!r}")
-        elif not self.exploitation[1] > 0:
+        elif len(self.exploitation) != 2 or not self.exploitation[1] > 0:
             raise SearchError(
                 f"exploitation must be (start, span) with a positive span, or a number from 0 to "
                 f"1, not {self.exploitation!r}"
@@ -95,9 +95,9 @@ class NSGA2:
         generation, index = divmod(number, self.population)
         if index >= self.population - round(self.share(generation) * self.population):
             generations = self._generations.setdefault(history, Generations(self.population))
-            if self.synchronous and not generations.settled(history, generation):
-                raise Wait
             survivors = generations.before(history, generation)
+            if self.synchronous and not survivors.final:
+                raise Wait
             if len(survivors.trials) > 1:
                 yield from self._children(genes, survivors, rng)
         yield from uniform(genes, history, rng, number)

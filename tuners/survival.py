@@ -8,7 +8,8 @@ go to the earlier trial.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,11 +26,13 @@ class Survivors:
         trials: Best front first.
         ranks: Of each, the front among all that were selected from, from 0.
         crowding: Of each, the crowding distance within that front.
+        final: All trials that they were selected from have ended for good.
     """
 
     trials: tuple[Trial, ...] = ()
     ranks: tuple[int, ...] = ()
     crowding: tuple[float, ...] = ()
+    final: bool = True
 
 
 def select(trials: Sequence[Trial], objectives: Sequence[Objective], count: int) -> Survivors:
@@ -51,49 +54,45 @@ def select(trials: Sequence[Trial], objectives: Sequence[Objective], count: int)
     return Survivors(tuple(trials[index] for index in chosen), tuple(ranks), tuple(distances))
 
 
+class _Kept(NamedTuple):
+    """A generation's completed trials, whether all its trials have ended, who survived it."""
+
+    newcomers: tuple[Trial, ...]
+    complete: bool
+    survivors: Survivors
+
+
 class Generations:
     """The survivors after each generation of one history.
 
     They are a function of the history alone; what is kept is what need not be computed again. A
-    generation is computed anew when another of its trials, or of those before it, has completed.
+    generation is computed anew when another of its trials, or of those before it, has ended.
     """
 
     def __init__(self, population: int) -> None:
         self._population = population
-        self._newcomers: list[tuple[Trial, ...]] = []
-        self._survivors: list[Survivors] = []
-        self._settled = 0
-        self._final = 0  # survivors that no result can change any more
-
-    def settled(self, history: History, generation: int) -> bool:
-        """Whether every trial before this generation, counted from 0, has ended for good."""
-        while self._settled < generation and self._ended(history, self._settled):
-            self._settled += 1
-        return self._settled >= generation
+        self._kept: list[_Kept] = []
 
     def before(self, history: History, generation: int) -> Survivors:
-        """Those of the trials before this generation that have completed by now."""
-        self.settled(history, generation)
-        for index in range(self._final, generation):
-            newcomers = tuple(
-                trial for trial in self._trials(history, index) if trial.status == "completed"
-            )
-            if index < len(self._survivors) and newcomers == self._newcomers[index]:
-                continue
-            del self._newcomers[index:], self._survivors[index:]
-            parents = self._survivors[-1].trials if index else ()
-            self._newcomers.append(newcomers)
-            self._survivors.append(
-                select([*parents, *newcomers], history.objectives, self._population)
-            )
-        self._final = max(self._final, min(self._settled, generation))
-        return self._survivors[generation - 1] if generation else Survivors()
+        """Those of the trials before this generation, counted from 0, that have completed by now.
 
-    def _trials(self, history: History, generation: int) -> list[Trial]:
-        first = generation * self._population
-        return [history.trials[trial_id(first + index)] for index in range(self._population)]
+        All trials before it must have been started.
+        """
+        survivors = Survivors()
+        for index in range(generation):
+            if index == len(self._kept) or not self._kept[index].complete:
+                self._update(history, index, survivors)
+            survivors = self._kept[index].survivors
+        return survivors
 
-    def _ended(self, history: History, generation: int) -> bool:
-        return all(
-            trial.status in ("completed", "failed") for trial in self._trials(history, generation)
-        )
+    def _update(self, history: History, index: int, parents: Survivors) -> None:
+        first = index * self._population
+        trials = [history.trials[trial_id(first + place)] for place in range(self._population)]
+        newcomers = tuple(trial for trial in trials if trial.status == "completed")
+        complete = all(trial.status in ("completed", "failed") for trial in trials)
+        if index < len(self._kept) and self._kept[index][:2] == (newcomers, complete):
+            return
+        del self._kept[index:]
+        chosen = select([*parents.trials, *newcomers], history.objectives, self._population)
+        survivors = replace(chosen, final=parents.final and complete)
+        self._kept.append(_Kept(newcomers, complete, survivors))

@@ -155,6 +155,8 @@ def test_survivors_are_a_function_of_the_history():
             generation = chance.randrange(len(search.trials) // 4 + 1)
             before = kept.before(search.history, generation)
             assert before == Generations(4).before(search.history, generation)
+            earlier = search.trials[: 4 * generation]
+            assert before.final == all(t.status in ("completed", "failed") for t in earlier)
             assert all(survivor.status == "completed" for survivor in before.trials)
             assert all(survivor.number < 4 * generation for survivor in before.trials)
 
@@ -285,6 +287,7 @@ def test_feasible_ones_survive():
         ({"population": 1}, "population must be at least 2, not 1"),
         ({"mutations": 0}, "mutations must be at least 1, not 0"),
         ({"exploitation": 1.5}, "must be 0 to 1, not 1.5"),
+        ({"exploitation": (15,)}, "must be .start, span."),
         ({"exploitation": (15, 0)}, r"positive span.*\(15, 0\)"),
     ],
 )
