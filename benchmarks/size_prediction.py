@@ -20,6 +20,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import numpy as np
 
 from kerasnas.export.convert import convert
+from kerasnas.export.randomize import randomize
 from kerasnas.export.size import predict_bytes
 from kerasnas.models.wu_lee import WuLeeSpace
 
@@ -34,21 +35,6 @@ def sample(space: WuLeeSpace, rng: np.random.Generator) -> Mapping[str, Any]:
     hp = keras_tuner.HyperParameters()
     space.define(hp)
     return {gene.name: gene.random_sample(int(rng.integers(2**31))) for gene in hp.space}
-
-
-def randomize(model: Any, rng: np.random.Generator) -> None:
-    """Statistics and biases as training leaves them; kernels stay as they were initialised.
-
-    A new network's are zeros and ones, and a file holds constants of the same bytes once.
-    """
-    for weight in model.weights:
-        if weight.name in ("gamma", "variance", "moving_variance"):
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-        elif weight.name in ("bias", "beta", "mean", "moving_mean"):
-            weight.assign(rng.normal(0, 0.3, weight.shape))
-    for layer in model.layers:
-        if hasattr(layer, "finalize_state"):  # Normalization
-            layer.finalize_state()
 
 
 def milliseconds(space: WuLeeSpace, candidates: list[Mapping[str, Any]]) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.export.elu import with_integer_elu
 from kerasnas.export.errors import ExportError
 from kerasnas.export.int8_loop import write_loop
 from kerasnas.export.integers import Writer, int8_scale
@@ -118,7 +119,9 @@ def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> by
     cutter = _Cutter(loops)
     result = cutter.run(keras.Model(model.inputs[0], model.outputs[0]), features)
     if not cutter.cuts:
-        return convert_stock(model, "full_int8", (calibration,))
+        content = convert_stock(model, "full_int8", (calibration,))
+        file = TfliteFile(content)
+        return file.content() if with_integer_elu(file) else content
     return _Joint(features, result, cutter.cuts, calibration).content()
 
 
@@ -169,7 +172,9 @@ class _Joint:
 
         if outputs:
             values = [self._values[id(tensor)] for tensor in inputs]
-            return TfliteFile(convert_stock(keras.Model(inputs, outputs), "full_int8", values))
+            file = TfliteFile(convert_stock(keras.Model(inputs, outputs), "full_int8", values))
+            with_integer_elu(file)
+            return file
         file = TfliteFile()
         tensors = [file.main.tensor((1, *tensor.shape[1:]), "float32") for tensor in inputs]
         file.main.t.inputs = [tensor.place for tensor in tensors]

@@ -33,6 +33,15 @@ def test_multi_label_decisions_are_tags_on_either_side_of_a_half():
 GOOD = [[1, 0], [0, 1]]
 
 
+def test_a_state_kept_between_clips_fails():
+    labels = np.eye(2, dtype=np.float32)
+    parity = compare(labels, labels, labels, "single_label")
+    checks = check_file("model.tflite", "full_int8", FACTS, parity, False, ExportSettings())
+    (failed,) = [check for check in checks if not check.passed]
+    assert failed.name == "stateless"
+    assert "stateful=False" in failed.message
+
+
 @pytest.mark.parametrize(
     ("facts", "scores", "form", "failed"),
     [

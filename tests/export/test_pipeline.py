@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -159,3 +160,63 @@ def test_an_earlier_export_survives_a_failed_one(
     with pytest.raises(ExportError, match="took more than"):
         _export(trained, directory, settings={"time_limit": 0.3})
     assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+
+
+def _recurrent(layer: Any, frames: int) -> Any:
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((frames, 9, 1))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    x = layer(layers.Reshape((frames, 36))(x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def _clips(frames: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(12, 1, 9, 1)) + rng.normal(size=(12, frames, 9, 1))).astype(np.float32)
+
+
+def test_a_recurrent_network_is_integer_and_the_report_names_its_forms(tmp_path: Path):
+    from keras import layers
+
+    x = _clips(40)
+    report = export(
+        _recurrent(layers.Bidirectional(layers.GRU(12)), 40),
+        tmp_path,
+        calibration=x,
+        test_x=x,
+        test_y=np.eye(3, dtype=np.float32)[np.arange(12) % 3],
+        classes=CLASSES,
+        settings=ExportSettings(latency_runs=1, agreement=0.5),
+    ).report
+    half, whole = report["files"]["float16"], report["files"]["int8"]
+    assert (half["form"], half["recurrent"]) == ("float16", "while")
+    assert (whole["form"], whole["recurrent"]) == ("full_int8", "int8_loop")
+    assert whole["float_operators"] == {} != half["float_operators"]
+    assert half["failed_forms"] == whole["failed_forms"] == []
+    for entry in (half, whole):
+        assert abs(entry["prediction_error"]) < 0.03
+    stateless = [check for check in report["checks"] if check["name"] == "stateless"]
+    assert [check["passed"] for check in stateless] == [True, True]
+
+
+def test_a_recurrent_layer_without_integers_keeps_int8_weights(tmp_path: Path):
+    from keras import layers
+
+    x = _clips(40)
+    entry = export(
+        _recurrent(layers.SimpleRNN(12, name="memory"), 40),
+        tmp_path,
+        calibration=x,
+        test_x=x,
+        test_y=np.eye(3, dtype=np.float32)[np.arange(12) % 3],
+        classes=CLASSES,
+        settings=ExportSettings(formats=("int8",), latency_runs=1, agreement=0.5),
+    ).report["files"]["int8"]
+    assert (entry["form"], entry["recurrent"]) == ("int8_weights", "while")
+    assert entry["float_operators"]["WHILE"] == 1
+    assert entry["predicted_bytes"] is None
+    (failure,) = entry["failed_forms"]
+    assert "'memory' has no loop of integers" in failure

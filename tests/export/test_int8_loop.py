@@ -1,0 +1,153 @@
+"""Loops of integers against Keras' layers in float, cell by cell."""
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasnas.export.int8_loop import write_loop
+from kerasnas.export.integers import int8_scale
+from kerasnas.export.recurrent import Cell, Range, cells, trace
+from kerasnas.export.tflite_graph import TfliteFile
+
+KINDS = ("gru", "gru_reset_before", "lstm")
+
+
+def _layer(kind: str, units: int, **changes: Any) -> Any:
+    from keras import layers
+
+    if kind == "lstm":
+        return layers.LSTM(units, **changes)
+    return layers.GRU(units, reset_after=kind == "gru", **changes)
+
+
+def _build(layer: Any, channels: int, rng: np.random.Generator) -> None:
+    layer.build((None, None, channels))
+    for weight in layer.weights:
+        weight.assign(rng.normal(0, 1 / np.sqrt(weight.shape[0]), weight.shape))
+
+
+def _run(cell: Cell, x: np.ndarray) -> tuple[np.ndarray, float]:
+    """A loop's outputs, calibrated on the examples themselves, and their step."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    found = trace(cell, x)
+    file = TfliteFile()
+    scale = int8_scale(Range.of(x))
+    inputs = file.main.tensor((1, *x.shape[1:]), "int8", scale)
+    output = write_loop(file, cell, inputs, found.ranges, int8_scale(found.ranges["output"]))
+    file.main.t.inputs, file.main.t.outputs = [inputs.place], [output.place]
+    interpreter = Interpreter(model_content=file.content(), num_threads=1)
+    interpreter.allocate_tensors()
+    (source,), (sink,) = interpreter.get_input_details(), interpreter.get_output_details()
+    results = []
+    for example in np.clip(np.round(x / scale.step) + scale.zero, -128, 127).astype(np.int8):
+        interpreter.set_tensor(source["index"], example[None])
+        interpreter.invoke()
+        results.append(interpreter.get_tensor(sink["index"])[0].astype(np.float64))
+    step, zero = sink["quantization"]
+    return (np.array(results) - zero) * step, step
+
+
+def _tolerance(cell: Cell, x: np.ndarray) -> float:
+    """Root mean square error that rounding to int8 explains.
+
+    A number rounded to steps s is off by s / sqrt(12) in the mean square. In front of the gates
+    there are such errors of the two products themselves, of the input and the state that are
+    multiplied (times the norm of a column of the kernel), and of the kernels (times the norm of
+    what they multiply). A gate passes on at most what it gets, and the state is a mean over steps;
+    what comes back through the recurrent kernel at most doubles it. The output is rounded, too.
+    """
+    ranges = trace(cell, x).ranges
+
+    def rounding(range_: Range) -> float:
+        return (range_.high - range_.low) / 255 / np.sqrt(12)
+
+    def column(kernel: np.ndarray) -> float:
+        return float(np.sqrt((kernel**2).sum(axis=0).mean()))
+
+    output = rounding(ranges["output"])
+    parts = [
+        rounding(ranges["inputs"]),
+        rounding(ranges["states"]),
+        rounding(Range.of(x)) * column(cell.kernel),
+        output * column(cell.recurrent_kernel),
+        np.abs(cell.kernel).max() / 127 / np.sqrt(12) * np.sqrt(cell.kernel.shape[0] * x.var()),
+        np.abs(cell.recurrent_kernel).max() / 127 / np.sqrt(12) * np.sqrt(cell.units / 3),
+    ]
+    return float(2 * np.linalg.norm(parts) + output)
+
+
+@pytest.mark.parametrize("sequences", [True, False])
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_loop_computes_what_the_layer_does(kind: str, backward: bool, sequences: bool):
+    seed = secrets.randbelow(2**32)
+    print(f"seed {seed}")
+    rng = np.random.default_rng(seed)
+    frames, units, channels = (int(rng.integers(2, high)) for high in (80, 48, 40))
+    layer = _layer(kind, units, return_sequences=sequences, go_backwards=backward)
+    _build(layer, channels, rng)
+    x = rng.normal(size=(8, frames, channels)).astype(np.float32)
+    expected = layer(x).numpy()
+    (cell,) = cells(layer) or ()
+    np.testing.assert_allclose(trace(cell, x).output, expected, atol=1e-5)
+    outputs, step = _run(cell, x)
+    error = float(np.sqrt(np.mean((outputs - expected) ** 2)))
+    assert error < _tolerance(cell, x), (seed, error, step)
+    assert np.std(expected) > 5 * error, "there is something to get wrong"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_directions_are_aligned(kind: str):
+    from keras import layers
+
+    rng = np.random.default_rng(5)
+    both = layers.Bidirectional(_layer(kind, 6, return_sequences=True))
+    both.build((None, 9, 4))
+    x = rng.normal(size=(4, 9, 4)).astype(np.float32)
+    expected = both(x).numpy()
+    outputs = [_run(cell, x)[0] for cell in cells(both) or ()]
+    np.testing.assert_allclose(np.concatenate(outputs, axis=-1), expected, atol=0.06)
+
+
+def test_a_slow_state_is_kept_for_many_frames():
+    """An update gate of 0.998 moves the state by less than half an int8 step a frame."""
+    rng = np.random.default_rng(2)
+    layer = _layer("gru", 8, return_sequences=True)
+    _build(layer, 4, rng)
+    (cell,) = cells(layer) or ()
+    bias = cell.bias.copy()
+    bias[:8] = 6
+    kernel, recurrent_kernel = cell.kernel.copy(), cell.recurrent_kernel * 0.3
+    kernel[:, :8] = recurrent_kernel[:, :8] = 0
+    cell = replace(
+        cell,
+        kernel=kernel,
+        recurrent_kernel=recurrent_kernel,
+        bias=bias,
+        recurrent_bias=np.zeros_like(bias),
+    )
+    x = (rng.normal(size=(4, 1, 4)) * np.ones((1, 600, 1))).astype(np.float32)
+    expected = trace(cell, x).output
+    outputs, step = _run(cell, x)
+    moves = np.abs(np.diff(expected[:, 50:], axis=1))
+    assert moves.max() < step / 2
+    assert np.abs(expected[:, -1] - expected[:, 50]).max() > 20 * step
+    assert np.abs(outputs - expected).max() < 4 * step
+
+
+def test_what_has_no_loop_has_no_cells():
+    from keras import layers
+
+    for layer in (
+        layers.GRU(3, activation="relu"),
+        layers.LSTM(3, recurrent_activation="hard_sigmoid"),
+        layers.GRU(3, return_state=True),
+        layers.GRU(3, stateful=True),
+        layers.SimpleRNN(3),
+        layers.Bidirectional(layers.SimpleRNN(3)),
+    ):
+        assert cells(layer) is None

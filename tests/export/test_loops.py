@@ -1,0 +1,143 @@
+"""Whole networks in integers: what is cut out and written by hand, and the converter's rest."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasnas.export import ExportError, load
+from kerasnas.export.convert import convert
+from kerasnas.export.interpreter import TfliteNetwork
+from kerasnas.export.tflite_file import read_facts
+
+pytestmark = pytest.mark.slow
+
+
+def _attention(x: Any, tags: int, axis: int) -> Any:
+    """Tags weighted over frames: sums of products with a softmax, divided by its sums."""
+    from keras import layers, ops
+
+    scores, attention = (layers.Dense(n, activation="sigmoid")(x) for n in (tags, 1))
+    places = layers.Softmax(axis=axis)(layers.Dense(tags)(x))
+    weighted = layers.Multiply()([scores, attention, places])
+    return ops.divide(ops.sum(weighted, axis=1), ops.sum(places, axis=1))
+
+
+def _crnn() -> Any:
+    """Two kinds of recurrent layers, a dropout between them, one inside a model of its own."""
+    import keras
+    from keras import layers
+
+    inner_inputs = keras.Input((20, 32))
+    inner = layers.Bidirectional(layers.GRU(12, return_sequences=True))(inner_inputs)
+    inner = keras.Model(inner_inputs, inner)
+    inputs = keras.Input((20, 8, 1))
+    x = layers.Conv2D(4, 3, padding="same", activation="elu")(inputs)
+    x = inner(layers.Reshape((20, 32))(x))
+    x = layers.LSTM(16, return_sequences=True)(layers.Dropout(0.1)(x))
+    return keras.Model(inputs, _attention(x, 5, 1))
+
+
+def _tags_of_frames() -> Any:
+    """A softmax over tags at every frame, most of whose shares are below an int8 step."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((60, 6))
+    x = layers.GRU(16, return_sequences=True)(inputs)
+    return keras.Model(inputs, _attention(x, 6, -1))
+
+
+def _features_weighted() -> Any:
+    """Attention on features in front of a recurrent layer, whose last state is the output."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((20, 6))
+    x = layers.Dense(8)(inputs)
+    x = layers.Multiply()([x, layers.Softmax(axis=1)(layers.Dense(8)(inputs))])
+    return keras.Model(inputs, layers.GRU(4)(x))
+
+
+def _open(content: bytes, path: Path) -> TfliteNetwork:
+    path.write_bytes(content)
+    network = load(path)
+    assert isinstance(network, TfliteNetwork)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("make", "loops"), [(_crnn, 3), (_tags_of_frames, 1), (_features_weighted, 1)]
+)
+def test_a_network_is_integer_throughout_and_keeps_no_state(make, loops: int, tmp_path: Path):
+    import keras
+
+    keras.utils.set_random_seed(4)
+    model = make()
+    rng = np.random.default_rng(4)
+    for weight in model.weights:
+        if weight.name == "kernel":
+            weight.assign(weight * 2)  # outputs that differ between examples
+    clip = rng.normal(size=(24, *np.ones(len(model.input_shape) - 1, int)))
+    x = (clip + rng.normal(size=(24, *model.input_shape[1:]))).astype(np.float32)
+    expected = model.predict(x, verbose=0)
+    content = convert(model, "full_int8", x[:16], "int8_loop")
+    network = _open(content, tmp_path / "model.tflite")
+    scores = network.predict(x)
+    error = np.sqrt(np.mean((scores - expected) ** 2))
+    assert error < 0.1 * expected.std(axis=0).mean()
+    facts = read_facts(network.path)
+    assert facts.float_operators == {}
+    assert facts.foreign_operators == ()
+    assert facts.operators["WHILE:1"] == loops
+    assert facts.minimum_runtime in ("2.4.0", "2.9.0")
+    again = network.predict(x[[0, 1, 0]])
+    np.testing.assert_array_equal(again[0], again[2])
+    assert convert(model, "full_int8", x[:16], "int8_loop") == content
+
+
+def test_a_softmax_that_gives_the_scores_is_left_to_the_converter(tmp_path: Path):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((8, 4))
+    x = layers.GlobalAveragePooling1D()(layers.Dense(6, activation="relu")(inputs))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+    x = np.random.default_rng(0).normal(size=(8, 8, 4)).astype(np.float32)
+    network = _open(convert(model, "full_int8", x), tmp_path / "model.tflite")
+    assert read_facts(network.path).operators["SOFTMAX:2"] == 1
+    np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
+
+
+def test_elu_is_integer_too(tmp_path: Path):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((8, 8, 1))
+    x = layers.ELU()(layers.Conv2D(4, 3)(inputs))
+    y = layers.ELU()(layers.Conv2D(4, 3, padding="same")(x))
+    x = layers.GlobalAveragePooling2D()(layers.Add()([x, y]))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+    x = np.random.default_rng(0).normal(size=(8, 8, 8, 1)).astype(np.float32)
+    network = _open(convert(model, "full_int8", x), tmp_path / "model.tflite")
+    facts = read_facts(network.path)
+    assert facts.float_operators == {}
+    assert facts.operators["ELU:1"] == 2
+    np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
+
+
+@pytest.mark.parametrize("change", ["activation", "mask"])
+def test_a_recurrent_layer_without_a_loop_is_named(change: str):
+    import keras
+    from keras import layers
+
+    inputs = x = keras.Input((8, 4))
+    if change == "mask":
+        x = layers.Masking()(x)
+    activation = "relu" if change == "activation" else "tanh"
+    x = layers.GRU(3, activation=activation, name="memory")(x)
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    examples = np.ones((2, 8, 4), np.float32)
+    with pytest.raises(ExportError, match="'memory' has no loop of integers"):
+        convert(model, "full_int8", examples, "int8_loop")
