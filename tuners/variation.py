@@ -21,10 +21,10 @@ from .genes import Chromosome, Genes, Value
 def winners(
     ranks: Sequence[int], crowding: Sequence[float], rng: np.random.Generator
 ) -> tuple[int, int]:
-    """Two different members, each the better of two drawn at random.
+    """Two members, each the better of two drawn at random.
 
-    Less rank goes before more crowding distance; of equals the first drawn wins. Of fewer than
-    four members some are drawn twice.
+    Less rank goes before more crowding distance; of equals the first drawn wins. The four that are
+    drawn are different, unless there are fewer.
 
     Args:
         ranks: Of each member, 0 for the first front.

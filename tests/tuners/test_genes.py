@@ -109,6 +109,42 @@ def test_one_name_under_two_conditions():
     assert genes.decode([0.9, 0, 0])["units"] == 2
 
 
+def test_chromosomes_have_an_entry_for_every_gene():
+    genes = Genes.from_config(NESTED)
+    for positions in ([0.0] * 5, [0.9, 0, 0, 0.9, 0], [0.9] * 5):
+        values = genes.decode(positions)
+        chromosome = genes.chromosome({**values, "of no gene": 1})
+        assert len(chromosome) == 5
+        assert [value for value in chromosome if value is not None] == list(values.values())
+        assert genes.decode([0.5] * 5, chromosome) == values
+    assert genes.decode([0.9] * 5, [None, None, False, None, None])["norm"] is False
+
+
+def test_chromosome_of_one_name_under_two_conditions():
+    genes = Genes.from_config(
+        [
+            config("Choice", "model", values=["a", "b"]),
+            config("Choice", "units", [("model", ["a"])], values=[1]),
+            config("Choice", "units", [("model", ["b"])], values=[2]),
+        ]
+    )
+    assert genes.chromosome({"model": "a", "units": 1}) == ["a", 1, None]
+    assert genes.chromosome({"model": "b", "units": 2}) == ["b", None, 2]
+
+
+@pytest.mark.parametrize(
+    ("gene", "varies"),
+    [
+        (Gene("g", values=(1, 1)), False),
+        (Gene("g", values=(1, 2)), True),
+        (Gene("g", span=(1, 1, "linear")), False),
+        (Gene("g", span=(1, 2, "linear")), True),
+    ],
+)
+def test_a_gene_of_one_value_does_not_vary(gene, varies):
+    assert gene.varies is varies
+
+
 def test_parents_come_first_whatever_the_order():
     genes = Genes.from_config(reversed(NESTED))
     names = [gene.name for gene in genes]

@@ -7,11 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from kerasnas.tuners import NSGA2, Gene, Genes, Search, SearchError, Window
+from kerasnas.tuners import NSGA2, Gene, Genes, Search, SearchError, Window, loop
 from kerasnas.tuners.genes import Condition
 from kerasnas.tuners.history import History, Trial
 from kerasnas.tuners.objectives import Objective
 from kerasnas.tuners.propose import uniform
+from kerasnas.tuners.runners.base import Finished, Job
 from kerasnas.tuners.survival import Generations, select
 from kerasnas.tuners.variation import exchanged, mutated, winners
 
@@ -239,6 +240,30 @@ def test_synchronous_workers_get_the_trials_of_one(exploitation, seed):
     propose = NSGA2(8, exploitation, synchronous=True)
     one = run(make(NSGA2(8, exploitation), 60))
     assert workers(propose, 5, seed) == (one, True)
+
+
+def test_the_loop_goes_on_after_waiting():
+    class Runner:
+        """Runs three trials at a time; the last that was started ends first."""
+
+        slots = 3
+
+        def __init__(self):
+            self.running = []
+
+        def start(self, job, slot):
+            self.running.append((job, slot))
+
+        def wait(self, timeout=None):
+            job, slot = self.running.pop()
+            return [Finished(job.id, slot, {"metrics": metrics(job.values)}, 1.0, memory=1)]
+
+        def close(self):
+            raise AssertionError("the loop has failed")
+
+    search = make(NSGA2(8, 1, synchronous=True), 40)
+    loop.run(search, Runner(), lambda found: Job(found.id, "module:make", values=found.values))
+    assert [found.values for found in search.trials] == run(make(NSGA2(8, 1), 40))
 
 
 def test_no_worker_waits_unless_it_is_asked_for():
