@@ -206,7 +206,7 @@ def _describe(
     facts = read_facts(path)
     checks = check_file(path.name, made.form, facts, parity, stateless, settings)
     median, high = network.latency(settings.latency_runs)
-    bytes_ = predicted.get(made.form) if made.recurrent in PREDICTED[made.form] else None
+    bytes_ = predicted.get(made.form) if made.recurrent in PREDICTED.get(made.form, ()) else None
     return {
         "file": path.name,
         "form": made.form,
