@@ -87,6 +87,9 @@ class Controller:
         layers: Of LSTM; the paper's 2.
         units: Of each layer and embedding; the paper's 32.
         scale: Weights start uniform from -scale to scale; the paper's 0.08.
+        shared: Genes of one kind share their embedding and their softmax. The position in the
+            sequence is then all that tells them apart, which takes long to learn; False gives every
+            gene its own.
         seed: Of the weights. What is drawn depends on the search's seed.
 
     Raises:
@@ -104,6 +107,7 @@ class Controller:
     layers: int = 2
     units: int = 32
     scale: float = 0.08
+    shared: bool = True
     seed: int = 0
     _last: list[State] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -174,7 +178,7 @@ class Controller:
         )
 
     def _beginning(self, genes: Genes, objective: Objective) -> State:
-        table = decisions(genes)
+        table = decisions(genes, self.shared)
         weights = initial(table, self.layers, self.units, self.scale, self.seed)
         zeros = {name: np.zeros_like(part) for name, part in weights.items()}
         return State(genes, objective, table, weights, Adam(zeros, zeros), 0.0, (), ())

@@ -36,25 +36,29 @@ class Decision(NamedTuple):
     """Number of the kind's first value among the values of all kinds."""
 
     @property
-    def last(self) -> int:
-        """One after the number of the kind's last value."""
-        return self.first + len(self.options)
+    def of_kind(self) -> slice:
+        """The kind's values among those of all kinds."""
+        return slice(self.first, self.first + len(self.options))
 
 
-def decisions(genes: Genes) -> tuple[Decision, ...]:
+def decisions(genes: Genes, shared: bool = True) -> tuple[Decision, ...]:
     """The genes of a table, in its order.
 
     Genes that are added to a table later change no decision before them.
+
+    Args:
+        genes: The table.
+        shared: Whether genes may be of one kind; otherwise each is a kind of its own.
 
     Raises:
         SearchError: A gene is continuous.
     """
     kinds: dict[tuple[object, ...], tuple[int, int]] = {}
     made, total = [], 0
-    for gene in genes:
+    for index, gene in enumerate(genes):
         options = gene.options()
         places = {(isinstance(value, bool), value): at for at, value in enumerate(options)}
-        kind = (re.sub(r"\d+", "", gene.name), *places)
+        kind = (re.sub(r"\d+", "", gene.name), *places) if shared else (index,)
         if kind not in kinds:
             kinds[kind] = len(kinds), total
             total += len(options)
@@ -81,14 +85,12 @@ def initial(
             shape = (*rows, 4 * units)
             weights[f"layer{index}/{name}"] = rng.uniform(-scale, scale, shape)
     embedding = [rng.uniform(-scale, scale, (1, units))]
-    places = np.random.default_rng((seed, 1)).uniform(-scale, scale, (len(table), units))
     softmax, bias = [np.zeros((0, units))], [np.zeros(0)]
     for kind, count in {item.kind: len(item.options) for item in table}.items():
-        rng = np.random.default_rng((seed, 2 + kind))
+        rng = np.random.default_rng((seed, 1 + kind))
         embedding.append(rng.uniform(-scale, scale, (count, units)))
         softmax.append(rng.uniform(-scale, scale, (count, units)))
         bias.append(rng.uniform(-scale, scale, count))
-    weights["genes"] = places
     weights["embedding"] = np.concatenate(embedding)
     weights["softmax"] = np.concatenate(softmax)
     weights["softmax_bias"] = np.concatenate(bias)
@@ -122,7 +124,7 @@ def sample(
         chosen = [0] * count
         if len(options) > 1 and any(active):
             on = np.array(active)[:, None]
-            inputs = weights["embedding"][previous] + weights["genes"][t]
+            inputs = weights["embedding"][previous]
             for index, layer in enumerate(layers):
                 output, cell = states[index]
                 new = step(layer, inputs @ layer.kernel + layer.bias, output, cell)
@@ -188,7 +190,7 @@ def objective(
     batch = len(taken)
     mask = (taken != MASKED).T
     previous = _previous(table, taken)
-    inputs, tapes = weights["embedding"][previous] + weights["genes"][:, None], []
+    inputs, tapes = weights["embedding"][previous], []
     layers = _layers(weights)
     for layer in layers:
         inputs, tape = forward(layer, inputs, mask)
@@ -200,7 +202,7 @@ def objective(
         on = np.flatnonzero(mask[t])
         if not len(on):
             continue
-        outputs, chosen, own = inputs[t, on], taken[on, t], slice(decision.first, decision.last)
+        outputs, chosen, own = inputs[t, on], taken[on, t], decision.of_kind
         odds = _softmax(_logits(weights, decision, outputs))
         logs = np.log(np.maximum(odds, np.finfo(float).tiny))
         entropy = -(odds * logs).sum(axis=1)
@@ -220,7 +222,6 @@ def objective(
         for name, part in parts._asdict().items():
             gradient[f"layer{index}/{name}"] = part
     np.add.at(gradient["embedding"], previous, d_outputs)
-    gradient["genes"] += d_outputs.sum(axis=1)
     return Objective(value, gradient, entropies / max(int(mask.sum()), 1))
 
 
@@ -231,7 +232,7 @@ def _layers(weights: Weights) -> list[Layer]:
 
 
 def _logits(weights: Weights, decision: Decision, outputs: Array) -> Array:
-    own = slice(decision.first, decision.last)
+    own = decision.of_kind
     return outputs @ weights["softmax"][own].T + weights["softmax_bias"][own]
 
 
