@@ -1,6 +1,6 @@
-"""Predicted bytes of TFLite files against the files, over random networks of the Wu & Lee space.
+"""Predicted bytes of TFLite files against the files, over random networks of a search space.
 
-    python benchmarks/size_prediction.py [--count 30] [--seed SEED]
+    python benchmarks/size_prediction.py [--space wu_lee] [--count 30] [--seed SEED]
 
 Networks are drawn as the search draws them, every choice equally probable, with random weights,
 and without the size window, so that very small and very large ones are among them. The input is
@@ -22,13 +22,18 @@ import numpy as np
 from kerasnas.export.convert import convert
 from kerasnas.export.randomize import randomize
 from kerasnas.export.size import predict_bytes
+from kerasnas.models.liu_zhang import LiuZhangSpace
+from kerasnas.models.space import SearchSpace
 from kerasnas.models.wu_lee import WuLeeSpace
 
 FORMS = ("float16", "full_int8")
-INPUT_SHAPE = (16, 64, 1)  # four poolings leave one frame
+SPACES: dict[str, SearchSpace] = {
+    "liu_zhang": LiuZhangSpace((16, 64, 1), 7, output="sigmoid"),
+    "wu_lee": WuLeeSpace((16, 64, 1), 10),  # four poolings leave one frame
+}
 
 
-def sample(space: WuLeeSpace, rng: np.random.Generator) -> Mapping[str, Any]:
+def sample(space: SearchSpace, rng: np.random.Generator) -> Mapping[str, Any]:
     """One value for every gene."""
     import keras_tuner
 
@@ -37,7 +42,7 @@ def sample(space: WuLeeSpace, rng: np.random.Generator) -> Mapping[str, Any]:
     return {gene.name: gene.random_sample(int(rng.integers(2**31))) for gene in hp.space}
 
 
-def milliseconds(space: WuLeeSpace, candidates: list[Mapping[str, Any]]) -> np.ndarray:
+def milliseconds(space: SearchSpace, candidates: list[Mapping[str, Any]]) -> np.ndarray:
     """Best of several size checks of each candidate."""
     best = []
     for values in candidates:
@@ -53,12 +58,13 @@ def milliseconds(space: WuLeeSpace, candidates: list[Mapping[str, Any]]) -> np.n
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--space", choices=SPACES, default="wu_lee")
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}")
     rng = np.random.default_rng(arguments.seed)
-    space = WuLeeSpace(INPUT_SHAPE, 10)
+    space = SPACES[arguments.space]
     worst = dict.fromkeys(FORMS, 0.0)
     candidates = [sample(space, rng) for _ in range(arguments.count)]
     print(f"{'parameters':>12}" + "".join(f"{form:>12}{'predicted':>12}{'%':>8}" for form in FORMS))
@@ -66,7 +72,7 @@ def main() -> None:
         architecture = space.architecture(values)
         model = architecture.build()
         randomize(model, rng)
-        examples = rng.normal(size=(1, *INPUT_SHAPE)).astype(np.float32)
+        examples = rng.normal(size=(1, *space.input_shape)).astype(np.float32)
         row = f"{model.count_params():>12,}"
         for form in FORMS:
             real = len(convert(model, form, examples))

@@ -40,9 +40,9 @@ def convert(
             `full_int8` computes in integers alone; the input and the output stay float32, so that
             an application hands over features and reads scores without knowing scales.
         calibration: For `full_int8`, `(examples, *input shape)`.
-        recurrent: How recurrent layers compute, where there are any: as a loop of the converter's
-            (`while`), step after step written out (`unroll`), or, in `full_int8`, as a loop of
-            integers (`int8_loop`). The converter dies of `while` in `full_int8`.
+        recurrent: How recurrent layers compute, where there are any: step after step written out
+            (`unroll`), or else in a loop, the converter's (`while`) or, in `full_int8`, of which
+            the converter dies, one of integers (`int8_loop`).
 
     Raises:
         ExportError: The converter has no such operators.
@@ -52,7 +52,7 @@ def convert(
     if form != "full_int8":
         return convert_stock(model, form)
     assert calibration is not None
-    return convert_integers(model, calibration, loops=recurrent == "int8_loop")
+    return convert_integers(model, calibration, loops=recurrent != "unroll")
 
 
 def main(request: Path, error: Path) -> int:
