@@ -29,8 +29,8 @@ from .history import History, Trial
 from .objectives import Objective
 from .propose import uniform
 
-FIRST, NEXT = 4, 32  # Samples drawn at once: few at first, as most are new.
-PATIENCE = 32  # Samples tried before, after which the temperature doubles.
+FIRST, NEXT = 8, 32  # Samples drawn at once.
+PATIENCE = 16  # Samples tried before, after which the temperature doubles.
 
 
 class Update(NamedTuple):

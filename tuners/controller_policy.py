@@ -115,28 +115,31 @@ def sample(
     """
     layers = _layers(weights)
     units = layers[0].recurrent.shape[0]
-    states = [(np.zeros((count, units)), np.zeros((count, units))) for _ in layers]
+    outputs, cells = np.zeros((2, len(layers), count, units))
+    first = weights["embedding"] @ layers[0].kernel + layers[0].bias
     previous = np.zeros(count, int)
     rows: list[dict[str, Value]] = [{} for _ in range(count)]
-    for t, draws in enumerate(rng.random((len(table), count))):
-        gene, options = table[t].gene, table[t].options
-        active = [gene.name not in row and gene.active(row) for row in rows]
-        chosen = [0] * count
-        if len(options) > 1 and any(active):
-            on = np.array(active)[:, None]
-            inputs = weights["embedding"][previous]
+    names: set[str] = set()
+    for decision, draws in zip(table, rng.random((len(table), count)), strict=True):
+        gene, options = decision.gene, decision.options
+        on = list(range(count))
+        if gene.conditions or gene.name in names:
+            on = [row for row in on if gene.name not in rows[row] and gene.active(rows[row])]
+        names.add(gene.name)
+        places = [0] * len(on)
+        if len(options) > 1 and on:
+            inputs = first[previous[on]]
             for index, layer in enumerate(layers):
-                output, cell = states[index]
-                new = step(layer, inputs @ layer.kernel + layer.bias, output, cell)
-                inputs = new[0]
-                states[index] = np.where(on, inputs, output), np.where(on, new[1], cell)
-            odds = _softmax(_logits(weights, table[t], inputs) / temperature)
-            places = (np.cumsum(odds[:, :-1], axis=1) <= draws[:, None]).sum(axis=1)
-            previous = np.where(on[:, 0], 1 + table[t].first + places, previous)
-            chosen = places.tolist()
-        for row, is_active, place in zip(rows, active, chosen, strict=True):
-            if is_active:
-                row[gene.name] = options[place]
+                if index:
+                    inputs = outputs[index - 1, on] @ layer.kernel + layer.bias
+                state = outputs[index, on], cells[index, on]
+                outputs[index, on], cells[index, on], _ = step(layer, inputs, *state)
+            odds = _softmax(_logits(weights, decision, outputs[-1, on]) / temperature)
+            chosen = (np.cumsum(odds[:, :-1], axis=1) <= draws[on, None]).sum(axis=1)
+            previous[on] = 1 + decision.first + chosen
+            places = chosen.tolist()
+        for row, place in zip(on, places, strict=True):
+            rows[row][gene.name] = options[place]
     return rows
 
 

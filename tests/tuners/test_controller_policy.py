@@ -130,6 +130,22 @@ def test_samples_are_drawn_with_their_probability():
     assert sum((counts[k] - n) ** 2 / n for k, n in expected.items()) < 36.1
 
 
+def test_of_active_genes_of_one_name_the_first_counts():
+    genes = Genes(
+        [
+            Gene("a", values=(False, True)),
+            Gene("x", (Condition("a", (True,)),), (1, 2)),
+            Gene("x", values=(3, 4)),
+        ]
+    )
+    drawn = sample(weights(decisions(genes)), decisions(genes), np.random.default_rng(0), 200)
+    assert {tuple(v.items()) for v in drawn} == {
+        (("a", a), ("x", x)) for a, x in [(True, 1), (True, 2), (False, 3), (False, 4)]
+    }
+    assert actions(decisions(genes), {"a": True, "x": 2}) == [1, 1, MASKED]
+    assert actions(decisions(genes), {"a": False, "x": 4}) == [0, MASKED, 1]
+
+
 def test_a_high_temperature_is_uniform():
     drawn = sample(weights(scale=3.0), TABLE, np.random.default_rng(5), 9000, 1e6)
     counts = collections.Counter(values["filters_1"] for values in drawn)
