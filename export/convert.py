@@ -15,10 +15,10 @@ import numpy as np
 
 from kerasnas.export.child import REFUSED
 from kerasnas.export.errors import ExportError
+from kerasnas.export.forms import Form, Recurrent
 from kerasnas.export.loops import convert_integers
 from kerasnas.export.model_file import check_model, load_keras
-from kerasnas.export.recurrent import Recurrent, unrolled
-from kerasnas.export.size import Form
+from kerasnas.export.recurrent import unrolled
 from kerasnas.export.stock import convert_stock
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from kerasnas.export.child import run_module
 from kerasnas.export.errors import ExportError
+from kerasnas.export.forms import Form, Recurrent
 from kerasnas.export.interpreter import KerasNetwork
-from kerasnas.export.recurrent import Recurrent, recurrent_layers
+from kerasnas.export.recurrent import recurrent_layers
 from kerasnas.export.settings import ExportSettings, Format
-from kerasnas.export.size import Form
 
 CALIBRATION = "calibration.npy"
 _FEW_STEPS = 32

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from kerasnas.export.calibration import calibration_examples, flat_examples
 from kerasnas.export.checks import Check, Parity, Task, check_file, compare
 from kerasnas.export.errors import CheckFailed, ExportError
+from kerasnas.export.forms import PREDICTED, Form
 from kerasnas.export.interpreter import KerasNetwork, TfliteNetwork, load
 from kerasnas.export.lowering import CALIBRATION, Lowered, lower_first
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.ops import from_keras
 from kerasnas.export.settings import ExportSettings, Format
-from kerasnas.export.size import PREDICTED, Form, predict_bytes
+from kerasnas.export.size import predict_bytes
 from kerasnas.export.tflite_file import read_facts
 
 if TYPE_CHECKING:

@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[Any]
-Recurrent = Literal["int8_loop", "while", "unroll"]
-"""How recurrent layers compute in a file; see `kerasnas.export.convert.convert`."""
 
 
 @dataclass(frozen=True)

@@ -14,19 +14,13 @@ from collections import Counter
 from typing import Literal, NamedTuple
 
 from kerasnas.export.errors import ExportError
+from kerasnas.export.forms import Form
 from kerasnas.export.loop_size import loops_bytes
 from kerasnas.export.ops import Op
-from kerasnas.export.recurrent import Recurrent
 
 CONVERTER = "tensorflow 2.21"
 """The converter whose files these figures were read from."""
 
-Form = Literal["float32", "float16", "int8_weights", "full_int8"]
-PREDICTED: dict[Form, tuple[Recurrent | None, ...]] = {
-    "float16": (None, "while"),
-    "full_int8": (None, "int8_loop"),
-}
-"""Exported forms whose bytes are predicted, and how recurrent layers compute in them then."""
 
 # TFLite operators of an activation, by the name Keras gives the function.
 _ACTIVATIONS = {

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.export.errors import ExportError
-from kerasnas.export.size import Form
+from kerasnas.export.forms import Form
 
 if TYPE_CHECKING:
     import keras

@@ -1,0 +1,17 @@
+"""How a file computes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Form = Literal["float32", "float16", "int8_weights", "full_int8"]
+"""Arithmetic of a file; see `kerasnas.export.convert.convert`."""
+
+Recurrent = Literal["int8_loop", "while", "unroll"]
+"""How recurrent layers compute in a file; see there."""
+
+PREDICTED: dict[Form, tuple[Recurrent | None, ...]] = {
+    "float16": (None, "while"),
+    "full_int8": (None, "int8_loop"),
+}
+"""Exported forms whose bytes are predicted, and how recurrent layers compute in them then."""
