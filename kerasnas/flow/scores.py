@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from kerasnas.flow.task import Task
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.flow.task import Indices, Task
 from kerasnas.training.examples import Examples
 from kerasnas.training.metrics import Evaluation, Predict, evaluate
 from kerasnas.training.recipe import Loss
+from kerasnas.training.thresholds import choose
+
+Thresholds = NDArray[np.float64]
 
 
 def loss_of(task: Task) -> Loss:
@@ -16,7 +22,9 @@ def loss_of(task: Task) -> Loss:
     return "categorical_crossentropy" if softmax else "binary_crossentropy"
 
 
-def score(predict: Predict, task: Task, examples: Examples) -> Evaluation:
+def score(
+    predict: Predict, task: Task, examples: Examples, thresholds: Thresholds | None = None
+) -> Evaluation:
     """Score clips by the mean over their segments."""
     return evaluate(
         predict,
@@ -24,12 +32,26 @@ def score(predict: Predict, task: Task, examples: Examples) -> Evaluation:
         multi_label=task.clips.multi_label,
         loss=loss_of(task),
         batch_size=task.experiment.training.final.batch_size,
+        thresholds=thresholds,
     )
 
 
-def score_model(model: Any, task: Task, examples: Examples) -> Evaluation:
+def score_model(
+    model: Any, task: Task, examples: Examples, thresholds: Thresholds | None = None
+) -> Evaluation:
     """Score a Keras model."""
-    return score(lambda x: model(x, training=False), task, examples)
+    return score(lambda x: model(x, training=False), task, examples, thresholds)
+
+
+def thresholds(model: Any, task: Task, validation: Indices) -> Thresholds | None:
+    """From which score on each class counts as heard, chosen on validation clips.
+
+    None for one label per clip, and where no clips were set aside.
+    """
+    if not task.clips.multi_label or not len(validation):
+        return None
+    found = score_model(model, task, task.examples(validation))
+    return choose(found.labels, found.predictions)
 
 
 def to_json(result: Evaluation, task: Task, part: str) -> dict[str, Any]:
