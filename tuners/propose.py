@@ -99,6 +99,8 @@ class Suggestion:
 
     def nothing(self, window: Window | None) -> str:
         """Why there are no values, in words."""
+        if not self.tried:
+            return "space exhausted: nothing is left to propose"
         if self.rejected < self.tried or window is None:
             refused = f", {self.rejected:,} of them outside the window" if self.rejected else ""
             return f"space exhausted: {self.tried:,} candidates gave nothing new{refused}"

@@ -59,6 +59,11 @@ def test_an_oracle_may_end():
     assert "window of 900 to any: 2 were tried, and their sizes were 10 to 20, median 15" in message
 
 
+def test_an_oracle_may_have_nothing_left():
+    found = choose(candidates(), Window(size, 900), (), patience=100)
+    assert found.nothing(Window(size, 900)) == "space exhausted: nothing is left to propose"
+
+
 def test_nothing_could_be_built():
     window = Window(lambda values: math.inf)
     found = choose(candidates(1, 2), window, (), patience=100)
