@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .controller_network import Array, Layer, Weights, backward, forward, step
+from .errors import SearchError
 from .genes import Gene, Genes, Value, Values
 
 MASKED = -1
+MOST_VALUES = 10_000  # of one gene; a softmax over more is neither learned nor quick.
 Actions = npt.NDArray[np.int64]
 
 
@@ -51,12 +53,17 @@ def decisions(genes: Genes, shared: bool = True) -> tuple[Decision, ...]:
         shared: Whether genes may be of one kind; otherwise each is a kind of its own.
 
     Raises:
-        SearchError: A gene is continuous.
+        SearchError: A gene is continuous, or has more than 10 000 values.
     """
     kinds: dict[tuple[object, ...], tuple[int, int]] = {}
     made, total = [], 0
     for index, gene in enumerate(genes):
         options = gene.options()
+        if len(options) > MOST_VALUES:
+            raise SearchError(
+                f"gene {gene.name!r} has {len(options):,} values and the controller takes at most "
+                f"{MOST_VALUES:,}: declare it with a step, or as a Choice"
+            )
         places = {(isinstance(value, bool), value): at for at, value in enumerate(options)}
         kind = (re.sub(r"\d+", "", gene.name), *places) if shared else (index,)
         if kind not in kinds:

@@ -81,6 +81,11 @@ def test_continuous_genes_are_refused():
         decisions(Genes([Gene("rate", span=(0.1, 1.0, "log"))]))
 
 
+def test_a_gene_of_too_many_values_is_refused():
+    with pytest.raises(SearchError, match="gene 'units' has 1,000,001 values.*with a step"):
+        decisions(Genes([Gene("units", span=(0, 1_000_000, "linear"), integer=True)]))
+
+
 def test_initial_weights_fill_their_range():
     drawn = np.concatenate([part.ravel() for part in weights(scale=0.08, units=32).values()])
     assert -0.08 <= drawn.min() < -0.079
