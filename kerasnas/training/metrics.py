@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
-from kerasnas.training.equal_error_rate import equal_error_rate
+from kerasnas.training.equal_error_rate import equal_error_rate, over_folds
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Loss
 from kerasnas.training.thresholds import DEFAULT
@@ -25,6 +25,11 @@ ByClass = dict[str, NDArray[np.float64]]
 Predict = Callable[[NDArray[np.float32]], NDArray[Any]]
 """From features `(n, frames, bins, channels)` to scores `(n, classes)`."""
 
+_CLASS_MEANS = {
+    "mean_average_precision": "average_precision",
+    "mean_auc": "auc",
+    "equal_error_rate": "equal_error_rate",
+}
 _EPSILON = 1e-7  # Keras clips probabilities so before it takes their logarithm
 
 
@@ -103,6 +108,20 @@ def evaluate(
     )
 
 
+def fold_means(evaluations: Sequence[Evaluation]) -> dict[str, float]:
+    """Means of the metrics over evaluations of one kind, one a fold; folds weigh equally.
+
+    What is a mean over classes is averaged class by class first, so that a class which has no value
+    in some fold counts like the others.
+    """
+    names = evaluations[0].metrics
+    means = {name: _mean(np.array([each.metrics[name] for each in evaluations])) for name in names}
+    tables = [each.by_class for each in evaluations if each.by_class is not None]
+    for name, column in _CLASS_MEANS.items() if tables else ():
+        means[name] = _mean(over_folds(np.stack([table[column] for table in tables])))
+    return means
+
+
 def predict_examples(predict: Predict, examples: Examples, batch_size: int = 64) -> Scores:
     """Scores of all examples, `(n, classes)`; see `evaluate`."""
     size = min(batch_size, len(examples))
@@ -127,9 +146,7 @@ def scores(
         classes = by_class(labels, predictions, thresholds)
         chosen = predictions >= DEFAULT
         result |= {
-            "mean_average_precision": _mean(classes["average_precision"]),
-            "mean_auc": _mean(classes["auc"]),
-            "equal_error_rate": _mean(classes["equal_error_rate"]),
+            **{name: _mean(classes[column]) for name, column in _CLASS_MEANS.items()},
             "accuracy": float((chosen == (labels > 0.5)).mean()),
             "micro_f1": _micro_f1(labels, chosen),
             "macro_f1": _mean(classes["f1"]),

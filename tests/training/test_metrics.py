@@ -84,6 +84,27 @@ def test_thresholds_of_each_class():
     assert result["tuned_micro_f1"] == pytest.approx(sk.f1_score(TAGS, chosen, average="micro"))
 
 
+def _evaluation(labels, predictions):
+    examples = Examples.of_clips(
+        predictions[:, None, None, :, None], labels, np.arange(len(labels))
+    )
+    return metrics.evaluate(
+        lambda x: x[:, 0, :, 0], examples, multi_label=True, loss="binary_crossentropy"
+    )
+
+
+def test_means_over_folds_give_every_tag_the_same_weight():
+    labels = TAGS.copy()
+    labels[25:, 0] = 0  # the first tag has a value in the first fold only
+    folds = [_evaluation(labels[part], TAG_SCORES[part]) for part in (slice(25), slice(25, 50))]
+    means = metrics.fold_means(folds)
+    first, second = (fold.by_class["equal_error_rate"] for fold in folds)
+    expected = [first[0], *((first + second) / 2)[1:]]
+    assert means["equal_error_rate"] == pytest.approx(np.mean(expected))
+    assert means["loss"] == pytest.approx(np.mean([fold.metrics["loss"] for fold in folds]))
+    assert metrics.fold_means(folds[:1]) == pytest.approx(folds[0].metrics)
+
+
 def test_no_tag_can_be_scored_on_one_clip():
     result = _scores(np.array([[1.0, 0.0]]), np.array([[0.2, 0.1]]), True, "binary_crossentropy")
     assert math.isnan(result["mean_average_precision"])
