@@ -33,10 +33,20 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
     yield from ("| field | values | default | |", "|---|---|---|---|")
     for field, info in model.model_fields.items():
         field = info.alias or field
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            path = f"{name}.{field}" if name else field
+        path = f"{name}.{field}" if name else field
+        if _is_settings(info.annotation):
             inner.append((path, info.annotation))
             yield f"| `{field}` | see below | | |"
+            continue
+        kinds = get_args(info.annotation)
+        if kinds and all(_is_settings(kind) for kind in kinds):
+            tags = [next(iter(kind.model_fields.items())) for kind in kinds]
+            inner += [
+                (f"{path}` with `{tag}: {i.default}", k)
+                for (tag, i), k in zip(tags, kinds, strict=True)
+            ]
+            default = next(iter(info.default.model_dump().values()))
+            yield f"| `{field}` | one of those below | `{default}` | {info.description or ''} |"
             continue
         default = info.get_default(call_default_factory=True)
         shown = "required" if default is PydanticUndefined else f"`{_plain(default)}`"
@@ -45,6 +55,10 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
     yield ""
     for path, part in inner:
         yield from _section(path, part)
+
+
+def _is_settings(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _first_paragraph(model: type[BaseModel]) -> str:
@@ -57,8 +71,12 @@ def _kind(annotation: Any) -> str:
         return ", ".join(f"`{_plain(value)}`" for value in arguments)
     if origin in (Union, types.UnionType):
         return " or ".join(_kind(argument) for argument in arguments)
+    if origin is Annotated:
+        return _kind(arguments[0])
     if origin is tuple:
         return "list of " + _kind(arguments[0])
+    if origin is dict:
+        return f"mapping from {_kind(arguments[0])} to {_kind(arguments[1])}"
     if origin is Annotated:
         return _kind(arguments[0])
     if annotation is type(None):
@@ -70,6 +88,8 @@ def _kind(annotation: Any) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_plain(item) for item in value) + "]"
+    if value == {}:
+        return "{}"
     if isinstance(value, bool):
         return str(value).lower()
     return "null" if value is None else str(value)

@@ -129,6 +129,12 @@ def search(
     ] = False,
     cache: Cache = None,
     cluster: Cluster = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep this network (a reference, or a run directory) and search only search.tune."
+        ),
+    ] = None,
 ) -> None:
     """Search, train the winners, export and report. The same command again goes on."""
     from kerasnas.flow.search import search
@@ -143,6 +149,7 @@ def search(
         overwrite=overwrite,
         cache=cache,
         cluster=cluster,
+        architecture=architecture,
         console=_out,
     )
     _out.print(result.summary(), markup=False)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from kerasnas.blocks.architecture import SizeRule
+from kerasnas import objectives
+from kerasnas.blocks.architecture import Architecture, SizeRule
 from kerasnas.datasets.places import data_root
 from kerasnas.datasets.settings import DataSettings
 from kerasnas.datasets.splits import SplitSettings
 from kerasnas.errors import KerasnasError
 from kerasnas.export.settings import ExportSettings
 from kerasnas.features.settings import LogMel
-from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
+from kerasnas.models.space import SearchSpace, Values
+from kerasnas.models.spaces import ModelSettings, space_of
+from kerasnas.models.wu_lee import WuLeeSettings
 from kerasnas.training.recipe import Recipe
+from kerasnas.tuners.settings import OracleSettings, RandomSettings
+
+Option = bool | int | float | str
+_TUNABLE = ("training.candidate.", "features.")
 
 
 class _Settings(BaseModel):
@@ -41,13 +49,43 @@ class Window(_Settings):
 class SearchSettings(_Settings):
     """How candidates are found, scored and chosen."""
 
-    oracle: Literal["size_constrained_random"] = "size_constrained_random"
+    oracle: OracleSettings = Field(
+        RandomSettings(), description="what proposes candidates; a bare name takes its defaults"
+    )
     trials: int = Field(20, ge=1, description="candidates to train")
     window: Window = Window()
-    choose: Literal["accuracy", "mean_average_precision", "loss"] | None = Field(
+    objectives: tuple[str, ...] | None = Field(
         None,
-        description="the winner that is exported; null: accuracy, or mean_average_precision where "
-        "clips carry several labels",
+        min_length=1,
+        description="scores on validation clips, and costs (parameters, macs, int8_bytes, "
+        "float16_bytes), that candidates are compared by, the most important first; null: "
+        "accuracy, or mean_average_precision where clips carry several labels, and loss",
+    )
+    choose: str | None = Field(
+        None,
+        description="the objective whose best candidate is exported; null: the first that is no "
+        "cost",
+    )
+    folds: Literal["all"] | Annotated[int, Field(ge=2)] | tuple[str, ...] | None = Field(
+        None,
+        description="score a candidate by its mean over folds of the clips that are not tested "
+        "on, each validating what was trained on the others: all folds of the data set, some by "
+        "name, or so many that are made here; null: once, on the validation clips",
+    )
+    architecture: str | dict[str, Option] | None = Field(
+        None,
+        description="keep the network fixed, and search only what tune lists: name of a reference, "
+        "or values of all genes; null: search the space",
+    )
+    tune: dict[str, tuple[Option, ...]] = Field(
+        {},
+        description="further genes: fields below training.candidate or features, dotted, each with "
+        "the values it may have; training.final takes over what is chosen for training.candidate",
+    )
+    enqueue: tuple[str | dict[str, Option], ...] = Field(
+        (),
+        description="tried before anything is proposed: names of references that are points of the "
+        "space, or values of all genes",
     )
     workers: int | None = Field(
         None,
@@ -67,6 +105,17 @@ class SearchSettings(_Settings):
     trial_bytes: int | None = Field(
         None, ge=1, description="a trial whose worker holds more memory than this fails"
     )
+    trials_per_worker: int = Field(
+        20, ge=1, description="a worker process is replaced after so many trials"
+    )
+    recycle_above: int = Field(
+        2_000_000_000,
+        ge=1,
+        description="bytes: a worker process that holds more after a trial is replaced",
+    )
+    start_limit: float = Field(
+        900.0, gt=0, description="seconds a worker may take to import and to load its data"
+    )
     trial_seconds: float | None = Field(None, gt=0, description="time limit of one trial")
     hours: float | None = Field(None, gt=0, description="no trial starts after this time")
     retries: int = Field(0, ge=0, description="how often a failed trial is tried again")
@@ -75,6 +124,28 @@ class SearchSettings(_Settings):
         False, description="stop trials whose validation loss is above the median at that epoch"
     )
     keep_models: int = Field(3, ge=0, description="how many candidates' models stay on disk")
+
+    @field_validator("folds", mode="before")
+    @classmethod
+    def _fold_numbers_are_names(cls, folds: object) -> object:
+        if isinstance(folds, list | tuple):
+            return tuple(str(name) if type(name) is int else name for name in folds)
+        return folds
+
+    @model_validator(mode="after")
+    def _check(self) -> SearchSettings:
+        if self.architecture is not None and not self.tune:
+            raise ValueError("a fixed architecture leaves nothing to search: give tune")
+        for field, options in self.tune.items():
+            if not field.startswith(_TUNABLE):
+                raise ValueError(f"tune: {field} does not begin with {' or '.join(_TUNABLE)}")
+            if not options or len(set(options)) < len(options):
+                raise ValueError(f"tune: {field} needs one or more different values")
+            if field.startswith("features.") and self.architecture is None:
+                raise ValueError(
+                    f"tune: {field} changes the networks' input, so it needs a fixed architecture"
+                )
+        return self
 
 
 class TrainingSettings(_Settings):
@@ -93,20 +164,31 @@ class Experiment(_Settings):
     data: DataSettings = DataSettings()
     split: SplitSettings = SplitSettings()
     features: LogMel = LogMel()
-    model: WuLeeSettings = WuLeeSettings()
+    model: ModelSettings = WuLeeSettings()
     search: SearchSettings = SearchSettings()
     training: TrainingSettings = TrainingSettings()
     export: ExportSettings = ExportSettings()
 
     @property
+    def objectives(self) -> tuple[str, ...]:
+        """What candidates are compared by, the most important first."""
+        return self.search.objectives or (objectives.scores(self.data.multi_label)[0], "loss")
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Objectives that are scores: the best candidate by each is a winner."""
+        return tuple(name for name in self.objectives if name not in objectives.COSTS)
+
+    @property
     def primary_metric(self) -> str:
-        """What candidates are compared by, besides their loss."""
-        return "mean_average_precision" if self.data.multi_label else "accuracy"
+        """The score that tables and pictures show: the first that is an objective, not the loss."""
+        usual = objectives.scores(self.data.multi_label)[0]
+        return next((name for name in self.criteria if name != "loss"), usual)
 
     @property
     def choose(self) -> str:
         """The criterion of the exported winner."""
-        return self.search.choose or self.primary_metric
+        return self.search.choose or self.criteria[0]
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:
@@ -124,17 +206,76 @@ class Experiment(_Settings):
             for recipe in (self.training.candidate, self.training.final)
         ):
             raise ValueError(f"mixup_domain: power needs features.log: db, not {self.features.log}")
-        if self.choose not in (self.primary_metric, "loss"):
-            raise ValueError(
-                f"search.choose is {self.choose}; with this data set it can be "
-                f"{self.primary_metric} or loss"
-            )
+        self._check_objectives()
+        for field, options in self.search.tune.items():
+            for option in options:
+                self._check_option(field, option)
         return self
 
-    def space(self, input_shape: tuple[int, ...], classes: int) -> WuLeeSpace:
-        """The search space for features of `input_shape`, `(frames, bins, channels)`."""
+    def _check_objectives(self) -> None:
+        known = (*objectives.scores(self.data.multi_label), *objectives.COSTS)
+        for name in self.objectives:
+            if name not in known:
+                raise ValueError(
+                    f"search.objectives: {name} is none; with this data set they can be "
+                    f"{', '.join(known)}"
+                )
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("search.objectives names one twice")
+        if not self.criteria:
+            raise ValueError("search.objectives has only costs: name a score, such as accuracy")
+        if self.choose not in self.criteria:
+            raise ValueError(
+                f"search.choose is {self.choose}; with these objectives it can be "
+                f"{' or '.join(self.criteria)}"
+            )
+
+    def _check_option(self, field: str, option: Option) -> None:
+        try:
+            self.tuned({field: option})
+        except KeyError as error:
+            raise ValueError(f"search.tune: there is no field {field} ({error})") from None
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ValueError(f"search.tune: {field} cannot be {option!r}: {problem}") from None
+
+    def tuned(self, values: Values) -> Experiment:
+        """The experiment of a trial: with the fields of `search.tune` as its values say.
+
+        Args:
+            values: Of a trial; other genes are left aside.
+        """
+        chosen = {name: values[name] for name in self.search.tune if name in values}
+        if not chosen:
+            return self
+        data = self.model_dump(mode="json", by_alias=True)
+        data["search"]["tune"], data["search"]["architecture"] = {}, None
+        for field, value in chosen.items():
+            _put(data, field, value)
+            if field.startswith("training.candidate."):
+                _put(data, field.replace("candidate", "final", 1), value)
+        return Experiment.model_validate(data)
+
+    def space(self, classes: int) -> SearchSpace:
+        """The search space for the experiment's features and so many classes."""
         output = self.training.final.output(self.data.multi_label)
-        return WuLeeSpace(input_shape, classes, output, self.model)
+        return space_of(self.model, self.features.input_shape, classes, output)
+
+    def architecture(self, values: Values, classes: int) -> Architecture:
+        """The network of a trial.
+
+        Args:
+            values: The trial's.
+            classes: Number of outputs.
+
+        Raises:
+            KerasnasError: The fixed architecture's reference does not exist, or the values do not
+                fit the input.
+        """
+        space, fixed = self.tuned(values).space(classes), self.search.architecture
+        if fixed is None:
+            return space.architecture(values)
+        return space.reference(fixed) if isinstance(fixed, str) else space.architecture(fixed)
 
     def overridden(
         self,
@@ -142,17 +283,26 @@ class Experiment(_Settings):
         workers: int | None = None,
         trials: int | None = None,
         seconds: float | None = None,
+        architecture: str | Values | None = None,
     ) -> Experiment:
         """The experiment with what the command line and the environment say instead of the file.
 
         The data set's root becomes absolute: `root`, else `KERASNAS_DATA`, else the file's.
         """
         search = {"workers": workers, "trials": trials, "hours": seconds and seconds / 3600}
-        given = {name: value for name, value in search.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in search.items() if value is not None}
         directory = data_root(root, self.data.root)
         if self.data.dataset == "synthetic":  # nothing is generated among the user's recordings
             directory = root or self.data.root
         data = {"root": directory and directory.absolute()}
+        if architecture is not None:
+            fixed = architecture if isinstance(architecture, str) else dict(architecture)
+            if not self.search.tune:
+                raise KerasnasError(
+                    "with a fixed architecture the experiment needs search.tune, the settings to "
+                    "search"
+                )
+            given["architecture"] = fixed
         return self.model_copy(
             update={
                 "search": self.search.model_copy(update=given),
@@ -213,36 +363,79 @@ def _reject_repeated_keys(path: Path, node: yaml.Node | None) -> None:
             _reject_repeated_keys(path, value)
 
 
+def _put(data: dict[str, Any], field: str, value: Option) -> None:
+    *above, last = field.split(".")
+    for name in above:
+        data = data[name]
+    if last not in data or isinstance(data[last], dict):
+        raise KeyError(last)
+    data[last] = value
+
+
 def _describe(path: Path, node: yaml.Node | None, problem: Any) -> str:
     location = problem["loc"]
-    field = ".".join(str(part) for part in location) or "experiment"
+    names, model = _walk(location[:-1] if problem["type"] == "extra_forbidden" else location)
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
-        text = f"unknown field; allowed here: {', '.join(_fields_at(location[:-1]))}"
+        names.append(str(location[-1]))
+        text = f"unknown field; allowed here: {', '.join(_fields_of(model))}"
     elif problem["type"] == "missing":
         text = "this field is required"
+    elif problem["type"] == "union_tag_invalid":
+        given = problem["ctx"]
+        text = f"unknown {given['discriminator']} {given['tag']!r}: it can be "
+        text = text.replace(given["discriminator"], given["discriminator"].strip("'"))
+        text += given["expected_tags"].replace("'", "")
     elif problem["type"] != "value_error":
         text = f"{text}, not {problem['input']!r}"
-    return f"{path}:{_line(node, location)}: {field}: {text}"
+    field = ".".join(names) or "experiment"
+    return f"{path}:{_line(node, names)}: {field}: {text}"
 
 
-def _line(node: yaml.Node | None, location: tuple[Any, ...]) -> int:
-    """Line, from 1, of the deepest part of `location` that the file names."""
+def _line(node: yaml.Node | None, names: list[str]) -> int:
+    """Line, from 1, of the deepest of the nested fields that the file names."""
     line = node.start_mark.line if node else 0
-    for part in location:
+    for name in names:
         if isinstance(node, yaml.MappingNode):
-            found = [(k, v) for k, v in node.value if k.value == str(part)]
+            found = [(k, v) for k, v in node.value if k.value == name]
             if not found:
                 continue
             line, node = found[0][0].start_mark.line, found[0][1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-            node = node.value[part]
+        elif isinstance(node, yaml.SequenceNode) and name.isdigit():
+            node = node.value[int(name)]
             line = node.start_mark.line
     return line + 1
 
 
-def _fields_at(location: tuple[Any, ...]) -> list[str]:
-    model: Any = Experiment
+def _walk(location: tuple[Any, ...]) -> tuple[list[str], Any]:
+    """Names of nested fields, and the annotation of the last, without pydantic's names of kinds."""
+    names: list[str] = []
+    annotation: Any = Experiment
     for part in location:
-        model = model.model_fields[part].annotation
+        kinds = {_kind(option): option for option in _options(annotation)}
+        if part in kinds:  # the tag of a union
+            annotation = kinds[part]
+            continue
+        if (fields := getattr(annotation, "model_fields", None)) is not None:
+            found = [info for name, info in fields.items() if part in (name, info.alias)]
+            annotation = found[0].annotation if found else None
+        elif not isinstance(part, int) and get_origin(annotation) is not dict:
+            continue  # which of several types did not fit
+        names.append(str(part))
+    return names, annotation
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    union = get_origin(annotation) in (Union, types.UnionType)
+    return get_args(annotation) if union else ()
+
+
+def _kind(option: Any) -> str | None:
+    """The tag by which a settings class is known in its union."""
+    fields = getattr(option, "model_fields", {})
+    first = next(iter(fields.values()), None)
+    return None if first is None else first.default
+
+
+def _fields_of(model: Any) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items()]

@@ -80,7 +80,7 @@ class Display:
         if trial.message is not None:  # it ended, but without the figures that were asked for
             return f"trial {number} failed: {trial.message}"
         scores = ", ".join(
-            f"{objective.name} {trial.metrics[objective.name]:.3f}"
+            f"{objective.name} {_figure(trial.metrics[objective.name])}"
             for objective in self._search.objectives
             if objective.name in trial.metrics
         )
@@ -102,7 +102,9 @@ class Display:
         proposed = self._search.rejected + len(trials)
         parts = [f"{done} of {self._trials} done"]
         if best is not None:
-            parts.append(f"best {self._metric} {best.metrics[self._metric]:.3f}")
+            parts.append(f"best {self._metric} {_figure(best.metrics[self._metric])}")
+            if len(self._search.objectives) > 1:
+                parts.append(f"{len(self._search.pareto_front())} on the front")
         if failed:
             parts.append(f"{failed} failed")
         if self._search.rejected:
@@ -128,6 +130,12 @@ class Display:
             Text(self._state()),
             workers,
         )
+
+
+def _figure(value: float | None) -> str:
+    """A score, or a cost, which is a whole number."""
+    assert value is not None  # objectives of completed trials are finite
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 
 
 def _duration(seconds: float) -> str:

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
-from kerasnas.files import read_json
 from kerasnas.flow import scores, task
 from kerasnas.flow.predict import front_end
 from kerasnas.flow.run import read_experiment, run_of
 from kerasnas.flow.task import Indices, Part, Task
+from kerasnas.flow.winners import description_of
 from kerasnas.training.metrics import Evaluation
 
 
@@ -68,6 +68,8 @@ def evaluate(
     settings = (
         read_experiment(run_of(model)) if experiment is None else experiments.load(experiment)
     )
+    described = description_of(model)
+    settings = settings.tuned(described.get("settings", {}))
     if model.suffix == ".tflite" and (model.parent / "features.json").exists():
         front, _ = front_end(model)
         if front != settings.features:
@@ -76,19 +78,10 @@ def evaluate(
                 "the experiment's: give the experiment that it was made by"
             )
     loaded = task.load(settings.overridden(data), cache)
-    fold = fold_of(model)
+    fold = described.get("fold")
     clips = loaded.part(part) if fold is None else loaded.fold_part(part, fold)
     result = evaluate_on(model, loaded, clips)
     return Evaluated(model, part, loaded.clips.classes, result)
-
-
-def fold_of(model: Path) -> str | None:
-    """The fold that a model of `kerasnas train --folds` was not trained on; None for others."""
-    for directory in model.absolute().parents[:2]:  # the model's own, or that of its export
-        if (directory / "architecture.json").is_file():
-            fold: str | None = read_json(directory / "architecture.json").get("fold")
-            return fold
-    return None
 
 
 def evaluate_on(model: Path, loaded: Task, clips: Indices) -> Evaluation:

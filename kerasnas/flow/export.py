@@ -12,13 +12,12 @@ from rich.console import Console
 
 from kerasnas import experiment as experiments
 from kerasnas import features
-from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import CheckFailed
-from kerasnas.files import read_json, write_json
+from kerasnas.files import write_json
 from kerasnas.flow import scores, task
-from kerasnas.flow.evaluate import fold_of
 from kerasnas.flow.run import read_experiment, run_of
 from kerasnas.flow.task import Indices, Task
+from kerasnas.flow.winners import description_of, winners_of
 from kerasnas.report import write as write_report
 from kerasnas.training.metrics import Predict
 
@@ -111,8 +110,9 @@ def export_run(
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.overridden(data)
     settings = settings.model_copy(update={"export": settings.export.model_copy(update=changed)})
-    loaded = task.load(settings, cache=cache)
-    train, _, test = loaded.final_parts(fold_of(model))
+    described = description_of(model)
+    loaded = task.load(settings.tuned(described.get("settings", {})), cache=cache)
+    train, _, test = loaded.final_parts(described.get("fold"))
     exported = export_model(model, output or run / "export", loaded, train, test, console)
     if source.is_dir() and output is None:
         write_report(source)
@@ -190,17 +190,3 @@ def _replayed(known: NDArray[np.float32]) -> Predict:
         return known[start:handed]
 
     return predict
-
-
-def winners_of(run: Path) -> dict[str, Any]:
-    """What `winners.json` of a run holds.
-
-    Raises:
-        KerasnasError: The search has not chosen a network yet.
-    """
-    if not (run / "winners.json").is_file():
-        raise KerasnasError(
-            f"{run} has no chosen network yet: let `kerasnas search` end there first"
-        )
-    winners: dict[str, Any] = read_json(run / "winners.json")
-    return winners

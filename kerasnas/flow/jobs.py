@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from kerasnas import objectives
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.files import write_json
 from kerasnas.flow import scores, task
 from kerasnas.flow.run import read_experiment
 from kerasnas.flow.task import Task
 from kerasnas.training.examples import Examples
-from kerasnas.training.fit import fit, normalise
+from kerasnas.training.fit import OnEpoch, fit, normalise
+from kerasnas.training.metrics import Evaluation, fold_means
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners.runners.base import Evaluate, TrialContext
 
@@ -25,54 +27,78 @@ from kerasnas.tuners.runners.base import Evaluate, TrialContext
 def candidate(run: str, cache: str) -> Evaluate:
     """Train a candidate briefly; score it on the validation clips, by which it is chosen.
 
-    The test clips are scored, too, and never chosen by: they tell how good the choice was.
+    With folds it is trained once for each, and its scores are means over them; it may be stopped
+    at any epoch of any fold, and is then scored by those that were begun. The test clips are
+    scored, too, and never chosen by: they tell how good the choice was.
     """
     loaded = _load(run, cache)
-    validation = loaded.examples(loaded.split.validation)
-    test = loaded.examples(loaded.split.test)
-    experiment = loaded.experiment
-    training = loaded.examples(loaded.split.train, experiment.training.candidate)
+    parts = loaded.candidate_parts()
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
-        architecture = loaded.space.architecture(values)
-        model = _fitted(
-            architecture,
-            training,
-            experiment.training.candidate,
-            experiment.seed,
-            trial.directory,
-            validation,
-            trial,
-        )
-        if experiment.search.keep_models:
-            _save(model, trial.directory / "model.keras")
+        mine = loaded.tuned(values)
+        experiment, architecture = mine.experiment, loaded.architecture(values)
+        recipe, test = experiment.training.candidate, mine.examples(loaded.split.test)
         primary = experiment.primary_metric
-        on_validation = scores.score_model(model, loaded, validation)
-        on_test = scores.score_model(model, loaded, test)
-        return {
-            "metrics": {
-                primary: on_validation.metrics[primary],
-                "loss": on_validation.metrics["loss"],
-                f"test_{primary}": on_test.metrics[primary],
-            },
-            **architecture.cost().to_json(),
-        }
+        names = {primary, "loss", *experiment.criteria}
+        on_validation: list[Evaluation] = []
+        on_test: list[Evaluation] = []
+        for number, (fold, (train, validation)) in enumerate(parts.items()):
+            directory = trial.directory if fold is None else trial.directory / f"fold{fold}"
+            held_out = mine.examples(validation)
+            watch = _Watch(trial, number * recipe.epochs)
+            model = _fitted(
+                architecture,
+                mine.examples(train, recipe),
+                recipe,
+                experiment.seed,
+                directory,
+                held_out,
+                watch.on_epoch,
+            )
+            if experiment.search.keep_models:
+                _save(model, directory / "model.keras")
+            on_validation.append(scores.score_model(model, mine, held_out))
+            on_test.append(scores.score_model(model, mine, test))
+            if watch.stopped:
+                break
+        cost = architecture.cost().to_json()
+        costs = {name: cost[name] for name in experiment.objectives if name in objectives.COSTS}
+        means = fold_means(on_validation)
+        metrics = {name: means[name] for name in names}
+        metrics[f"test_{primary}"] = fold_means(on_test)[primary]
+        return {"metrics": metrics | costs, **cost}
 
     return evaluate
+
+
+class _Watch:
+    """Reports epochs, those of earlier folds counted before them, and keeps the answer."""
+
+    def __init__(self, trial: TrialContext, before: int = 0) -> None:
+        self._trial = trial
+        self._before = before
+        self.stopped = False
+
+    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> bool:
+        """Whether to go on."""
+        self.stopped = not self._trial.report(self._before + epoch, **metrics)
+        return not self.stopped
 
 
 def final(run: str, cache: str) -> Evaluate:
     """Train an architecture with the final recipe and score it on clips it has not seen.
 
-    Values: `architecture` (JSON), `seed`, and `fold`: null for the experiment's test clips, or
-    the name of the fold to test on. Training takes all other clips; only a recipe that stops
-    early keeps the validation clips for that (the test clips are never looked at).
+    Values: `architecture` (JSON), `seed`, `settings` (what a search has tuned, if anything, by
+    dotted field), and `fold`: null for the experiment's test clips, or the name of the fold to
+    test on. Training takes all other clips; only a recipe that stops early keeps the validation
+    clips for that (the test clips are never looked at).
     """
-    loaded = _load(run, cache)
+    untuned = _load(run, cache)
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
+        loaded = untuned.tuned(values.get("settings", {}))
         recipe = loaded.experiment.training.final
         train, validation, test = loaded.final_parts(values["fold"])
         model = _fitted(
@@ -82,10 +108,11 @@ def final(run: str, cache: str) -> Evaluate:
             values["seed"],
             trial.directory,
             loaded.examples(validation) if len(validation) else None,
-            trial,
+            _Watch(trial).on_epoch,
         )
         _save(model, trial.directory / "model.keras")
-        result = scores.score_model(model, loaded, loaded.examples(test))
+        thresholds = scores.thresholds(model, loaded, validation)
+        result = scores.score_model(model, loaded, loaded.examples(test), thresholds)
         part = "test" if values["fold"] is None else f"fold {values['fold']}"
         report = scores.to_json(result, loaded, part)
         write_json(trial.directory / "evaluation.json", report)
@@ -105,16 +132,14 @@ def _fitted(
     seed: int,
     directory: Path,
     validation: Examples | None,
-    trial: TrialContext,
+    on_epoch: OnEpoch,
 ) -> Any:
     import keras
 
+    directory.mkdir(exist_ok=True)
     keras.utils.set_random_seed(seed)
     model = architecture.build()
     normalise(model, examples)
-
-    def on_epoch(epoch: int, metrics: dict[str, float]) -> bool:
-        return trial.report(epoch, **metrics)
 
     history = fit(model, examples, recipe, validation=validation, seed=seed, on_epoch=on_epoch)
     epochs = [_finite(epoch) for epoch in history]

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from kerasnas import experiment as experiments
+from kerasnas import objectives
 from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
@@ -19,12 +20,13 @@ from kerasnas.files import read_json, write_json
 from kerasnas.flow import task, trials
 from kerasnas.flow.display import Display
 from kerasnas.flow.export import Exported, export_model
-from kerasnas.flow.run import open_run
+from kerasnas.flow.run import EXPERIMENT, open_run
 from kerasnas.flow.task import Task
+from kerasnas.flow.winners import chosen_values, describe
 from kerasnas.flow.workers import is_done, run_finals, runner
 from kerasnas.models.space import Values
 from kerasnas.report import write as write_report
-from kerasnas.tuners import Genes, MedianStop, Search, Trial, Window
+from kerasnas.tuners import Gene, Genes, MedianStop, Search, Trial, Window
 from kerasnas.tuners.loop import run as run_loop
 from kerasnas.tuners.runners.base import Job
 
@@ -63,6 +65,7 @@ def search(
     overwrite: bool = False,
     cache: Path | None = None,
     cluster: str | None = None,
+    architecture: str | None = None,
     console: Console | None = None,
 ) -> SearchResult:
     """Search, train both winners, export the chosen one, and write the report.
@@ -80,6 +83,8 @@ def search(
         overwrite: Delete what the run directory holds of an earlier run.
         cache: Directory for features; comes before `KERASNAS_CACHE`.
         cluster: `auto` or `HOST:PORT` of a Ray cluster to run trials on.
+        architecture: Name of a reference, or run directory of a search, whose network is kept
+            while `search.tune` is searched.
         console: Where progress is shown.
 
     Raises:
@@ -90,7 +95,10 @@ def search(
     console = console or Console()
     if not isinstance(experiment, Experiment):
         experiment = experiments.load(Path(experiment))
-    experiment = experiment.overridden(data, workers, max_trials, seconds)
+    fixed: str | Values | None = architecture
+    if architecture is not None and (Path(architecture) / EXPERIMENT).is_file():
+        fixed = chosen_values(Path(architecture))
+    experiment = experiment.overridden(data, workers, max_trials, seconds, fixed)
     run = Path(run or Path("runs") / experiment.name)
     cache = cache_root(cache).absolute()  # workers may have another environment
     with open_run(run, experiment, overwrite):
@@ -111,6 +119,7 @@ def _search_in(
     _train_winners(run, loaded, winners, cache, cluster, console)
     directory = run / winners_directory(winners, chosen)
     console.print("Exporting to TFLite ...")
+    loaded = loaded.tuned(winners[chosen].values)
     train, _, test = loaded.final_parts(None)
     exported = export_model(directory / "model.keras", run / "export", loaded, train, test, console)
     report = write_report(run)
@@ -124,33 +133,30 @@ def _search(
 ) -> dict[str, Trial]:
     """Train candidates until the search is done, and return the best by each criterion."""
     experiment, settings = loaded.experiment, loaded.experiment.search
-    rule, space = settings.window.rule, loaded.space
-    with quiet():
-        import keras_tuner
-
-    hyperparameters = keras_tuner.HyperParameters()
-    space.define(hyperparameters)
-    objectives = [(experiment.primary_metric, "max"), ("loss", "min")]
+    rule = settings.window.rule
     stop = None
     if settings.stop_hopeless:
         first = max(1, experiment.training.candidate.epochs // 3)
         stop = MedianStop(metric="val_loss", direction="min", first_step=first)
 
     def size(values: Values) -> int:
-        return space.architecture(values).size(rule)
+        return loaded.architecture(values).size(rule)
 
     with Search(
-        Genes.from_hyperparameters(hyperparameters),
-        objectives,
+        _genes(loaded),
+        [(name, objectives.direction(name)) for name in experiment.objectives],
+        propose=settings.oracle.propose(),
         max_trials=settings.trials,
         window=Window(size, settings.window.minimum, settings.window.maximum),
         seed=experiment.seed,
         directory=run,
-        identity={"clips": loaded.clips.digest(), "output": space.output},
+        identity={"clips": loaded.clips.digest(), "output": loaded.space.output},
         max_retries=settings.retries,
         max_consecutive_failures=settings.consecutive_failures,
         time_budget=None if settings.hours is None else 3600 * settings.hours,
     ) as engine:
+        for values in settings.enqueue:
+            engine.enqueue(_values(loaded, values))
 
         def job(trial: Trial) -> Job:
             return Job(
@@ -185,7 +191,32 @@ def _search(
             raise KerasnasError(
                 f"no candidate was trained: {engine.finished}; `kerasnas trials {run}` lists why"
             )
-        return {name: engine.ranking(name)[0] for name, _ in objectives}
+        return {name: engine.ranking(name)[0] for name in experiment.criteria}
+
+
+def _genes(loaded: Task) -> Genes:
+    """Those of the space, unless the architecture is fixed, and those of the tuned settings."""
+    settings, genes = loaded.experiment.search, Genes(())
+    if settings.architecture is None:
+        with quiet():
+            import keras_tuner
+
+        hyperparameters = keras_tuner.HyperParameters()
+        loaded.space.define(hyperparameters)
+        genes = Genes.from_hyperparameters(hyperparameters)
+    return genes.extended(Gene(field, values=options) for field, options in settings.tune.items())
+
+
+def _values(loaded: Task, enqueued: str | Values) -> Values:
+    """Values of all genes, of a point of the space that may be given by its name."""
+    if not isinstance(enqueued, str):
+        return enqueued
+    if enqueued not in loaded.space.references:
+        raise KerasnasError(
+            f"search.enqueue: {enqueued!r} is no point of the space; these are: "
+            f"{', '.join(loaded.space.references)}"
+        )
+    return loaded.space.references[enqueued]
 
 
 def winners_directory(winners: dict[str, Trial], criterion: str) -> str:
@@ -206,24 +237,19 @@ def _train_winners(
     jobs = {}
     for criterion, trial in winners.items():
         directory = run / winners_directory(winners, criterion)
-        architecture = loaded.space.architecture(trial.values)
+        architecture = loaded.architecture(trial.values)
+        tuned = {name: trial.values[name] for name in experiment.search.tune}
         description = {
-            "schema": 1,
+            **describe(experiment.tuned(tuned), architecture, tuned),
             "trial": trial.number,
             "values": dict(trial.values),
-            "architecture": architecture.to_json(),
             "cost": architecture.cost().to_json(),
-            "recipe": experiment.training.final.model_dump(mode="json"),
         }
         if is_done(directory, description):
             continue
         shutil.rmtree(directory, ignore_errors=True)
         write_json(directory / "architecture.json", description)
-        values = {
-            "architecture": architecture.to_json(),
-            "seed": experiment.seed,
-            "fold": None,
-        }
+        values = {**description, "seed": experiment.seed, "fold": None}
         jobs[directory.name] = (directory, values)
     if jobs:
         names = " and ".join(f"the winner by {name}" for name in jobs)
@@ -241,7 +267,7 @@ def _train_winners(
                 for criterion, trial in winners.items()
             },
             "chosen": experiment.choose,
-            "rule": ("lowest" if experiment.choose == "loss" else "highest")
-            + f" validation {experiment.choose.replace('_', ' ')}",
+            "rule": f"{objectives.superlative(experiment.choose)} validation "
+            + experiment.choose.replace("_", " "),
         },
     )

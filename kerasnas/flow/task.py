@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas import datasets, features
+from kerasnas.blocks.architecture import Architecture
 from kerasnas.datasets import Clips, Split, SplitSettings
+from kerasnas.datasets.splits import stratified
+from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.models.wu_lee import WuLeeSpace
+from kerasnas.models.space import SearchSpace, Values
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Recipe
 
@@ -32,6 +35,7 @@ class Task:
         split: Who trains, validates, and is only tested on.
         features: Memory-mapped, `(clips, segments, frames, bins, channels)`.
         versions: The same of the clips played at other speeds, by speed, as recipes ask for.
+        cache: Directory for features; None for the usual one.
     """
 
     experiment: Experiment
@@ -39,11 +43,55 @@ class Task:
     split: Split
     features: NDArray[Any]
     versions: Mapping[float, NDArray[Any]]
+    cache: Path | None
 
     @cached_property
-    def space(self) -> WuLeeSpace:
+    def space(self) -> SearchSpace:
         """The search space for these features and classes."""
-        return self.experiment.space(self.features.shape[2:], len(self.clips.classes))
+        return self.experiment.space(len(self.clips.classes))
+
+    def architecture(self, values: Values) -> Architecture:
+        """The network of a trial."""
+        return self.experiment.architecture(values, len(self.clips.classes))
+
+    def tuned(self, values: Values) -> Task:
+        """The task with the settings that a trial's values change, its features included."""
+        experiment = self.experiment.tuned(values)
+        if experiment.features == self.experiment.features:
+            return replace(self, experiment=experiment)
+        return _with_features(experiment, self.clips, self.split, self.cache, progress=False)
+
+    def candidate_parts(self) -> dict[str | None, tuple[Indices, Indices]]:
+        """Clips that a candidate trains on and is scored on, by the name of the fold.
+
+        Without `search.folds` the split's, under None; else the folds of the clips that nobody
+        tests on.
+
+        Raises:
+            KerasnasError: There is no such fold.
+        """
+        folds = self.experiment.search.folds
+        if folds is None:
+            return {None: (self.split.train, self.split.validation)}
+        clips = np.union1d(self.split.train, self.split.validation)
+        if isinstance(folds, int):
+            names = [self.clips[int(index)].group or f"\0{index}" for index in clips]
+            groups = np.unique(names, return_inverse=True)[1]
+            rng = np.random.default_rng((self.experiment.seed, 2))  # the split has streams 0 and 1
+            part = stratified(self.targets[clips], groups, (1 / folds,) * folds, rng)
+            fold_of = [str(number + 1) for number in part]
+        else:
+            fold_of = [self.clips[int(index)].fold or "" for index in clips]
+        known = sorted({*fold_of} - {""}, key=lambda name: name.zfill(9))
+        wanted = folds if isinstance(folds, tuple) else known
+        if len(known) < 2 or not set(wanted) <= set(known):
+            raise KerasnasError(
+                f"search.folds: {self.clips.root} has the folds {', '.join(known) or 'none'} among "
+                "the clips that are not tested on; give all, some of these, or a number of folds"
+            )
+        within = np.array([bool(name) for name in fold_of])
+        mine = {name: np.array([each == name for each in fold_of]) for name in wanted}
+        return {name: (clips[within & ~fold], clips[fold]) for name, fold in mine.items()}
 
     @cached_property
     def targets(self) -> NDArray[np.float32]:
@@ -111,10 +159,16 @@ def load(
     """
     clips = datasets.load(experiment.data, experiment.data.root, cache)
     split = datasets.split(clips, experiment.split, experiment.seed)
+    return _with_features(experiment, clips, split, cache, progress)
 
+
+def _with_features(
+    experiment: Experiment, clips: Clips, split: Split, cache: Path | None, progress: bool
+) -> Task:
     def extract(speed: float) -> NDArray[Any]:
         return features.extract(clips, experiment.features, cache, progress=progress, speed=speed)
 
     recipes = (experiment.training.candidate, experiment.training.final)
     speeds = sorted({speed for recipe in recipes for speed in recipe.augmentation.speeds})
-    return Task(experiment, clips, split, extract(1.0), {speed: extract(speed) for speed in speeds})
+    versions = {speed: extract(speed) for speed in speeds}
+    return Task(experiment, clips, split, extract(1.0), versions, cache)

@@ -18,9 +18,10 @@ from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import task
-from kerasnas.flow.export import export_model, winners_of
+from kerasnas.flow.export import export_model
 from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
 from kerasnas.flow.task import Task
+from kerasnas.flow.winners import chosen, describe
 from kerasnas.flow.workers import is_done, run_finals
 from kerasnas.report import write as write_report
 
@@ -153,8 +154,10 @@ def train(
     cache = cache_root(cache).absolute()  # workers may have another environment
     with open_run(run, settings):
         loaded = task.load(settings, cache, progress=console.is_terminal)
-        label, network = _network(architecture or str(source), loaded)
-        jobs = _jobs(run / "train" / label, network, _folds(folds, loaded), seeds)
+        label, network, tuned = _network(architecture or str(source), loaded)
+        loaded = loaded.tuned(tuned)
+        described = describe(loaded.experiment, network, tuned)
+        jobs = _jobs(run / "train" / label, described, _folds(folds, loaded), seeds)
         result = _train(run, label, loaded, jobs, cache, cluster, console)
         if (run / "winners.json").exists():
             write_report(run)
@@ -162,15 +165,14 @@ def train(
 
 
 def _jobs(
-    directory: Path, network: Architecture, folds: list[str | None], seeds: int
+    directory: Path, described: dict[str, Any], folds: list[str | None], seeds: int
 ) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """By name: where a training's results go, and the values of `jobs.final`."""
+    """By name: where a training's results go, and its description, which `jobs.final` takes."""
     jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
     for seed in range(seeds):
         for fold in folds:
             name = f"{'test' if fold is None else f'fold{fold}'}-seed{seed}"
-            values: dict[str, Any] = {"architecture": network.to_json(), "seed": seed, "fold": fold}
-            jobs[name] = directory / name, values
+            jobs[name] = directory / name, {**described, "seed": seed, "fold": fold}
     return jobs
 
 
@@ -185,15 +187,14 @@ def _train(
 ) -> Trainings:
     """Train what is not there yet, export it, and write `folds.json`."""
     settings, directory = loaded.experiment, run / "train" / label
-    recipe = settings.training.final.model_dump(mode="json")
     waiting = {
         name: (place, values)
         for name, (place, values) in jobs.items()
-        if not is_done(place, {"schema": 1, **values, "recipe": recipe})
+        if not is_done(place, values)
     }
     for place, values in waiting.values():
         shutil.rmtree(place, ignore_errors=True)
-        write_json(place / "architecture.json", {"schema": 1, **values, "recipe": recipe})
+        write_json(place / "architecture.json", values)
     if waiting:
         console.print(f"Training {label}: {', '.join(waiting)} ...")
         run_finals(run, settings, waiting, cache, console, cluster)
@@ -218,20 +219,24 @@ def _train(
     return result
 
 
-def _network(architecture: str, loaded: Task) -> tuple[str, Architecture]:
-    """Label and architecture for a reference's name or a run directory."""
+def _network(architecture: str, loaded: Task) -> tuple[str, Architecture, dict[str, Any]]:
+    """Label, architecture and tuned settings for a reference's name or a run directory."""
     path = Path(architecture)
     if (path / EXPERIMENT).is_file():
-        winners = winners_of(path)
-        chosen = path / winners[winners["chosen"]]["directory"] / "architecture.json"
-        network = Architecture.from_json(read_json(chosen)["architecture"])
-        if network.input_shape != loaded.space.input_shape:
+        described = chosen(path)
+        network = Architecture.from_json(described["architecture"])
+        known = loaded.experiment.search.tune
+        tuned = {
+            name: value for name, value in described.get("settings", {}).items() if name in known
+        }
+        shape = loaded.experiment.tuned(tuned).features.input_shape
+        if network.input_shape != shape:
             raise KerasnasError(
                 f"the network of {path} takes inputs of {network.input_shape}, the experiment's "
-                f"features are {loaded.space.input_shape}"
+                f"features are {shape}"
             )
-        return "winner", network
-    return architecture, loaded.space.reference(architecture)
+        return "winner", network, tuned
+    return architecture, loaded.space.reference(architecture), {}
 
 
 def _folds(folds: str | None, loaded: Task) -> list[str | None]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.markup import escape
 from rich.table import Table
 
+from kerasnas import objectives
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.run import read_experiment
 from kerasnas.flow.task import Task
@@ -17,7 +19,6 @@ from kerasnas.tuners import Results, Search
 from kerasnas.tuners.runners.base import Event, Failed, Finished
 
 _EVERY = 10.0
-_COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes")
 
 
 class Book:
@@ -28,7 +29,7 @@ class Book:
         self._search = search
         self._experiment = loaded.experiment
         self._written = 0.0
-        self._models = {path.parent.name for path in (run / "trials").glob("*/model.keras")}
+        self._models = {path.name for path in (run / "trials").glob("*") if any(_models(path))}
 
     def on_event(self, event: Event) -> None:
         """Take one event of the loop into account."""
@@ -53,16 +54,20 @@ class Book:
                 "proposed": self._search.rejected + len(self._search.trials),
                 "rejected": self._search.rejected,
                 "window": window.model_dump(mode="json"),
+                "objectives": [list(objective) for objective in self._search.objectives],
+                "front": [trial.number for trial in self._search.pareto_front()],
                 "seconds": round(self._search.elapsed, 1),
             },
         )
         self._written = time.monotonic()
 
     def _csv(self) -> str:
-        metrics = [objective.name for objective in self._search.objectives]
-        metrics.append(f"test_{self._experiment.primary_metric}")
+        experiment = self._experiment
+        metrics = [*experiment.criteria, f"test_{experiment.primary_metric}"]
+        front = {trial.id for trial in self._search.pareto_front()}
         genes = list(dict.fromkeys(gene.name for gene in self._search.genes))
-        header = ["trial", "status", *metrics, "bytes", *_COSTS, "seconds", "error", *genes]
+        header = ["trial", "status", *metrics, "bytes", *objectives.COSTS, "seconds"]
+        header += ["front", "error", *genes]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(header)
@@ -73,8 +78,9 @@ class Book:
                     trial.status,
                     *(trial.metrics.get(name, "") for name in metrics),
                     "" if trial.cost is None else trial.cost,
-                    *(trial.info.get(name, "") for name in _COSTS),
+                    *(trial.info.get(name, "") for name in objectives.COSTS),
                     "" if trial.seconds is None else round(trial.seconds, 1),
+                    "yes" if trial.id in front else "",
                     trial.message or "",
                     *(trial.values.get(name, "") for name in genes),
                 ]
@@ -82,15 +88,21 @@ class Book:
         return text.getvalue()
 
     def _prune(self) -> None:
-        """Delete the models of all but the best candidates by each objective."""
+        """Delete the models of all but the best candidates by each score."""
         best = {
             trial.id
-            for objective in self._search.objectives
-            for trial in self._search.ranking(objective.name)[: self._experiment.search.keep_models]
+            for name in self._experiment.criteria
+            for trial in self._search.ranking(name)[: self._experiment.search.keep_models]
         }
         for id in self._models - best:
-            (self._run / "trials" / id / "model.keras").unlink(missing_ok=True)
+            for model in _models(self._run / "trials" / id):
+                model.unlink(missing_ok=True)
         self._models &= best
+
+
+def _models(trial: Path) -> Iterator[Path]:
+    """The model in a trial's directory, or one of each fold."""
+    return trial.rglob("model.keras")
 
 
 def table(run: Path) -> Table:
@@ -102,8 +114,9 @@ def table(run: Path) -> Table:
     """
     read_experiment(run)
     results = Results.read(run)
+    front = {trial.id for trial in results.pareto_front()}
     metrics = list(dict.fromkeys(name for trial in results.trials for name in trial.metrics))
-    shown = Table(title=str(run), title_justify="left")
+    shown = Table(title=f"{run} (*: no trial is better in every objective)", title_justify="left")
     shown.add_column("trial", justify="right")
     shown.add_column("status")
     for name in (*metrics, "bytes", "seconds"):
@@ -112,11 +125,18 @@ def table(run: Path) -> Table:
     for trial in results.trials:
         values = " ".join(f"{name}={value}" for name, value in trial.values.items())
         shown.add_row(
-            str(trial.number),
+            f"{'*' if trial.id in front else ''}{trial.number}",
             trial.status,
-            *(f"{trial.metrics[name]:.4f}" if name in trial.metrics else "" for name in metrics),
+            *(_shown(name, trial.metrics.get(name)) for name in metrics),
             "" if trial.cost is None else f"{trial.cost:,.0f}",
             "" if trial.seconds is None else f"{trial.seconds:.0f}",
             escape(trial.message or values),
         )
     return shown
+
+
+def _shown(name: str, value: float | None) -> str:
+    """A metric as the table has it; empty where there is none or it was not finite."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if name in objectives.COSTS else f"{value:.4f}"

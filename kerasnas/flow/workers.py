@@ -15,7 +15,7 @@ from kerasnas.experiment import Experiment
 from kerasnas.files import read_json
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
 from kerasnas.tuners.runners.environment import available_cores
-from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
+from kerasnas.tuners.runners.local import LocalRunner, LocalSettings, WorkerSettings
 from kerasnas.tuners.runners.ray import RayRunner, RaySettings
 
 
@@ -33,6 +33,12 @@ def runner(
         TunerError: Ray is not installed, or the cluster cannot be reached.
     """
     settings = experiment.search
+    limits = WorkerSettings(
+        trials_per_worker=settings.trials_per_worker,
+        recycle_above=settings.recycle_above,
+        memory_limit=settings.trial_bytes,
+        start_limit=settings.start_limit,
+    ).model_dump()
     if cluster is not None:
         return RayRunner(
             RaySettings(
@@ -40,7 +46,7 @@ def runner(
                 workers=settings.workers,
                 cpus=settings.threads or 1,
                 gpus=settings.gpus,
-                memory_limit=settings.trial_bytes,
+                **limits,
             )
         )
     workers = settings.workers or available_cores()
@@ -50,7 +56,7 @@ def runner(
             workers=workers,
             threads=settings.threads,
             devices=settings.devices,
-            memory_limit=settings.trial_bytes,
+            **limits,
         )
     )
 

@@ -1,0 +1,44 @@
+"""Every search space that an experiment can name: the one list to extend for another."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from kerasnas.export.ops import Shape
+from kerasnas.models.liu_zhang import LiuZhangSettings, LiuZhangSpace
+from kerasnas.models.space import SearchSpace
+from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
+
+_SPACES: dict[type, type[Any]] = {WuLeeSettings: WuLeeSpace, LiuZhangSettings: LiuZhangSpace}
+
+
+def _default(values: object) -> object:
+    return {"space": "wu_lee", **values} if isinstance(values, dict) else values
+
+
+ModelSettings = Annotated[
+    WuLeeSettings | LiuZhangSettings, Field(discriminator="space"), BeforeValidator(_default)
+]
+
+
+def space_of(
+    settings: WuLeeSettings | LiuZhangSettings,
+    input_shape: Shape,
+    classes: int,
+    output: Literal["softmax", "sigmoid"],
+) -> SearchSpace:
+    """The space that the settings describe.
+
+    Args:
+        settings: Of one of the spaces.
+        input_shape: `(frames, bins, channels)` of one example.
+        classes: Number of outputs.
+        output: Activation of the last layer.
+
+    Raises:
+        KerasnasError: The space does not fit the input or the output.
+    """
+    space: SearchSpace = _SPACES[type(settings)](input_shape, classes, output, settings)
+    return space
