@@ -68,7 +68,7 @@ def hyperband(objective, max_trials, **settings):
 def bayesian(objective, max_trials, **settings):
     """Its model takes a second a suggestion: fitted for the last one, in tests of many trials."""
     return keras_tuner.oracles.BayesianOptimizationOracle(
-        objective, max_trials, num_initial_points=max_trials - (max_trials > 10), **settings
+        objective, max_trials, num_initial_points=max(10, max_trials - 1), **settings
     )
 
 
