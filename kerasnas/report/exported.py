@@ -133,7 +133,7 @@ def _file(entry: Mapping[str, Any]) -> File:
     difference = entry["largest_difference"]
     return File(
         name=str(entry["file"]),
-        form=str(entry["form"]),
+        form=" with ".join(filter(None, (entry["form"], entry.get("recurrent")))),
         bytes=int(entry["bytes"]),
         budget=int(entry["budget"]),
         predicted_bytes=None if predicted is None else int(predicted),
