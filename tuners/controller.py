@@ -29,8 +29,9 @@ from .history import History, Trial
 from .objectives import Objective
 from .propose import uniform
 
-FIRST, NEXT = 8, 32  # Samples drawn at once.
-PATIENCE = 16  # Samples tried before, after which the temperature doubles.
+BATCH, LARGEST_BATCH = 8, 64  # Samples drawn at once: twice as many each time.
+PATIENCE = 8  # Samples tried before, after which the temperature doubles,
+DOUBLINGS = 40  # at most so often: uniform for all that a softmax can tell apart.
 
 
 class Update(NamedTuple):
@@ -136,12 +137,13 @@ class Controller:
         state = self.state(genes, history)
         if rng.random() < self.exploration_at(number):
             yield from uniform(genes, history, rng, number)
-        count, known = FIRST, 0
+        count, known = BATCH, 0
         while True:
-            for values in sample(state.weights, state.table, rng, count, 2 ** (known / PATIENCE)):
+            temperature = 2.0 ** min(known / PATIENCE, DOUBLINGS)
+            for values in sample(state.weights, state.table, rng, count, temperature):
                 known += key(values) in history.keys
                 yield values
-            count = NEXT
+            count = min(2 * count, LARGEST_BATCH)
 
     def exploration_at(self, number: int) -> float:
         """The chance that the trial of this number is drawn uniformly at random."""

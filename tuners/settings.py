@@ -66,6 +66,9 @@ class ControllerSettings(_Settings):
     layers: int = Field(2, ge=1, description="of LSTM")
     units: int = Field(32, ge=1, description="of each layer and embedding")
     scale: float = Field(0.08, gt=0, description="weights start uniform from -scale to scale")
+    shared: bool = Field(
+        True, description="genes of one kind share a softmax; false: each learns its own, sooner"
+    )
     seed: int = Field(0, ge=0, description="of the weights")
 
     def propose(self) -> Propose:

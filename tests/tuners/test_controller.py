@@ -11,6 +11,7 @@ import pytest
 from kerasnas.tuners import Controller, Gene, Genes, Results, Search, SearchError
 from kerasnas.tuners.genes import Condition
 from kerasnas.tuners.propose import uniform
+from kerasnas.tuners.settings import ControllerSettings
 
 GENES = Genes(
     [
@@ -197,7 +198,7 @@ def test_a_small_space_is_searched_to_its_end():
     """Also by a controller that has settled on one combination."""
     genes = Genes([Gene("a", values=range(8)), Gene("b", values=range(5))])
     controller = Controller(budget=40, batch=2, learning_rate=0.3, exploration=0)
-    search = Search(genes, [("score", "max")], max_trials=100, propose=controller)
+    search = Search(genes, [("score", "max")], max_trials=100, propose=controller, patience=20_000)
     while trial := search.ask():
         search.tell(trial.id, {"score": float(trial.values["a"])})
     assert len(search.trials) == 40
@@ -239,6 +240,11 @@ def test_single_rewards_and_one_gene_are_enough():
 def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(SearchError, match=message):
         Controller(**settings)
+
+
+def test_an_experiments_settings_are_all_of_them():
+    assert ControllerSettings().propose() == Controller()
+    assert set(ControllerSettings.model_fields) - {"name"} == set(Controller().settings())
 
 
 def test_continuous_genes_are_refused():
