@@ -256,15 +256,15 @@ def test_continuous_genes_are_refused():
 
 @pytest.mark.slow
 def test_it_beats_random_search_on_a_rugged_landscape(monkeypatch):
-    """The first three landscapes of benchmarks/controller.py, which has the statistics."""
+    """The first five landscapes of benchmarks/controller.py, which has the statistics."""
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     benchmark = importlib.import_module("controller")
     margins = []
-    for seed in range(3):
+    for seed in range(5):
         landscape = benchmark.Landscape.random(seed)
         controller = Controller(**benchmark.SETTINGS, seed=seed)
         ours, theirs = (
             benchmark.search(landscape, propose, seed)[0].max() for propose in (controller, uniform)
         )
         margins.append(ours - theirs)
-    assert np.mean(margins) > 0.02
+    assert np.mean(margins) > 0.01  # over twenty the mean is 0.047, and the deviation 0.03
