@@ -2,3 +2,4 @@
 
 from kerasnas.blocks import convolutional as convolutional  # `from_json` knows what is imported
 from kerasnas.blocks import recurrent as recurrent
+from kerasnas.blocks import unidirectional as unidirectional

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasnas.blocks import convolutional, recurrent
+from kerasnas.blocks import convolutional, recurrent, unidirectional
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
@@ -39,6 +39,10 @@ EXAMPLES: dict[str, list[Block]] = {
         recurrent.ConvolutionPool(5, (1, 5), (1, 16), 0.0),
     ],
     "flatten_bins": [recurrent.FlattenBins()],
+    "unidirectional_bottleneck": [
+        unidirectional.UnidirectionalBottleneck(6, "time"),
+        unidirectional.UnidirectionalBottleneck(8, "frequency", 5, 3, (1, 2)),
+    ],
 }
 ON_FRAMES: dict[str, list[Block]] = {
     "gru": [recurrent.Gru(4), recurrent.Gru(3, bidirectional=False)],
@@ -144,3 +148,20 @@ def test_the_model_needs_nothing_but_keras(tmp_path) -> None:
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     x = np.random.default_rng(0).normal(size=(2, *INPUT)).astype("float32")
     np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        convolutional.DepthwiseSeparable(5, (3, 5), (1, 2)),
+        convolutional.InvertedResidual(5, (3, 3), (2, 1)),
+        unidirectional.UnidirectionalBottleneck(5, "frequency", 3, 2, (1, 3)),
+    ],
+)
+def test_unequal_strides_pick_places_of_what_strides_of_one_compute(block) -> None:
+    strided = Architecture(INPUT, (block,)).build()
+    plain = Architecture(INPUT, (replace(block, strides=(1, 1)),)).build()
+    plain.set_weights(strided.get_weights())
+    x = np.random.default_rng(0).normal(size=(2, *INPUT)).astype("float32")
+    frames, bins = block.strides
+    np.testing.assert_allclose(strided(x), plain(x)[:, ::frames, ::bins], rtol=1e-4, atol=1e-6)
