@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
 
+_STATISTICS_ROWS = 64  # examples read at a time
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -69,6 +71,11 @@ class Examples:
         return self.targets[self.clip[rows]]
 
     @property
+    def multi_label(self) -> bool:
+        """Whether some clip carries no label or several."""
+        return bool((self.targets.sum(axis=1) != 1).any())
+
+    @property
     def clips(self) -> Indices:
         """Indices of the clips, each once, in the order of their first examples."""
         unique, first = np.unique(self.clip, return_index=True)
@@ -89,3 +96,19 @@ class Examples:
         np.add.at(sums, position[self.clip], scores)
         counts = np.bincount(position[self.clip], minlength=len(order))
         return (sums / counts[:, None]).astype(np.float32)
+
+
+def statistics(examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and variance over examples and frames, each `(bins, channels)`."""
+    count, total, squares = 0, 0.0, 0.0
+    shift: Any = None  # a value near the mean keeps the squares small
+    for start in range(0, len(examples), _STATISTICS_ROWS):
+        rows = np.arange(start, min(start + _STATISTICS_ROWS, len(examples)))
+        x = examples.x(rows).astype(np.float64)
+        shift = x.mean(axis=(0, 1)) if shift is None else shift
+        count += x.shape[0] * x.shape[1]
+        total += (x - shift).sum(axis=(0, 1))
+        squares += ((x - shift) ** 2).sum(axis=(0, 1))
+    variance = np.asarray(squares / count - (total / count) ** 2)
+    variance = np.where(variance > 1e-8, variance, 1.0)
+    return (shift + total / count).astype(np.float32), variance.astype(np.float32)

@@ -11,17 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
-from kerasnas.training.augmentation import augment
-from kerasnas.training.examples import Examples
+from kerasnas.training.batches import Batches
+from kerasnas.training.examples import Examples, statistics
 from kerasnas.training.fused import fused_kernels
 from kerasnas.training.metrics import evaluate
 from kerasnas.training.recipe import Loss, Recipe
-from kerasnas.training.weighting import class_weights, example_weights
 
 Epoch = dict[str, float]
 OnEpoch = Callable[[int, Epoch], bool | None]
-
-_STATISTICS_ROWS = 64  # examples read at a time
 
 
 def fit(
@@ -57,7 +54,7 @@ def fit(
         KerasnasError: The recipe and the model's output do not fit, early stopping has nothing to
             watch, or the loss is no longer a number.
     """
-    loss = _loss(model, recipe)
+    loss = loss_of(model, recipe)
     if recipe.patience is not None and validation is None:
         raise KerasnasError(
             f"patience: {recipe.patience} watches the validation loss, and there are no validation "
@@ -89,23 +86,12 @@ def normalise(model: keras.Model, examples: Examples) -> None:
         layer.finalize_state()
 
 
-def statistics(examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and variance over examples and frames, each `(bins, channels)`."""
-    count, total, squares = 0, 0.0, 0.0
-    shift: Any = None  # a value near the mean keeps the squares small
-    for start in range(0, len(examples), _STATISTICS_ROWS):
-        rows = np.arange(start, min(start + _STATISTICS_ROWS, len(examples)))
-        x = examples.x(rows).astype(np.float64)
-        shift = x.mean(axis=(0, 1)) if shift is None else shift
-        count += x.shape[0] * x.shape[1]
-        total += (x - shift).sum(axis=(0, 1))
-        squares += ((x - shift) ** 2).sum(axis=(0, 1))
-    variance = np.asarray(squares / count - (total / count) ** 2)
-    variance = np.where(variance > 1e-8, variance, 1.0)
-    return (shift + total / count).astype(np.float32), variance.astype(np.float32)
+def loss_of(model: keras.Model, recipe: Recipe) -> Loss:
+    """The loss for the activation that the model ends with.
 
-
-def _loss(model: keras.Model, recipe: Recipe) -> Loss:
+    Raises:
+        KerasnasError: There is none, or it is not the recipe's.
+    """
     output = _output(model)
     losses: dict[str, Loss] = {
         "softmax": "categorical_crossentropy",
@@ -152,24 +138,15 @@ class _Training:
     def __init__(
         self, model: keras.Model, examples: Examples, recipe: Recipe, loss: Loss, seed: int
     ) -> None:
-        self.examples, self.recipe, self.loss = examples, recipe, loss
+        self.recipe, self.loss = recipe, loss
+        self.batches = Batches(examples, recipe, loss)
         self.rng = np.random.default_rng(seed)
-        self.multi_label = bool((examples.targets.sum(axis=1) != 1).any())
-        self.fill = (
-            statistics(examples)[0] if recipe.augmentation.masks else np.zeros(1, np.float32)
-        )
-        self.steps = max(1, round(len(examples) / recipe.batch_size))
+        self.multi_label = examples.multi_label
         self.average: list[NDArray[Any]] | None = None
-        weights = class_weights(examples)
-        self.class_weights = weights if recipe.class_weights == "balanced" else None
-        self.chances: NDArray[Any] | None = None
-        if recipe.sampling == "balanced":
-            chances = example_weights(examples.targets[examples.clip], weights).astype(np.float64)
-            self.chances = chances / chances.sum()
         self.trainer = _Trainer(model.inputs, model.outputs, name="trainer")
         self.trainer.l2 = recipe.l2
         self.trainer.compile(
-            _optimizer(recipe),
+            optimizer_of(recipe),
             loss=loss,
             weighted_metrics=[
                 keras.metrics.BinaryAccuracy(name="accuracy")
@@ -206,44 +183,23 @@ class _Training:
         return history
 
     def _epoch(self, epoch: int) -> Epoch:
-        recipe, size = self.recipe, min(self.recipe.batch_size, len(self.examples))
-        order = self._order(self.steps * size)
+        recipe, steps = self.recipe, self.batches.steps
         loss = accuracy = rate = 0.0
-        for step in range(self.steps):
-            rate = recipe.learning_rate_at(epoch - 1 + (step + 0.5) / self.steps)
+        for step, rows in enumerate(self.batches.epoch(self.rng)):
+            rate = recipe.learning_rate_at(epoch - 1 + (step + 0.5) / steps)
             self.trainer.optimizer.learning_rate = rate
-            x, y, weight = self._batch(order[step * size : (step + 1) * size])
+            x, y, weight = self.batches.batch(rows, self.rng)
             logs = self.trainer.train_on_batch(x, y, sample_weight=weight, return_dict=True)
-            loss += float(logs["loss"]) / self.steps
-            accuracy += float(logs["accuracy"]) / self.steps
-            self._update_average((epoch - 1) * self.steps + step)
-        if not math.isfinite(loss):
-            raise KerasnasError(
-                f"the loss is {loss} in epoch {epoch}: lower learning_rate, or set clip_norm"
-            )
+            loss += float(logs["loss"]) / steps
+            accuracy += float(logs["accuracy"]) / steps
+            self._update_average((epoch - 1) * steps + step)
+        check_loss(loss, epoch)
         return {
             "epoch": epoch,
             "loss": loss,
             "accuracy": accuracy,
             "learning_rate": rate,
         }
-
-    def _order(self, count: int) -> NDArray[np.int64]:
-        n = len(self.examples)
-        if self.chances is not None:
-            return self.rng.choice(n, count, p=self.chances)
-        return np.resize(self.rng.permutation(n), count)
-
-    def _batch(self, rows: NDArray[np.int64]) -> tuple[Any, Any, Any]:
-        recipe, y = self.recipe, self.examples.y(rows)
-        x, y = augment(
-            self.examples.any_version(rows, self.rng), y, recipe.augmentation, self.fill, self.rng
-        )
-        weight = None if self.class_weights is None else example_weights(y, self.class_weights)
-        if recipe.label_smoothing:
-            spread = 0.5 if self.loss == "binary_crossentropy" else 1 / y.shape[1]
-            y = y * (1 - recipe.label_smoothing) + np.float32(spread * recipe.label_smoothing)
-        return x, y, weight
 
     def _update_average(self, step: int) -> None:
         if self.recipe.weight_average is None:
@@ -252,7 +208,7 @@ class _Training:
         if self.average is None:
             self.average = weights
             return
-        momentum = min(self.recipe.weight_average, (1 + step) / (10 + step))
+        momentum = average_momentum(self.recipe.weight_average, step)
         for average, weight in zip(self.average, weights, strict=True):
             average += (1 - momentum) * (weight - average)
 
@@ -266,7 +222,25 @@ class _Training:
         return {f"val_{name}": value for name, value in result.items()}
 
 
-def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+def average_momentum(momentum: float, step: int) -> float:
+    """Momentum of the weights' moving average at a step, from 0: smaller at first, to catch up."""
+    return min(momentum, (1 + step) / (10 + step))
+
+
+def check_loss(loss: float, epoch: int) -> None:
+    """Refuse to go on when the loss is no longer a number.
+
+    Raises:
+        KerasnasError: It is not.
+    """
+    if not math.isfinite(loss):
+        raise KerasnasError(
+            f"the loss is {loss} in epoch {epoch}: lower learning_rate, or set clip_norm"
+        )
+
+
+def optimizer_of(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """The recipe's optimiser; the learning rate is set before every step."""
     if recipe.optimizer == "adam":
         return keras.optimizers.Adam(recipe.learning_rate, global_clipnorm=recipe.clip_norm)
     optimizer = keras.optimizers.AdamW(

@@ -12,8 +12,8 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.convolutional import Normalize
 from kerasnas.blocks.recurrent import AttentionLocalization, ConvolutionPool, FlattenBins, Gru
 from kerasnas.errors import KerasnasError
-from kerasnas.training.examples import Examples
-from kerasnas.training.fit import fit, normalise, statistics
+from kerasnas.training.examples import Examples, statistics
+from kerasnas.training.fit import fit, normalise
 from kerasnas.training.metrics import evaluate
 from kerasnas.training.recipe import Augmentation, Masks, Recipe
 
