@@ -141,10 +141,6 @@ class SearchSettings(_Settings):
                 raise ValueError(f"tune: {field} does not begin with {' or '.join(_TUNABLE)}")
             if not options or len(set(options)) < len(options):
                 raise ValueError(f"tune: {field} needs one or more different values")
-            if field.startswith("features.") and self.architecture is None:
-                raise ValueError(
-                    f"tune: {field} changes the networks' input, so it needs a fixed architecture"
-                )
         return self
 
 

@@ -1,7 +1,7 @@
 """Features of clips, and their cache. librosa is imported when the first feature is computed."""
 
 from kerasnas.features.audio import read
-from kerasnas.features.cache import extract
+from kerasnas.features.cache import extract, processes_for
 from kerasnas.features.clip_features import clip_features, of_file, sliding
 from kerasnas.features.description import describe, golden
 from kerasnas.features.log_mel import log_mel
@@ -15,6 +15,7 @@ __all__ = [
     "golden",
     "log_mel",
     "of_file",
+    "processes_for",
     "read",
     "sliding",
 ]

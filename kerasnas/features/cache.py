@@ -3,13 +3,16 @@
 `CACHE/features/NAME-KEY/features.npy` is memory-mapped by whoever needs it. KEY stands for all
 that shapes the array: the settings, the libraries, this code's version, and every file's path,
 size and time of change, in order. An entry is filled beside its place and moved there whole, so
-two runs at once do no harm: the second to finish takes the first's.
+two runs at once do no harm; the second waits for the first, unless the file system has no locks.
 """
 
+import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +40,7 @@ def extract(
     clips: Clips,
     settings: LogMel,
     cache: Path | str | None = None,
-    processes: int | None = None,
+    processes: int = 1,
     progress: bool = True,
     speed: float = 1.0,
 ) -> np.memmap[Any, np.dtype[Any]]:
@@ -47,7 +50,7 @@ def extract(
         clips: The data set; row n of the result belongs to `clips[n]`.
         settings: The front end.
         cache: Directory of derived files (see `datasets.cache_root`).
-        processes: How many to compute with; by default one for each core this process may use.
+        processes: How many to compute with; see `processes_for`.
         progress: Whether to show a progress bar while computing.
         speed: See `of_file`.
 
@@ -63,15 +66,49 @@ def extract(
     name = "".join(letter if letter.isalnum() else "_" for letter in clips.name)
     entry = cache_root(cache) / "features" / f"{name}-{digest}"
     if not entry.is_dir():
-        with filled_beside(entry) as partial:
-            array = partial / "features.npy"
-            _allocate(array, (len(clips), settings.segments, *settings.input_shape), settings)
-            processes = processes or _default_processes(clips)
-            _compute(clips, settings, speed, array, processes, progress)
-            about = {"schema": 1, "clips": len(clips), "root": str(clips.root), **key}
-            del about["files"]
-            (partial / "about.json").write_text(json.dumps(about, indent=1) + "\n")
+        with _alone(entry):
+            if not entry.is_dir():
+                _fill(entry, clips, settings, speed, processes, progress, key)
     return np.load(entry / "features.npy", mmap_mode="r")
+
+
+def processes_for(clips: int, cores: int) -> int:
+    """How many processes make features of so many clips fastest on so many cores."""
+    return max(1, min(cores, clips // CLIPS_WORTH_A_PROCESS))
+
+
+@contextmanager
+def _alone(entry: Path) -> Iterator[None]:
+    """Wait until no other process fills `entry`; a process that dies gives its turn up."""
+    try:
+        locks = entry.parent.with_name("locks")
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = (locks / entry.name).open("w")
+    except OSError:
+        yield  # filling it will say why nothing can be written there
+        return
+    with lock:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fill(
+    entry: Path,
+    clips: Clips,
+    settings: LogMel,
+    speed: float,
+    processes: int,
+    progress: bool,
+    key: dict[str, Any],
+) -> None:
+    with filled_beside(entry) as partial:
+        array = partial / "features.npy"
+        _allocate(array, (len(clips), settings.segments, *settings.input_shape), settings)
+        _compute(clips, settings, speed, array, processes, progress)
+        about = {"schema": 1, "clips": len(clips), "root": str(clips.root), **key}
+        del about["files"]
+        (partial / "about.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
 def _key(clips: Clips, settings: LogMel) -> dict[str, Any]:
@@ -99,11 +136,6 @@ def _allocate(path: Path, shape: tuple[int, ...], settings: LogMel) -> None:
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-
-
-def _default_processes(clips: Clips) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, len(clips) // CLIPS_WORTH_A_PROCESS))
 
 
 def _compute(

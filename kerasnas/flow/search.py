@@ -198,6 +198,11 @@ def _genes(loaded: Task) -> Genes:
     """Those of the space, unless the architecture is fixed, and those of the tuned settings."""
     settings, genes = loaded.experiment.search, Genes(())
     if settings.architecture is None:
+        if inputs := [field for field in settings.tune if field.startswith("features.")]:
+            raise KerasnasError(
+                f"search.tune: {inputs[0]} changes the networks' input, so it needs a fixed "
+                "network: give search.architecture or --architecture"
+            )
         with quiet():
             import keras_tuner
 

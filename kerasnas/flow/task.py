@@ -20,6 +20,7 @@ from kerasnas.experiment import Experiment
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Recipe
+from kerasnas.tuners.runners.environment import available_cores
 
 Indices = NDArray[np.int64]
 Part = Literal["train", "validation", "test", "all"]
@@ -166,7 +167,10 @@ def _with_features(
     experiment: Experiment, clips: Clips, split: Split, cache: Path | None, progress: bool
 ) -> Task:
     def extract(speed: float) -> NDArray[Any]:
-        return features.extract(clips, experiment.features, cache, progress=progress, speed=speed)
+        processes = features.processes_for(len(clips), available_cores())
+        return features.extract(
+            clips, experiment.features, cache, processes, progress=progress, speed=speed
+        )
 
     recipes = (experiment.training.candidate, experiment.training.final)
     speeds = sorted({speed for recipe in recipes for speed in recipe.augmentation.speeds})

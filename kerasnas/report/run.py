@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json
+from kerasnas.objectives import direction
 
 _SCHEMA = 1
 _COUNTED = ("bytes", "parameters", "macs", "int8_bytes", "float16_bytes", "seconds")
@@ -58,7 +59,7 @@ class Trial:
         value = self.objectives.get(objective)
         if value is None:
             return -float("inf")
-        return -value if objective == "loss" else value
+        return -value if direction(objective) == "min" else value
 
 
 @dataclass(frozen=True)

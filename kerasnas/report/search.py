@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from kerasnas.errors import KerasnasError
+from kerasnas.objectives import superlative
 from kerasnas.report import pictures
 from kerasnas.report import run as files
 from kerasnas.report.formats import (
@@ -129,7 +130,7 @@ def check_gene(run: Run, gene: str | None) -> None:
 
 
 def _superlative(rule: str) -> str:
-    return f"{'lowest' if rule == 'loss' else 'highest'} {words(rule)}"
+    return f"{superlative(rule)} {words(rule)}"
 
 
 def _how_it_went(run: Run) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kerasnas.objectives import direction
 from kerasnas.report import run as files
 from kerasnas.report.exported import Export, read_export, verdict
 from kerasnas.report.formats import count, kilobytes, metric, percent, words
@@ -105,15 +106,15 @@ def _against_the_median(run: Run, trial: Trial | None) -> Node:
     if trial is None or trial.test is None:
         return None
     others = [other.test for other in run.completed if other.test is not None]
-    middle = median_or_none(others)
+    objective, middle = run.objectives[0], median_or_none(others)
     if middle is None or len(others) < 2:
         return None
-    objective = run.objectives[0]
     difference = trial.test - middle
     if abs(difference) < 5e-4:
         verdict = "as good as"
     else:
-        verdict = "better than" if difference > 0 else "worse than"
+        better = (difference > 0) == (direction(objective) == "max")
+        verdict = "better than" if better else "worse than"
     return (
         f"With the short recipe that all candidates had, it is {verdict} the median candidate on "
         f"the same held-out clips: {words(objective)} {metric(objective, trial.test)} against "

@@ -1,8 +1,10 @@
+import fcntl
 import os
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -173,7 +175,11 @@ def test_a_cache_that_cannot_be_written(data, tmp_path):
         run(clips_of(data), tmp_path)
 
 
-def test_whoever_is_second_takes_the_first_ones_array(data, tmp_path, monkeypatch):
+def test_without_locks_whoever_is_second_takes_the_first_ones_array(data, tmp_path, monkeypatch):
+    def without_locks(file, operation):
+        raise OSError("not supported")
+
+    monkeypatch.setattr(cache.fcntl, "flock", without_locks)
     clips = clips_of(data)
     compute = cache._compute
 
@@ -187,6 +193,23 @@ def test_whoever_is_second_takes_the_first_ones_array(data, tmp_path, monkeypatc
     (entry,) = (tmp_path / "cache" / "features").iterdir()
     assert Path(features.filename).parent == entry
     assert features.shape[0] == 6
+
+
+def test_who_comes_second_waits_and_computes_nothing(data, tmp_path, reads):
+    first = run(clips_of(data), tmp_path)
+    (entry,) = (tmp_path / "cache" / "features").iterdir()
+    entry.rename(tmp_path / "kept")
+    reads.clear()
+    found = []
+    second = Thread(target=lambda: found.append(run(clips_of(data), tmp_path)))
+    with (tmp_path / "cache" / "locks" / entry.name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second.start()
+        second.join(0.3)
+        (tmp_path / "kept").rename(entry)
+    second.join()
+    np.testing.assert_array_equal(found[0], first)
+    assert reads == []
 
 
 @pytest.mark.slow
