@@ -5,13 +5,13 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kerasnas import objectives
-from kerasnas.blocks.architecture import Architecture, SizeRule
+from kerasnas.blocks.architecture import Architecture
 from kerasnas.datasets.places import data_root
 from kerasnas.datasets.settings import DataSettings
 from kerasnas.datasets.splits import SplitSettings
@@ -21,138 +21,13 @@ from kerasnas.features.settings import LogMel
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.models.spaces import ModelSettings, space_of
 from kerasnas.models.wu_lee import WuLeeSettings
-from kerasnas.training.recipe import Recipe
-from kerasnas.tuners.settings import OracleSettings, RandomSettings
-
-Option = bool | int | float | str
-_TUNABLE = ("training.candidate.", "features.")
+from kerasnas.search_settings import Option, SearchSettings, TrainingSettings
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Window(_Settings):
-    """Sizes a candidate may have; others are never trained."""
-
-    rule: SizeRule = Field("int8_file", description="how bytes are counted")
-    minimum: int = Field(0, ge=0, description="bytes")
-    maximum: int = Field(500_000, ge=1, description="bytes")
-
-    @model_validator(mode="after")
-    def _check(self) -> Window:
-        if self.minimum > self.maximum:
-            raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
-        return self
-
-
-class SearchSettings(_Settings):
-    """How candidates are found, scored and chosen."""
-
-    oracle: OracleSettings = Field(
-        RandomSettings(), description="what proposes candidates; a bare name takes its defaults"
-    )
-    trials: int = Field(20, ge=1, description="candidates to train")
-    window: Window = Window()
-    objectives: tuple[str, ...] | None = Field(
-        None,
-        min_length=1,
-        description="scores on validation clips, and costs (parameters, macs, int8_bytes, "
-        "float16_bytes), that candidates are compared by, the most important first; null: "
-        "accuracy, or mean_average_precision where clips carry several labels, and loss",
-    )
-    choose: str | None = Field(
-        None,
-        description="the objective whose best candidate is exported; null: the first that is no "
-        "cost",
-    )
-    folds: Literal["all"] | Annotated[int, Field(ge=2)] | tuple[str, ...] | None = Field(
-        None,
-        description="score a candidate by its mean over folds of the clips that are not tested "
-        "on, each validating what was trained on the others: all folds of the data set, some by "
-        "name, or so many that are made here; null: once, on the validation clips",
-    )
-    architecture: str | dict[str, Option] | None = Field(
-        None,
-        description="keep the network fixed, and search only what tune lists: name of a reference, "
-        "or values of all genes; null: search the space",
-    )
-    tune: dict[str, tuple[Option, ...]] = Field(
-        {},
-        description="further genes: fields below training.candidate or features, dotted, each with "
-        "the values it may have; training.final takes over what is chosen for training.candidate",
-    )
-    enqueue: tuple[str | dict[str, Option], ...] = Field(
-        (),
-        description="tried before anything is proposed: names of references that are points of the "
-        "space, or values of all genes",
-    )
-    workers: int | None = Field(
-        None,
-        ge=1,
-        description="trials side by side; null: one a core, or all a cluster has room for",
-    )
-    threads: int | None = Field(
-        None,
-        ge=1,
-        description="computing threads of a worker; null: cores divided by workers, or 1 on a "
-        "cluster",
-    )
-    gpus: float = Field(0, ge=0, description="on a cluster: GPUs of a worker, or a part of one")
-    devices: tuple[str, ...] = Field(
-        (), description="CUDA_VISIBLE_DEVICES of the workers, in turn; empty: as inherited"
-    )
-    trial_bytes: int | None = Field(
-        None, ge=1, description="a trial whose worker holds more memory than this fails"
-    )
-    trials_per_worker: int = Field(
-        20, ge=1, description="a worker process is replaced after so many trials"
-    )
-    recycle_above: int = Field(
-        2_000_000_000,
-        ge=1,
-        description="bytes: a worker process that holds more after a trial is replaced",
-    )
-    start_limit: float = Field(
-        900.0, gt=0, description="seconds a worker may take to import and to load its data"
-    )
-    trial_seconds: float | None = Field(None, gt=0, description="time limit of one trial")
-    hours: float | None = Field(None, gt=0, description="no trial starts after this time")
-    retries: int = Field(0, ge=0, description="how often a failed trial is tried again")
-    consecutive_failures: int = Field(3, ge=1, description="failures in a row that end a search")
-    stop_hopeless: bool = Field(
-        False, description="stop trials whose validation loss is above the median at that epoch"
-    )
-    keep_models: int = Field(3, ge=0, description="how many candidates' models stay on disk")
-
-    @field_validator("folds", mode="before")
-    @classmethod
-    def _fold_numbers_are_names(cls, folds: object) -> object:
-        if isinstance(folds, list | tuple):
-            return tuple(str(name) if type(name) is int else name for name in folds)
-        return folds
-
-    @model_validator(mode="after")
-    def _check(self) -> SearchSettings:
-        if self.architecture is not None and not self.tune:
-            raise ValueError("a fixed architecture leaves nothing to search: give tune")
-        for field, options in self.tune.items():
-            if not field.startswith(_TUNABLE):
-                raise ValueError(f"tune: {field} does not begin with {' or '.join(_TUNABLE)}")
-            if not options or len(set(options)) < len(options):
-                raise ValueError(f"tune: {field} needs one or more different values")
-        return self
-
-
-class TrainingSettings(_Settings):
-    """A short recipe that ranks candidates, a long one for the winners."""
-
-    candidate: Recipe = Recipe()
-    final: Recipe = Recipe()
-
-
-class Experiment(_Settings):
+class Experiment(BaseModel):
     """Everything a search needs; `load` reads it from YAML."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = Field(1, alias="schema")
     name: str = Field(pattern=r"^[\w][\w.-]*$", description="also names the run directory")

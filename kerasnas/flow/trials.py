@@ -116,7 +116,7 @@ def table(run: Path) -> Table:
     results = Results.read(run)
     front = {trial.id for trial in results.pareto_front()}
     metrics = list(dict.fromkeys(name for trial in results.trials for name in trial.metrics))
-    shown = Table(title=f"{run} (*: no trial is better in every objective)", title_justify="left")
+    shown = Table(title=str(run), caption="*: no trial dominates it", title_justify="left")
     shown.add_column("trial", justify="right")
     shown.add_column("status")
     for name in (*metrics, "bytes", "seconds"):
