@@ -1,6 +1,6 @@
 """Two workers with one thread each against one worker that uses both cores.
 
-    python benchmarks/workers.py [--trials 12] [--epochs 10] [--rounds 1]
+    python benchmarks/workers.py [--trials 12] [--epochs 4] [--rounds 1]
 
 Both search the same small networks with `kerasnas search`; the same seed gives the same
 candidates. Measured by the search's own clock: from its start, with the start of the workers, to
@@ -19,7 +19,7 @@ def main() -> None:
     """Measure in turns and print seconds and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--trials", type=int, default=12)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
     for _ in range(arguments.rounds):

@@ -1,5 +1,6 @@
 """Experiments: what is read, and what a wrong one is told."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,52 @@ def test_what_the_command_line_says_comes_first(
     changed = first.overridden(tmp_path, trials=4, seconds=1800)
     assert (changed.search.trials, changed.search.workers, changed.search.hours) == (4, 2, 0.5)
     assert changed.data.root == tmp_path.absolute()
+
+
+def test_a_bare_oracle_is_that_one_with_its_defaults(tmp_path: Path) -> None:
+    bare = experiment.load(written(tmp_path, "name: a\nsearch: {oracle: nsga2}\n"))
+    whole = experiment.load(written(tmp_path, "name: a\nsearch: {oracle: {name: nsga2}}\n"))
+    assert bare == whole
+    assert bare.search.oracle.name == "nsga2"
+
+
+def test_unknown_spaces_and_oracles_are_told_which_there_are(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nmodel: {space: vgg}\nsearch:\n  oracle: magic\n")
+    space, oracle = text.splitlines()
+    assert space.startswith("DIR/x.yaml:2: model: unknown space 'vgg'")
+    assert "liu_zhang" in space
+    assert oracle.startswith("DIR/x.yaml:4: search.oracle: unknown name 'magic'")
+    assert "controller" in oracle
+
+
+def test_an_unknown_field_of_a_space_lists_that_spaces_fields(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nmodel:\n  space: liu_zhang\n  growth: [1.0]\n")
+    assert text.startswith("DIR/x.yaml:4: model.growth: unknown field")
+    assert "recurrent_units" in text
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ("{objectives: [accurancy]}", "accurancy is none; .*accuracy"),
+        ("{objectives: [macs]}", "only costs"),
+        ("{objectives: [accuracy, macs], choose: macs}", "choose is macs; .*accuracy"),
+        ("{tune: {training.candidate.batchsize: [8]}}", "no field training.candidate.batchsize"),
+        ("{tune: {training.candidate.batch_size: [0]}}", "batch_size cannot be 0: .*1"),
+        ("{tune: {search.trials: [8]}}", "does not begin with"),
+        ("{architecture: model_a}", "give tune"),
+    ],
+)
+def test_searches_that_make_no_sense_are_refused(tmp_path: Path, search: str, words: str) -> None:
+    assert re.search(words, problem(tmp_path, f"name: a\nsearch: {search}\n"))
+
+
+def test_what_is_tuned_for_candidates_holds_for_the_final_recipe(tmp_path: Path) -> None:
+    tune = "{training.candidate.augmentation.mixup_alpha: [0.1, 2.0], features.mel_bins: [32, 64]}"
+    given = experiment.load(written(tmp_path, f"name: a\nsearch: {{tune: {tune}}}\n"))
+    values = {"training.candidate.augmentation.mixup_alpha": 2.0, "features.mel_bins": 32}
+    tuned = given.tuned({**values, "blocks": 2})
+    assert tuned.training.candidate.augmentation.mixup_alpha == 2.0
+    assert tuned.training.final.augmentation.mixup_alpha == 2.0
+    assert tuned.features.mel_bins == 32
+    assert given.tuned({}) == given
