@@ -92,7 +92,7 @@ def loss_of(model: keras.Model, recipe: Recipe) -> Loss:
     Raises:
         KerasnasError: There is none, or it is not the recipe's.
     """
-    output = _output(model)
+    output = output_activation(model)
     losses: dict[str, Loss] = {
         "softmax": "categorical_crossentropy",
         "sigmoid": "binary_crossentropy",
@@ -105,7 +105,7 @@ def loss_of(model: keras.Model, recipe: Recipe) -> Loss:
     return losses[output]
 
 
-def _output(model: keras.Model) -> str:
+def output_activation(model: keras.Model) -> str:
     """Name of the activation that scores come from.
 
     Poolings, products and quotients after it are passed, by their first inputs: scores come before

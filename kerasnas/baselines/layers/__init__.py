@@ -1,0 +1,39 @@
+"""Layers, under the modules and names that TFLearn gives them."""
+
+from kerasnas.baselines.layers.core import (
+    activation,
+    dropout,
+    flatten,
+    fully_connected,
+    input_data,
+    reshape,
+)
+from kerasnas.baselines.layers.embedding_ops import embedding
+from kerasnas.baselines.layers.estimator import regression
+from kerasnas.baselines.layers.recurrent import (
+    BasicLSTMCell,
+    BasicRNNCell,
+    GRUCell,
+    bidirectional_rnn,
+    gru,
+    lstm,
+    simple_rnn,
+)
+
+__all__ = [
+    "BasicLSTMCell",
+    "BasicRNNCell",
+    "GRUCell",
+    "activation",
+    "bidirectional_rnn",
+    "dropout",
+    "embedding",
+    "flatten",
+    "fully_connected",
+    "gru",
+    "input_data",
+    "lstm",
+    "regression",
+    "reshape",
+    "simple_rnn",
+]

@@ -1,0 +1,132 @@
+"""TFLearn's `layers.core`: inputs, dense layers, dropout, shapes.
+
+Weights begin as TFLearn's: a normal distribution of deviation 0.02, cut at two deviations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from kerasnas.errors import KerasnasError
+
+if TYPE_CHECKING:
+    import keras
+
+
+def initial(weights_init: Any) -> Any:
+    """What Keras calls TFLearn's initialisation."""
+    import keras
+
+    truncated = weights_init == "truncated_normal"
+    return keras.initializers.TruncatedNormal(stddev=0.02) if truncated else weights_init
+
+
+def input_data(
+    shape: Sequence[int | None], dtype: Any = "float32", name: str | None = None
+) -> keras.KerasTensor:
+    """The network's input.
+
+    Args:
+        shape: With the batch as None in front, or without it: `[None, 10, 128]` or `[10, 128]`.
+        dtype: Of the values.
+        name: Of the layer.
+    """
+    import keras
+
+    rest = tuple(shape[1:]) if shape[0] is None else tuple(shape)
+    return keras.Input(rest, dtype=dtype, name=name)
+
+
+def fully_connected(
+    incoming: keras.KerasTensor,
+    n_units: int,
+    activation: str = "linear",
+    bias: bool = True,
+    weights_init: Any = "truncated_normal",
+    bias_init: Any = "zeros",
+    regularizer: str | None = None,
+    weight_decay: float = 0.001,
+    trainable: bool = True,
+    name: str | None = None,
+) -> keras.KerasTensor:
+    """Dense layer: `(clips, ...)` is flattened, and becomes `(clips, n_units)`.
+
+    Args:
+        incoming: Two axes or more.
+        n_units: Number of outputs.
+        activation: By name.
+        bias: Whether a bias is added.
+        weights_init: `truncated_normal`, or an initialiser of Keras.
+        bias_init: An initialiser of Keras, or its name.
+        regularizer: `L1` or `L2`; none by default.
+        weight_decay: Its strength: L1 adds weight_decay |w|, L2 weight_decay w² / 2, as
+            TensorFlow 1 defined it.
+        trainable: Whether training changes the weights.
+        name: Of the layer.
+    """
+    import keras
+
+    penalties = {
+        None: lambda: None,
+        "L1": lambda: keras.regularizers.L1(weight_decay),
+        "L2": lambda: keras.regularizers.L2(weight_decay / 2),
+    }
+    if regularizer not in penalties:
+        raise KerasnasError(f"unknown regularizer {regularizer!r}: give 'L1', 'L2' or None")
+    x = flatten(incoming) if len(incoming.shape) > 2 else incoming
+    return keras.layers.Dense(
+        n_units,
+        activation,
+        use_bias=bias,
+        kernel_initializer=initial(weights_init),
+        bias_initializer=bias_init,
+        kernel_regularizer=penalties[regularizer](),
+        trainable=trainable,
+        name=name,
+    )(x)
+
+
+def dropout(
+    incoming: keras.KerasTensor, keep_prob: float, name: str | None = None
+) -> keras.KerasTensor:
+    """Keep every input with the chance `keep_prob` while training, scaled by 1 / keep_prob.
+
+    TFLearn counts what is kept, Keras what is dropped: 0.8 here is `keras.layers.Dropout(0.2)`.
+
+    Raises:
+        KerasnasError: It is no chance above 0.
+    """
+    import keras
+
+    if not 0 < keep_prob <= 1:
+        raise KerasnasError(
+            f"keep_prob is {keep_prob}: it is the share that is kept, above 0 and at most 1"
+        )
+    return keras.layers.Dropout(1 - keep_prob, name=name)(incoming)
+
+
+def flatten(incoming: keras.KerasTensor, name: str | None = None) -> keras.KerasTensor:
+    """`(clips, ...)` as `(clips, values)`."""
+    return reshape(incoming, [-1, prod(incoming.shape[1:])], name)
+
+
+def reshape(
+    incoming: keras.KerasTensor, new_shape: Sequence[int], name: str | None = None
+) -> keras.KerasTensor:
+    """Another shape; `new_shape` begins with -1 for the clips."""
+    import keras
+
+    if new_shape[0] != -1:
+        raise KerasnasError(f"new_shape is {new_shape}: it must begin with -1, for the clips")
+    return keras.layers.Reshape(tuple(new_shape[1:]), name=name)(incoming)
+
+
+def activation(
+    incoming: keras.KerasTensor, activation: str = "linear", name: str | None = None
+) -> keras.KerasTensor:
+    """An activation function by its name."""
+    import keras
+
+    return keras.layers.Activation(activation, name=name)(incoming)

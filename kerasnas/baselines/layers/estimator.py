@@ -1,0 +1,134 @@
+"""TFLearn's `layers.estimator`: what a network is trained by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kerasnas.errors import KerasnasError
+
+if TYPE_CHECKING:
+    import keras
+
+_OPTIMIZERS = {
+    "adam": ("Adam", {"epsilon": 1e-8}),
+    "sgd": ("SGD", {}),
+    "momentum": ("SGD", {"momentum": 0.9}),
+    "rmsprop": ("RMSprop", {"rho": 0.9, "epsilon": 1e-10}),
+    "adagrad": ("Adagrad", {"initial_accumulator_value": 0.1}),
+    "ftrl": ("Ftrl", {"initial_accumulator_value": 0.1}),
+}
+_LOSSES = (
+    "categorical_crossentropy",
+    "softmax_categorical_crossentropy",
+    "binary_crossentropy",
+    "mean_square",
+    "hinge_loss",
+)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A network and what it is trained by; see `regression`."""
+
+    network: keras.KerasTensor
+    optimizer: Any
+    loss: Any
+    metric: Any
+    learning_rate: float
+    batch_size: int
+    shuffle_batches: bool
+
+    def compile(self, model: keras.Model, clip_gradients: float) -> None:
+        """Compile a model of such outputs, with an optimiser that has no past."""
+        import keras
+
+        model.compile(
+            self._optimizer(clip_gradients),
+            loss=self._loss(model),
+            metrics=[] if self.metric is None else [self._metric(model)],
+            # On a CPU, XLA is slower than TensorFlow's own kernels.
+            jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
+        )
+
+    def _optimizer(self, clip_gradients: float) -> keras.optimizers.Optimizer:
+        import keras
+
+        clip = clip_gradients or None
+        if isinstance(self.optimizer, str):
+            title, settings = _OPTIMIZERS[self.optimizer.lower()]
+            make = getattr(keras.optimizers, title)
+            return make(self.learning_rate, global_clipnorm=clip, **settings)
+        config = self.optimizer.get_config()
+        if not any(config[name] for name in ("clipnorm", "clipvalue", "global_clipnorm")):
+            config["global_clipnorm"] = clip
+        return type(self.optimizer).from_config(config)
+
+    def _loss(self, model: keras.Model) -> Any:
+        import keras
+
+        from kerasnas.training.fit import output_activation
+
+        logits = output_activation(model) in ("linear", "none")
+        losses = {
+            "categorical_crossentropy": lambda: keras.losses.CategoricalCrossentropy(),
+            "softmax_categorical_crossentropy": lambda: keras.losses.CategoricalCrossentropy(
+                from_logits=logits
+            ),
+            "binary_crossentropy": lambda: keras.losses.BinaryCrossentropy(from_logits=logits),
+            "mean_square": lambda: keras.losses.MeanSquaredError(),
+            "hinge_loss": lambda: keras.losses.Hinge(),
+        }
+        return losses[self.loss]() if isinstance(self.loss, str) else self.loss
+
+    def _metric(self, model: keras.Model) -> Any:
+        import keras
+
+        if not isinstance(self.metric, str):
+            return self.metric
+        several = model.output_shape[-1] > 1
+        kind = keras.metrics.CategoricalAccuracy if several else keras.metrics.BinaryAccuracy
+        return kind(name="acc")
+
+
+def regression(
+    incoming: keras.KerasTensor,
+    optimizer: Any = "adam",
+    loss: Any = "categorical_crossentropy",
+    metric: Any = "default",
+    learning_rate: float = 0.001,
+    batch_size: int = 64,
+    shuffle_batches: bool = True,
+    name: str | None = None,
+) -> Regression:
+    """Say what a network is trained by.
+
+    Args:
+        incoming: The network's output, `(clips, classes)`.
+        optimizer: `adam`, `sgd`, `momentum`, `rmsprop`, `adagrad` or `ftrl` with TFLearn's
+            settings, or an optimiser of Keras, whose own learning rate counts.
+        loss: `categorical_crossentropy` of probabilities, `softmax_categorical_crossentropy` and
+            `binary_crossentropy` of what comes before or after the activation, `mean_square`,
+            `hinge_loss`, or a loss of Keras.
+        metric: `default` or `accuracy` (whether the highest score is the highest target), a metric
+            of Keras, or None.
+        learning_rate: Of an optimiser given by name.
+        batch_size: Clips of one step, unless `DNN.fit` is given another.
+        shuffle_batches: Whether every epoch has an order of its own, likewise.
+        name: Of the targets: nothing depends on it.
+
+    Raises:
+        KerasnasError: A name is unknown.
+    """
+    for argument, value, known in (
+        ("optimizer", optimizer, tuple(_OPTIMIZERS)),
+        ("loss", loss, _LOSSES),
+        ("metric", metric, ("default", "accuracy")),
+    ):
+        given = value.lower() if isinstance(value, str) else None
+        if given is not None and given not in known:
+            raise KerasnasError(
+                f"unknown {argument} {value!r}: give one of {', '.join(known)}, or an object of "
+                "Keras"
+            )
+    return Regression(incoming, optimizer, loss, metric, learning_rate, batch_size, shuffle_batches)

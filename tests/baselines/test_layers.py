@@ -1,0 +1,123 @@
+"""Layers under TFLearn's names: shapes, defaults, and what a dropout argument drops."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasnas.baselines as tflearn
+from kerasnas.errors import KerasnasError
+
+
+def model_of(output) -> keras.Model:
+    return keras.Model(keras.utils.get_source_inputs(output)[0], output)
+
+
+def drop_rates(output) -> list[float]:
+    layers = model_of(output).layers
+    return [round(x.rate, 6) for x in layers if isinstance(x, keras.layers.Dropout)]
+
+
+def test_dropout_keeps_the_share_that_is_given() -> None:
+    keras.utils.set_random_seed(1)
+    ones = np.ones((100, 500), np.float32)
+    model = model_of(tflearn.dropout(tflearn.input_data([None, 500]), 0.8))
+    out = np.asarray(model(ones, training=True))
+    # Of 50 000 inputs, 0.8 are kept, give or take seven standard deviations of 0.0018.
+    assert abs((out != 0).mean() - 0.8) < 0.0125
+    np.testing.assert_allclose(out[out != 0], 1 / 0.8, rtol=1e-6)
+    np.testing.assert_array_equal(model(ones), ones)
+
+
+def test_an_lstms_dropout_keeps_the_shares_of_inputs_and_outputs() -> None:
+    x = tflearn.input_data([None, 10, 128])
+    assert drop_rates(tflearn.lstm(x, 4, dropout=0.8)) == [0.2, 0.2]
+    assert drop_rates(tflearn.lstm(x, 4, dropout=(0.9, 0.4))) == [0.1, 0.6]
+    assert drop_rates(tflearn.lstm(x, 4)) == []
+    (lstm,) = (y for y in model_of(tflearn.lstm(x, 4, dropout=0.8)).layers if "lstm" in y.name)
+    assert lstm.dropout == lstm.recurrent_dropout == 0  # the state is never dropped
+
+
+def test_an_lstms_outputs_are_dropped_anew_in_every_frame() -> None:
+    keras.utils.set_random_seed(1)
+    x = tflearn.input_data([None, 50, 3])
+    model = model_of(tflearn.lstm(x, 40, dropout=(1.0, 0.8), return_seq=True))
+    out = np.asarray(model(np.ones((20, 50, 3), np.float32), training=True))
+    assert abs((out != 0).mean() - 0.8) < 0.02
+    assert len({tuple(frame != 0) for frame in out[0]}) > 40
+
+
+@pytest.mark.parametrize("share", [0, -0.2, 1.2])
+def test_a_share_that_is_none_is_refused(share: float) -> None:
+    with pytest.raises(KerasnasError, match="share that is kept"):
+        tflearn.dropout(tflearn.input_data([None, 5]), share)
+
+
+def test_shapes_are_tflearns() -> None:
+    x = tflearn.input_data([None, 10, 128])
+    assert x.shape == tflearn.input_data([10, 128]).shape == (None, 10, 128)
+    for layer in (tflearn.lstm, tflearn.gru, tflearn.simple_rnn):
+        assert layer(x, 6).shape == (None, 6)
+        assert layer(x, 6, return_seq=True).shape == (None, 10, 6)
+    assert tflearn.fully_connected(x, 7).shape == (None, 7)
+    assert tflearn.embedding(tflearn.input_data([None, 9]), 100, 5).shape == (None, 9, 5)
+    assert tflearn.flatten(x).shape == (None, 1280)
+    assert tflearn.reshape(x, [-1, 20, 64]).shape == (None, 20, 64)
+    with pytest.raises(KerasnasError, match=r"\(None, 6\).*return_seq=True"):
+        tflearn.lstm(tflearn.lstm(x, 6), 6)
+
+
+def test_tflearns_defaults_of_a_dense_layer() -> None:
+    keras.utils.set_random_seed(1)
+    layer = model_of(tflearn.fully_connected(tflearn.input_data([None, 300]), 300)).layers[-1]
+    kernel, bias = layer.get_weights()
+    assert layer.activation is keras.activations.linear and not bias.any()
+    # A normal distribution cut at two deviations has 0.88 of its deviation.
+    assert np.abs(kernel).max() <= 0.04 and abs(kernel.std() - 0.0176) < 0.001
+
+
+def test_gates_begin_with_tflearns_biases() -> None:
+    x = tflearn.input_data([None, 4, 3])
+    lstm = model_of(tflearn.lstm(x, 2, forget_bias=0.5)).layers[-1]
+    np.testing.assert_array_equal(lstm.get_weights()[2], [0, 0, 0.5, 0.5, 0, 0, 0, 0])
+    gru = model_of(tflearn.gru(x, 2)).layers[-1]
+    np.testing.assert_array_equal(gru.get_weights()[2], [1, 1, 1, 1, 0, 0])
+    assert not gru.reset_after
+
+
+def test_weights_may_be_initialised_otherwise() -> None:
+    x = tflearn.input_data([None, 4, 3])
+    lstm = model_of(tflearn.lstm(x, 2, weights_init="zeros")).layers[-1]
+    assert not np.any(lstm.get_weights()[0]) and not np.any(lstm.get_weights()[1])
+    again = model_of(tflearn.gru(x, 2, weights_init="truncated_normal", name="mine"))
+    assert np.abs(again.get_layer("mine").get_weights()[0]).max() <= 0.04
+
+
+@pytest.mark.parametrize("cell", ["BasicLSTMCell", "GRUCell", "BasicRNNCell"])
+def test_both_directions_end_at_the_last_frame(cell: str) -> None:
+    x = tflearn.input_data([None, 5, 3])
+    make = getattr(tflearn, cell)
+    sequence = tflearn.bidirectional_rnn(x, make(4), make(4), return_seq=True)
+    assert sequence.shape == (None, 5, 8)
+    last = model_of(tflearn.bidirectional_rnn(x, make(4), make(4)))
+    assert last.output_shape == (None, 8)
+    clip = np.random.default_rng(0).normal(size=(1, 5, 3)).astype(np.float32)
+    other = clip.copy()
+    other[0, 0] += 1  # the first frame: the backward cell has not come to it
+    a, b = np.asarray(last(clip))[0], np.asarray(last(other))[0]
+    assert (a[:4] != b[:4]).any()
+    np.testing.assert_array_equal(a[4:], b[4:])
+
+
+def test_cells_of_different_units_are_refused() -> None:
+    x = tflearn.input_data([None, 5, 3])
+    with pytest.raises(KerasnasError, match="has 4 units.*5"):
+        tflearn.bidirectional_rnn(x, tflearn.GRUCell(4), tflearn.GRUCell(5))
+
+
+def test_data_utilities_pad_and_cut_at_the_end() -> None:
+    padded = tflearn.data_utils.pad_sequences([[1, 2], [3, 4, 5, 6]], maxlen=3)
+    assert padded.tolist() == [[1, 2, 0], [3, 4, 5]]
+    clip = np.full((4, 2), 0.5, np.float32)
+    assert tflearn.data_utils.pad_sequences([clip], 10, "float32").sum() == 4
+    assert tflearn.data_utils.to_categorical([2, 0]).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert tflearn.data_utils.to_categorical([1], 4).tolist() == [[0, 1, 0, 0]]
