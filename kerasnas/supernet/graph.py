@@ -89,7 +89,7 @@ class Graph:
             return function(*arguments)
 
         traced: Any
-        with fused_kernels(self.network, momentum):
+        with fused_kernels(self.network, momentum, swish=False):
             traced = tf.function(counted, autograph=False).get_concrete_function(*signature)
         return traced  # type: ignore[no-any-return]
 

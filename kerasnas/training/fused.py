@@ -77,14 +77,21 @@ def _swish() -> Any:
 
 
 @contextmanager
-def fused_kernels(model: keras.Model, momentum: float) -> Iterator[None]:
+def fused_kernels(model: keras.Model, momentum: float, swish: bool = True) -> Iterator[None]:
     """Let `model` train with fused kernels, and its moving statistics with `momentum`.
 
     What is traced inside keeps the exchanged layers: train through another model on these layers.
+
+    Args:
+        model: Flat and functional.
+        momentum: Of the moving statistics.
+        swish: Whether swish is fused, too. TensorFlow cannot differentiate it inside a branch.
     """
     normalizations = [layer for layer in model.layers if type(layer) is _BATCH_NORMALIZATION]
     momenta = [layer.momentum for layer in normalizations]
     fused = {layer: kernel for layer in model.layers if (kernel := _kernel(layer)) is not None}
+    if not swish:
+        fused = {layer: kernel for layer, kernel in fused.items() if kernel is not _FusedSwish}
     stock = {layer: type(layer) for layer in fused}
     try:
         for layer in normalizations:
