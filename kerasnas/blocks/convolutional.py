@@ -17,6 +17,7 @@ from typing import ClassVar, Literal
 
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.recorder import Pair, Recorder, Tensor
+from kerasnas.export.ops import Shape
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,27 @@ class GlobalAveragePool(Block):
 
     def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
         return net.global_average_pool(x)
+
+
+@dataclass(frozen=True)
+class Flatten(Block):
+    """All values one after the other, frame by frame."""
+
+    kind: ClassVar[str] = "flatten"
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return net.flatten(x)
+
+
+@dataclass(frozen=True)
+class Reshape(Block):
+    """The same values in another shape."""
+
+    kind: ClassVar[str] = "reshape"
+    shape: Shape
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return net.reshape(x, self.shape)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from keras import layers
 from kerasnas.export.ops import Op
 
 _LAYERS: dict[str, Callable[[Op], Any]] = {
-    "normalization": lambda op: layers.Normalization(axis=(-2, -1), name=op.name),
+    "normalization": lambda op: layers.Normalization(
+        axis=tuple(range(-len(op.weights[0].shape), 0)), name=op.name
+    ),
     "conv2d": lambda op: layers.Conv2D(
         op.output_shape[-1],
         op.attributes["kernel_size"],
@@ -40,7 +42,8 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
     "global_average_pool": lambda op: layers.GlobalAveragePooling2D(name=op.name),
     "mean_over_frames": lambda op: layers.GlobalAveragePooling1D(name=op.name),
     "reshape": lambda op: layers.Reshape(op.output_shape, name=op.name),
-    "gru": lambda op: _gru(op),
+    "gru": lambda op: _recurrent(layers.GRU, op, reset_after=op.attributes["reset_after"]),
+    "lstm": lambda op: _recurrent(layers.LSTM, op),
     "dropout": lambda op: layers.Dropout(op.attributes["rate"], name=op.name),
 }
 
@@ -56,13 +59,11 @@ def _divide(name: str) -> Callable[[Any], Any]:
     return quotient
 
 
-def _gru(op: Op) -> Any:
-    units, sequences = op.attributes["units"], op.attributes["return_sequences"]
-    reset_after = op.attributes["reset_after"]
+def _recurrent(kind: Any, op: Op, **arguments: Any) -> Any:
+    arguments["return_sequences"] = op.attributes["return_sequences"]
     if not op.attributes["bidirectional"]:
-        return layers.GRU(units, return_sequences=sequences, reset_after=reset_after, name=op.name)
-    forward = layers.GRU(units, return_sequences=sequences, reset_after=reset_after)
-    return layers.Bidirectional(forward, name=op.name)
+        return kind(op.attributes["units"], name=op.name, **arguments)
+    return layers.Bidirectional(kind(op.attributes["units"], **arguments), name=op.name)
 
 
 def build(ops: tuple[Op, ...]) -> keras.Model:

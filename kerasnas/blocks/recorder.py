@@ -183,33 +183,78 @@ class Recorder:
 
     def flatten_bins(self, x: Tensor, name: str = "flatten_bins") -> Tensor:
         """`(frames, bins, channels)` as `(frames, bins * channels)`."""
-        frames, *rest = x.shape
-        return self._record("reshape", name, (x,), (frames, prod(rest)))
+        return self.reshape(x, (x.shape[0], prod(x.shape[1:])), name)
 
-    def gru(self, x: Tensor, units: int, bidirectional: bool = False, name: str = "gru") -> Tensor:
-        """Gated recurrent units: `(frames, channels)` to `(frames, units)`.
+    def flatten(self, x: Tensor, name: str = "flatten") -> Tensor:
+        """All values one after the other, frame by frame."""
+        return self.reshape(x, (prod(x.shape),), name)
 
-        Twice the units where bidirectional: the forward direction's, then the backward one's. Both
-        products have a bias (Keras' `reset_after`).
+    def reshape(self, x: Tensor, shape: Shape, name: str = "reshape") -> Tensor:
+        """The same values, in the same order, in another shape."""
+        return self._record("reshape", name, (x,), shape)
+
+    def gru(
+        self,
+        x: Tensor,
+        units: int,
+        bidirectional: bool = False,
+        return_sequences: bool = True,
+        name: str = "gru",
+    ) -> Tensor:
+        """Gated recurrent units: `(frames, channels)` to `(frames, units)`, or to `(units,)`.
+
+        Twice the units where bidirectional: the forward direction's, then the backward one's.
+        Without sequences, each direction's state after all frames. Both products have a bias
+        (Keras' `reset_after`).
         """
+        biases = (2, 3 * units)
+        return self._recurrent(
+            "gru", name, x, units, 3, biases, bidirectional, return_sequences, reset_after=True
+        )
+
+    def lstm(
+        self,
+        x: Tensor,
+        units: int,
+        bidirectional: bool = False,
+        return_sequences: bool = True,
+        name: str = "lstm",
+    ) -> Tensor:
+        """Long short-term memory, of shapes as in `gru`."""
+        biases = (4 * units,)
+        return self._recurrent("lstm", name, x, units, 4, biases, bidirectional, return_sequences)
+
+    def _recurrent(
+        self,
+        kind: str,
+        name: str,
+        x: Tensor,
+        units: int,
+        gates: int,
+        biases: Shape,
+        bidirectional: bool,
+        return_sequences: bool,
+        **attributes: Any,
+    ) -> Tensor:
         direction = (
-            Weight("kernel", (x.shape[-1], 3 * units)),
-            Weight("recurrent_kernel", (units, 3 * units)),
-            Weight("bias", (2, 3 * units)),
+            Weight("kernel", (x.shape[-1], gates * units)),
+            Weight("recurrent_kernel", (units, gates * units)),
+            Weight("bias", biases),
         )
         directions = 2 if bidirectional else 1
         macs = x.shape[0] * directions * (direction[0].size + direction[1].size)
+        outputs = (directions * units,)
         return self._record(
-            "gru",
+            kind,
             name,
             (x,),
-            (x.shape[0], directions * units),
+            (x.shape[0], *outputs) if return_sequences else outputs,
             direction * directions,
             macs,
             units=units,
             bidirectional=bidirectional,
-            return_sequences=True,
-            reset_after=True,
+            return_sequences=return_sequences,
+            **attributes,
         )
 
     def dropout(self, x: Tensor, rate: float, name: str = "dropout") -> Tensor:

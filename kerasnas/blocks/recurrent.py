@@ -47,14 +47,28 @@ class FlattenBins(Block):
 
 @dataclass(frozen=True)
 class Gru(Block):
-    """Gated recurrent units over the frames; every frame's state is the output."""
+    """Gated recurrent units over the frames; every frame's state is the output, or the last."""
 
     kind: ClassVar[str] = "gru"
     units: int
     bidirectional: bool = True
+    return_sequences: bool = True
 
     def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
-        return net.gru(x, self.units, self.bidirectional)
+        return net.gru(x, self.units, self.bidirectional, self.return_sequences)
+
+
+@dataclass(frozen=True)
+class Lstm(Block):
+    """Long short-term memory over the frames; every frame's output, or the last."""
+
+    kind: ClassVar[str] = "lstm"
+    units: int
+    bidirectional: bool = False
+    return_sequences: bool = True
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return net.lstm(x, self.units, self.bidirectional, self.return_sequences)
 
 
 @dataclass(frozen=True)
@@ -98,14 +112,36 @@ class AttentionLocalization(Block):
                 x = block(net, x)
         if attention is None:
             attention = _attention(net, x)
-        tags = net.activation(net.dense(x, self.tags, name="tags"), "sigmoid", "tags_sigmoid")
-        location = net.dense(x, self.tags, name="localization")
-        location = net.activation(location, "softmax", "localization_softmax")
-        scores = net.multiply(net.multiply(tags, attention, "attention_tags"), location, "scores")
-        return net.divide(
-            net.mean_over_frames(scores, "scores_mean"),
-            net.mean_over_frames(location, "localization_mean"),
-        )
+        return _located(net, x, self.tags, attention)
+
+
+@dataclass(frozen=True)
+class LocatedTags(Block):
+    """The tags' scores in every frame, weighed by their localisation: ATT-LOC without attention.
+
+    It is what Xu et al., "Large-scale weakly supervised audio classification using gated
+    convolutional neural network", ICASSP 2018, call attention (equation 3).
+    """
+
+    kind: ClassVar[str] = "located_tags"
+    tags: int
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        return _located(net, x, self.tags)
+
+
+def _located(net: Recorder, x: Tensor, tags: int, attention: Tensor | None = None) -> Tensor:
+    """Mean of the tags' scores over the frames, weighed by where each tag is."""
+    scores = net.activation(net.dense(x, tags, name="tags"), "sigmoid", "tags_sigmoid")
+    location = net.dense(x, tags, name="localization")
+    location = net.activation(location, "softmax", "localization_softmax")
+    if attention is not None:
+        scores = net.multiply(scores, attention, "attention_tags")
+    scores = net.multiply(scores, location, "scores")
+    return net.divide(
+        net.mean_over_frames(scores, "scores_mean"),
+        net.mean_over_frames(location, "localization_mean"),
+    )
 
 
 def _attention(net: Recorder, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasnas.blocks import convolutional, recurrent, unidirectional
+from kerasnas.blocks import convolutional, gated, recurrent, unidirectional
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
@@ -39,13 +39,32 @@ EXAMPLES: dict[str, list[Block]] = {
         recurrent.ConvolutionPool(5, (1, 5), (1, 16), 0.0),
     ],
     "flatten_bins": [recurrent.FlattenBins()],
+    "flatten": [convolutional.Flatten()],
+    "reshape": [convolutional.Reshape((16, 21, 6)), convolutional.Reshape((21 * 16, 6))],
+    "gated_convolution": [gated.GatedConvolution(5), gated.GatedConvolution(3, (3, 5))],
+    "convolution_max_pool": [
+        gated.ConvolutionMaxPool(4),
+        gated.ConvolutionMaxPool(5, (1, 3), (21, 1)),
+    ],
     "unidirectional_bottleneck": [
         unidirectional.UnidirectionalBottleneck(6, "time"),
         unidirectional.UnidirectionalBottleneck(8, "frequency", 5, 3, (1, 2)),
     ],
 }
 ON_FRAMES: dict[str, list[Block]] = {
-    "gru": [recurrent.Gru(4), recurrent.Gru(3, bidirectional=False)],
+    "gru": [
+        recurrent.Gru(4),
+        recurrent.Gru(3, bidirectional=False),
+        recurrent.Gru(3, return_sequences=False),
+    ],
+    "lstm": [
+        recurrent.Lstm(4),
+        recurrent.Lstm(3, bidirectional=True),
+        recurrent.Lstm(3, return_sequences=False),
+        recurrent.Lstm(3, bidirectional=True, return_sequences=False),
+    ],
+    "gated_recurrent": [gated.GatedRecurrent(4)],
+    "located_tags": [recurrent.LocatedTags(7)],
     "frame_mean": [recurrent.FrameMean(7)],
     "attention_localization": [
         recurrent.AttentionLocalization(7),

@@ -12,6 +12,8 @@ from kerasnas.blocks.recurrent import (
     FlattenBins,
     FrameMean,
     Gru,
+    LocatedTags,
+    Lstm,
 )
 
 INPUT = (9, 4, 3)
@@ -52,6 +54,17 @@ def test_attention_and_localisation_by_the_papers_formula(on_features: bool) -> 
     np.testing.assert_allclose(model(X), expected, rtol=1e-5)
 
 
+def test_located_tags_by_the_papers_formula() -> None:
+    model = built(LocatedTags(5))
+    tags = sigmoid(dense(model, "01_located_tags.tags", FRAMES))
+    location = np.exp(dense(model, "01_located_tags.localization", FRAMES))
+    location /= location.sum(axis=-1, keepdims=True)
+    # Xu et al., ICASSP 2018, equation 3.
+    np.testing.assert_allclose(
+        model(X), (tags * location).sum(axis=1) / location.sum(axis=1), rtol=1e-5
+    )
+
+
 def test_a_conv_block_halves_the_bins_and_keeps_the_frames() -> None:
     architecture = Architecture((9, 13, 2), (ConvolutionPool(5, (3, 1)),))
     assert architecture.ops[-1].output_shape == (9, 6, 5)
@@ -65,6 +78,14 @@ def test_recurrent_cost_by_hand() -> None:
     assert sum(op.parameters for op in architecture.ops) == 2 * 3 * 4 * (12 + 4 + 2)
     assert sum(op.macs for op in architecture.ops) == 9 * 2 * 3 * 4 * (12 + 4)
     assert architecture.ops[-1].output_shape == (9, 8)
+
+
+def test_lstm_cost_by_hand() -> None:
+    # Four gates of 4 units on 12 inputs, with one bias each.
+    architecture = Architecture(INPUT, (FlattenBins(), Lstm(4, return_sequences=False)))
+    assert sum(op.parameters for op in architecture.ops) == 4 * 4 * (12 + 4 + 1)
+    assert sum(op.macs for op in architecture.ops) == 9 * 4 * 4 * (12 + 4)
+    assert architecture.ops[-1].output_shape == (4,)
 
 
 def test_a_recurrent_model_needs_nothing_but_keras(tmp_path) -> None:
