@@ -56,8 +56,10 @@ class LiSettings(BaseModel):
         min_length=1,
         description="shares dropped behind every recurrent and every rectified dense layer",
     )
-    normalize: bool = Field(
-        False, description="standardise every bin: log-mel needs it, embeddings do not"
+    normalize: bool | None = Field(
+        None,
+        description="standardise every bin; by default features of (frames, bins, channels), not "
+        "embeddings of (frames, values)",
     )
 
     @model_validator(mode="after")
@@ -155,7 +157,7 @@ class LiSpace(SearchSpace):
             )
         frames, bins = self.input_shape[:2]
         blocks = self._start()
-        if len(self.input_shape) == 2:
+        if not self._has_channels:
             blocks.append(Reshape((frames, bins, 1)))
         blocks += [
             GatedConvolution(64),
@@ -168,12 +170,17 @@ class LiSpace(SearchSpace):
         ]
         return Architecture(self.input_shape, tuple(blocks))
 
+    @property
+    def _has_channels(self) -> bool:
+        return len(self.input_shape) == 3
+
     def _start(self) -> list[Block]:
-        return [Normalize()] if self.settings.normalize else []
+        given = self.settings.normalize
+        return [Normalize()] if (self._has_channels if given is None else given) else []
 
     def _frames(self) -> list[Block]:
         """What makes `(frames, values)` of the input."""
-        return [*self._start(), *([FlattenBins()] if len(self.input_shape) == 3 else [])]
+        return [*self._start(), *([FlattenBins()] if self._has_channels else [])]
 
     def _ending(self, blocks: list[Block]) -> Architecture:
         last = Dense(self.classes, self.output)

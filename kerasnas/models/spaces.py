@@ -7,11 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from kerasnas.export.ops import Shape
+from kerasnas.models.li import LiSettings, LiSpace
 from kerasnas.models.liu_zhang import LiuZhangSettings, LiuZhangSpace
 from kerasnas.models.space import SearchSpace
 from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
 
-_SPACES: dict[type, type[Any]] = {WuLeeSettings: WuLeeSpace, LiuZhangSettings: LiuZhangSpace}
+_SPACES: dict[type, type[Any]] = {
+    WuLeeSettings: WuLeeSpace,
+    LiuZhangSettings: LiuZhangSpace,
+    LiSettings: LiSpace,
+}
 
 
 def _default(values: object) -> object:
@@ -19,12 +24,14 @@ def _default(values: object) -> object:
 
 
 ModelSettings = Annotated[
-    WuLeeSettings | LiuZhangSettings, Field(discriminator="space"), BeforeValidator(_default)
+    WuLeeSettings | LiuZhangSettings | LiSettings,
+    Field(discriminator="space"),
+    BeforeValidator(_default),
 ]
 
 
 def space_of(
-    settings: WuLeeSettings | LiuZhangSettings,
+    settings: WuLeeSettings | LiuZhangSettings | LiSettings,
     input_shape: Shape,
     classes: int,
     output: Literal["softmax", "sigmoid"],

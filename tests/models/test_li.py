@@ -123,6 +123,14 @@ def test_points_of_the_space_cost_what_keras_says(
     assert cost.trainable_parameters == trainable
 
 
+def test_embeddings_are_standardised_only_where_asked_for() -> None:
+    def starts(shape: tuple[int, ...], **settings) -> bool:
+        return small(shape, **settings).reference("fc1").ops[1].kind == "normalization"
+
+    assert starts((10, 12, 1)) and starts((10, 12), normalize=True)
+    assert not starts((10, 12)) and not starts((10, 12, 1), normalize=False)
+
+
 def test_multiply_accumulates_by_hand() -> None:
     # Two GRUs over ten frames, then two dense layers on the last frame.
     by_hand = 10 * 3 * 6 * (12 + 6) + 10 * 3 * 4 * (6 + 4) + 4 * 5 + 5 * 7
