@@ -7,6 +7,7 @@ are kept for the gradient.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -91,7 +92,7 @@ class Graph:
         traced: Any
         with fused_kernels(self.network, momentum, swish=False):
             traced = tf.function(counted, autograph=False).get_concrete_function(*signature)
-        return traced  # type: ignore[no-any-return]
+        return traced
 
 
 class FairStep:
@@ -108,29 +109,45 @@ class FairStep:
         momentum: float,
         l2: float,
     ) -> None:
-        variables = graph.network.trainable_variables
-        optimizer.build(variables)
         measure = _LOSSES[loss]()
-        sums = [tf.Variable(tf.zeros(variable.shape), trainable=False) for variable in variables]
+        variables = graph.network.trainable_variables
+        kernels = [variable for variable in variables if "kernel" in variable.name]
+        others = [variable for variable in variables if "kernel" not in variable.name]
+        # One long vector each: hundreds of small updates take minutes to trace. Their names tell
+        # the optimiser what decays.
+        groups = {"kernel": kernels, "bias": others} if others else {"kernel": kernels}
+        vectors = [
+            keras.Variable(np.zeros(sum(map(_size, group)), np.float32), name=name)
+            for name, group in groups.items()
+        ]
+        sums = [tf.Variable(tf.zeros(vector.shape), trainable=False) for vector in vectors]
+        optimizer.build(vectors)
 
         def add_gradients(path: Any, x: Any, y: Any, weight: Any) -> Any:
             with tf.GradientTape() as tape:
                 value = measure(y, graph.forward(path, x, training=True), sample_weight=weight)
-            values = [variable.value for variable in variables]
-            for total, gradient in zip(sums, tape.gradient(value, values), strict=True):
-                if gradient is not None:
-                    total.assign_add(gradient)
+            values = [[variable.value for variable in group] for group in groups.values()]
+            gradients = tape.gradient(value, values, unconnected_gradients="zero")
+            for total, group in zip(sums, gradients, strict=True):
+                total.assign_add(_vector(group))
             return value
 
         def update(paths: Any) -> None:
+            for vector, group in zip(vectors, groups.values(), strict=True):
+                vector.assign(_vector([variable.value for variable in group]))
             gradients = [total.read_value() for total in sums]
             if l2:  # every path's network adds its own kernels' squares, options are on one path
-                for place, variable in enumerate(variables):
-                    if "kernel" in variable.name:
-                        count = 1.0 if variable.path.startswith("option") else paths
-                        gradients[place] += 2 * l2 * count * variable.value
-            optimizer.apply(gradients, variables)
-            for total in sums:
+                counts = [
+                    tf.fill((_size(kernel),), 1.0 if kernel.path.startswith("option") else paths)
+                    for kernel in kernels
+                ]
+                gradients[0] += 2 * l2 * tf.concat(counts, 0) * vectors[0].value
+            optimizer.apply(gradients, vectors)
+            for vector, total, group in zip(vectors, sums, groups.values(), strict=True):
+                for variable, part in zip(
+                    group, tf.split(vector.value, [_size(each) for each in group]), strict=True
+                ):
+                    variable.value.assign(tf.reshape(part, variable.shape))
                 total.assign(tf.zeros_like(total))
 
         self._add_gradients = graph._trace(
@@ -167,3 +184,11 @@ class FairStep:
         losses = [self._add_gradients(tf.constant(path), *batch) for path in paths]
         self._update(tf.constant(float(len(paths))))
         return float(np.mean(losses))
+
+
+def _size(variable: Any) -> int:
+    return math.prod(variable.shape)
+
+
+def _vector(tensors: Sequence[Any]) -> Any:
+    return tf.concat([tf.reshape(tensor, (-1,)) for tensor in tensors], 0)

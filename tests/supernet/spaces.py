@@ -55,6 +55,13 @@ def recurrent_space():
     )
 
 
+def tiny_space(name="tiny"):
+    """Two choices of two, quickly traced with their gradients."""
+    pairs = tuple(Choice(choice(3, axis).options[:2]) for axis in ("time", "frequency"))
+    ends = (GlobalAveragePool(), Dense(CLASSES, "softmax"))
+    return SupernetSpace(name, INPUT, (Normalize(), Stem(3), *pairs, *ends))
+
+
 def clips_to_learn(clips=24, seed=0):
     """Clips whose loud bin tells their class."""
     rng = np.random.default_rng(seed)

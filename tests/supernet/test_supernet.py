@@ -70,6 +70,7 @@ def test_a_path_is_scored_as_its_network_is():
     assert scored.metrics["accuracy"] == alone.metrics["accuracy"]
 
 
+@pytest.mark.slow
 def test_recalibration_takes_the_path_s_own_statistics_and_gives_them_back():
     supernet, path = scattered(convolutional_space()), (1, 1, 0)
     examples = clips_to_learn(12)
@@ -86,6 +87,7 @@ def test_recalibration_takes_the_path_s_own_statistics_and_gives_them_back():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_recalibration_averages_over_batches():
     supernet, path = scattered(convolutional_space()), (0, 0, 0)
     examples = clips_to_learn(12)
@@ -102,6 +104,7 @@ def test_recalibration_averages_over_batches():
     np.testing.assert_allclose(mean, np.mean(means, axis=0), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_normalising_again_reaches_what_was_traced():
     supernet, path = scattered(convolutional_space()), (0, 0, 0)
     x = clips_to_learn().x(np.arange(3))
@@ -121,6 +124,7 @@ def test_the_same_seed_makes_the_same_weights():
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
+@pytest.mark.slow
 def test_a_saved_supernet_scores_the_same(tmp_path):
     supernet = scattered(convolutional_space())
     supernet.save(tmp_path / "supernet.npz")

@@ -7,7 +7,9 @@ from kerasnas.supernet.supernet import Supernet
 from kerasnas.supernet.train import train
 from kerasnas.training.recipe import Augmentation, Recipe
 
-from .spaces import clips_to_learn, convolutional_space, recurrent_space
+from .spaces import clips_to_learn, recurrent_space, tiny_space
+
+pytestmark = pytest.mark.slow  # each traces gradients
 
 RECIPE = Recipe(
     epochs=3,
@@ -22,7 +24,7 @@ RECIPE = Recipe(
 
 
 def prepared(seed=0):
-    supernet = Supernet(convolutional_space(), seed)
+    supernet = Supernet(tiny_space(), seed)
     supernet.normalise(clips_to_learn())
     return supernet
 
@@ -63,19 +65,23 @@ def test_a_step_updates_once_by_the_sum_of_the_paths_gradients(l2):
     expected = gradients_alone(supernet, paths, x, y)
     weights = {weight.path: weight for weight in supernet.network.trainable_variables}
     before = {name: weight.numpy() for name, weight in weights.items()}
-    # One path's networks hold each option's kernels once, and what is shared three times.
+    # One path's network holds an option's kernels, both hold what is shared.
     for name in expected if l2 else ():
         if name.endswith("kernel"):
-            expected[name] += 2 * l2 * before[name] * (1 if name.startswith("option") else 3)
+            expected[name] += 2 * l2 * before[name] * (1 if name.startswith("option") else 2)
     step, optimizer = supernet.fair_step(Recipe(l2=l2))
     step(paths, x, y)
     assert int(optimizer.iterations) == 1
     assert supernet.traces == {"add_gradients": 1, "update": 1}
-    # Adam's first moment after one step is a tenth of the gradient.
-    moments = {
-        weight: moment.numpy() / 0.1
-        for weight, moment in zip(weights, optimizer.variables[2::2], strict=True)
-    }
+    # Adam's first moment after one step is a tenth of the gradient: of all kernels in one vector,
+    # then of the rest.
+    kernels = [weight for name, weight in weights.items() if "kernel" in name]
+    others = [weight for name, weight in weights.items() if "kernel" not in name]
+    moments = {}
+    for group, moment in zip((kernels, others), optimizer.variables[2::2], strict=True):
+        ends = np.cumsum([np.prod(weight.shape) for weight in group])[:-1]
+        for weight, part in zip(group, np.split(moment.numpy() / 0.1, ends), strict=True):
+            moments[weight.path] = part.reshape(weight.shape)
     assert moments.keys() == expected.keys()
     for name, gradient in expected.items():
         scale = np.abs(gradient).max()
@@ -89,13 +95,13 @@ def test_options_that_are_on_no_path_stay():
     step, _ = supernet.fair_step(Recipe())
     x, y = clips_to_learn(8).x(np.arange(8)), clips_to_learn(8).y(np.arange(8))
     before = {weight.path: weight.numpy() for weight in supernet.network.weights}
-    step(np.array([[0, 2, 1]], np.int32), x, y)
+    step(np.array([[0, 1]], np.int32), x, y)
     changed = {
         weight.path
         for weight in supernet.network.weights
         if not np.array_equal(before[weight.path], weight.numpy())
     }
-    on_path = set(supernet._layers((0, 2, 1)).values()) - {"00_normalize.normalization"}
+    on_path = set(supernet._layers((0, 1)).values()) - {"00_normalize.normalization"}
     assert {name.partition("/")[0] for name in changed} == on_path
 
 
@@ -105,23 +111,22 @@ def test_a_supernet_learns_all_its_paths_and_keeps_two_traces():
     history = train(
         supernet,
         examples,
-        RECIPE.model_copy(update={"epochs": 12, "augmentation": Augmentation()}),
+        RECIPE.model_copy(update={"epochs": 20, "augmentation": Augmentation()}),
         on_epoch=lambda epoch, metrics: epochs.append(epoch),
     )
-    assert epochs == [epoch["epoch"] for epoch in history] == list(range(1, 13))
+    assert epochs == [epoch["epoch"] for epoch in history] == list(range(1, 21))
     assert history[-1]["loss"] < 0.5 * history[0]["loss"]
     assert supernet.traces == {"add_gradients": 1, "update": 1}
     other = clips_to_learn(seed=1)
-    for path in (0, 0, 0), (1, 2, 0), (2, 1, 2):
+    for path in (0, 0), (0, 1), (1, 0), (1, 1):
         with supernet.recalibrated(path, examples):
-            assert supernet.score(path, other).metrics["accuracy"] > 0.8
+            assert supernet.score(path, other).metrics["accuracy"] > 0.6
 
 
 class KilledError(Exception):
     pass
 
 
-@pytest.mark.slow
 def test_a_training_resumed_in_the_middle_of_an_epoch_equals_an_undisturbed_one(
     tmp_path, monkeypatch
 ):
@@ -189,7 +194,7 @@ def test_a_file_of_another_training_is_refused(tmp_path):
         train(prepared(), clips_to_learn(), faster, file=file, seed=8)
     with pytest.raises(KerasnasError, match=r"examples was 24 and is 12"):
         train(prepared(), clips_to_learn(12), recipe, file=file)
-    with pytest.raises(KerasnasError, match=r"holds .*small.*recurrent"):
+    with pytest.raises(KerasnasError, match=r"holds .*tiny.*recurrent"):
         train(Supernet(recurrent_space()), clips_to_learn(), Recipe(epochs=1), file=file)
     saved = tmp_path / "saved.npz"
     prepared().save(saved)
