@@ -72,12 +72,6 @@ class Graph:
 
         return self._trace("observe", observe, self._path, self._x, momentum=0.0)
 
-    def fair_step(
-        self, optimizer: keras.optimizers.Optimizer, loss: Loss, momentum: float, l2: float
-    ) -> FairStep:
-        """The training step of Algorithm 1; see `FairStep`."""
-        return FairStep(self, optimizer, loss, momentum, l2)
-
     def _trace(
         self,
         name: str,

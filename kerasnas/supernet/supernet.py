@@ -100,16 +100,17 @@ class Supernet:
         Raises:
             KerasnasError: The path is none of the space's.
         """
-        scores = self._predictor(np.array(self.space.path(path), np.int32), x)
+        entries = np.array(self.space.path(path), np.int32)
+        scores = self._predictor(entries, np.asarray(x, np.float32))
         return np.asarray(scores, np.float32)
 
-    def score(self, path: AnyPath, examples: Examples, batch_size: int = 64) -> Evaluation:
+    def score(self, path: AnyPath, examples: Examples, batch_size: int = 128) -> Evaluation:
         """Metrics of the network along `path` with the weights as they are.
 
         Args:
             path: The network.
             examples: Segments of clips; clips are scored by the mean over their segments.
-            batch_size: Examples at a time.
+            batch_size: Examples at a time; every call costs some milliseconds besides.
 
         Raises:
             KerasnasError: The path is none of the space's, or as
@@ -187,7 +188,7 @@ class Supernet:
         """
         optimizer = optimizer_of(recipe)
         loss = loss_of(self.tail, recipe)
-        step = self._graph.fair_step(optimizer, loss, recipe.batch_norm_momentum, recipe.l2)
+        step = FairStep(self._graph, optimizer, loss, recipe.batch_norm_momentum, recipe.l2)
         return step, optimizer
 
     def save(self, path: FilePath) -> None:
