@@ -3,9 +3,9 @@
 A reduced supernet of 12 choices of 6 unidirectional bottlenecks on 64 frames of 40 bins. Scoring is
 compared with the forward pass of the extracted network, once that is built and traced, and with
 building and evaluating it; the fair step (six paths, one update) with six training steps of
-extracted networks, three of each of two of its paths, both sides' batch normalisation fused. Medians
-of the processor's time on one thread; each side's measurements alternate with the other's. Also:
-traces, and resident memory over the candidates.
+extracted networks, three of each of two of its paths, both sides' batch normalisation fused.
+Medians of the processor's time on one thread; each side's measurements alternate with the other's.
+Also: traces, and resident memory over the candidates.
 
     python benchmarks/supernet.py [--candidates 100] [--steps 5]
 """
