@@ -3,16 +3,19 @@
     python benchmarks/training_step.py [--torch-python PYTHON] [--rounds 4]
 
 Each contestant runs in a process of its own and they take turns, so that whatever else the machine
-does hits all alike. The network is Wu & Lee's model B at 128x128x2, batch 32, trained with Adam;
-kerasnas goes through `fit` with mixup and masks, the others see one batch again and again. Stock
-Keras runs without XLA, which is slower on a CPU. PyTorch runs channels last in float32, in any
-Python that can import torch: it need not be the one that has kerasnas. Processor time (of all
-threads) is printed beside the rate: it says the same on a machine that does other work as well.
+does hits all alike; once with the allocator as it comes, and once with the settings that kerasnas
+gives the workers in which it trains (`search` and `train` do so in workers only). The network is
+Wu & Lee's model B at 128x128x2, batch 32, trained with Adam; kerasnas goes through `fit` with mixup
+and masks, the others see one batch again and again. Stock Keras runs without XLA, which is slower
+on a CPU. PyTorch runs channels last in float32, in any Python that can import torch: it need not be
+the one that has kerasnas. Processor time (of all threads) is printed beside the rate: it says the
+same on a machine that does other work as well.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +27,7 @@ import numpy as np
 
 SHAPE, CLASSES, BATCH, STEPS = (128, 128, 2), 3, 32, 2
 NAMES = ("kerasnas", "stock Keras 3", "PyTorch")
+WORKER = ", as a worker"
 
 
 def main() -> None:
@@ -36,11 +40,16 @@ def main() -> None:
     if arguments.serve:
         {"kerasnas": _kerasnas, "stock Keras 3": _stock, "PyTorch": _torch}[arguments.serve]()
         return
+    from kerasnas.tuners.runners.environment import ALLOCATOR  # the Python with torch may lack it
+
     workers = {}
-    for name in NAMES:
-        python = arguments.torch_python if name == "PyTorch" else sys.executable
+    for name in [*NAMES, *(name + WORKER for name in NAMES)]:
+        contestant = name.removesuffix(WORKER)
+        python = arguments.torch_python if contestant == "PyTorch" else sys.executable
+        tuned = {"GLIBC_TUNABLES": ALLOCATOR} if name.endswith(WORKER) else {}
         process = subprocess.Popen(
-            [python, __file__, "--serve", name],
+            [python, __file__, "--serve", contestant],
+            env={**os.environ, **tuned},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -57,13 +66,16 @@ def main() -> None:
             rates[name].append(_rate(process) or (0.0, 0.0))
     for process in workers.values():
         process.kill()
-    print("median of rounds  samples/s  slower than kerasnas  CPU s/sample  costlier than kerasnas")
+    own = [name for name in ("kerasnas", "kerasnas" + WORKER) if name in rates]
+    print(f"{'median of rounds':24}samples/s  CPU s/sample  " + "  ".join(f"{n} is" for n in own))
     for name, measured in rates.items():
-        pairs = list(zip(rates["kerasnas"], measured, strict=True))
         rate, cost = (statistics.median(values) for values in zip(*measured, strict=True))
-        slower = statistics.median(ours[0] / theirs[0] for ours, theirs in pairs)
-        costlier = statistics.median(theirs[1] / ours[1] for ours, theirs in pairs)
-        print(f"{name:16}{rate:11.1f}{slower:21.2f}x{cost:14.3f}{costlier:23.2f}x")
+        faster = [
+            statistics.median(a[0] / b[0] for a, b in zip(rates[ours], measured, strict=True))
+            for ours in own
+        ]
+        ratios = "  ".join(f"{ratio:.2f}x as fast" for ratio in faster)
+        print(f"{name:24}{rate:9.1f}{cost:14.3f}  {ratios}")
 
 
 def _rate(process: Any) -> tuple[float, float] | None:
