@@ -98,10 +98,11 @@ def evaluate(
         raise KerasnasError(
             "the model's scores are not numbers (NaN): its training diverged; lower learning_rate"
         )
+    classes = by_class(labels, predictions, thresholds) if multi_label else None
     return Evaluation(
-        scores(labels, predictions, multi_label=multi_label, loss=loss, thresholds=thresholds),
+        _metrics(labels, predictions, loss, classes),
         None if multi_label else confusion(labels, predictions),
-        by_class(labels, predictions, thresholds) if multi_label else None,
+        classes,
         predictions,
         labels,
         examples.clips,
@@ -141,9 +142,16 @@ def scores(
     thresholds: NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
     """The metrics of `Evaluation`."""
+    classes = by_class(labels, predictions, thresholds) if multi_label else None
+    return _metrics(labels, predictions, loss, classes)
+
+
+def _metrics(
+    labels: Scores, predictions: Scores, loss: Loss, classes: ByClass | None
+) -> dict[str, float]:
+    """From what is known of every class, for several labels; None for one label per clip."""
     result = {"loss": _LOSSES[loss](labels, predictions)}
-    if multi_label:
-        classes = by_class(labels, predictions, thresholds)
+    if classes is not None:
         chosen = predictions >= DEFAULT
         result |= {
             **{name: _mean(classes[column]) for name, column in _CLASS_MEANS.items()},
@@ -152,8 +160,8 @@ def scores(
             "macro_f1": _mean(classes["f1"]),
             "scored_classes": float(np.isfinite(classes["auc"]).sum()),
         }
-        if thresholds is not None:
-            result["tuned_micro_f1"] = _micro_f1(labels, predictions >= thresholds)
+        if "threshold" in classes:
+            result["tuned_micro_f1"] = _micro_f1(labels, predictions >= classes["threshold"])
             result["tuned_macro_f1"] = _mean(classes["tuned_f1"])
         return result
     chosen = np.eye(labels.shape[1])[predictions.argmax(axis=1)]
