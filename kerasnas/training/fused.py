@@ -89,10 +89,8 @@ def fused_kernels(model: keras.Model, momentum: float, swish: bool = True) -> It
     """
     normalizations = [layer for layer in model.layers if type(layer) is _BATCH_NORMALIZATION]
     momenta = [layer.momentum for layer in normalizations]
-    fused = {layer: kernel for layer in model.layers if (kernel := _kernel(layer)) is not None}
-    if not swish:
-        fused = {layer: kernel for layer, kernel in fused.items() if kernel is not _FusedSwish}
-    stock = {layer: type(layer) for layer in fused}
+    kernels = {layer: _kernel(layer, swish) for layer in model.layers}
+    fused = {layer: kernel for layer, kernel in kernels.items() if kernel is not None}
     try:
         for layer in normalizations:
             layer.momentum = momentum
@@ -100,18 +98,18 @@ def fused_kernels(model: keras.Model, momentum: float, swish: bool = True) -> It
             layer.__class__ = kernel
         yield
     finally:
-        for layer, kind in stock.items():
-            layer.__class__ = kind
+        for layer, kernel in fused.items():
+            layer.__class__ = kernel.__base__
         for layer, old in zip(normalizations, momenta, strict=True):
             layer.momentum = old
 
 
-def _kernel(layer: Any) -> type | None:
+def _kernel(layer: Any, swish: bool) -> type | None:
     """The class that computes a layer's values faster; None when the layer stays as it is."""
     if keras.backend.backend() != "tensorflow" or layer.compute_dtype != "float32":
         return None
     if type(layer) is keras.layers.Activation and layer.activation is keras.activations.silu:
-        return _FusedSwish
+        return _FusedSwish if swish else None
     if type(layer) is _BATCH_NORMALIZATION and (
         len(layer.input.shape) == 4
         and layer.axis in (-1, 3)
