@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from kerasnas.export.ops import Shape
 from kerasnas.models.li import LiSettings, LiSpace
 from kerasnas.models.liu_zhang import LiuZhangSettings, LiuZhangSpace
+from kerasnas.models.nasc import NascSettings, NascSpace
 from kerasnas.models.space import SearchSpace
 from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
 
@@ -16,6 +17,7 @@ _SPACES: dict[type, type[Any]] = {
     WuLeeSettings: WuLeeSpace,
     LiuZhangSettings: LiuZhangSpace,
     LiSettings: LiSpace,
+    NascSettings: NascSpace,
 }
 
 
@@ -24,14 +26,14 @@ def _default(values: object) -> object:
 
 
 ModelSettings = Annotated[
-    WuLeeSettings | LiuZhangSettings | LiSettings,
+    WuLeeSettings | LiuZhangSettings | LiSettings | NascSettings,
     Field(discriminator="space"),
     BeforeValidator(_default),
 ]
 
 
 def space_of(
-    settings: WuLeeSettings | LiuZhangSettings | LiSettings,
+    settings: WuLeeSettings | LiuZhangSettings | LiSettings | NascSettings,
     input_shape: Shape,
     classes: int,
     output: Literal["softmax", "sigmoid"],

@@ -1,0 +1,162 @@
+"""Li et al., "Neural architecture search on acoustic scene classification", Interspeech 2020: the
+search space (section 2.2.1) round their baseline (section 2.1).
+
+A stem, 20 inverted bottlenecks with kernels along time and along frequency in turn, one convolution
+over all bins that are left, two GRU layers, two dense layers. A bottleneck's kernel size and
+expansion are searched, its filters and strides are fixed.
+
+What the paper leaves open: filters, strides and units stand in figure 1 alone, which is not in the
+text. The defaults are a **stand-in**: they meet table 1's 3.31 M parameters and 2.03 G
+multiply-accumulates and put the large downsampling on layer 17; other networks meet them, too.
+ReLU6 is MobileNetV2's, the second GRU layer hands on its last states, and the input is standardised
+inside the network. A gene's values are named (`e6k3`), where the paper counts from 1 to 6.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.blocks.block import Block
+from kerasnas.blocks.convolutional import Dense, Dropout, GlobalAveragePool, Normalize, Stem
+from kerasnas.blocks.recurrent import FlattenBins, Gru
+from kerasnas.blocks.unidirectional import UnidirectionalBottleneck
+from kerasnas.errors import KerasnasError
+from kerasnas.models.choices import ChoiceSpace, Options
+from kerasnas.models.space import Values
+
+_ACTIVATION = "relu6"
+
+
+class Stage(BaseModel):
+    """Bottlenecks of the same filters; the first one has the strides."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    filters: PositiveInt = Field(description="of every bottleneck's output")
+    layers: PositiveInt = Field(description="bottlenecks")
+    strides: tuple[PositiveInt, PositiveInt] = Field((1, 1), description="frames, bins")
+    expansions: tuple[PositiveInt, ...] = Field((3, 6), min_length=1)
+    kernel_sizes: tuple[PositiveInt, ...] = Field((3, 5, 7), min_length=1)
+
+
+_STAGES = (
+    Stage(filters=32, layers=2, strides=(2, 2)),
+    Stage(filters=40, layers=5),
+    Stage(filters=48, layers=3, strides=(1, 2)),
+    Stage(filters=80, layers=4),
+    Stage(filters=96, layers=2),
+    Stage(filters=128, layers=1, strides=(1, 2), expansions=(3, 6, 8), kernel_sizes=(5, 7)),
+    Stage(filters=128, layers=3),
+)
+
+
+class NascSettings(BaseModel):
+    """The space's settings in an experiment; the defaults stand in for the paper's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: Literal["nasc"] = "nasc"
+    stem_filters: int = Field(16, ge=1)
+    stem_strides: tuple[PositiveInt, PositiveInt] = Field((1, 2), description="frames, bins")
+    stages: tuple[Stage, ...] = Field(_STAGES, min_length=1)
+    frequency_filters: int = Field(
+        128, ge=1, description="of the convolution over all bins that are left"
+    )
+    recurrent_layers: int = Field(
+        2, ge=0, description="bidirectional GRU layers; 0: mean over the frames instead"
+    )
+    recurrent_units: int = Field(256, ge=1, description="of a GRU layer, in each direction")
+    dense_units: int = Field(128, ge=1, description="of the first of two dense layers")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the last layer")
+
+
+@dataclass(frozen=True)
+class NascSpace(ChoiceSpace):
+    """One gene for every bottleneck: `e` and its expansion, `k` and its kernel size (`e6k3`).
+
+    Bottlenecks run along time and along frequency in turn, time first.
+    """
+
+    references: ClassVar[Mapping[str, Values]] = {}
+    settings: NascSettings = field(default_factory=NascSettings)
+
+    def __post_init__(self) -> None:
+        if self.output != "softmax":
+            raise KerasnasError(
+                "the space nasc is for one label a clip and ends with a softmax: leave "
+                "data.multi_label out, and training.candidate.loss at auto"
+            )
+
+    @property
+    def reference_names(self) -> tuple[str, ...]:
+        """`baseline`: the network that is searched round (section 2.1)."""
+        return ("baseline",)
+
+    def reference(self, name: str) -> Architecture:
+        """`baseline`: expansion 6 and kernels of 3, or what comes next where a layer has neither.
+
+        Raises:
+            KerasnasError: There is none of that name.
+        """
+        if name != "baseline":
+            raise KerasnasError(f"unknown reference {name!r}: this space has baseline")
+        return self.architecture(self.baseline)
+
+    @property
+    def baseline(self) -> Values:
+        """Values of the baseline's genes."""
+        values = {}
+        for number, stage in enumerate(self._stages, 1):
+            expansion = min(stage.expansions, key=lambda value: abs(value - 6))
+            values[f"layer{number}"] = f"e{expansion}k{min(stage.kernel_sizes)}"
+        return MappingProxyType(values)
+
+    @property
+    def _stages(self) -> list[Stage]:
+        """For every bottleneck its stage."""
+        return [stage for stage in self.settings.stages for _ in range(stage.layers)]
+
+    @cached_property
+    def layers(self) -> tuple[Block | Options, ...]:  # noqa: D102
+        settings = self.settings
+        layers: list[Block | Options] = [
+            Normalize(),
+            Stem(settings.stem_filters, strides=settings.stem_strides, activation=_ACTIVATION),
+        ]
+        bins = -(-self.input_shape[1] // settings.stem_strides[1])
+        for stage in settings.stages:
+            bins = -(-bins // stage.strides[1])
+            for place in range(stage.layers):
+                strides = stage.strides if place == 0 else (1, 1)
+                layers.append(_options(stage, "frequency" if len(layers) % 2 else "time", strides))
+        # A stride as long as the kernel leaves a single bin, of all that there are.
+        whole = (1, bins)
+        layers.append(Stem(settings.frequency_filters, whole, whole, _ACTIVATION))
+        if settings.recurrent_layers:
+            layers.append(FlattenBins())
+            for left in reversed(range(settings.recurrent_layers)):
+                layers.append(Gru(settings.recurrent_units, return_sequences=left > 0))
+        else:
+            layers.append(GlobalAveragePool())
+        layers.append(Dense(settings.dense_units, _ACTIVATION))
+        if settings.dropout:
+            layers.append(Dropout(settings.dropout))
+        layers.append(Dense(self.classes, self.output))
+        return tuple(layers)
+
+
+def _options(stage: Stage, axis: Literal["time", "frequency"], strides: tuple[int, int]) -> Options:
+    return {
+        f"e{expansion}k{kernel}": UnidirectionalBottleneck(
+            stage.filters, axis, kernel, expansion, strides, _ACTIVATION
+        )
+        for expansion in stage.expansions
+        for kernel in stage.kernel_sizes
+    }
