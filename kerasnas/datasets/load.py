@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kerasnas.datasets import chime_home, esc50, folder, synthetic
+from kerasnas.datasets import chime_home, esc50, folder, sins, synthetic, tau2020_3class
 from kerasnas.datasets.clips import Clips, checked
 from kerasnas.datasets.places import cache_root, data_root, existing_directory
 from kerasnas.datasets.settings import DataSettings
@@ -34,6 +34,11 @@ def load(
         clips = esc50.load(existing_directory(root, "esc50"), esc10=settings.esc10)
     elif settings.dataset == "chime_home":
         clips = chime_home.load(existing_directory(root, "chime_home"), settings.chime_home)
+    elif settings.dataset == "sins":
+        clips = sins.load(existing_directory(root, "sins"), settings.sins)
+    elif settings.dataset == "tau2020_3class":
+        directory = existing_directory(root, "tau2020_3class")
+        clips = tau2020_3class.load(directory, settings.tau2020_3class)
     else:
         directory = existing_directory(root, "folder")
         if settings.csv is None:

@@ -16,7 +16,8 @@ import soundfile
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kerasnas.datasets.chime_home import TAGS, Chunk, write_lists
+from kerasnas.datasets import chime_home, sins, tau2020_3class
+from kerasnas.datasets.chime_home import TAGS, Chunk
 from kerasnas.datasets.settings import SyntheticSettings
 from kerasnas.datasets.sounds import SOUNDS, Signal, coloured_noise, room
 
@@ -114,7 +115,65 @@ def write_chime_home(root: Path, settings: SyntheticSettings) -> None:
         rate = f"{settings.sample_rate // 1000}kHz"
         _write(root / "chunks" / f"{chunk.name}.{rate}.wav", item, settings)
         chunks.append(chunk)
-    write_lists(root, chunks)
+    chime_home.write_lists(root, chunks)
+
+
+_ACTIVITIES = {
+    "alarm": "other",
+    "appliance_hum": "absence",
+    "dishes": "dishwashing",
+    "dog_bark": "other",
+    "door_knock": "eating",
+    "frying": "cooking",
+    "music": "watching_tv",
+    "running_water": "working",
+    "speech": "social_activity",
+    "vacuum_cleaner": "vacuum_cleaner",
+}
+
+
+def write_sins(root: Path, settings: SyntheticSettings, *, evaluation: bool = False) -> None:
+    """Write SINS' layout: `folds` folds, in which two segments of a sound are a session.
+
+    Args:
+        root: Where to.
+        settings: The data set has four channels at 16 000 Hz.
+        evaluation: Write an evaluation set, without folds, instead.
+    """
+    segments = []
+    for item in recordings(settings):
+        sound, fold = CLASSES.index(item.labels[0]), int(item.fold)
+        turn = item.index // len(CLASSES) // settings.folds
+        session = ((turn // 2) * settings.folds + fold - 1) * len(CLASSES) + sound
+        name = f"audio/DevNode{1 + turn % 4}_ex{session}_{1 + turn % 2}.wav"
+        if evaluation:
+            name = f"audio/{item.index}.wav"
+        _write(root / name, item, settings)
+        label = _ACTIVITIES[item.labels[0]]
+        segments.append(sins.Segment(name, label, f"s{session}", None if evaluation else item.fold))
+    sins.write_lists(root, segments)
+
+
+def write_tau2020_3class(root: Path, settings: SyntheticSettings) -> None:
+    """Write the layout of TAU Urban Acoustic Scenes 2020 3Class.
+
+    Each sound is a scene, recorded at `folds` places; the last place of each is evaluated on.
+
+    Args:
+        root: Where to.
+        settings: The data set is stereo at 48 000 Hz and 24 bits; `folds` is 2 or more.
+    """
+    scenes = sorted(tau2020_3class.SCENES)
+    clips = []
+    for item in recordings(settings):
+        scene, place = CLASSES.index(item.labels[0]), int(item.fold)
+        location = scene * settings.folds + place - 1
+        turn = item.index // len(CLASSES) // settings.folds
+        name = f"audio/{scenes[scene]}-city{place}-{location}-{turn}-a.wav"
+        _write(root / name, item, settings)
+        split = "test" if place == settings.folds else "train"
+        clips.append(tau2020_3class.Recorded(name, split))
+    tau2020_3class.write_lists(root, clips)
 
 
 def _mix(

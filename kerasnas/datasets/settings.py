@@ -55,13 +55,40 @@ class ChimeHomeSettings(BaseModel):
     )
 
 
+class SinsSettings(BaseModel):
+    """Which segments of SINS (see `kerasnas.datasets.sins`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    evaluation: Path | None = Field(
+        None,
+        description="Directory of the evaluation set (below root, or absolute), whose segments "
+        "have the split test; the others then have train. null: the development set alone.",
+    )
+
+
+class Tau2020Settings(BaseModel):
+    """Which clips of TAU Urban Acoustic Scenes (see `kerasnas.datasets.tau2020_3class`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    labels: Literal["three", "ten"] = Field(
+        "three", description="three: indoor, outdoor, transportation; ten: the scenes themselves."
+    )
+    lists: bool = Field(
+        True,
+        description="The clips of the official lists, with the splits train and test; false: all "
+        "clips, without splits.",
+    )
+
+
 class DataSettings(BaseModel):
     """The data set of an experiment."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dataset: Literal["synthetic", "folder", "esc50", "chime_home"] = Field(
-        "synthetic", description="Layout of the data on disk, or made on the spot."
+    dataset: Literal["synthetic", "folder", "esc50", "chime_home", "sins", "tau2020_3class"] = (
+        Field("synthetic", description="Layout of the data on disk, or made on the spot.")
     )
     root: Path | None = Field(
         None,
@@ -84,6 +111,10 @@ class DataSettings(BaseModel):
     chime_home: ChimeHomeSettings = Field(
         ChimeHomeSettings(), description="chime_home: which chunks."
     )
+    sins: SinsSettings = Field(SinsSettings(), description="sins: which segments.")
+    tau2020_3class: Tau2020Settings = Field(
+        Tau2020Settings(), description="tau2020_3class: which clips and labels."
+    )
     synthetic: SyntheticSettings = Field(
         SyntheticSettings(), description="synthetic: what to generate."
     )
@@ -98,14 +129,15 @@ class DataSettings(BaseModel):
     @model_validator(mode="after")
     def _options_fit_the_dataset(self) -> "DataSettings":
         owners = {"csv": "folder", "esc10": "esc50"}
-        owners |= {name: name for name in ("chime_home", "synthetic")}
+        owners |= {name: name for name in ("chime_home", "sins", "tau2020_3class", "synthetic")}
         for option, owner in owners.items():
             if getattr(self, option) != type(self).model_fields[option].default and (
                 self.dataset != owner
             ):
                 raise ValueError(f"{option} is an option of dataset: {owner}, not {self.dataset}")
         if self.multi_label and (
-            self.dataset == "esc50" or (self.dataset == "folder" and self.csv is None)
+            self.dataset in ("esc50", "sins", "tau2020_3class")
+            or (self.dataset == "folder" and self.csv is None)
         ):
             raise ValueError(
                 f"multi_label: {self.dataset} gives one label per clip"

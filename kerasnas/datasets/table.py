@@ -12,12 +12,24 @@ UNREADABLE_SUFFIXES = (".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm")
 
 
 def rows(
-    path: Path, required: Sequence[str], optional: Sequence[str] = ()
+    path: Path,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    delimiter: str = ",",
+    header_line: bool = True,
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a CSV file with a header line, as `("file:line", {column: stripped value})`.
+    """The rows of a table in text, as `("file:line", {column: stripped value})`.
 
     Columns beyond `required` and `optional` are ignored, unless one looks like a misspelt known
     name: a list whose `fold` column is not read would be split wrongly without a word.
+
+    Args:
+        path: The table.
+        required: Columns that it must have; all that it has when it is without a header line.
+        optional: Columns that it may have.
+        delimiter: What stands between columns.
+        header_line: Whether the first line names the columns.
 
     Raises:
         KerasnasError: When the file is missing or not text, a column is missing or misspelt, or a
@@ -28,13 +40,13 @@ def rows(
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise KerasnasError(
-            f"{path}: no such file; expected a CSV with {','.join(required)}"
+            f"{path}: no such file; expected a table of {','.join(required)}"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise KerasnasError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    reader = csv.reader(text.splitlines(), strict=True)
+    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
+        header = [name.strip() for name in next(reader, [])] if header_line else [*required]
         _check_header(path, header, required, known)
         for fields in reader:
             where = f"{path}:{reader.line_num}"
@@ -42,7 +54,8 @@ def rows(
                 continue
             if len(fields) != len(header):
                 raise KerasnasError(
-                    f"{where}: {len(fields)} fields where the header has {len(header)} "
+                    f"{where}: {len(fields)} fields where "
+                    f"{'the header has' if header_line else 'a line has'} {len(header)} "
                     f"({','.join(header)})"
                 )
             values = dict(zip(header, (field.strip() for field in fields), strict=True))
