@@ -16,8 +16,8 @@ weights. A trial that failed or broke a constraint gives no reward.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -125,10 +125,6 @@ class Controller:
         for name in ("exploration", "baseline_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SearchError(f"{name} must be from 0 to 1, not {getattr(self, name)!r}")
-
-    def settings(self) -> dict[str, Any]:
-        """Its arguments, which tell its searches from others'."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
 
     def __call__(
         self, genes: Genes, history: History, rng: np.random.Generator, number: int

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from .controller import Controller, Update
-from .genes import Values
 from .oracle import Oracle
-from .propose import size_window
 
 
 class ControllerOracle(Oracle):
@@ -26,17 +23,12 @@ class ControllerOracle(Oracle):
         objective: As in `Oracle`; the first is the reward.
         max_trials: Trials in all. Those beyond the controller's budget are drawn from the trained
             controller; the paper's are 250 and 100.
-        cost: From values to a size in any unit, bytes for example; the window is in that unit.
-            None for no window.
-        minimum: The least size that is accepted; None for any.
-        maximum: The greatest; None for any.
         controller: What learns, with its settings; None for `Controller()`.
-        identity: As in `Oracle`.
-        **settings: `objectives`, `seed`, `time_budget`, `patience` and the other arguments of
-            `Oracle`.
+        **settings: The window (`cost`, `minimum`, `maximum`), `objectives`, `seed`, `time_budget`,
+            `patience` and the other arguments of `Oracle`.
 
     Raises:
-        SearchError: As from `SizeConstrainedRandomOracle`; and from `create_trial` when a
+        SearchError: As from `Oracle`; and from `create_trial` when a
             hyperparameter is a `Float` without a step.
     """
 
@@ -44,23 +36,12 @@ class ControllerOracle(Oracle):
         self,
         objective: Any = None,
         max_trials: int | None = 350,
-        cost: Callable[[Values], float] | None = None,
-        minimum: float | None = None,
-        maximum: float | None = None,
         *,
         controller: Controller | None = None,
-        identity: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         self.controller = Controller() if controller is None else controller
-        super().__init__(
-            objective,
-            max_trials,
-            propose=self.controller,
-            window=size_window(cost, minimum, maximum),
-            identity={"controller": self.controller.settings(), **(identity or {})},
-            **settings,
-        )
+        super().__init__(objective, max_trials, propose=self.controller, **settings)
 
     def curve(self) -> tuple[Update, ...]:
         """Reward, entropy and exploration at every update so far."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from .genes import Values
 from .grid import Grid
 from .oracle import Oracle
-from .propose import size_window
 
 
 class GridOracle(Oracle):
@@ -22,16 +19,12 @@ class GridOracle(Oracle):
     Args:
         objective: As in `Oracle`.
         max_trials: Trials in all; None until the space is exhausted.
-        cost: From values to a size in any unit, bytes for example; the window is in that unit.
-            None for no window.
-        minimum: The least size that is accepted; None for any.
-        maximum: The greatest; None for any.
-        **settings: `objectives`, `seed`, `time_budget`, `patience` and the other arguments of
-            `Oracle`. `patience` bounds how many combinations outside the window may follow one
-            another.
+        **settings: The window (`cost`, `minimum`, `maximum`), `objectives`, `seed`, `time_budget`,
+            `patience` and the other arguments of `Oracle`. `patience` bounds how many combinations
+            outside the window may follow one another.
 
     Raises:
-        SearchError: As from `SizeConstrainedRandomOracle`; and from `create_trial` when a
+        SearchError: As from `Oracle`; and from `create_trial` when a
             hyperparameter is a `Float` without a step.
     """
 
@@ -39,10 +32,6 @@ class GridOracle(Oracle):
         self,
         objective: Any = None,
         max_trials: int | None = None,
-        cost: Callable[[Values], float] | None = None,
-        minimum: float | None = None,
-        maximum: float | None = None,
         **settings: Any,
     ) -> None:
-        window = size_window(cost, minimum, maximum)
-        super().__init__(objective, max_trials, propose=Grid(), window=window, **settings)
+        super().__init__(objective, max_trials, propose=Grid(), **settings)

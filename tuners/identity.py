@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ def check_identity(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Pa
     Raises:
         SearchError: With what differs.
     """
+    there, here = dict(_flat(found)), dict(_flat(wanted))
     different = [
-        f"{name}: {found.get(name)!r} there, {wanted.get(name)!r} here"
-        for name in {**found, **wanted}
-        if found.get(name) != wanted.get(name)
+        f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
     ]
     if different:
         raise SearchError(f"{path} belongs to another search ({'; '.join(different)}): {_REMEDY}")
@@ -41,3 +42,12 @@ def check_genes(found: Genes | None, wanted: Genes, path: Path) -> None:
         f"{path} was made with other genes (different: {', '.join(changed) or 'their order'}): "
         f"{_REMEDY}"
     )
+
+
+def _flat(identity: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Its entries by dotted names."""
+    for name, value in identity.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

@@ -14,8 +14,7 @@ asked for (`synchronous`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -70,10 +69,6 @@ class NSGA2:
                 f"exploitation must be (start, span) with a positive span, or a number from 0 to "
                 f"1, not {self.exploitation!r}"
             )
-
-    def settings(self) -> dict[str, Any]:
-        """Its arguments, which tell its searches from others'."""
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
 
     def share(self, generation: int) -> float:
         """The share of this generation, counted from 0, that exchange and mutation make."""

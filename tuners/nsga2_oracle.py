@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from .genes import Values
 from .nsga2 import NSGA2
 from .oracle import Oracle
-from .propose import size_window
 
 
 class NSGA2Oracle(Oracle):
@@ -29,44 +26,28 @@ class NSGA2Oracle(Oracle):
     Args:
         objective: As in `Oracle`.
         max_trials: Trials in all.
-        cost: From values to a size in any unit, bytes for example; the window is in that unit.
-            None for no window.
-        minimum: The least size that is accepted; None for any.
-        maximum: The greatest; None for any.
         population: As in `NSGA2`; so are the next three. A `synchronous` search lets KerasTuner's
             workers wait for each other, so one that dies keeps the others waiting.
         exploitation: As in `NSGA2`.
         mutations: As in `NSGA2`.
         synchronous: As in `NSGA2`.
-        identity: As in `Oracle`.
-        **settings: `objectives`, `seed`, `time_budget`, `patience` and the other arguments of
-            `Oracle`.
+        **settings: The window (`cost`, `minimum`, `maximum`), `objectives`, `seed`, `time_budget`,
+            `patience` and the other arguments of `Oracle`.
 
     Raises:
-        SearchError: As from `SizeConstrainedRandomOracle`, and what `NSGA2` refuses.
+        SearchError: As from `Oracle`, and what `NSGA2` refuses.
     """
 
     def __init__(
         self,
         objective: Any = None,
         max_trials: int | None = 10,
-        cost: Callable[[Values], float] | None = None,
-        minimum: float | None = None,
-        maximum: float | None = None,
         *,
         population: int = NSGA2.population,
         exploitation: float | tuple[float, float] = NSGA2.exploitation,
         mutations: int = NSGA2.mutations,
         synchronous: bool = NSGA2.synchronous,
-        identity: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         propose = NSGA2(population, exploitation, mutations, synchronous)
-        super().__init__(
-            objective,
-            max_trials,
-            propose=propose,
-            window=size_window(cost, minimum, maximum),
-            identity={**propose.settings(), **(identity or {})},
-            **settings,
-        )
+        super().__init__(objective, max_trials, propose=propose, **settings)

@@ -29,7 +29,7 @@ from .errors import SearchError, TunerError
 from .genes import Genes, Values
 from .history import Trial
 from .journal import JOURNAL
-from .propose import Propose, Window
+from .propose import Propose, arguments_of, size_window
 from .search import Search
 
 IDLE_SECONDS = 0.05
@@ -76,8 +76,11 @@ class Oracle(keras_tuner.Oracle):
         objective: What KerasTuner ranks by: a metric's name, a `keras_tuner.Objective`, or a
             `(name, "min" | "max")`. Of a list the first; the others join `objectives`.
         max_trials: Trials in all; None for no limit.
+        cost: From values to a size in any unit, bytes for example; the window is in that unit.
+            None for no window.
+        minimum: The least size that is accepted; None for any.
+        maximum: The greatest; None for any.
         propose: The pure generator of candidates.
-        window: What a candidate may cost; None for any.
         objectives: More objectives, for the Pareto front, in the forms of `objective`. One named
             `cost` that no metric reports is the window's cost.
         seed: From 0.
@@ -88,7 +91,12 @@ class Oracle(keras_tuner.Oracle):
         max_consecutive_failed_trials: After so many the search ends with an error.
         time_budget: Seconds over all sessions after which no more trials start.
         patience: Candidates looked at for one suggestion before giving up.
-        identity: JSON that tells this oracle's journals from others'.
+        identity: JSON that tells this oracle's journals from others', besides its class and
+            the arguments of `propose`.
+
+    Raises:
+        SearchError: A bound without a cost, an empty window, another wrong argument; and from
+            `create_trial` when no candidate fits, with the sizes that were seen.
     """
 
     hyperparameters: keras_tuner.HyperParameters
@@ -100,9 +108,11 @@ class Oracle(keras_tuner.Oracle):
         self,
         objective: Any = None,
         max_trials: int | None = 10,
+        cost: Callable[[Values], float] | None = None,
+        minimum: float | None = None,
+        maximum: float | None = None,
         *,
         propose: Propose,
-        window: Window | None = None,
         objectives: Sequence[Any] = (),
         seed: int = 0,
         hyperparameters: keras_tuner.HyperParameters | None = None,
@@ -131,13 +141,17 @@ class Oracle(keras_tuner.Oracle):
         self._settings: dict[str, Any] = {
             "objectives": list(pairs.values()),
             "propose": propose,
-            "window": window,
+            "window": size_window(cost, minimum, maximum),
             "seed": seed,
             "max_retries": max_retries_per_trial,
             "max_consecutive_failures": max_consecutive_failed_trials,
             "time_budget": time_budget,
             "patience": patience,
-            "identity": {"oracle": type(self).__name__, **(identity or {})},
+            "identity": {
+                "oracle": type(self).__name__,
+                "propose": arguments_of(propose),
+                **(identity or {}),
+            },
         }
         Search((), **self._settings, max_trials=max_trials)  # wrong arguments fail here, not later
         self._search: Search | None = None

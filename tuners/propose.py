@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import islice
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,13 @@ It must depend on its arguments alone and leave `history` as it is; it may end (
 propose), go on for ever, or raise `Wait`. Values are plain Python, of the active genes only
 (`Genes.decode`).
 """
+
+
+def arguments_of(propose: Propose) -> dict[str, Any]:
+    """What tells a search by this oracle from others: a dataclass' arguments, none otherwise."""
+    if not is_dataclass(propose):
+        return {}
+    return {item.name: getattr(propose, item.name) for item in fields(propose) if item.init}
 
 
 class Wait(Exception):  # noqa: N818, nothing is wrong

@@ -7,12 +7,10 @@ again. Deviation: no architecture is tried twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from .genes import Values
 from .oracle import Oracle
-from .propose import size_window, uniform
+from .propose import uniform
 
 
 class SizeConstrainedRandomOracle(Oracle):
@@ -30,26 +28,17 @@ class SizeConstrainedRandomOracle(Oracle):
     Args:
         objective: As in `Oracle`.
         max_trials: Trials in all.
-        cost: From values to a size in any unit, bytes for example; the window is in that unit.
-            None for plain random search.
-        minimum: The least size that is accepted; None for any.
-        maximum: The greatest; None for any.
-        **settings: `objectives`, `seed`, `time_budget`, `patience` and the other arguments of
-            `Oracle`.
+        **settings: The window (`cost`, `minimum`, `maximum`), `objectives`, `seed`, `time_budget`,
+            `patience` and the other arguments of `Oracle`.
 
     Raises:
-        SearchError: A bound without a cost, an empty window, another wrong argument; and from
-            `create_trial` when no candidate fits, with the sizes that were seen.
+        SearchError: As from `Oracle`.
     """
 
     def __init__(
         self,
         objective: Any = None,
         max_trials: int | None = 10,
-        cost: Callable[[Values], float] | None = None,
-        minimum: float | None = None,
-        maximum: float | None = None,
         **settings: Any,
     ) -> None:
-        window = size_window(cost, minimum, maximum)
-        super().__init__(objective, max_trials, propose=uniform, window=window, **settings)
+        super().__init__(objective, max_trials, propose=uniform, **settings)

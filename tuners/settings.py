@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from .controller import Controller
+from .errors import SearchError
+from .grid import Grid
+from .nsga2 import NSGA2
 from .propose import Propose, uniform
 
 
-class _Settings(BaseModel):
+class _Settings(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @abstractmethod
+    def propose(self) -> Propose:
+        """The oracle."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """The oracle knows which of its arguments are wrong."""
+        try:
+            self.propose()
+        except SearchError as error:
+            raise ValueError(str(error)) from error
+        return self
 
 
 class RandomSettings(_Settings):
@@ -27,21 +45,22 @@ class NSGA2Settings(_Settings):
     """NSGA-II with an exploration share (see `tuners/nsga2.py`)."""
 
     name: Literal["nsga2"] = "nsga2"
-    population: int = Field(64, ge=2, description="candidates of a generation, and its parents")
+    population: int = Field(
+        NSGA2.population, description="candidates of a generation, and its parents"
+    )
     exploitation: float | tuple[float, float] = Field(
-        (15, 68.75),
+        NSGA2.exploitation,
         description="share of a generation made by exchange and mutation; [start, span]: 0 before "
         "generation start, then (generation - start) / span",
     )
-    mutations: int = Field(4, ge=1, description="genes that are changed, at most")
+    mutations: int = Field(NSGA2.mutations, description="genes that are changed, at most")
     synchronous: bool = Field(
-        False, description="wait for all of a generation before the next one is made of it"
+        NSGA2.synchronous,
+        description="wait for all of a generation before the next one is made of it",
     )
 
     def propose(self) -> Propose:
         """The oracle."""
-        from .nsga2 import NSGA2
-
         return NSGA2(**self.model_dump(exclude={"name"}))
 
 
@@ -50,31 +69,38 @@ class ControllerSettings(_Settings):
 
     name: Literal["controller"] = "controller"
     budget: int = Field(
-        250, ge=1, description="trials to learn from; further ones are drawn from what was learned"
+        Controller.budget,
+        description="trials to learn from; further ones are drawn from what was learned",
     )
     exploration: float = Field(
-        0.5, ge=0, le=1, description="chance of a random candidate at first, falling to 0"
+        Controller.exploration, description="chance of a random candidate at first, falling to 0"
     )
-    settled: int = Field(50, ge=0, description="last trials of the budget without exploration")
-    batch: int = Field(10, ge=1, description="rewards an update")
-    learning_rate: float = Field(1e-3, gt=0, description="of Adam")
+    settled: int = Field(
+        Controller.settled, description="last trials of the budget without exploration"
+    )
+    batch: int = Field(Controller.batch, description="rewards an update")
+    learning_rate: float = Field(Controller.learning_rate, description="of Adam")
     baseline_decay: float = Field(
-        0.95, ge=0, le=1, description="of the moving average that rewards are compared with"
+        Controller.baseline_decay,
+        description="of the moving average that rewards are compared with",
     )
-    entropy_bonus: float = Field(0.0, ge=0, description="added reward for a nat of entropy")
-    gradient_norm: float = Field(5.0, gt=0, description="longer gradients are scaled down to it")
-    layers: int = Field(2, ge=1, description="of LSTM")
-    units: int = Field(32, ge=1, description="of each layer and embedding")
-    scale: float = Field(0.08, gt=0, description="weights start uniform from -scale to scale")
+    entropy_bonus: float = Field(
+        Controller.entropy_bonus, description="added reward for a nat of entropy"
+    )
+    gradient_norm: float = Field(
+        Controller.gradient_norm, description="longer gradients are scaled down to it"
+    )
+    layers: int = Field(Controller.layers, description="of LSTM")
+    units: int = Field(Controller.units, description="of each layer and embedding")
+    scale: float = Field(Controller.scale, description="weights start uniform from -scale to scale")
     shared: bool = Field(
-        True, description="genes of one kind share a softmax; false: each learns its own, sooner"
+        Controller.shared,
+        description="genes of one kind share a softmax; false: each learns its own, sooner",
     )
-    seed: int = Field(0, ge=0, description="of the weights")
+    seed: int = Field(Controller.seed, description="of the weights")
 
     def propose(self) -> Propose:
         """The oracle."""
-        from .controller import Controller
-
         return Controller(**self.model_dump(exclude={"name"}))
 
 
@@ -85,8 +111,6 @@ class GridSettings(_Settings):
 
     def propose(self) -> Propose:
         """The oracle."""
-        from .grid import Grid
-
         return Grid()
 
 

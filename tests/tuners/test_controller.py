@@ -10,7 +10,7 @@ import pytest
 
 from kerasnas.tuners import Controller, Gene, Genes, Results, Search, SearchError
 from kerasnas.tuners.genes import Condition
-from kerasnas.tuners.propose import uniform
+from kerasnas.tuners.propose import arguments_of, uniform
 from kerasnas.tuners.settings import ControllerSettings
 
 GENES = Genes(
@@ -244,7 +244,7 @@ def test_wrong_settings_are_refused(settings, message):
 
 def test_an_experiments_settings_are_all_of_them():
     assert ControllerSettings().propose() == Controller()
-    assert set(ControllerSettings.model_fields) - {"name"} == set(Controller().settings())
+    assert set(ControllerSettings.model_fields) - {"name"} == set(arguments_of(Controller()))
 
 
 def test_continuous_genes_are_refused():
