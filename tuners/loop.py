@@ -85,7 +85,8 @@ def run(
         median_stop: When to stop hopeless trials; None lets all run to their end.
 
     Raises:
-        TunerError: A worker could not load the factory; or what the search or the runner raise.
+        TunerError: A worker could not load the factory, or found the disk full; or what the
+            search or the runner raise.
         KeyboardInterrupt: As it comes. After any exception the trials that ran are still
             running in the journal: a search opened on it runs them again.
     """
@@ -174,8 +175,9 @@ class _Loop:
         self.curves.pop(event.id)
         self.stopped.pop(event.id, None)
         message = event.message
-        if event.cause == "import":
-            error = TunerError(f"the search cannot run its trials: {message}")
+        if event.cause in ("import", "disk"):
+            remedy = ". Make room and run the same search again" if event.cause == "disk" else ""
+            error = TunerError(f"the search cannot run its trials: {message}{remedy}")
             error.add_note(event.traceback)
             raise error
         if event.cause == "lost":

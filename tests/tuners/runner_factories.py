@@ -34,6 +34,10 @@ def make_and_exit(**arguments):
     os._exit(4)
 
 
+def make_and_be_killed(**arguments):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def make_for_ever(**arguments):
     signal.pause()
 
@@ -111,6 +115,10 @@ def _out_of_memory(values, trial):
     raise MemoryError("cannot allocate 9 TB")
 
 
+def _disk_full(values, trial):
+    Path("/dev/full").write_text("more")
+
+
 ACTIONS = {
     "raise": _raise,
     "segfault": _segfault,
@@ -119,6 +127,7 @@ ACTIONS = {
     "exit": lambda values, trial: sys.exit("bye"),
     "kill self": _kill_self,
     "out of memory": _out_of_memory,
+    "disk full": _disk_full,
     "for ever": lambda values, trial: signal.pause(),
     "no JSON": lambda values, trial: {"metrics": {}, "model": object()},
     "no metrics": lambda values, trial: {"metrics": None},

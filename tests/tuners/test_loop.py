@@ -166,15 +166,19 @@ def test_a_trial_that_is_lost_every_time_fails():
     assert "node is gone" in trial.message
 
 
-def test_a_factory_that_cannot_be_loaded_ends_the_search_at_once(tmp_path):
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [("import", "module:make could not be loaded"), ("disk", "No space left.* Make room and run")],
+)
+def test_what_no_trial_is_at_fault_for_ends_the_search_at_once(cause, message, tmp_path):
     def evaluate(values, number):
-        return "import", "module:make could not be loaded"
+        return cause, message.split(".")[0]
         yield
 
     runner = FakeRunner(evaluate)
     with (
         make_search(directory=tmp_path) as search,
-        pytest.raises(TunerError, match="module:make could not be loaded") as raised,
+        pytest.raises(TunerError, match=message) as raised,
     ):
         run(search, runner, make_job)
     assert runner.closed

@@ -3,6 +3,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import weakref
 from pathlib import Path
 
@@ -103,6 +104,7 @@ def test_the_factory_runs_once_for_the_same_arguments(runner):
         ("no JSON", "exception", "cannot be written as JSON"),
         ("no metrics", "exception", '"metrics"'),
         ("out of memory", "memory", "cannot allocate 9 TB"),
+        ("disk full", "disk", "No space left on device"),
     ],
 )
 def test_an_exception_costs_the_trial_and_not_the_worker(runner, action, cause, words):
@@ -227,11 +229,34 @@ def test_a_factory_that_cannot_be_loaded_is_named(runner, factory, words):
     assert words in failed.message
 
 
-def test_a_worker_that_dies_while_starting_is_lost(runner, tmp_path):
+def test_a_worker_that_exits_while_starting_would_again(runner, tmp_path):
     failed = run(runner, Job("1", "runner_factories:make_and_exit", directory=tmp_path))
-    assert failed.cause == "lost"
-    assert "exit code 4" in failed.message
+    assert failed.cause == "import"
+    assert failed.message.endswith("exit code 4: about to go")
     assert "about to go" in failed.traceback
+
+
+def test_a_worker_that_is_killed_while_starting_is_lost(runner, tmp_path):
+    failed = run(runner, Job("1", "runner_factories:make_and_be_killed", directory=tmp_path))
+    assert failed.cause == "lost"
+    assert "SIGKILL" in failed.message
+
+
+def test_a_worker_that_cannot_import_itself_says_what_is_missing(runner, tmp_path, monkeypatch):
+    (tmp_path / "numpy.py").write_text("raise ImportError('numpy is broken')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    failed = run(runner, Job("1", FACTORY, directory=tmp_path / "trial"))
+    assert failed.cause == "import"
+    assert "ImportError: numpy is broken" in failed.message
+
+
+def test_jobs_with_directories_leave_nothing_elsewhere(make_runner, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    runner = make_runner()
+    runner.start(Job("1", FACTORY, values={"action": "score"}, directory=tmp_path / "trial"), 0)
+    assert not list((tmp_path / "temporary").iterdir())  # where a kill -9 would leave it
+    wait_for(runner, Finished)
 
 
 def test_a_worker_that_never_gets_ready_is_given_up(make_runner):

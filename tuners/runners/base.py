@@ -14,14 +14,15 @@ from typing import Any, Literal, Protocol, Self
 
 from kerasnas.tuners.errors import TunerError
 
-Cause = Literal["exception", "import", "crash", "memory", "time limit", "killed", "lost"]
+Cause = Literal["exception", "import", "disk", "crash", "memory", "time limit", "killed", "lost"]
 """Why a trial ended without a result.
 
-exception: `evaluate` raised; import: the factory could not be imported or raised; crash: the
-worker died by itself (segmentation fault, abort, `os._exit`); memory: out of memory, by Python,
-by the worker's limit or by the kernel; time limit: killed by the runner at the job's limit;
-killed: killed from outside or by `Runner.kill`; lost: the worker was lost before or without
-the trial being at fault (died while starting, its machine is gone): run the job again.
+exception: `evaluate` raised; import: the worker or the factory could not be imported, or the
+factory raised; disk: `evaluate` found the disk full; crash: the worker died by itself (segmentation
+fault, abort, `os._exit`); memory: out of memory, by Python, by the worker's limit or by the kernel;
+time limit: killed by the runner at the job's limit; killed: killed from outside or by
+`Runner.kill`; lost: the worker was lost before or without the trial being at fault (killed while
+starting, its machine is gone): run the job again.
 """
 
 

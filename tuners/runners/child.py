@@ -99,6 +99,10 @@ class Child:
         self.dismiss()
         os.close(self.replies)
 
+    def exited(self) -> bool:
+        """Whether the process has ended by itself: an exit code, no signal."""
+        return (self._process.returncode or 0) > 0
+
     def describe_end(self) -> tuple[Cause, str]:
         """Cause and words for a process that ended without being asked to."""
         return describe_exit(self._process.returncode, kernel_kills() > self._kernel_kills)

@@ -93,7 +93,7 @@ class LocalRunner:
         self._dismissed: list[tuple[Child, float]] = []
         self._events: list[Event] = []
         self._selector = selectors.DefaultSelector()
-        self._scratch = tempfile.TemporaryDirectory(prefix="kerasnas-", ignore_cleanup_errors=True)
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._closed = False
 
     @property
@@ -110,7 +110,10 @@ class LocalRunner:
         if slot in self._children and self._children[slot].ended():
             self._discard(slot)
         if slot not in self._children:
-            self._children[slot] = self._spawn(slot, log)
+            try:
+                self._children[slot] = self._spawn(slot, log)
+            except OSError as error:
+                raise TunerError(f"no worker can start for trial {job.id}: {error}") from error
         child = self._children[slot]
         now = time.monotonic()
         self._running[slot] = _Running(job, log, now + self.settings.start_limit, now)
@@ -156,7 +159,8 @@ class LocalRunner:
         self._running.clear()
         self._dismissed.clear()
         self._selector.close()
-        self._scratch.cleanup()
+        if self._scratch is not None:
+            self._scratch.cleanup()
 
     def __enter__(self) -> "LocalRunner":
         return self
@@ -171,6 +175,10 @@ class LocalRunner:
 
     def _log(self, job: Job, slot: int) -> Path:
         if job.directory is None:
+            if self._scratch is None:
+                self._scratch = tempfile.TemporaryDirectory(
+                    prefix="kerasnas-", ignore_cleanup_errors=True
+                )
             return Path(self._scratch.name, f"{slot}.txt")
         try:
             job.directory.mkdir(parents=True, exist_ok=True)
@@ -261,9 +269,11 @@ class LocalRunner:
             cause, words = child.describe_end()
         else:
             cause, words = "crash", "the worker closed its pipes without ending"
+        tail = log_tail(running.log)
         if not running.evaluating:
             cause, words = "lost", f"before the trial began, {words}"
-        tail = log_tail(running.log)
+            if child.exited():  # as it would again
+                cause, words = "import", ": ".join([words, *tail.splitlines()[-1:]])
         self._fail(slot, cause, words, f"The end of {running.log}:\n{tail}" if tail else "")
 
     def _fail(self, slot: int, cause: Cause, message: str, traceback: str = "") -> None:

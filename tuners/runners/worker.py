@@ -8,6 +8,7 @@ Standard output and error go to each trial's log. When the parent dies, so does 
 
 import contextlib
 import ctypes
+import errno
 import faulthandler
 import importlib
 import json
@@ -111,7 +112,8 @@ class Worker:
         except MemoryError as error:
             self._fail("memory", _say(error), begun)
         except BaseException as error:  # SystemExit too: it costs the trial, not the worker
-            self._fail("exception", _say(error), begun)
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            self._fail("disk" if full else "exception", _say(error), begun)
 
     def _load(self, job: Job) -> Evaluate:
         key = json.dumps([job.factory, dict(job.arguments)], sort_keys=True)
