@@ -137,7 +137,7 @@ def test_an_impossible_window(tmp_path: Path) -> None:
 def test_the_run_of_another_experiment_is_kept(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=10, dog=10)
     with open_run(tmp_path / "runs" / "x", Experiment.model_validate({"name": "other"})):
-        pass
+        (tmp_path / "runs" / "x" / "journal.jsonl").write_text("")
     before = (tmp_path / "runs" / "x" / "experiment.yaml").read_bytes()
     assert "holds the run of another experiment" in call("search", experiment(root))
     assert (tmp_path / "runs" / "x" / "experiment.yaml").read_bytes() == before

@@ -52,10 +52,7 @@ def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -
     """
     made = not directory.exists()
     _check_writable(directory)
-    foreign = not (directory / EXPERIMENT).exists() and any(
-        path.name != _LOCK for path in directory.iterdir()
-    )
-    if foreign:
+    if _is_begun(directory) and not (directory / EXPERIMENT).exists():
         raise KerasnasError(
             f"{directory} holds files and no {EXPERIMENT}, so it is no run directory: "
             "give another --run"
@@ -67,7 +64,7 @@ def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -
                     shutil.rmtree(path)
                 elif path.name != _LOCK:
                     path.unlink()
-        if (directory / EXPERIMENT).exists():
+        if _is_begun(directory) and (directory / EXPERIMENT).exists():
             differences = sorted(_differences(experiment, read_experiment(directory)))
             if differences:
                 raise KerasnasError(
@@ -76,6 +73,14 @@ def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -
                 )
         write_atomically(directory / EXPERIMENT, experiment.to_yaml())
         yield
+
+
+def _is_begun(directory: Path) -> bool:
+    """Whether there is anything to lose.
+
+    A search that found its data wrong leaves its experiment alone, which may then be corrected.
+    """
+    return any(path.name not in (_LOCK, EXPERIMENT) for path in directory.iterdir())
 
 
 @contextmanager

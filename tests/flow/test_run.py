@@ -32,8 +32,16 @@ def test_the_same_experiment_goes_on_with_other_limits(tmp_path: Path) -> None:
     assert read_experiment(tmp_path).search.trials == 99
 
 
+def test_a_run_in_which_nothing_was_begun_takes_another_experiment(tmp_path: Path) -> None:
+    make_run(tmp_path, MINE)
+    corrected = Experiment.model_validate({"name": "mine", "seed": 4})
+    make_run(tmp_path, corrected)
+    assert read_experiment(tmp_path) == corrected
+
+
 def test_another_experiment_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
     make_run(tmp_path, MINE)
+    (tmp_path / "journal.jsonl").write_text("kept")
     before = (tmp_path / "experiment.yaml").read_bytes()
     other = Experiment.model_validate({"name": "mine", "seed": 4})
     with pytest.raises(KerasnasError, match=r"another experiment.*seed \(3 there, 4 here\)"):
