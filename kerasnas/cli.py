@@ -135,23 +135,34 @@ def search(
             help="Keep this network (a reference, or a run directory) and search only search.tune."
         ),
     ] = None,
+    oracle: Annotated[
+        Literal["random"] | None,
+        typer.Option(
+            help="Only score as many candidates of random search, to compare the search with."
+        ),
+    ] = None,
 ) -> None:
     """Search, train the winners, export and report. The same command again goes on."""
+    from kerasnas.flow.compare import compare
     from kerasnas.flow.search import search
 
-    result = search(
-        experiment,
-        data=data,
-        run=run,
-        workers=workers,
-        max_trials=max_trials,
-        seconds=_seconds(time_budget),
-        overwrite=overwrite,
-        cache=cache,
-        cluster=cluster,
-        architecture=architecture,
-        console=_out,
-    )
+    given: dict[str, Any] = {
+        "data": data,
+        "run": run,
+        "workers": workers,
+        "max_trials": max_trials,
+        "seconds": _seconds(time_budget),
+        "overwrite": overwrite,
+        "cache": cache,
+        "cluster": cluster,
+        "console": _out,
+    }
+    if oracle is not None:
+        if architecture is not None:
+            raise KerasnasError("--oracle compares searches of the space: leave --architecture out")
+        _out.print(compare(experiment, oracle, **given).summary(), markup=False)
+        return
+    result = search(experiment, **given, architecture=architecture)
     _out.print(result.summary(), markup=False)
     if result.exported.failed:
         raise typer.Exit(1)

@@ -21,7 +21,7 @@ from kerasnas.features.settings import LogMel
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.models.spaces import ModelSettings, space_of
 from kerasnas.models.wu_lee import WuLeeSettings
-from kerasnas.search_settings import Option, SearchSettings, TrainingSettings
+from kerasnas.search_settings import Option, SearchSettings, TrainingSettings, WinnerRule
 
 
 class Experiment(BaseModel):
@@ -57,9 +57,14 @@ class Experiment(BaseModel):
         return next((name for name in self.criteria if name != "loss"), usual)
 
     @property
+    @property
+    def winners(self) -> dict[str, WinnerRule]:
+        """Rules by which candidates are chosen to be trained again, by the winners' names."""
+        return self.search.winners or {name: WinnerRule(by=name) for name in self.criteria}
+
     def choose(self) -> str:
-        """The criterion of the exported winner."""
-        return self.search.choose or self.criteria[0]
+        """The name of the exported winner."""
+        return self.search.choose or next(iter(self.winners))
 
     @model_validator(mode="after")
     def _check(self) -> Experiment:
@@ -95,10 +100,16 @@ class Experiment(BaseModel):
             raise ValueError("search.objectives names one twice")
         if not self.criteria:
             raise ValueError("search.objectives has only costs: name a score, such as accuracy")
-        if self.choose not in self.criteria:
+        for name, winner in self.search.winners.items():
+            if winner.by not in (None, *self.criteria):
+                raise ValueError(
+                    f"search.winners.{name}.by is {winner.by}; with these objectives it can be "
+                    f"{' or '.join(self.criteria)}"
+                )
+        if self.choose not in self.winners:
             raise ValueError(
-                f"search.choose is {self.choose}; with these objectives it can be "
-                f"{' or '.join(self.criteria)}"
+                f"search.choose is {self.choose}; with these objectives and winners it can be "
+                f"{' or '.join(self.winners)}"
             )
 
     def _check_option(self, field: str, option: Option) -> None:
@@ -285,15 +296,24 @@ def _walk(location: tuple[Any, ...]) -> tuple[list[str], Any]:
     for part in location:
         kinds = {_kind(option): option for option in _options(annotation)}
         if part in kinds:  # the tag of a union
+        annotation = _required(annotation)
             annotation = kinds[part]
             continue
         if (fields := getattr(annotation, "model_fields", None)) is not None:
             found = [info for name, info in fields.items() if part in (name, info.alias)]
             annotation = found[0].annotation if found else None
-        elif not isinstance(part, int) and get_origin(annotation) is not dict:
+        elif get_origin(annotation) in (dict, tuple):
+            annotation = get_args(annotation)[get_origin(annotation) is dict]
+        elif not isinstance(part, int):
             continue  # which of several types did not fit
         names.append(str(part))
-    return names, annotation
+    return names, _required(annotation)
+
+
+def _required(annotation: Any) -> Any:
+    """Settings that may be null, as they are when they are given."""
+    options = [option for option in _options(annotation) if option is not type(None)]
+    return options[0] if len(options) == 1 else annotation
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes")
+COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes", "peak_activation_bytes")
 """Figures of an architecture, known before it is trained; less is better."""
 
 _SCORES = {

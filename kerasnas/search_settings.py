@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kerasnas.blocks.architecture import SizeRule
+from kerasnas.objectives import COSTS
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners.settings import OracleSettings, RandomSettings
 
 Option = bool | int | float | str
 _TUNABLE = ("training.candidate.", "features.")
+
+
+def _check_costs(field: str, limits: dict[str, int]) -> None:
+    for name in limits:
+        if name not in COSTS:
+            raise ValueError(f"{field}: {name} is no cost; these are: {', '.join(COSTS)}")
 
 
 class _Settings(BaseModel):
@@ -32,6 +40,60 @@ class Window(_Settings):
         return self
 
 
+class WinnerRule(_Settings):
+    """Which candidate of the Pareto front is trained with the final recipe."""
+
+    rule: Literal["best", "knee"] = Field(
+        "best",
+        description="best: by one score; knee: farthest from the plane through the front's "
+        "extremes, that is with the least sum of objectives, each scaled to 0..1 on the front",
+    )
+    by: str | None = Field(
+        None, description="best: one of the objectives that is a score; null: the first"
+    )
+    limits: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        {}, description="costs that it may have at most, by name"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> WinnerRule:
+        if self.rule == "knee" and self.by is not None:
+            raise ValueError("by is for rule: best; a knee weighs all objectives alike")
+        _check_costs("limits", self.limits)
+        return self
+
+
+class RankAgreement(_Settings):
+    """Networks trained from scratch, to see whether the supernet ranks them as they rank."""
+
+    paths: int = Field(12, ge=12, description="candidates, from as many strata of their scores")
+    epochs: int | None = Field(
+        None, ge=1, description="of training.final, by whose recipe they are trained; null: all"
+    )
+
+
+class SupernetSettings(_Settings):
+    """Candidates inherit their weights from a supernet, which is trained first.
+
+    It is trained by training.candidate on the training clips; model.space must be one of choices.
+    """
+
+    file: Path | None = Field(
+        None, description="a supernet of this space that is trained already; null: train one"
+    )
+    save_every: int = Field(50, ge=1, description="steps after which a training can be resumed")
+    recalibration_clips: int = Field(
+        0,
+        ge=0,
+        description="training clips from which a candidate's batch normalisation gets statistics "
+        "of its own before it is scored; 0: those of all paths",
+    )
+    batch_size: int = Field(128, ge=1, description="examples scored at a time")
+    agreement: RankAgreement | None = Field(
+        None, description="also measure whether ranks agree with those of trained networks"
+    )
+
+
 class SearchSettings(_Settings):
     """How candidates are found, scored and chosen."""
 
@@ -44,13 +106,27 @@ class SearchSettings(_Settings):
         None,
         min_length=1,
         description="scores on validation clips, and costs (parameters, macs, int8_bytes, "
-        "float16_bytes), that candidates are compared by, the most important first; null: "
-        "accuracy, or mean_average_precision where clips carry several labels, and loss",
+        "float16_bytes, peak_activation_bytes), that candidates are compared by, the most "
+        "important first; null: accuracy, or mean_average_precision where clips carry several "
+        "labels, and loss",
+    )
+    limits: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        {},
+        description="further costs that a candidate may have at most, by name; others are never "
+        "scored",
+    )
+    winners: dict[Annotated[str, Field(pattern=r"^\w[\w-]*$")], WinnerRule] = Field(
+        {},
+        description="candidates that are trained with the final recipe, by a name of yours; none: "
+        "the best by every objective that is a score",
     )
     choose: str | None = Field(
         None,
-        description="the objective whose best candidate is exported; null: the first that is no "
-        "cost",
+        description="the winner that is exported: an objective, or a name of winners; null: the "
+        "first",
+    )
+    supernet: SupernetSettings | None = Field(
+        None, description="score candidates by inherited weights; null: train every candidate"
     )
     folds: Literal["all"] | Annotated[int, Field(ge=2)] | tuple[str, ...] | None = Field(
         None,
@@ -127,11 +203,19 @@ class SearchSettings(_Settings):
                 raise ValueError(f"tune: {field} does not begin with {' or '.join(_TUNABLE)}")
             if not options or len(set(options)) < len(options):
                 raise ValueError(f"tune: {field} needs one or more different values")
+        _check_costs("limits", self.limits)
+        alone = ("architecture", "folds", "stop_hopeless", "tune")
+        given = [name for name in alone if getattr(self, name)]
+        if self.supernet is not None and given:
+            raise ValueError(
+                f"{given[0]} is for candidates that are trained one by one: leave it out, or "
+                "supernet"
+            )
         return self
 
 
 class TrainingSettings(_Settings):
-    """A short recipe that ranks candidates, a long one for the winners."""
+    """A short recipe that ranks candidates or trains their supernet, a long one for the winners."""
 
     candidate: Recipe = Recipe()
     final: Recipe = Recipe()

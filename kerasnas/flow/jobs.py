@@ -90,17 +90,19 @@ def final(run: str, cache: str) -> Evaluate:
     """Train an architecture with the final recipe and score it on clips it has not seen.
 
     Values: `architecture` (JSON), `seed`, `settings` (what a search has tuned, if anything, by
-    dotted field), and `fold`: null for the experiment's test clips, or the name of the fold to
-    test on. Training takes all other clips; only a recipe that stops early keeps the validation
-    clips for that (the test clips are never looked at).
+    dotted field), `recipe`, and `fold`: null for the experiment's test clips, or the name of the
+    fold to test on. Training takes all other clips; only a recipe that stops early keeps the
+    validation clips for that (the test clips are never looked at). `scored_on`, if given, is that
+    of `Task.final_parts`.
     """
     untuned = _load(run, cache)
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
         loaded = untuned.tuned(values.get("settings", {}))
-        recipe = loaded.experiment.training.final
-        train, validation, test = loaded.final_parts(values["fold"])
+        recipe = Recipe.model_validate(values["recipe"])
+        scored_on = values.get("scored_on")
+        train, validation, test = loaded.final_parts(values["fold"], scored_on)
         model = _fitted(
             Architecture.from_json(values["architecture"]),
             loaded.examples(train, recipe),
@@ -113,7 +115,7 @@ def final(run: str, cache: str) -> Evaluate:
         _save(model, trial.directory / "model.keras")
         thresholds = scores.thresholds(model, loaded, validation)
         result = scores.score_model(model, loaded, loaded.examples(test), thresholds)
-        part = "test" if values["fold"] is None else f"fold {values['fold']}"
+        part = scored_on or ("test" if values["fold"] is None else f"fold {values['fold']}")
         report = scores.to_json(result, loaded, part)
         write_json(trial.directory / "evaluation.json", report)
         return {"metrics": report["metrics"]}

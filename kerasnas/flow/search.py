@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import closing
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.export.quiet import quiet
 from kerasnas.files import read_json, write_json
-from kerasnas.flow import task, trials
+from kerasnas.flow import agreement, task, trials
 from kerasnas.flow.display import Display
 from kerasnas.flow.export import Exported, export_model
+from kerasnas.flow.front import in_words
+from kerasnas.flow.front import winners as choose
 from kerasnas.flow.run import EXPERIMENT, open_run
+from kerasnas.flow.supernet import digest, prepare
 from kerasnas.flow.task import Task
 from kerasnas.flow.winners import chosen_values, describe
 from kerasnas.flow.workers import is_done, run_finals, runner
@@ -114,9 +118,12 @@ def _search_in(
         f"{len(loaded.split.train)} to train, {len(loaded.split.validation)} to choose by, "
         f"{len(loaded.split.test)} to test on; features {loaded.features.shape[2:]}"
     )
-    winners = _search(run, loaded, cache, cluster, console)
+    supernet = prepare(run, loaded, cache, console) if experiment.search.supernet else None
+    winners = find(run, loaded, cache, cluster, console, supernet)
     chosen = experiment.choose
     _train_winners(run, loaded, winners, cache, cluster, console)
+    if supernet is not None:
+        agreement.measure(run, loaded, cache, console, cluster)
     directory = run / winners_directory(winners, chosen)
     console.print("Exporting to TFLite ...")
     loaded = loaded.tuned(winners[chosen].values)
@@ -128,10 +135,28 @@ def _search_in(
     return SearchResult(run, winners[chosen], chosen, scores, exported, report)
 
 
-def _search(
-    run: Path, loaded: Task, cache: Path, cluster: str | None, console: Console
+def find(
+    run: Path,
+    loaded: Task,
+    cache: Path,
+    cluster: str | None,
+    console: Console,
+    supernet: Path | None = None,
 ) -> dict[str, Trial]:
-    """Train candidates until the search is done, and return the best by each criterion."""
+    """Score candidates until the search is done, and return those that the rules choose.
+
+    Args:
+        run: The run directory.
+        loaded: The task.
+        cache: Directory for features.
+        cluster: Of a Ray cluster to run trials on.
+        console: Where progress is shown.
+        supernet: File whose weights candidates inherit; None trains each of them.
+
+    Raises:
+        KerasnasError: No candidate was scored, or none keeps a winner's limits.
+        TunerError: As from `Search`.
+    """
     experiment, settings = loaded.experiment, loaded.experiment.search
     rule = settings.window.rule
     stop = None
@@ -139,8 +164,13 @@ def _search(
         first = max(1, experiment.training.candidate.epochs // 3)
         stop = MedianStop(metric="val_loss", direction="min", first_step=first)
 
-    def size(values: Values) -> int:
-        return loaded.architecture(values).size(rule)
+    def size(values: Values) -> float:
+        architecture = loaded.architecture(values)
+        if settings.limits:
+            cost = architecture.cost().to_json()
+            if any(cost[name] > most for name, most in settings.limits.items()):
+                return inf
+        return architecture.size(rule)
 
     with Search(
         _genes(loaded),
@@ -150,7 +180,11 @@ def _search(
         window=Window(size, settings.window.minimum, settings.window.maximum),
         seed=experiment.seed,
         directory=run,
-        identity={"clips": loaded.clips.digest(), "output": loaded.space.output},
+        identity={
+            "clips": loaded.clips.digest(),
+            "output": loaded.space.output,
+            **({} if supernet is None else {"supernet": digest(supernet)}),
+        },
         max_retries=settings.retries,
         max_consecutive_failures=settings.consecutive_failures,
         time_budget=None if settings.hours is None else 3600 * settings.hours,
@@ -158,11 +192,17 @@ def _search(
         for values in settings.enqueue:
             engine.enqueue(_values(loaded, values))
 
+        arguments = {"run": str(run.absolute()), "cache": str(cache)}
+
         def job(trial: Trial) -> Job:
+            if supernet is not None:
+                factory, inherited = "kerasnas.flow.supernet:candidate", {"supernet": str(supernet)}
+                values, limit = dict(trial.values), settings.trial_seconds
+                return Job(trial.id, factory, arguments | inherited, values, time_limit=limit)
             return Job(
                 trial.id,
                 "kerasnas.flow.jobs:candidate",
-                {"run": str(run.absolute()), "cache": str(cache)},
+                arguments,
                 dict(trial.values),
                 run.absolute() / "trials" / trial.id,
                 settings.trial_seconds,
@@ -172,7 +212,7 @@ def _search(
         left = settings.trials - len(engine.trials) + len(engine.history.waiting)
         with (
             closing(book),
-            runner(experiment, cluster, max(1, left)) as workers,
+            runner(experiment, cluster, max(1, left), supernet is not None) as workers,
             Display(console, engine, settings.trials, workers.slots) as display,
         ):
 
@@ -191,7 +231,7 @@ def _search(
             raise KerasnasError(
                 f"no candidate was trained: {engine.finished}; `kerasnas trials {run}` lists why"
             )
-        return {name: engine.ranking(name)[0] for name in experiment.criteria}
+        return choose(engine, experiment)
 
 
 def _genes(loaded: Task) -> Genes:
@@ -268,11 +308,11 @@ def _train_winners(
                 criterion: {
                     "trial": trial.number,
                     "directory": winners_directory(winners, criterion),
+                    "rule": in_words(experiment.winners[criterion], experiment),
                 }
                 for criterion, trial in winners.items()
             },
             "chosen": experiment.choose,
-            "rule": f"{objectives.superlative(experiment.choose)} validation "
-            + experiment.choose.replace("_", " "),
+            "rule": in_words(experiment.winners[experiment.choose], experiment),
         },
     )

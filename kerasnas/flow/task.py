@@ -24,6 +24,7 @@ from kerasnas.tuners.runners.environment import available_cores
 
 Indices = NDArray[np.int64]
 Part = Literal["train", "validation", "test", "all"]
+ScoredOn = Literal["validation", "test"]
 
 
 @dataclass(frozen=True)
@@ -106,16 +107,27 @@ class Task:
         indices: Indices = getattr(self.split, name)
         return indices
 
-    def final_parts(self, fold: str | None) -> tuple[Indices, Indices, Indices]:
+    def final_parts(
+        self, fold: str | None, scored_on: ScoredOn | None = None
+    ) -> tuple[Indices, Indices, Indices]:
         """Clips that a final training trains on, stops early by, and is scored on.
 
         Args:
             fold: None for the experiment's test clips, or the fold to test on.
+            scored_on: `validation`: the training clips train alone. `test`: a member of an
+                ensemble is scored on the experiment's test clips, and trains on the others that are
+                not of `fold`.
 
         Returns:
             Training takes all that is not tested on; only a recipe that stops early sets
             validation clips aside.
         """
+        if scored_on == "validation":
+            return self.split.train, np.empty(0, np.int64), self.split.validation
+        if scored_on == "test":
+            clips = np.union1d(self.split.train, self.split.validation)
+            mine = np.array([self.clips[int(index)].fold == fold for index in clips])
+            return clips[~mine], clips[mine], self.split.test
         split = self.split if fold is None else self._split_by(fold)
         if self.experiment.training.final.patience is not None:
             return split.train, split.validation, split.test

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from kerasnas.tuners.runners.ray import RayRunner, RaySettings
 
 
 def runner(
-    experiment: Experiment, cluster: str | None = None, most: int | None = None
+    experiment: Experiment,
+    cluster: str | None = None,
+    most: int | None = None,
+    resident: bool = False,
 ) -> LocalRunner | RayRunner:
     """Worker processes as the experiment says.
 
@@ -28,14 +32,16 @@ def runner(
         experiment: Number of workers and their threads and GPUs.
         cluster: `auto` or `HOST:PORT` of a Ray cluster; None for this machine.
         most: Number of jobs: no more workers are started.
+        resident: Whether workers keep what costs too much to load again: they are not replaced,
+            and there is one, unless the experiment asks for more.
 
     Raises:
         TunerError: Ray is not installed, or the cluster cannot be reached.
     """
     settings = experiment.search
     limits = WorkerSettings(
-        trials_per_worker=settings.trials_per_worker,
-        recycle_above=settings.recycle_above,
+        trials_per_worker=sys.maxsize if resident else settings.trials_per_worker,
+        recycle_above=sys.maxsize if resident else settings.recycle_above,
         memory_limit=settings.trial_bytes,
         start_limit=settings.start_limit,
     ).model_dump()
@@ -43,13 +49,13 @@ def runner(
         return RayRunner(
             RaySettings(
                 address=cluster,
-                workers=settings.workers,
+                workers=settings.workers or (1 if resident else None),
                 cpus=settings.threads or 1,
                 gpus=settings.gpus,
                 **limits,
             )
         )
-    workers = settings.workers or available_cores()
+    workers = settings.workers or (1 if resident else available_cores())
     workers = min(workers, most or workers)
     return LocalRunner(
         LocalSettings(
@@ -68,6 +74,7 @@ def run_finals(
     cache: Path,
     console: Console,
     cluster: str | None = None,
+    epochs: int | None = None,
 ) -> None:
     """Run final trainings side by side.
 
@@ -78,6 +85,7 @@ def run_finals(
         cache: Directory for features.
         console: Where progress is shown.
         cluster: Of a Ray cluster; see `runner`.
+        epochs: Of each training, if not those of the final recipe.
 
     Raises:
         KerasnasError: A training failed.
@@ -87,7 +95,29 @@ def run_finals(
         Job(name, "kerasnas.flow.jobs:final", arguments, values, directory.absolute())
         for name, (directory, values) in jobs.items()
     ]
-    epochs = experiment.training.final.epochs
+    run_jobs(experiment, waiting, epochs or experiment.training.final.epochs, console, cluster)
+
+
+def run_jobs(
+    experiment: Experiment,
+    jobs: Sequence[Job],
+    epochs: int,
+    console: Console,
+    cluster: str | None = None,
+) -> None:
+    """Run trainings side by side.
+
+    Args:
+        experiment: Number of workers.
+        jobs: Each reports its epochs, and its result has metrics.
+        epochs: Of each training.
+        console: Where progress is shown.
+        cluster: Of a Ray cluster; see `runner`.
+
+    Raises:
+        KerasnasError: A training failed.
+    """
+    waiting = list(jobs)
     columns = (*ProgressBar.get_default_columns()[:3], TimeElapsedColumn())
     bar = ProgressBar(
         *columns,

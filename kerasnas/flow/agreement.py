@@ -1,0 +1,136 @@
+"""Whether a supernet ranks networks as they rank when each is trained from scratch.
+
+Candidates from all strata of the supernet's scores are trained on the training clips and scored on
+the validation clips, as the supernet was. Kendall's rank correlation, its variant b for ties, is
+reported with a bootstrap interval over the candidates (percentiles; Efron & Tibshirani, "An
+introduction to the bootstrap", 1993, section 13.3).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from rich.console import Console
+
+from kerasnas.errors import KerasnasError
+from kerasnas.files import read_json, write_json
+from kerasnas.flow.task import Task
+from kerasnas.flow.winners import describe
+from kerasnas.flow.workers import is_done, run_finals
+from kerasnas.training.recipe import Recipe
+from kerasnas.tuners import Results, Trial
+
+FILE = "agreement.json"
+_RESAMPLES = 2000
+_Item = TypeVar("_Item")
+
+
+class Correlation(NamedTuple):
+    """Kendall's tau-b and the bounds of its 95 % interval; NaN where all values are tied."""
+
+    tau: float
+    low: float
+    high: float
+
+
+def kendall(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Correlation:
+    """How alike two scores rank the same things.
+
+    Args:
+        first: A score of each.
+        second: Another one, in the same order.
+        seed: Of the resampling.
+    """
+    from scipy.stats import kendalltau
+
+    pairs = np.array([first, second], np.float64)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, pairs.shape[1], (_RESAMPLES, pairs.shape[1]))
+    taus = np.array([kendalltau(*pairs[:, rows]).statistic for rows in drawn])
+    taus = taus[np.isfinite(taus)]
+    low, high = np.percentile(taus, (2.5, 97.5)) if len(taus) else (np.nan, np.nan)
+    return Correlation(float(kendalltau(*pairs).statistic), float(low), float(high))
+
+
+def stratified(ranked: Sequence[_Item], count: int, rng: np.random.Generator) -> list[_Item]:
+    """One item of each of `count` stretches of a ranking, which are equally long within one."""
+    stretches = np.array_split(np.arange(len(ranked)), count)
+    return [ranked[int(rng.choice(stretch))] for stretch in stretches]
+
+
+def measure(
+    run: Path, loaded: Task, cache: Path, console: Console, cluster: str | None = None
+) -> None:
+    """Train candidates from scratch and write `agreement.json`; what is there is not done again.
+
+    Raises:
+        KerasnasError: Fewer candidates were scored than are asked for, or a training failed.
+    """
+    experiment = loaded.experiment
+    assert experiment.search.supernet is not None
+    settings = experiment.search.supernet.agreement
+    if settings is None:
+        return
+    ranked = Results.read(run).ranking(experiment.criteria[0])
+    if len(ranked) < settings.paths:
+        raise KerasnasError(
+            f"search.supernet.agreement.paths: {settings.paths} are asked for, and only "
+            f"{len(ranked)} candidates were scored: raise search.trials"
+        )
+    rng = np.random.default_rng((experiment.seed, 4))  # 0 to 3 are those of splits and supernets
+    trials = stratified(ranked, settings.paths, rng)
+    recipe = _recipe(experiment.training.final, settings.epochs)
+    jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for trial in trials:
+        described = describe(experiment, loaded.architecture(trial.values), {})
+        recipe_json = {"recipe": recipe.model_dump(mode="json")}
+        values = {**described, **recipe_json, "scored_on": "validation"}
+        values |= {"seed": experiment.seed, "fold": None}
+        jobs[f"trial {trial.number}"] = run / "agreement" / trial.id, values
+    waiting = {name: job for name, job in jobs.items() if not is_done(*job)}
+    for directory, values in waiting.values():
+        shutil.rmtree(directory, ignore_errors=True)
+        write_json(directory / "architecture.json", values)
+    if waiting:
+        console.print(f"Training {len(waiting)} candidates from scratch, to compare ranks ...")
+        run_finals(run, experiment, waiting, cache, console, cluster, recipe.epochs)
+    alone = [read_json(place / "evaluation.json")["metrics"] for place, _ in jobs.values()]
+    write_json(run / FILE, _agreement(experiment.criteria, trials, alone, recipe, experiment.seed))
+
+
+def _recipe(final: Recipe, epochs: int | None) -> Recipe:
+    """The final recipe for so many epochs, without early stopping: no clips are left for it."""
+    changed = {"patience": None} | ({} if epochs is None else {"epochs": epochs})
+    return Recipe.model_validate({**final.model_dump(), **changed})
+
+
+def _agreement(
+    criteria: Sequence[str],
+    trials: Sequence[Trial],
+    alone: Sequence[dict[str, float]],
+    recipe: Recipe,
+    seed: int,
+) -> dict[str, Any]:
+    names = list(dict.fromkeys((*criteria, "loss")))
+    ranks = {}
+    for name in names:
+        supernet = [float(trial.metrics[name] or 0.0) for trial in trials]
+        found = kendall(supernet, [scores[name] for scores in alone], seed)
+        ranks[name] = {k: v if np.isfinite(v) else None for k, v in found._asdict().items()}
+    return {
+        "schema": 1,
+        "epochs": recipe.epochs,
+        "kendall": ranks,
+        "paths": [
+            {
+                "trial": trial.number,
+                "supernet": {name: trial.metrics[name] for name in names},
+                "stand_alone": {name: scores[name] for name in names},
+            }
+            for trial, scores in zip(trials, alone, strict=True)
+        ],
+    }

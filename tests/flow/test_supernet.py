@@ -1,0 +1,110 @@
+"""A whole search on a supernet, small."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kerasnas.errors import KerasnasError
+from kerasnas.flow.search import search
+
+pytestmark = pytest.mark.slow
+
+STAGE = {"expansions": [1, 2], "kernel_sizes": [3]}
+
+
+def written(workspace: Path, name: str = "nasc", **settings: object) -> Path:
+    """`small.yaml` with a supernet of two choices of two."""
+    experiment = yaml.safe_load((workspace / "small.yaml").read_text())
+    experiment["name"] = name
+    experiment["model"] = {
+        "space": "nasc",
+        "stem_filters": 3,
+        "stem_strides": [2, 2],
+        "stages": [{"filters": 3, "layers": 1, **STAGE}, {"filters": 4, "layers": 1, **STAGE}],
+        "frequency_filters": 4,
+        "recurrent_layers": 0,
+        "dense_units": 4,
+    }
+    oracle = {"name": "nsga2", "population": 2, "exploitation": 0.5}
+    experiment["search"] = {
+        "oracle": oracle,
+        "trials": 4,
+        "objectives": ["accuracy", "macs"],
+        "winners": {"accuracy": {}, "knee": {"rule": "knee"}},
+        "supernet": {"recalibration_clips": 16, "save_every": 2},
+        **settings,
+    }
+    experiment["training"]["final"]["epochs"] = 1
+    path = workspace / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(experiment))
+    return path
+
+
+def read(path: Path):
+    return json.loads(path.read_text())
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "trials.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def inherited(workspace: Path) -> Path:
+    """The run directory of a search on a supernet whose training was killed once."""
+    path, run = written(workspace), workspace / "runs" / "nasc"
+    command = [sys.executable, "-m", "kerasnas", "search", str(path)]
+    first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not (run / "supernet.npz").exists():
+        assert first.poll() is None, "the search ended before its supernet was saved"
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    assert not (run / "supernet.json").exists()
+    search(path)
+    return run
+
+
+def test_a_killed_training_of_the_supernet_goes_on(inherited: Path) -> None:
+    epochs = read(inherited / "supernet.json")["epochs"]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+
+
+def test_every_candidate_is_a_trial_with_its_costs(inherited: Path) -> None:
+    trials = rows(inherited)
+    assert [row["status"] for row in trials] == ["completed"] * 4
+    assert {(row["layer1"], row["layer2"]) for row in trials} == {
+        (first, second) for first in ("e1k3", "e2k3") for second in ("e1k3", "e2k3")
+    }
+    for row in trials:
+        assert 0 <= float(row["accuracy"]) <= 1
+        assert int(row["macs"]) > 0
+        assert int(row["peak_activation_bytes"]) > 0
+    assert not (inherited / "trials").exists()  # nothing is kept of a candidate but its scores
+
+
+def test_front_members_are_trained_from_scratch(inherited: Path) -> None:
+    winners, trials = read(inherited / "winners.json"), rows(inherited)
+    assert winners["chosen"] == "accuracy"
+    assert winners["knee"]["rule"] == "knee of the front of accuracy and macs"
+    for name in ("accuracy", "knee"):
+        assert trials[winners[name]["trial"]]["front"] == "yes"
+        described = read(inherited / winners[name]["directory"] / "architecture.json")
+        assert described["recipe"]["epochs"] == 1
+    assert set(read(inherited / "export" / "export.json")["files"]) == {"float16", "int8"}
+
+
+def test_another_space_s_supernet_is_refused_with_both_named(
+    inherited: Path, workspace: Path
+) -> None:
+    path = written(workspace, "other", supernet={"file": str(inherited / "supernet.npz")})
+    text = path.read_text().replace("filters: 4", "filters: 5")
+    path.write_text(text)
+    with pytest.raises(KerasnasError, match=r"holds a supernet of nasc \(2 .* and nasc \(2 "):
+        search(path)
