@@ -57,11 +57,11 @@ class Experiment(BaseModel):
         return next((name for name in self.criteria if name != "loss"), usual)
 
     @property
-    @property
     def winners(self) -> dict[str, WinnerRule]:
         """Rules by which candidates are chosen to be trained again, by the winners' names."""
         return self.search.winners or {name: WinnerRule(by=name) for name in self.criteria}
 
+    @property
     def choose(self) -> str:
         """The name of the exported winner."""
         return self.search.choose or next(iter(self.winners))
@@ -294,9 +294,9 @@ def _walk(location: tuple[Any, ...]) -> tuple[list[str], Any]:
     names: list[str] = []
     annotation: Any = Experiment
     for part in location:
+        annotation = _required(annotation)
         kinds = {_kind(option): option for option in _options(annotation)}
         if part in kinds:  # the tag of a union
-        annotation = _required(annotation)
             annotation = kinds[part]
             continue
         if (fields := getattr(annotation, "model_fields", None)) is not None:
