@@ -136,6 +136,7 @@ ACTIONS = {
     "grandchild": _grandchild,
     "hold interpreter": _hold_interpreter,
     "meet": _meet,
+    "say": lambda values, trial: print(values["x"]),
     "speak": _speak,
     "steps": _steps,
     "environment": _environment,

@@ -250,13 +250,20 @@ def test_a_worker_that_cannot_import_itself_says_what_is_missing(runner, tmp_pat
     assert "ImportError: numpy is broken" in failed.message
 
 
-def test_jobs_with_directories_leave_nothing_elsewhere(make_runner, tmp_path, monkeypatch):
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    runner = make_runner()
-    runner.start(Job("1", FACTORY, values={"action": "score"}, directory=tmp_path / "trial"), 0)
-    assert not list((tmp_path / "temporary").iterdir())  # where a kill -9 would leave it
-    wait_for(runner, Finished)
+def test_nothing_is_left_where_a_kill_comes_in_between(runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    runner.start(job("steps"), 0)
+    wait_for(runner, Started)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_log_a_trial_s_last_words_are_its_own(runner, tmp_path):
+    run(runner, job("say", x="earlier words"))
+    run(runner, Job("1", FACTORY, values={"action": "say", "x": "logged"}, directory=tmp_path))
+    failed = run(runner, job("segfault"))
+    assert (tmp_path / "log.txt").read_text() == "logged\n"
+    assert "before the fault" in failed.traceback
+    assert "earlier words" not in failed.traceback
 
 
 def test_a_worker_that_never_gets_ready_is_given_up(make_runner):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from kerasnas.tuners.runners.base import Cause
 LOG_TAIL = 12
 """Lines of a dead worker's log that its message quotes."""
 
+_TAIL_BYTES = 4096
+
 
 class Child:
     """A running worker process, its two pipes, and how many jobs it was given.
 
     Args:
         environment: the whole environment of the process.
-        log: where it prints until its first job names another file.
+
+    It prints into a file that has no name, so that nothing is left of it, until a job names one.
     """
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         requests, self._requests = os.pipe()
         self.replies, replies = os.pipe()
         os.set_blocking(self.replies, False)
@@ -37,16 +41,16 @@ class Child:
         command = [sys.executable, "-u", "-P", "-m", "kerasnas.tuners.runners.worker"]
         descriptors = (requests, replies)
         try:
-            with log.open("wb") as output:
-                self._process = subprocess.Popen(
-                    [*command, *map(str, descriptors), str(os.getpid())],
-                    env=dict(environment),
-                    pass_fds=descriptors,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,  # out of Ctrl-C's reach, and a group to kill
-                )
+            self._output = tempfile.TemporaryFile()  # noqa: SIM115, closed by `kill`
+            self._process = subprocess.Popen(
+                [*command, *map(str, descriptors), str(os.getpid())],
+                env=dict(environment),
+                pass_fds=descriptors,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                start_new_session=True,  # out of Ctrl-C's reach, and a group to kill
+            )
         finally:
             os.close(requests)
             os.close(replies)
@@ -98,6 +102,14 @@ class Child:
         self._process.wait()
         self.dismiss()
         os.close(self.replies)
+        self._output.close()
+
+    def tail(self, log: Path | None) -> str:
+        """The last lines it printed into `log`, or if there are none, before or without a log."""
+        if log is not None and (lines := log_tail(log)):
+            return lines
+        size = os.fstat(self._output.fileno()).st_size
+        return _last(os.pread(self._output.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES)))
 
     def exited(self) -> bool:
         """Whether the process has ended by itself: an exit code, no signal."""
@@ -150,8 +162,12 @@ def log_tail(log: Path, lines: int = LOG_TAIL) -> str:
     """The last non-empty lines of a log; empty when there is none."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-            text = file.read().decode(errors="replace")
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            return _last(file.read(), lines)
     except OSError:
         return ""
+
+
+def _last(data: bytes, lines: int = LOG_TAIL) -> str:
+    text = data.decode(errors="replace")
     return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])

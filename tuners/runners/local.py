@@ -10,7 +10,6 @@ The children are found by file descriptors and process groups: Linux and macOS, 
 import os
 import platform
 import selectors
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kerasnas.tuners.errors import TunerError
 from kerasnas.tuners.runners.base import Cause, Event, Failed, Finished, Job, Progress, Started
-from kerasnas.tuners.runners.child import Child, log_tail
+from kerasnas.tuners.runners.child import Child
 from kerasnas.tuners.runners.environment import available_cores, worker_environment
 
 LOOK_EVERY = 0.5
@@ -72,7 +71,7 @@ class _Running:
     """A job in its slot; `began` is when its time limit started to count, in monotonic seconds."""
 
     job: Job
-    log: Path
+    log: Path | None
     limit: float
     began: float
     evaluating: bool = False
@@ -93,7 +92,6 @@ class LocalRunner:
         self._dismissed: list[tuple[Child, float]] = []
         self._events: list[Event] = []
         self._selector = selectors.DefaultSelector()
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._closed = False
 
     @property
@@ -106,19 +104,19 @@ class LocalRunner:
         if self._closed or slot in self._running or not 0 <= slot < self.slots:
             state = "closed" if self._closed else f"{sorted(self._running)} are busy"
             raise TunerError(f"no job can start in slot {slot} of {self.slots}: {state}")
-        log = self._log(job, slot)
+        log = self._log(job)
         if slot in self._children and self._children[slot].ended():
             self._discard(slot)
         if slot not in self._children:
             try:
-                self._children[slot] = self._spawn(slot, log)
+                self._children[slot] = self._spawn(slot)
             except OSError as error:
                 raise TunerError(f"no worker can start for trial {job.id}: {error}") from error
         child = self._children[slot]
         now = time.monotonic()
         self._running[slot] = _Running(job, log, now + self.settings.start_limit, now)
         child.served += 1
-        child.send({"job": job.to_plain(), "log": str(log)})
+        child.send({"job": job.to_plain(), "log": log and str(log)})
 
     def wait(self, timeout: float | None = None) -> list[Event]:
         """Events, as soon as there is one; see `Runner.wait`."""
@@ -159,8 +157,6 @@ class LocalRunner:
         self._running.clear()
         self._dismissed.clear()
         self._selector.close()
-        if self._scratch is not None:
-            self._scratch.cleanup()
 
     def __enter__(self) -> "LocalRunner":
         return self
@@ -173,24 +169,22 @@ class LocalRunner:
     ) -> None:
         self.close()
 
-    def _log(self, job: Job, slot: int) -> Path:
+    def _log(self, job: Job) -> Path | None:
         if job.directory is None:
-            if self._scratch is None:
-                self._scratch = tempfile.TemporaryDirectory(
-                    prefix="kerasnas-", ignore_cleanup_errors=True
-                )
-            return Path(self._scratch.name, f"{slot}.txt")
+            return None
+        log = job.directory.absolute() / "log.txt"
         try:
             job.directory.mkdir(parents=True, exist_ok=True)
+            log.unlink(missing_ok=True)  # of an earlier run of this trial
         except OSError as error:
             raise TunerError(f"the directory of trial {job.id} cannot be made: {error}") from error
-        return job.directory.absolute() / "log.txt"
+        return log
 
-    def _spawn(self, slot: int, log: Path) -> Child:
+    def _spawn(self, slot: int) -> Child:
         devices = self.settings.devices
         threads = self.settings.threads or max(1, available_cores() // self.slots)
         device = devices[slot % len(devices)] if devices else None
-        child = Child(worker_environment(os.environ, threads, device), log)
+        child = Child(worker_environment(os.environ, threads, device))
         self._selector.register(child.replies, selectors.EVENT_READ, slot)
         return child
 
@@ -269,12 +263,17 @@ class LocalRunner:
             cause, words = child.describe_end()
         else:
             cause, words = "crash", "the worker closed its pipes without ending"
-        tail = log_tail(running.log)
+        tail = child.tail(running.log)
         if not running.evaluating:
             cause, words = "lost", f"before the trial began, {words}"
             if child.exited():  # as it would again
                 cause, words = "import", ": ".join([words, *tail.splitlines()[-1:]])
-        self._fail(slot, cause, words, f"The end of {running.log}:\n{tail}" if tail else "")
+        self._fail(
+            slot,
+            cause,
+            words,
+            f"The end of {running.log or 'what it printed'}:\n{tail}" if tail else "",
+        )
 
     def _fail(self, slot: int, cause: Cause, message: str, traceback: str = "") -> None:
         """End the slot's job and its worker."""

@@ -1,9 +1,10 @@
 """The worker process: `python -m kerasnas.tuners.runners.worker REQUESTS REPLIES PARENT`.
 
 REQUESTS and REPLIES are inherited file descriptors that carry JSON lines, PARENT is the id of
-the process at their other end. Requests: `{"job": {...}, "log": path}` and, after a progress
-reply, `{"keep": bool}`. Replies: `ready`, `progress`, `finished` or `failed`, in `event`.
-Standard output and error go to each trial's log. When the parent dies, so does the worker.
+the process at their other end. Requests: `{"job": {...}, "log": path or null}` and, after a
+progress reply, `{"keep": bool}`. Replies: `ready`, `progress`, `finished` or `failed`, in `event`.
+Standard output and error go to each trial's log, if it has one, else where they went at first.
+When the parent dies, so does the worker.
 """
 
 import contextlib
@@ -142,11 +143,16 @@ def _say(error: BaseException) -> str:
     return "".join(traceback.format_exception_only(error)).strip()
 
 
-def _log_to(path: str) -> None:
-    """Send what this process prints, from Python or from C, to a new file."""
+def _log_to(path: str | None, own: int) -> None:
+    """Send what this process prints, from Python or from C, to a new file or to `own`, emptied."""
     sys.stdout.flush()
     sys.stderr.flush()
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+    if path is None:
+        os.ftruncate(own, 0)
+        os.lseek(own, 0, os.SEEK_SET)
+        log = os.dup(own)
+    else:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
@@ -173,8 +179,9 @@ def main(requests: int, replies: int, parent: int) -> None:
     os.set_inheritable(replies, False)
     pipe = Pipe(requests, replies)
     worker = Worker(pipe)
+    output = os.dup(sys.stdout.fileno())
     while (request := pipe.jobs.get()) is not None:
-        _log_to(request["log"])
+        _log_to(request["log"], output)
         worker.run(Job.from_plain(request["job"]))
 
 
