@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
-from math import sqrt
+from math import nan
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
+import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from kerasnas import experiment as experiments
 from kerasnas.blocks.architecture import Architecture
@@ -21,92 +19,11 @@ from kerasnas.flow import task
 from kerasnas.flow.export import export_model
 from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
 from kerasnas.flow.task import Task
+from kerasnas.flow.trainings import Scores, Training, Trainings
 from kerasnas.flow.winners import chosen, describe
 from kerasnas.flow.workers import is_done, run_finals
 from kerasnas.report import write as write_report
-
-
-@dataclass(frozen=True)
-class Training:
-    """One training and what it scored.
-
-    Attributes:
-        fold: The fold that was tested on; None for the experiment's test clips.
-        seed: Of the training.
-        scores: For each precision its metrics, and `bytes` of its file.
-        count: Clips tested on.
-    """
-
-    fold: str | None
-    seed: int
-    scores: dict[str, dict[str, float]]
-    count: int
-
-    def to_json(self) -> dict[str, Any]:
-        """As `folds.json` holds it."""
-        return {"fold": self.fold, "seed": self.seed, "count": self.count, **self.scores}
-
-
-@dataclass(frozen=True)
-class Trainings:
-    """All trainings of one architecture."""
-
-    directory: Path
-    label: str
-    metric: str
-    trainings: tuple[Training, ...]
-
-    @property
-    def precisions(self) -> tuple[str, ...]:
-        """`float32` and the formats that were exported."""
-        return tuple(self.trainings[0].scores)
-
-    def mean(self, precision: str) -> float:
-        """The metric over all clips: folds weigh by their clips, seeds equally."""
-        pairs = [(t.scores[precision][self.metric], t.count) for t in self.trainings]
-        return sum(value * count for value, count in pairs) / sum(count for _, count in pairs)
-
-    def deviation(self, precision: str) -> float | None:
-        """Standard deviation over seeds of the mean over folds; None for a single seed."""
-        seeds = sorted({training.seed for training in self.trainings})
-        if len(seeds) < 2:
-            return None
-        means = []
-        for seed in seeds:
-            mine = tuple(t for t in self.trainings if t.seed == seed)
-            means.append(Trainings(self.directory, "", self.metric, mine).mean(precision))
-        middle = fmean(means)
-        return sqrt(sum((mean - middle) ** 2 for mean in means) / (len(means) - 1))
-
-    def table(self) -> Table:
-        """For the screen."""
-        table = Table(title=f"{self.label}: {self.metric.replace('_', ' ')}")
-        table.add_column("tested on")
-        table.add_column("seed", justify="right")
-        table.add_column("clips", justify="right")
-        for precision in self.precisions:
-            table.add_column(precision, justify="right")
-        table.add_column(f"{self.precisions[-1]} bytes", justify="right")
-        for training in self.trainings:
-            table.add_row(
-                "test clips" if training.fold is None else f"fold {training.fold}",
-                str(training.seed),
-                str(training.count),
-                *(f"{training.scores[name][self.metric]:.3f}" for name in self.precisions),
-                f"{training.scores[self.precisions[-1]]['bytes']:,.0f}",
-            )
-        deviations = [self.deviation(name) for name in self.precisions]
-        table.add_section()
-        table.add_row(
-            "all",
-            "",
-            str(sum(training.count for training in self.trainings)),
-            *(
-                f"{self.mean(name):.3f}" + ("" if deviation is None else f" ± {deviation:.3f}")
-                for name, deviation in zip(self.precisions, deviations, strict=True)
-            ),
-        )
-        return table
+from kerasnas.training.metrics import ByClass
 
 
 def train(
@@ -198,24 +115,13 @@ def _train(
     if waiting:
         console.print(f"Training {label}: {', '.join(waiting)} ...")
         run_finals(run, settings, waiting, cache, console, cluster)
-    trainings = []
-    for place, values in jobs.values():
-        stored = _scores(place, loaded, values["fold"], console)
-        trainings.append(
-            Training(values["fold"], values["seed"], stored["scores"], stored["count"])
-        )
-    result = Trainings(directory, label, settings.primary_metric, tuple(trainings))
-    write_json(
-        directory / "folds.json",
-        {
-            "schema": 1,
-            "architecture": label,
-            "metric": result.metric,
-            "trainings": [training.to_json() for training in result.trainings],
-            "mean": {name: result.mean(name) for name in result.precisions},
-            "deviation": {name: result.deviation(name) for name in result.precisions},
-        },
-    )
+    trainings = [
+        Training(values["fold"], values["seed"], *_scores(place, loaded, values["fold"], console))
+        for place, values in jobs.values()
+    ]
+    classes = tuple(loaded.clips.classes)
+    result = Trainings(directory, label, settings.primary_metric, classes, tuple(trainings))
+    write_json(directory / "folds.json", result.to_json())
     return result
 
 
@@ -255,23 +161,39 @@ def _folds(folds: str | None, loaded: Task) -> list[str | None]:
     return names
 
 
-def _scores(directory: Path, loaded: Task, fold: str | None, console: Console) -> dict[str, Any]:
-    """What all precisions score, from `scores.json` if these settings were exported before."""
+def _scores(
+    directory: Path, loaded: Task, fold: str | None, console: Console
+) -> tuple[dict[str, Scores], int]:
+    """What all precisions score, and on how many clips; exports unless these settings were."""
     settings = loaded.experiment.export.model_dump(mode="json")
     path = directory / "scores.json"
-    if path.exists():
-        stored: dict[str, Any] = read_json(path)
-        if stored["settings"] == settings:
-            return stored
-    console.print(f"Exporting {directory.name} ...")
-    train, _, test = loaded.final_parts(fold)
-    exported = export_model(
-        directory / "model.keras", directory / "export", loaded, train, test, on_fail="report"
-    )
-    scores = {"float32": read_json(directory / "evaluation.json")["metrics"]}
-    for name, file in exported.files.items():
-        metrics = read_json(exported.directory / f"evaluation_{name}.json")["metrics"]
-        scores[name] = {**metrics, "bytes": file.stat().st_size}
-    result = {"schema": 1, "count": len(test), "scores": scores, "settings": settings}
-    write_json(path, result)
-    return result
+    if not path.exists() or read_json(path)["settings"] != settings:
+        console.print(f"Exporting {directory.name} ...")
+        train, _, test = loaded.final_parts(fold)
+        exported = export_model(
+            directory / "model.keras", directory / "export", loaded, train, test, on_fail="report"
+        )
+        scores = {"float32": read_json(directory / "evaluation.json")["metrics"]}
+        for name, file in exported.files.items():
+            metrics = read_json(exported.directory / f"evaluation_{name}.json")["metrics"]
+            scores[name] = {**metrics, "bytes": file.stat().st_size}
+        count = len(test)
+        write_json(path, {"schema": 1, "count": count, "scores": scores, "settings": settings})
+    stored = read_json(path)
+    known = {
+        name: Scores(
+            {metric: nan if value is None else value for metric, value in metrics.items()},
+            _by_class(directory, name),
+        )
+        for name, metrics in stored["scores"].items()
+    }
+    return known, stored["count"]
+
+
+def _by_class(directory: Path, precision: str) -> ByClass | None:
+    """From the evaluation of the model, or of one of its files."""
+    name = "evaluation.json" if precision == "float32" else f"export/evaluation_{precision}.json"
+    columns = read_json(directory / name)["by_class"]
+    if columns is None:
+        return None
+    return {column: np.array(values, np.float64) for column, values in columns.items()}

@@ -155,7 +155,8 @@ def _folds_of(run: Run, name: str) -> Markup:
             row += [metric(measured, _value(training, p, measured)) for p in _PRECISIONS]
             rows.append(row)
         means = [metric(measured, data["mean"][p]) for p in _PRECISIONS]
-        rows.append(["mean over clips", "", "", *means])
+        over = "folds" if data.get("by_class") else "clips"
+        rows.append([f"mean over {over}", "", "", *means])
         if any(data["deviation"][p] is not None for p in _PRECISIONS):
             deviations = [metric(measured, data["deviation"][p]) for p in _PRECISIONS]
             rows.append(["deviation over seeds", "", "", *deviations])

@@ -7,9 +7,9 @@ and counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from kerasnas.training.recipe import Loss
 from kerasnas.training.thresholds import DEFAULT
 
 Scores = NDArray[np.float32]
-ByClass = dict[str, NDArray[np.float64]]
+ByClass = Mapping[str, NDArray[np.float64]]
 Predict = Callable[[NDArray[np.float32]], NDArray[Any]]
 """From features `(n, frames, bins, channels)` to scores `(n, classes)`."""
 
@@ -109,7 +109,19 @@ def evaluate(
     )
 
 
-def fold_means(evaluations: Sequence[Evaluation]) -> dict[str, float]:
+class Scored(Protocol):
+    """The part of an `Evaluation` that means over folds are made of."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """By name; NaN where there is no value."""
+
+    @property
+    def by_class(self) -> ByClass | None:
+        """Each `(classes,)`, NaN where a class has no value; None for one label per clip."""
+
+
+def fold_means(evaluations: Sequence[Scored]) -> dict[str, float]:
     """Means of the metrics over evaluations of one kind, one a fold; folds weigh equally.
 
     What is a mean over classes is averaged class by class first, so that a class which has no value
@@ -117,10 +129,25 @@ def fold_means(evaluations: Sequence[Evaluation]) -> dict[str, float]:
     """
     names = evaluations[0].metrics
     means = {name: _mean(np.array([each.metrics[name] for each in evaluations])) for name in names}
-    tables = [each.by_class for each in evaluations if each.by_class is not None]
-    for name, column in _CLASS_MEANS.items() if tables else ():
-        means[name] = _mean(over_folds(np.stack([table[column] for table in tables])))
+    classes = class_fold_means(evaluations)
+    for name, column in _CLASS_MEANS.items() if classes else ():
+        means[name] = _mean(classes[column])
     return means
+
+
+def class_fold_means(evaluations: Sequence[Scored]) -> ByClass:
+    """Of every class, its positives in all folds, and its means over the folds that have a value.
+
+    Returns:
+        `positives`, `average_precision`, `auc` and `equal_error_rate`, `(classes,)` each; empty
+        for one label per clip.
+    """
+    tables = [each.by_class for each in evaluations if each.by_class is not None]
+    if not tables:
+        return {}
+    columns = _CLASS_MEANS.values()
+    means = {name: over_folds(np.stack([table[name] for table in tables])) for name in columns}
+    return {"positives": np.sum([table["positives"] for table in tables], axis=0), **means}
 
 
 def predict_examples(predict: Predict, examples: Examples, batch_size: int = 64) -> Scores:

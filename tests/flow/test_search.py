@@ -145,7 +145,7 @@ def test_a_reference_trains_with_the_final_recipe(workspace: Path) -> None:
     result = train(workspace / "small.yaml", architecture="model_a", run=workspace / "reference")
     (only,) = result.trainings
     assert set(only.scores) == {"float32", "float16", "int8"}
-    assert result.mean("int8") == only.scores["int8"]["accuracy"]
+    assert result.mean("int8") == only.scores["int8"].metrics["accuracy"]
     assert read(workspace / "reference" / "train" / "model_a" / "folds.json")["mean"]
 
 

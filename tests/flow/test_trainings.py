@@ -1,0 +1,75 @@
+"""Means over folds and seeds of what trainings scored."""
+
+from io import StringIO
+from math import isnan, nan
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from kerasnas.flow.trainings import Scores, Training, Trainings
+
+
+def tagged(fold: str, seed: int, rates: list[float], count: int) -> Training:
+    """A training of a tagger with these equal error rates by tag."""
+    known = np.array(rates)
+    columns = {
+        "positives": np.array([3.0, 0.0 if isnan(rates[1]) else 2.0]),
+        "average_precision": known,
+        "auc": known,
+        "equal_error_rate": known,
+    }
+    rate = float(np.nanmean(known)) if np.isfinite(known).any() else nan
+    metrics = {
+        "equal_error_rate": rate,
+        "mean_auc": rate,
+        "mean_average_precision": rate,
+        "bytes": 10.0,
+    }
+    return Training(fold, seed, {"float32": Scores(metrics, columns)}, count)
+
+
+def trainings(*parts: Training, metric: str = "equal_error_rate") -> Trainings:
+    return Trainings(Path("x"), "crnn", metric, ("speech", "rain"), parts)
+
+
+def test_error_rates_weigh_folds_equally_tag_by_tag() -> None:
+    found = trainings(tagged("0", 0, [0.1, nan], 900), tagged("1", 0, [0.3, 0.4], 100))
+    # speech (0.1 + 0.3) / 2, rain 0.4 in the only fold that has it, and the mean of the two
+    assert found.mean("float32") == pytest.approx(0.3)
+    assert found.deviation("float32") is None
+    classes = found.to_json()["by_class"]
+    assert classes["classes"] == ["speech", "rain"]
+    assert classes["positives"] == [6, 2]
+    assert classes["float32"]["equal_error_rate"] == pytest.approx([0.2, 0.4])
+
+
+def test_seeds_are_averaged_and_their_deviation_is_that_of_their_means() -> None:
+    found = trainings(
+        *(tagged(fold, seed, [0.1 + seed / 10, 0.1], 50) for seed in (0, 1) for fold in "01")
+    )
+    assert found.mean("float32") == pytest.approx(0.125)
+    assert found.deviation("float32") == pytest.approx(0.05 / 2**0.5)
+    assert found.to_json()["by_class"]["positives"] == [6, 4]
+
+
+def test_folds_without_any_rate_are_null_on_disk_and_a_dash_on_the_screen() -> None:
+    found = trainings(tagged("0", 0, [nan, nan], 10))
+    assert isnan(found.mean("float32"))
+    written = found.to_json()
+    assert written["mean"] == {"float32": None}
+    assert written["trainings"][0]["float32"]["equal_error_rate"] is None
+    screen = Console(width=120, file=StringIO())
+    screen.print(found.table())
+    assert "–" in screen.file.getvalue()
+
+
+def test_with_one_label_folds_weigh_by_their_clips() -> None:
+    parts = [
+        Training(fold, 0, {"float32": Scores({"accuracy": share, "bytes": 1.0}, None)}, count)
+        for fold, share, count in (("0", 0.5, 30), ("1", 1.0, 10))
+    ]
+    found = trainings(*parts, metric="accuracy")
+    assert found.mean("float32") == pytest.approx((15 + 10) / 40)
+    assert found.to_json()["by_class"] is None
