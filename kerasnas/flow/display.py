@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from statistics import fmean
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from kerasnas.tuners import Search
+from kerasnas.tuners import Search, Trial
+from kerasnas.tuners.objectives import pareto_front, ranking
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Progress, Started
 
 _LAST = 5
@@ -28,7 +28,7 @@ class _Busy:
 
 
 class Display:
-    """Shows a search; call it with every event of the loop."""
+    """Shows a search; call it with every event of the loop, after the search was told of it."""
 
     def __init__(self, console: Console, search: Search, trials: int, slots: int) -> None:
         self._console = console
@@ -38,15 +38,20 @@ class Display:
         self._metric = search.objectives[0].name
         self._busy: dict[int, _Busy] = {}
         self._lines: list[str] = []
-        self._seconds: list[float] = []
+        # What has ended is added up: to go through thousands of trials takes longer than some run.
+        ended = [search.trial(id) for id in search.history.ended]
+        self._done = len(ended)
+        self._failed = sum(trial.status == "failed" for trial in ended)
+        self._seconds = sum(trial.seconds or 0.0 for trial in ended)
+        self._best = search.best()
+        self._front = search.pareto_front()
         self._live = Live(
             get_renderable=self._panel, console=console, refresh_per_second=2, transient=True
         )
 
     def __enter__(self) -> Self:
         if self._search.resumed:
-            done = sum(trial.status in ("completed", "failed") for trial in self._search.trials)
-            self._console.print(f"Going on: {done} of {self._trials} trials are done.")
+            self._console.print(f"Going on: {self._done} of {self._trials} trials are done.")
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -68,24 +73,37 @@ class Display:
                 self._busy[event.slot].step = event.step
             case Finished() | Failed():
                 self._busy.pop(event.slot, None)
-                if isinstance(event, Finished):
-                    self._seconds.append(event.seconds)
-                self._say(self._line(event))
+                trial = self._search.trial(event.id)
+                if trial.status == "waiting":
+                    reason = event.message if isinstance(event, Failed) else trial.message
+                    self._say(f"trial {trial.number} will be run again: {reason}")
+                else:
+                    self._count(trial)
+                    self._say(self._line(trial, event.seconds))
 
-    def _line(self, event: Finished | Failed) -> str:
-        number = int(event.id)
-        if isinstance(event, Failed):
-            return f"trial {number} failed: {event.message}"
-        trial = self._search.trial(event.id)
-        if trial.message is not None:  # it ended, but without the figures that were asked for
-            return f"trial {number} failed: {trial.message}"
-        scores = ", ".join(
-            f"{objective.name} {_figure(trial.metrics[objective.name])}"
-            for objective in self._search.objectives
-            if objective.name in trial.metrics
-        )
-        size = "" if trial.cost is None else f", {trial.cost / 1000:.0f} kB"
-        text = f"trial {number}: {scores}{size}, {event.seconds:.0f} s"
+    def _count(self, trial: Trial) -> None:
+        self._done += 1
+        self._seconds += trial.seconds or 0.0
+        if trial.status == "failed":
+            self._failed += 1
+            return
+        objectives = self._search.objectives
+        self._front = pareto_front([*self._front, trial], objectives)
+        best = [trial] if self._best is None else [self._best, trial]
+        self._best = ranking(best, objectives)[0]
+
+    def _line(self, trial: Trial, seconds: float) -> str:
+        if trial.status == "failed":
+            text = f"trial {trial.number} failed: {trial.message}"
+        else:
+            parts = [
+                f"{name} {_figure(trial.metrics[name])}" for name, _ in self._search.objectives
+            ]
+            if trial.cost is not None:
+                parts.append(f"{trial.cost / 1000:.0f} kB")
+            if "stopped_at" in trial.info:
+                parts.append(f"stopped early at epoch {trial.info['stopped_at']}")
+            text = f"trial {trial.number}: {', '.join([*parts, f'{seconds:.0f} s'])}"
         return text if self._console.is_terminal else f"{text}; {self._state()}"
 
     def _say(self, line: str) -> None:
@@ -95,38 +113,43 @@ class Display:
             self._console.print(line, markup=False)
 
     def _state(self) -> str:
-        trials = self._search.trials
-        done = sum(trial.status in ("completed", "failed") for trial in trials)
-        failed = sum(trial.status == "failed" for trial in trials)
-        best = self._search.best()
-        proposed = self._search.rejected + len(trials)
-        parts = [f"{done} of {self._trials} done"]
-        if best is not None:
-            parts.append(f"best {self._metric} {_figure(best.metrics[self._metric])}")
+        rejected = self._search.rejected
+        parts = [f"{self._done} of {self._trials} done"]
+        if self._best is not None:
+            parts.append(f"best {self._metric} {_figure(self._best.metrics[self._metric])}")
             if len(self._search.objectives) > 1:
-                parts.append(f"{len(self._search.pareto_front())} on the front")
-        if failed:
-            parts.append(f"{failed} failed")
-        if self._search.rejected:
-            share = self._search.rejected / proposed
-            parts.append(f"{share:.0%} of candidates outside the window")
-        if self._seconds and done < self._trials:
-            left = fmean(self._seconds) * (self._trials - done) / self._slots
+                parts.append(f"{len(self._front)} on the front")
+        if self._failed:
+            parts.append(f"{self._failed} failed")
+        if rejected:
+            share = rejected / (rejected + len(self._search.history.trials))
+            parts.append(f"{rejected:,} candidates outside the window ({share:.0%})")
+        if (left := self._left()) is not None:
             parts.append(f"{_duration(left)} left")
         return ", ".join(parts)
 
+    def _left(self) -> float | None:
+        """Seconds until the search ends, if trials take as long as those that have ended."""
+        if not self._done or self._done >= self._trials:
+            return None
+        left = self._seconds / self._done * (self._trials - self._done) / self._slots
+        budget = self._search.time_budget
+        return left if budget is None else min(left, max(0.0, budget - self._search.elapsed))
+
     def _panel(self) -> RenderableType:
-        done = sum(trial.status in ("completed", "failed") for trial in self._search.trials)
         workers = Table.grid(padding=(0, 2))
+        starting = len(self._search.history.running) - len(self._busy)
         for slot in range(self._slots):
-            busy = self._busy.get(slot)
-            what = "starting" if busy is None else f"trial {int(busy.id)}"
-            since = "" if busy is None else _duration(time.monotonic() - busy.since)
-            step = f"epoch {busy.step}" if busy and busy.step else ""
-            workers.add_row(f"worker {slot + 1}", what, step, since)
+            if busy := self._busy.get(slot):
+                step = f"epoch {busy.step}" if busy.step else ""
+                row = f"trial {int(busy.id)}", step, _duration(time.monotonic() - busy.since)
+            else:
+                row = "starting" if starting > 0 else "idle", "", ""
+                starting -= 1
+            workers.add_row(f"worker {slot + 1}", *row)
         return Group(
             *(Text(line, style="dim") for line in self._lines),
-            ProgressBar(total=self._trials, completed=done, width=60),
+            ProgressBar(total=self._trials, completed=self._done, width=60),
             Text(self._state()),
             workers,
         )
