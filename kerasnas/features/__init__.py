@@ -5,10 +5,12 @@ from kerasnas.features.cache import extract, processes_for
 from kerasnas.features.clip_features import clip_features, of_file, sliding
 from kerasnas.features.description import describe, golden
 from kerasnas.features.log_mel import log_mel
-from kerasnas.features.settings import LogMel
+from kerasnas.features.scalogram import scalogram
+from kerasnas.features.settings import LogMel, Scalogram
 
 __all__ = [
     "LogMel",
+    "Scalogram",
     "clip_features",
     "describe",
     "extract",
@@ -17,5 +19,6 @@ __all__ = [
     "of_file",
     "processes_for",
     "read",
+    "scalogram",
     "sliding",
 ]

@@ -20,11 +20,12 @@ def read(path: Path, sample_rate: int, channels: int = 1) -> Waveform:
     Args:
         path: A wav, flac, ogg, mp3 or other file that libsndfile reads.
         sample_rate: The rate to resample to (soxr, high quality).
-        channels: 1 for the mean of the file's channels; 2 for its two channels, a mono file twice.
+        channels: 1 for the mean of the file's channels; 2 for its two channels, a mono file twice;
+            more for a file that has so many.
 
     Raises:
         KerasnasError: Naming the file, when it is missing, not audio, cut short, without samples,
-            holds infinities or NaN, or has more than two channels where two are asked for.
+            holds infinities or NaN, or has other channels than are asked for.
     """
     try:
         with soundfile.SoundFile(path) as file:
@@ -59,10 +60,11 @@ def _with_channels(path: Path, samples: Waveform, channels: int) -> Waveform:
         return samples
     if channels == 1:
         return samples.mean(axis=1, keepdims=True)
-    if found == 1:
+    if found == 1 and channels == 2:
         return np.repeat(samples, channels, axis=1)
     raise KerasnasError(
-        f"{path}: has {found} channels where {channels} are expected; use channels: mono"
+        f"{path}: has {found} channels where {channels} are expected; replace the file, or change "
+        "features.channels or features.channel_examples"
     )
 
 

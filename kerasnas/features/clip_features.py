@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform, read
 from kerasnas.features.log_mel import log_mel
-from kerasnas.features.settings import LogMel
+from kerasnas.features.scalogram import scalogram
+from kerasnas.features.settings import LogMel, Scalogram
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Window:
     features: NDArray[np.float32]
 
 
-def of_file(path: Path, settings: LogMel, speed: float = 1.0) -> NDArray[np.float32]:
+def of_file(path: Path, settings: LogMel | Scalogram, speed: float = 1.0) -> NDArray[np.float32]:
     """Features of a clip, read from a file: float32 `(segments, frames, bins, channels)`.
 
     Args:
@@ -42,7 +43,7 @@ def of_file(path: Path, settings: LogMel, speed: float = 1.0) -> NDArray[np.floa
     return clip_features(read(path, rate, settings.file_channels), settings)
 
 
-def clip_features(waveform: Waveform, settings: LogMel) -> NDArray[np.float32]:
+def clip_features(waveform: Waveform, settings: LogMel | Scalogram) -> NDArray[np.float32]:
     """Features of a waveform, cropped or filled up to the clip length.
 
     Args:
@@ -50,16 +51,29 @@ def clip_features(waveform: Waveform, settings: LogMel) -> NDArray[np.float32]:
         settings: The front end's parameters.
 
     Returns:
-        float32 `(segments, frames, bins, channels)`, the same shape for every clip.
+        float32 `(segments, frames, bins, channels)`, the same shape for every clip; where channels
+        are examples, the segments of the first channel, of the second, and so on.
     """
-    spectrogram = log_mel(fit_length(waveform, settings), settings)
+    waveform = fit_length(waveform, settings)
+    if not settings.channel_examples:
+        return _segments(waveform, settings)
+    channels = np.split(waveform, settings.channel_examples, axis=1)
+    return np.concatenate([_segments(channel, settings) for channel in channels])
+
+
+def _segments(waveform: Waveform, settings: LogMel | Scalogram) -> NDArray[np.float32]:
+    """Segments of the channels of one example, `(segments, frames, bins, channels)`."""
+    if isinstance(settings, Scalogram):
+        features = scalogram(waveform, settings)
+    else:
+        features = log_mel(waveform, settings)
     frames = settings.segment_frames or settings.clip_frames
     hop = settings.segment_hop or frames
-    starts = hop * np.arange(settings.segments)
-    return np.stack([spectrogram[start : start + frames] for start in starts])
+    starts = hop * np.arange(settings.channel_segments)
+    return np.stack([features[start : start + frames] for start in starts])
 
 
-def fit_length(waveform: Waveform, settings: LogMel) -> Waveform:
+def fit_length(waveform: Waveform, settings: LogMel | Scalogram) -> Waveform:
     """Crop the end of `(samples, channels)`, or fill it up, to exactly `settings.samples`."""
     missing = settings.samples - len(waveform)
     if missing <= 0:
@@ -70,7 +84,7 @@ def fit_length(waveform: Waveform, settings: LogMel) -> Waveform:
 
 
 def sliding(
-    waveform: Waveform, settings: LogMel, hop_seconds: float | None = None
+    waveform: Waveform, settings: LogMel | Scalogram, hop_seconds: float | None = None
 ) -> Iterator[Window]:
     """Cut a recording of any length into clips, the last one ending where the recording ends.
 

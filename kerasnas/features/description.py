@@ -9,19 +9,26 @@ from numpy.typing import NDArray
 
 from kerasnas.features.audio import read
 from kerasnas.features.clip_features import clip_features, fit_length
-from kerasnas.features.settings import LogMel
+from kerasnas.features.morlet import filters
+from kerasnas.features.settings import LogMel, Scalogram
 
 
-def describe(settings: LogMel) -> dict[str, Any]:
+def describe(settings: LogMel | Scalogram) -> dict[str, Any]:
     """Every parameter of the front end with all defaults resolved, as JSON data.
 
-    Everything but the mel filter matrix, which `sample_rate`, `n_fft`, `mel_bins`, `fmin`, `fmax`,
-    `htk` and `mel_norm` determine (librosa's `filters.mel`).
+    Everything but the matrix of filters. `sample_rate`, `n_fft`, `mel_bins`, `fmin`, `fmax`, `htk`
+    and `mel_norm` determine that of mel bands (librosa's `filters.mel`); of wavelets there are the
+    centres and widths, cycles per sample (`kerasnas.features.morlet.bank`).
     """
+    bank: dict[str, Any]
+    if isinstance(settings, LogMel):
+        bank = {"fmax": settings.highest}
+    else:
+        bank = filters(settings.octaves, settings.filters_per_octave)._asdict()
     return {
         **settings.model_dump(mode="json", exclude={"storage"}),
         "window_length": settings.fft_window,
-        "fmax": settings.highest,
+        **bank,
         "segment_frames": settings.input_shape[0],
         "segment_hop": settings.segment_hop or settings.input_shape[0],
         "samples": settings.samples,
@@ -31,7 +38,7 @@ def describe(settings: LogMel) -> dict[str, Any]:
     }
 
 
-def golden(path: Path, settings: LogMel) -> dict[str, Any]:
+def golden(path: Path, settings: LogMel | Scalogram) -> dict[str, Any]:
     """One clip's waveform and features, to check another implementation against.
 
     Returns:

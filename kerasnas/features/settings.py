@@ -1,12 +1,15 @@
-"""Every parameter of the log-mel front end."""
+"""Every parameter of the front ends that start from a spectrogram."""
 
+from abc import abstractmethod
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kerasnas.features.morlet import filters
 
-class LogMel(BaseModel):
-    """Log-mel spectrograms of clips of a fixed length, through librosa.
+
+class Spectrogram(BaseModel):
+    """Filtered spectrograms of clips of a fixed length: what all front ends here share.
 
     Lengths in samples count at `sample_rate`, after resampling. No normalisation happens here:
     the network's first layer normalises.
@@ -14,12 +17,18 @@ class LogMel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["log_mel"] = Field("log_mel", description="The front end.")
+    kind: str
     sample_rate: int = Field(16000, ge=1000, le=384000, description="Samples per second, Hz.")
     channels: Literal["mono", "stereo", "average_difference"] = Field(
         "mono",
         description="mono: the mean of the file's channels; stereo: its two channels (a mono file "
-        "twice); average_difference: (L+R)/2 and L-R of the two channels' log-mel values.",
+        "twice); average_difference: (L+R)/2 and L-R of the two channels' logarithms.",
+    )
+    channel_examples: int | None = Field(
+        None,
+        ge=2,
+        description="Every file has so many channels, and each is an example of its own: a clip's "
+        "score is the mean over them. null: the channels of a file are those of one example.",
     )
     seconds: float = Field(
         1.0, gt=0, le=600, description="Length of a clip: longer ones lose their end."
@@ -39,15 +48,6 @@ class LogMel(BaseModel):
         True, description="Frame t is centred on sample t*hop_length; the ends see zeros."
     )
     power: Literal[1, 2] = Field(2, description="1 for magnitudes, 2 for powers.")
-    mel_bins: int = Field(64, ge=1, le=1024, description="Number of mel bands.")
-    fmin: float = Field(0.0, ge=0, description="Lower end of the lowest band, Hz.")
-    fmax: float | None = Field(
-        None, description="Upper end of the highest band, Hz; null is half the sample rate."
-    )
-    mel_norm: Literal["slaney"] | None = Field(
-        "slaney", description="slaney: bands of equal area; null: bands of height 1."
-    )
-    htk: bool = Field(False, description="HTK's mel scale instead of Slaney's.")
     log: Literal["db", "log"] = Field(
         "db", description="db: 10 log10(x / ref), or 20 log10 when power is 1; log: ln(x)."
     )
@@ -66,6 +66,11 @@ class LogMel(BaseModel):
     segment_hop: int | None = Field(
         None, ge=1, description="Frames between segments; null is segment_frames (no overlap)."
     )
+    segment_rest: Literal["drop", "silence"] = Field(
+        "drop",
+        description="Frames after the last whole segment: drop them, or fill one more segment up "
+        "with frames of silence.",
+    )
     storage: Literal["float32", "float16"] = Field(
         "float32", description="Number format of the cached arrays."
     )
@@ -74,22 +79,23 @@ class LogMel(BaseModel):
     def _lengths_fit(self) -> Self:
         if self.fft_window > self.n_fft:
             raise ValueError(f"window_length: {self.window_length} is above n_fft, {self.n_fft}")
-        top = self.sample_rate / 2
-        if not self.fmin < self.highest <= top:
-            raise ValueError(
-                f"fmin: {self.fmin:g} and fmax: {self.highest:g} Hz must rise and end at "
-                f"half the sample rate, {top:g} Hz, or below"
-            )
         if isinstance(self.ref, float) and self.ref <= 0:
             raise ValueError(f"ref: {self.ref:g} is not above 0")
-        if self.segment_hop is not None and self.segment_frames is None:
+        if self.channel_examples and self.channels != "mono":
+            raise ValueError(
+                f"channel_examples makes every channel an example: channels: {self.channels} "
+                "cannot be theirs, leave it out"
+            )
+        if self.segment_frames is None and self.segment_hop is not None:
             raise ValueError("segment_hop needs segment_frames")
+        if self.segment_frames is None and self.segment_rest != "drop":
+            raise ValueError("segment_rest needs segment_frames")
         if self.clip_frames < 1:
             raise ValueError(
                 f"seconds: {self.seconds:g} s are {self.samples} samples, "
                 f"not enough for one transform of n_fft: {self.n_fft}"
             )
-        if self.segments < 1:
+        if self.channel_segments < 1:
             raise ValueError(
                 f"segment_frames: {self.segment_frames} is more than a clip of "
                 f"{self.seconds:g} s has, {self.clip_frames}"
@@ -97,14 +103,14 @@ class LogMel(BaseModel):
         return self
 
     @property
+    @abstractmethod
+    def bins(self) -> int:
+        """Values of a frame."""
+
+    @property
     def fft_window(self) -> int:
         """Samples of the window."""
         return self.window_length or self.n_fft
-
-    @property
-    def highest(self) -> float:
-        """Upper end of the highest band, Hz."""
-        return self.sample_rate / 2 if self.fmax is None else self.fmax
 
     @property
     def samples(self) -> int:
@@ -118,21 +124,95 @@ class LogMel(BaseModel):
         return 1 + usable // self.hop_length if usable >= 0 else 0
 
     @property
-    def segments(self) -> int:
-        """Segments of a clip; frames after the last whole segment are left out."""
+    def channel_segments(self) -> int:
+        """Segments of a clip, or of each channel where channels are examples."""
         if self.segment_frames is None:
             return 1
-        if self.segment_frames > self.clip_frames:
-            return 0
         hop = self.segment_hop or self.segment_frames
-        return 1 + (self.clip_frames - self.segment_frames) // hop
+        rest = self.clip_frames - self.segment_frames
+        if self.segment_rest == "silence":
+            return 1 - min(0, -rest // hop)
+        return 1 + rest // hop if rest >= 0 else 0
+
+    @property
+    def padded_frames(self) -> int:
+        """Frames of a clip with those of silence behind it, if any."""
+        if self.segment_frames is None or self.segment_rest == "drop":
+            return self.clip_frames
+        hop = self.segment_hop or self.segment_frames
+        return hop * (self.channel_segments - 1) + self.segment_frames
+
+    @property
+    def segments(self) -> int:
+        """Segments of a clip: examples, whose scores' mean is the clip's."""
+        return self.channel_segments * (self.channel_examples or 1)
 
     @property
     def file_channels(self) -> int:
-        """Channels that are read from a file: 1, or 2."""
-        return 1 if self.channels == "mono" else 2
+        """Channels that are read from a file."""
+        return self.channel_examples or (1 if self.channels == "mono" else 2)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Shape of a segment, `(frames, bins, channels)`: what a network sees."""
-        return (self.segment_frames or self.clip_frames, self.mel_bins, self.file_channels)
+        frames = self.segment_frames or self.clip_frames
+        return (frames, self.bins, 1 if self.channel_examples else self.file_channels)
+
+
+class LogMel(Spectrogram):
+    """Log-mel spectrograms, through librosa."""
+
+    kind: Literal["log_mel"] = Field("log_mel", description="The front end.")
+    mel_bins: int = Field(64, ge=1, le=1024, description="Number of mel bands.")
+    fmin: float = Field(0.0, ge=0, description="Lower end of the lowest band, Hz.")
+    fmax: float | None = Field(
+        None, description="Upper end of the highest band, Hz; null is half the sample rate."
+    )
+    mel_norm: Literal["slaney"] | None = Field(
+        "slaney", description="slaney: bands of equal area; null: bands of height 1."
+    )
+    htk: bool = Field(False, description="HTK's mel scale instead of Slaney's.")
+
+    @model_validator(mode="after")
+    def _bands_fit(self) -> Self:
+        top = self.sample_rate / 2
+        if not self.fmin < self.highest <= top:
+            raise ValueError(
+                f"fmin: {self.fmin:g} and fmax: {self.highest:g} Hz must rise and end at "
+                f"half the sample rate, {top:g} Hz, or below"
+            )
+        return self
+
+    @property
+    def bins(self) -> int:
+        """Mel bands."""
+        return self.mel_bins
+
+    @property
+    def highest(self) -> float:
+        """Upper end of the highest band, Hz."""
+        return self.sample_rate / 2 if self.fmax is None else self.fmax
+
+
+class Scalogram(Spectrogram):
+    """Spectrograms filtered by Morlet wavelets of `n_fft` samples (`kerasnas.features.morlet`)."""
+
+    kind: Literal["scalogram"] = Field("scalogram", description="The front end.")
+    octaves: int = Field(
+        10, ge=1, description="The lowest filter averages over about 2^octaves samples."
+    )
+    filters_per_octave: int = Field(16, ge=1, le=128, description="Wavelets an octave.")
+
+    @model_validator(mode="after")
+    def _filters_fit(self) -> Self:
+        if 2**self.octaves > self.n_fft:
+            raise ValueError(
+                f"octaves: {self.octaves} are filters of 2^{self.octaves} samples, more than "
+                f"n_fft, {self.n_fft}"
+            )
+        return self
+
+    @property
+    def bins(self) -> int:
+        """Filters: the wavelets and the lowpass."""
+        return len(filters(self.octaves, self.filters_per_octave).centres)

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import soundfile
 
-from kerasnas.features import LogMel, describe, golden, log_mel
+from kerasnas.features import LogMel, Scalogram, describe, golden, log_mel
 from kerasnas.features.description import decode
+from kerasnas.features.morlet import bank
 
 
 def test_description_resolves_every_default():
@@ -31,3 +32,13 @@ def test_golden_features_follow_from_the_golden_waveform(tmp_path):
     assert features.shape == (1, 63, 64, 1)
     again = log_mel(waveform.astype(np.float32) / 32768, settings)
     assert np.array_equal(features[0], again)
+
+
+def test_a_scalogram_is_described_by_its_filters_too():
+    front_end = describe(Scalogram(n_fft=256, octaves=6, filters_per_octave=4))
+    assert len(front_end["centres"]) == len(front_end["widths"]) == front_end["input_shape"][1]
+    response = np.exp(
+        -((np.arange(129) / 256 - front_end["centres"][-1]) ** 2) / 2 / front_end["widths"][-1] ** 2
+    )
+    filters = bank(256, 6, 4)
+    assert np.abs(filters[-1] / filters[-1].max() - response / response.max()).max() < 0.02

@@ -1,0 +1,65 @@
+"""From a waveform to the logarithm of its filtered spectrogram."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.features.audio import Waveform
+from kerasnas.features.settings import Spectrogram
+
+
+def log_spectrogram(
+    waveform: Waveform, settings: Spectrogram, bank: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Logarithm of a spectrogram whose frequencies are gathered by a filter bank.
+
+    Args:
+        waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least `n_fft` samples
+            long unless frames are centred.
+        settings: The front end's parameters.
+        bank: `(bins, n_fft // 2 + 1)`.
+
+    Returns:
+        float32 `(frames, bins, channels)`, in dB or natural logarithms, finite for silence too; at
+        least `settings.padded_frames` frames.
+    """
+    spectra = np.stack([_filtered(channel, settings, bank) for channel in waveform.T], axis=-1)
+    silence = settings.padded_frames - len(spectra)
+    if settings.segment_rest == "silence" and silence > 0:
+        spectra = np.pad(spectra, ((0, silence), (0, 0), (0, 0)))
+    logarithms = _log(spectra, settings)
+    if settings.channels != "average_difference":
+        return logarithms
+    left, right = logarithms[..., 0], logarithms[..., 1]
+    return np.stack([(left + right) / 2, left - right], axis=-1)
+
+
+def _filtered(
+    samples: NDArray[np.float32], settings: Spectrogram, bank: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Filtered spectrum of one channel, `(frames, bins)`."""
+    import librosa
+
+    spectrum = librosa.stft(
+        np.ascontiguousarray(samples),
+        n_fft=settings.n_fft,
+        hop_length=settings.hop_length,
+        win_length=settings.fft_window,
+        window=settings.window,
+        center=settings.center,
+        pad_mode="constant",
+    )
+    squares = spectrum.real**2 + spectrum.imag**2
+    magnitudes = squares if settings.power == 2 else np.sqrt(squares)
+    return np.asarray((bank @ magnitudes).T)
+
+
+def _log(spectra: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
+    """Logarithm of `(frames, bins, channels)`; the largest value is that of all channels."""
+    floored = np.maximum(spectra, settings.amin)
+    if settings.log == "log":
+        return np.log(floored)
+    reference = floored.max() if settings.ref == "max" else settings.ref
+    decibels = np.float32(20 / settings.power) * np.log10(floored / np.float32(reference))
+    if settings.top_db is None:
+        return decibels
+    return np.maximum(decibels, decibels.max() - np.float32(settings.top_db))
