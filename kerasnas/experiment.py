@@ -17,7 +17,8 @@ from kerasnas.datasets.settings import DataSettings
 from kerasnas.datasets.splits import SplitSettings
 from kerasnas.errors import KerasnasError
 from kerasnas.export.settings import ExportSettings
-from kerasnas.features.settings import LogMel
+from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.settings import LogMel, Spectrogram
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.models.spaces import ModelSettings, space_of
 from kerasnas.models.wu_lee import WuLeeSettings
@@ -34,7 +35,7 @@ class Experiment(BaseModel):
     seed: int = Field(0, ge=0)
     data: DataSettings = DataSettings()
     split: SplitSettings = SplitSettings()
-    features: LogMel = LogMel()
+    features: FrontEnd = LogMel()
     model: ModelSettings = WuLeeSettings()
     search: SearchSettings = SearchSettings()
     training: TrainingSettings = TrainingSettings()
@@ -77,11 +78,12 @@ class Experiment(BaseModel):
                 "categorical_crossentropy is for one label a clip; with data.multi_label use "
                 "binary_crossentropy or auto"
             )
-        if self.features.log != "db" and any(
+        scale = self.features.log if isinstance(self.features, Spectrogram) else self.features.kind
+        if scale != "db" and any(
             recipe.augmentation.mixup_domain == "power"
             for recipe in (self.training.candidate, self.training.final)
         ):
-            raise ValueError(f"mixup_domain: power needs features.log: db, not {self.features.log}")
+            raise ValueError(f"mixup_domain: power needs features.log: db, not {scale}")
         self._check_objectives()
         for field, options in self.search.tune.items():
             for option in options:
@@ -211,11 +213,16 @@ def load(path: Path) -> Experiment:
         raise KerasnasError(
             f"there is no experiment {path}; `kerasnas init FOLDER` writes one"
         ) from None
+    except IsADirectoryError:
+        raise KerasnasError(f"{path} is a directory, not an experiment file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise KerasnasError(f"the experiment {path} cannot be read: {error}") from None
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise KerasnasError(f"{path}:{line}: not valid YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise KerasnasError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(data, Mapping):
@@ -268,6 +275,11 @@ def _describe(path: Path, node: yaml.Node | None, problem: Any) -> str:
         text = f"unknown {given['discriminator']} {given['tag']!r}: it can be "
         text = text.replace(given["discriminator"], given["discriminator"].strip("'"))
         text += given["expected_tags"].replace("'", "")
+    elif problem["type"] == "string_pattern_mismatch":  # the name's
+        text = "may hold letters, digits, _ - and . and begins with neither of the last two"
+        text += f", not {problem['input']!r}"
+    elif problem["type"] == "model_type":
+        text = f"expected fields ({', '.join(_fields_of(model))}), not {problem['input']!r}"
     elif problem["type"] != "value_error":
         text = f"{text}, not {problem['input']!r}"
     field = ".".join(names) or "experiment"

@@ -4,16 +4,21 @@ from kerasnas.features.audio import read
 from kerasnas.features.cache import extract, processes_for
 from kerasnas.features.clip_features import clip_features, of_file, sliding
 from kerasnas.features.description import describe, golden
+from kerasnas.features.embedding_settings import Embedding
+from kerasnas.features.front_ends import FrontEnd, front_end
 from kerasnas.features.log_mel import log_mel
 from kerasnas.features.scalogram import scalogram
 from kerasnas.features.settings import LogMel, Scalogram
 
 __all__ = [
+    "Embedding",
+    "FrontEnd",
     "LogMel",
     "Scalogram",
     "clip_features",
     "describe",
     "extract",
+    "front_end",
     "golden",
     "log_mel",
     "of_file",

@@ -1,9 +1,10 @@
 """Features of a whole data set: computed once by several processes, kept as one array on disk.
 
 `CACHE/features/NAME-KEY/features.npy` is memory-mapped by whoever needs it. KEY stands for all
-that shapes the array: the settings, the libraries, this code's version, and every file's path,
-size and time of change, in order. An entry is filled beside its place and moved there whole, so
-two runs at once do no harm; the second waits for the first, unless the file system has no locks.
+that shapes the array: the settings (with the content of a model file that they name), the
+libraries, this code's version, and every file's path, size and time of change, in order. An entry
+is filled beside its place and moved there whole, so two runs at once do no harm; the second waits
+for the first, unless the file system has no locks.
 """
 
 import fcntl
@@ -25,7 +26,9 @@ from kerasnas.datasets import Clips, cache_root
 from kerasnas.datasets.places import filled_beside
 from kerasnas.errors import KerasnasError
 from kerasnas.features.clip_features import of_file
-from kerasnas.features.settings import LogMel
+from kerasnas.features.embedding_settings import Embedding
+from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.waveform_model import digest
 from kerasnas.features.workers import run_workers
 
 VERSION = 1
@@ -38,7 +41,7 @@ CLIPS_WORTH_A_PROCESS = 50
 
 def extract(
     clips: Clips,
-    settings: LogMel,
+    settings: FrontEnd,
     cache: Path | str | None = None,
     processes: int = 1,
     progress: bool = True,
@@ -96,7 +99,7 @@ def _alone(entry: Path) -> Iterator[None]:
 def _fill(
     entry: Path,
     clips: Clips,
-    settings: LogMel,
+    settings: FrontEnd,
     speed: float,
     processes: int,
     progress: bool,
@@ -111,7 +114,7 @@ def _fill(
         (partial / "about.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
-def _key(clips: Clips, settings: LogMel) -> dict[str, Any]:
+def _key(clips: Clips, settings: FrontEnd) -> dict[str, Any]:
     files = []
     for clip in clips:
         try:
@@ -119,15 +122,18 @@ def _key(clips: Clips, settings: LogMel) -> dict[str, Any]:
         except OSError as error:
             raise KerasnasError(f"{clip.path}: {error.strerror}") from None
         files.append([str(clip.path.absolute()), status.st_size, status.st_mtime_ns])
+    model = {"model": digest(settings)} if isinstance(settings, Embedding) else {}
+    libraries = (*LIBRARIES, *(["ai-edge-litert"] if model else []))
     return {
         "version": VERSION,
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "libraries": {name: importlib.metadata.version(name) for name in libraries},
         "settings": settings.model_dump(mode="json"),
         "files": files,
+        **model,
     }
 
 
-def _allocate(path: Path, shape: tuple[int, ...], settings: LogMel) -> None:
+def _allocate(path: Path, shape: tuple[int, ...], settings: FrontEnd) -> None:
     """Make the array's file and reserve its space: a full disk shows now, as an OSError.
 
     A process that writes to a mapped page for which there is no room is killed instead.
@@ -139,7 +145,7 @@ def _allocate(path: Path, shape: tuple[int, ...], settings: LogMel) -> None:
 
 
 def _compute(
-    clips: Clips, settings: LogMel, speed: float, array: Path, processes: int, progress: bool
+    clips: Clips, settings: FrontEnd, speed: float, array: Path, processes: int, progress: bool
 ) -> None:
     with Progress(console=Console(stderr=True), transient=True, disable=not progress) as bar:
         task = bar.add_task("features", total=len(clips))

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform, read
+from kerasnas.features.embedding_settings import Embedding
+from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.log_mel import log_mel
 from kerasnas.features.scalogram import scalogram
 from kerasnas.features.settings import LogMel, Scalogram
@@ -28,7 +30,7 @@ class Window:
     features: NDArray[np.float32]
 
 
-def of_file(path: Path, settings: LogMel | Scalogram, speed: float = 1.0) -> NDArray[np.float32]:
+def of_file(path: Path, settings: FrontEnd, speed: float = 1.0) -> NDArray[np.float32]:
     """Features of a clip, read from a file: float32 `(segments, frames, bins, channels)`.
 
     Args:
@@ -43,7 +45,7 @@ def of_file(path: Path, settings: LogMel | Scalogram, speed: float = 1.0) -> NDA
     return clip_features(read(path, rate, settings.file_channels), settings)
 
 
-def clip_features(waveform: Waveform, settings: LogMel | Scalogram) -> NDArray[np.float32]:
+def clip_features(waveform: Waveform, settings: FrontEnd) -> NDArray[np.float32]:
     """Features of a waveform, cropped or filled up to the clip length.
 
     Args:
@@ -55,6 +57,10 @@ def clip_features(waveform: Waveform, settings: LogMel | Scalogram) -> NDArray[n
         are examples, the segments of the first channel, of the second, and so on.
     """
     waveform = fit_length(waveform, settings)
+    if isinstance(settings, Embedding):
+        from kerasnas.features.waveform_model import embed
+
+        return embed(waveform, settings)[None]
     if not settings.channel_examples:
         return _segments(waveform, settings)
     channels = np.split(waveform, settings.channel_examples, axis=1)
@@ -73,7 +79,7 @@ def _segments(waveform: Waveform, settings: LogMel | Scalogram) -> NDArray[np.fl
     return np.stack([features[start : start + frames] for start in starts])
 
 
-def fit_length(waveform: Waveform, settings: LogMel | Scalogram) -> Waveform:
+def fit_length(waveform: Waveform, settings: FrontEnd) -> Waveform:
     """Crop the end of `(samples, channels)`, or fill it up, to exactly `settings.samples`."""
     missing = settings.samples - len(waveform)
     if missing <= 0:
@@ -84,7 +90,7 @@ def fit_length(waveform: Waveform, settings: LogMel | Scalogram) -> Waveform:
 
 
 def sliding(
-    waveform: Waveform, settings: LogMel | Scalogram, hop_seconds: float | None = None
+    waveform: Waveform, settings: FrontEnd, hop_seconds: float | None = None
 ) -> Iterator[Window]:
     """Cut a recording of any length into clips, the last one ending where the recording ends.
 

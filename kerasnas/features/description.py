@@ -9,24 +9,38 @@ from numpy.typing import NDArray
 
 from kerasnas.features.audio import read
 from kerasnas.features.clip_features import clip_features, fit_length
+from kerasnas.features.embedding_settings import Embedding
+from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.morlet import filters
-from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.settings import LogMel
+from kerasnas.features.waveform_model import digest
 
 
-def describe(settings: LogMel | Scalogram) -> dict[str, Any]:
+def describe(settings: FrontEnd) -> dict[str, Any]:
     """Every parameter of the front end with all defaults resolved, as JSON data.
 
     Everything but the matrix of filters. `sample_rate`, `n_fft`, `mel_bins`, `fmin`, `fmax`, `htk`
     and `mel_norm` determine that of mel bands (librosa's `filters.mel`); of wavelets there are the
-    centres and widths, cycles per sample (`kerasnas.features.morlet.bank`).
+    centres and widths, cycles per sample (`kerasnas.features.morlet.bank`). Of a model
+    file, its SHA-256.
     """
+    given = settings.model_dump(mode="json", exclude={"storage"})
+    if isinstance(settings, Embedding):
+        shape = list(settings.input_shape)
+        return {
+            **given,
+            "sha256": digest(settings),
+            "samples": settings.samples,
+            "segments": 1,
+            "input_shape": shape,
+        }
     bank: dict[str, Any]
     if isinstance(settings, LogMel):
         bank = {"fmax": settings.highest}
     else:
         bank = filters(settings.octaves, settings.filters_per_octave)._asdict()
     return {
-        **settings.model_dump(mode="json", exclude={"storage"}),
+        **given,
         "window_length": settings.fft_window,
         **bank,
         "segment_frames": settings.input_shape[0],
@@ -38,7 +52,7 @@ def describe(settings: LogMel | Scalogram) -> dict[str, Any]:
     }
 
 
-def golden(path: Path, settings: LogMel | Scalogram) -> dict[str, Any]:
+def golden(path: Path, settings: FrontEnd) -> dict[str, Any]:
     """One clip's waveform and features, to check another implementation against.
 
     Returns:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasnas.errors import KerasnasError
 from kerasnas.features.clip_features import of_file
-from kerasnas.features.settings import LogMel
+from kerasnas.features.front_ends import front_end
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     if not line:  # the parent is gone already
         return
     task = json.loads(line)
-    settings = LogMel.model_validate(task["settings"])
+    settings = front_end(task["settings"])
     features = np.load(task["array"], mmap_mode="r+")
     with suppress(BrokenPipeError):  # the parent is gone
         for row, path in task["clips"]:

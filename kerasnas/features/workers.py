@@ -18,14 +18,14 @@ from threading import Thread
 from typing import Any
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features.settings import LogMel
+from kerasnas.features.front_ends import FrontEnd
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def run_workers(
     paths: Sequence[Path],
-    settings: LogMel,
+    settings: FrontEnd,
     speed: float,
     array: Path,
     processes: int,

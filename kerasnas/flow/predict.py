@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features import LogMel, read, sliding
+from kerasnas.features import FrontEnd, read, sliding
+from kerasnas.features import front_end as front_end_of
 from kerasnas.files import read_json
 
 
@@ -70,12 +71,14 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
     return Prediction(recording, classes, tuple(times), np.array(scores, np.float32))
 
 
-def front_end(model: Path) -> tuple[LogMel, tuple[str, ...]]:
+def front_end(model: Path) -> tuple[FrontEnd, tuple[str, ...]]:
     """Front end and labels that lie beside a model file.
 
     Raises:
         KerasnasError: They are not there, or are damaged.
     """
+    if not model.is_file():
+        raise KerasnasError(f"{model} is no file: give a .tflite file of an export")
     if not (model.parent / "features.json").is_file():
         raise KerasnasError(
             f"{model} needs features.json and labels.txt of its export beside it: "
@@ -83,7 +86,7 @@ def front_end(model: Path) -> tuple[LogMel, tuple[str, ...]]:
         )
     settings = read_json(model.parent / "features.json").get("settings")
     try:
-        front = LogMel.model_validate(settings)
+        front = front_end_of(settings)
     except ValueError as error:
         raise KerasnasError(
             f"{model.parent / 'features.json'} does not describe a front end: {error}"

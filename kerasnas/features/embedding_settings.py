@@ -1,0 +1,73 @@
+"""Embeddings as features: those that a model file makes of recordings."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class _Frames(BaseModel):
+    """Frames of embeddings; nothing is cut into segments, and there is one channel."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    frames: int = Field(10, ge=1, description="Embeddings of a clip: AudioSet's are a second each.")
+    values: int = Field(128, ge=1, description="Values of an embedding.")
+
+    @property
+    def segments(self) -> int:
+        """Segments of a clip."""
+        return 1
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """What a network sees, `(frames, values, 1)`."""
+        return (self.frames, self.values, 1)
+
+
+class Embedding(_Frames):
+    """Embeddings of recordings, by a `.tflite` file that takes a waveform.
+
+    The file's input is float32 of one axis, or of two of which the first is 1: a window of a fixed
+    length, or of any length, which is then given the whole clip.
+    """
+
+    kind: Literal["embedding"] = Field("embedding", description="The front end.")
+    model: Path = Field(description="The file; its content is part of the cache's key.")
+    output: int = Field(
+        0, ge=0, description="Which output of the file holds the embeddings, from 0."
+    )
+    sample_rate: int = Field(
+        16000, ge=1000, le=384000, description="Samples per second that the file takes, Hz."
+    )
+    seconds: float = Field(
+        10.0, gt=0, le=600, description="Length of a clip: longer ones lose their end."
+    )
+    pad: Literal["zeros", "repeat"] = Field(
+        "zeros", description="How a shorter clip is filled up at its end."
+    )
+    hop_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Time between windows of a fixed length; null is that length. What is left "
+        "after the last whole window is left out.",
+    )
+    storage: Literal["float32", "float16"] = Field(
+        "float32", description="Number format of the cached arrays."
+    )
+
+    @model_validator(mode="after")
+    def _is_a_file_name(self) -> Self:
+        if self.model.suffix != ".tflite":
+            raise ValueError(f"model: {self.model} is no .tflite file")
+        return self
+
+    @property
+    def samples(self) -> int:
+        """Samples of a clip."""
+        return round(self.seconds * self.sample_rate)
+
+    @property
+    def file_channels(self) -> int:
+        """Channels that are read from a file: the mean of all."""
+        return 1
