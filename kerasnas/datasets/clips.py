@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,13 +45,15 @@ class Clips:
         multi_label: Whether a clip may carry any number of labels instead of exactly one.
         name: The data set's name, for messages and reports.
         root: The directory the clips were read from.
+        skipped: A message for each record that could not be read and was left out.
     """
 
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
     classes: tuple[str, ...]
     multi_label: bool
     name: str
     root: Path
+    skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -73,10 +76,26 @@ class Clips:
         return tuple(sorted(names, key=lambda name: (not name.isdigit(), name.zfill(9))))
 
     @property
+    def groups(self) -> NDArray[np.int64]:
+        """Number of each clip's group, `(clips,)`; a clip without one has a number of its own."""
+        names = [clip.group or f"\0{index}" for index, clip in enumerate(self.clips)]
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+    @property
+    def splits(self) -> NDArray[np.str_]:
+        """Each clip's split, `(clips,)`; empty where it has none."""
+        return np.array([clip.split or "" for clip in self.clips])
+
+    def count(self, members: NDArray[np.int64] | None = None) -> dict[str, int]:
+        """Number of clips of each class, among the clips at the indices `members` or all."""
+        clips = self.clips if members is None else (self.clips[int(index)] for index in members)
+        counter = Counter(label for clip in clips for label in clip.labels)
+        return {name: counter[name] for name in self.classes}
+
+    @property
     def counts(self) -> dict[str, int]:
         """Number of clips of each class."""
-        counter = Counter(label for clip in self.clips for label in clip.labels)
-        return {name: counter[name] for name in self.classes}
+        return self.count()
 
     def digest(self) -> str:
         """Short text that changes with the clips, their labels, folds, splits and groups."""
@@ -84,8 +103,8 @@ class Clips:
         text = json.dumps([self.classes, rows])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def targets(self) -> NDArray[np.float32]:
-        """Labels as zeros and ones, float32 `(clips, classes)`."""
+    def targets(self) -> NDArray[Any]:
+        """Labels as zeros and ones, `(clips, classes)`."""
         column = {name: index for index, name in enumerate(self.classes)}
         targets = np.zeros((len(self.clips), len(self.classes)), np.float32)
         for row, clip in enumerate(self.clips):
@@ -108,7 +127,7 @@ def checked(clips: Clips, keep: tuple[str, ...] | None = None) -> Clips:
     """
     if not clips.clips:
         raise KerasnasError(f"{clips.root}: no clips found for data set {clips.name}")
-    if keep is not None:
+    if keep is not None and keep != clips.classes:
         clips = _restricted(clips, keep)
     empty = [name for name, count in clips.counts.items() if count == 0]
     if empty:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kerasnas.datasets import chime_home, esc50, folder, sins, synthetic, tau2020_3class
+from kerasnas.datasets import audioset, chime_home, esc50, folder, sins, synthetic, tau2020_3class
 from kerasnas.datasets.clips import Clips, checked
 from kerasnas.datasets.places import cache_root, data_root, existing_directory
 from kerasnas.datasets.settings import DataSettings
@@ -19,7 +19,8 @@ def load(
         settings: The data set and its options.
         root_override: Directory that comes before `KERASNAS_DATA` and `settings.root`.
         cache: Directory of derived files (see `cache_root`), in which a synthetic data set is
-            generated unless `root_override` or `settings.root` names another place.
+            generated unless `root_override` or `settings.root` names another place, and the table
+            of audioset kept.
 
     Raises:
         KerasnasError: When the directory is missing or empty, a list in it is wrong (file and
@@ -39,6 +40,14 @@ def load(
     elif settings.dataset == "tau2020_3class":
         directory = existing_directory(root, "tau2020_3class")
         clips = tau2020_3class.load(directory, settings.tau2020_3class)
+    elif settings.dataset == "audioset":
+        clips = audioset.load(
+            existing_directory(root, "audioset"),
+            settings.audioset,
+            cache_root(cache),
+            multi_label=settings.multi_label,
+            classes=settings.classes,
+        )
     else:
         directory = existing_directory(root, "folder")
         if settings.csv is None:

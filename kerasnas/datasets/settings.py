@@ -82,14 +82,35 @@ class Tau2020Settings(BaseModel):
     )
 
 
+class AudioSetSettings(BaseModel):
+    """Which shards of embeddings (see `kerasnas.datasets.audioset`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    parts: tuple[Literal["bal_train", "unbal_train", "eval"], ...] = Field(
+        ("bal_train", "eval"), min_length=1, description="Clips of eval have the split test."
+    )
+    validation_fraction: float = Field(
+        0.1, ge=0, lt=1, description="Share of the other videos that has the split validation."
+    )
+    class_labels: Path | None = Field(
+        None,
+        description="List of classes (index,mid,display_name), below root or absolute; null: "
+        "class_labels_indices.csv.",
+    )
+    skip_corrupt: bool = Field(
+        False, description="Leave damaged records out, and count them, instead of stopping."
+    )
+
+
 class DataSettings(BaseModel):
     """The data set of an experiment."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dataset: Literal["synthetic", "folder", "esc50", "chime_home", "sins", "tau2020_3class"] = (
-        Field("synthetic", description="Layout of the data on disk, or made on the spot.")
-    )
+    dataset: Literal[
+        "synthetic", "folder", "esc50", "chime_home", "sins", "tau2020_3class", "audioset"
+    ] = Field("synthetic", description="Layout of the data on disk, or made on the spot.")
     root: Path | None = Field(
         None,
         description="Directory of the data; --data and KERASNAS_DATA come before it. synthetic: "
@@ -100,7 +121,8 @@ class DataSettings(BaseModel):
     )
     multi_label: bool = Field(
         False,
-        description="Whether a clip may carry any number of labels; chime_home: always true.",
+        description="Whether a clip may carry any number of labels; chime_home: always true; "
+        "audioset: true by default.",
     )
     csv: Path | None = Field(
         None,
@@ -115,21 +137,25 @@ class DataSettings(BaseModel):
     tau2020_3class: Tau2020Settings = Field(
         Tau2020Settings(), description="tau2020_3class: which clips and labels."
     )
+    audioset: AudioSetSettings = Field(
+        AudioSetSettings(), description="audioset: which shards, and who validates."
+    )
     synthetic: SyntheticSettings = Field(
         SyntheticSettings(), description="synthetic: what to generate."
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _chunks_carry_any_number_of_labels(cls, values: object) -> object:
-        if isinstance(values, dict) and values.get("dataset") == "chime_home":
+    def _clips_carry_any_number_of_labels(cls, values: object) -> object:
+        if isinstance(values, dict) and values.get("dataset") in ("chime_home", "audioset"):
             return {"multi_label": True, **values}
         return values
 
     @model_validator(mode="after")
     def _options_fit_the_dataset(self) -> "DataSettings":
         owners = {"csv": "folder", "esc10": "esc50"}
-        owners |= {name: name for name in ("chime_home", "sins", "tau2020_3class", "synthetic")}
+        own = ("chime_home", "sins", "tau2020_3class", "audioset", "synthetic")
+        owners |= {name: name for name in own}
         for option, owner in owners.items():
             if getattr(self, option) != type(self).model_fields[option].default and (
                 self.dataset != owner

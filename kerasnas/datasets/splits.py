@@ -159,8 +159,7 @@ def stratified(
 def _parts(
     clips: Clips, among: Indices, fraction: float, seed: int, name: str
 ) -> tuple[Indices, Indices]:
-    names = [clips[index].group or f"\0{index}" for index in among]
-    groups = np.unique(names, return_inverse=True)[1]
+    groups = np.unique(clips.groups[among], return_inverse=True)[1]
     stream = 0 if name == "test" else 1  # the two divisions must not share their random numbers
     rng = np.random.default_rng((seed, stream))
     part = stratified(clips.targets()[among], groups, (1 - fraction, fraction), rng)
@@ -179,19 +178,19 @@ def _fold(clips: Clips, name: str | None) -> Indices:
 
 
 def _column(clips: Clips, name: str) -> Indices:
-    members = np.array([i for i, clip in enumerate(clips) if clip.split == name], np.int64)
-    without = next((clip.id for clip in clips if clip.split is None), None)
-    if without is not None:
-        raise KerasnasError(f"{clips.root}: {without} has no split, and by: split needs one each")
-    return members
+    splits = clips.splits
+    without = np.flatnonzero(splits == "")
+    if len(without):
+        clip = clips[int(without[0])].id
+        raise KerasnasError(f"{clips.root}: {clip} has no split, and by: split needs one each")
+    return np.flatnonzero(splits == name)
 
 
 def _check_classes(clips: Clips, members: Indices, where: str, always: bool = False) -> None:
     """Every class must occur; multi-label parts may lack some unless `always`."""
     if clips.multi_label and not always and len(members):
         return
-    present = clips.subset(members).counts
-    missing = [name for name, count in present.items() if count == 0]
+    missing = [name for name, count in clips.count(members).items() if count == 0]
     if missing:
         raise KerasnasError(
             f"{clips.root}: no clip of {', '.join(missing)} in {where} "
@@ -201,12 +200,16 @@ def _check_classes(clips: Clips, members: Indices, where: str, always: bool = Fa
 
 
 def _check_groups(clips: Clips, parts: Split) -> None:
-    owner: dict[str, str] = {}
-    for name in ("train", "validation", "test"):
-        for index in getattr(parts, name):
-            group = clips[index].group
-            if group is not None and owner.setdefault(group, name) != name:
-                raise KerasnasError(
-                    f"{clips.root}: group {group} is both in the {owner[group]} and the {name} "
-                    "clips; correct its fold or split"
-                )
+    groups = clips.groups
+    names = ("train", "validation", "test")
+    owner = np.full(len(groups), -1)
+    for number, name in enumerate(names):
+        indices: Indices = getattr(parts, name)
+        owners = owner[groups[indices]]
+        if len(shared := np.flatnonzero((owners >= 0) & (owners != number))):
+            first = shared[0]
+            raise KerasnasError(
+                f"{clips.root}: group {clips[int(indices[first])].group} is both in the "
+                f"{names[owners[first]]} and the {name} clips; correct its fold or split"
+            )
+        owner[groups[indices]] = number

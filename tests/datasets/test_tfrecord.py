@@ -1,0 +1,79 @@
+"""TFRecord files against TensorFlow's own, and every way a file can be damaged."""
+
+import numpy as np
+import pytest
+
+from kerasnas.datasets.tfrecord import Damage, crc32c, records, write
+
+# Of lengths round the blocks in which checksums are computed.
+DATA = [
+    np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
+    for size in (0, 1, 31, 32, 33, 2047, 2048, 2049, 2051, 2080, 5000)
+]
+
+
+def test_checksums_of_rfc_3720() -> None:
+    # RFC 3720, appendix B.4: 32 bytes of zeros, of ones, rising, falling; "123456789" is usual.
+    assert crc32c(bytes(32)) == 0x8A9136AA
+    assert crc32c(b"\xff" * 32) == 0x62A8AB43
+    assert crc32c(bytes(range(32))) == 0x46DD794E
+    assert crc32c(bytes(range(31, -1, -1))) == 0x113FDB5C
+    assert crc32c(b"123456789") == 0xE3069283
+
+
+def test_files_are_tensorflows(tmp_path) -> None:
+    import tensorflow as tf
+
+    write(tmp_path / "ours.tfrecord", DATA)
+    with tf.io.TFRecordWriter(str(tmp_path / "theirs.tfrecord")) as writer:
+        for data in DATA:
+            writer.write(data)
+    ours, theirs = tmp_path / "ours.tfrecord", tmp_path / "theirs.tfrecord"
+    assert ours.read_bytes() == theirs.read_bytes()
+    assert list(records(theirs)) == DATA
+
+
+@pytest.fixture
+def shard(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    write(path, [b"first", b"second", b"third"])
+    return path
+
+
+def damaged(path, position: int) -> list:
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+    return list(records(path))
+
+
+SIZE = 8 + 4 + 5 + 4  # of the first record
+
+
+@pytest.mark.parametrize("position", [12, 16, 17, 20])
+def test_reading_goes_on_behind_damaged_data(shard, position: int) -> None:
+    first, *rest = damaged(shard, position)
+    assert first == Damage(0, "its checksum is wrong")
+    assert rest == [b"second", b"third"]
+
+
+@pytest.mark.parametrize("position", [SIZE, SIZE + 7, SIZE + 8, SIZE + 11])
+def test_a_damaged_length_ends_the_file(shard, position: int) -> None:
+    first, second = damaged(shard, position)
+    assert first == b"first"
+    assert second.record == 1 and "checksum of its length" in second.reason
+
+
+def test_a_file_cut_anywhere_ends_with_the_record_that_is_cut(shard) -> None:
+    whole = shard.read_bytes()
+    ends = {0: 0, SIZE: 1, SIZE + 22: 2, len(whole): 3}
+    for length in range(len(whole) + 1):
+        shard.write_bytes(whole[:length])
+        found = list(records(shard))
+        good = [data for data in found if isinstance(data, bytes)]
+        assert good == [b"first", b"second", b"third"][: len(good)]
+        if length in ends:
+            assert len(found) == len(good) == ends[length]
+        else:
+            assert isinstance(found[-1], Damage)
+            assert found[-1].record == len(good) and "cut short" in found[-1].reason
