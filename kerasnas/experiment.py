@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kerasnas import objectives
 from kerasnas.blocks.architecture import Architecture
@@ -31,7 +32,7 @@ class Experiment(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = Field(1, alias="schema")
-    name: str = Field(pattern=r"^[\w][\w.-]*$", description="also names the run directory")
+    name: str = Field(description="also names the run directory")
     seed: int = Field(0, ge=0)
     data: DataSettings = DataSettings()
     split: SplitSettings = SplitSettings()
@@ -40,6 +41,15 @@ class Experiment(BaseModel):
     search: SearchSettings = SearchSettings()
     training: TrainingSettings = TrainingSettings()
     export: ExportSettings = ExportSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_directory(cls, name: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueError(
+                f"{name!r} names no directory: use letters, digits and _, behind the first - and ."
+            )
+        return name
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -84,11 +94,24 @@ class Experiment(BaseModel):
             for recipe in (self.training.candidate, self.training.final)
         ):
             raise ValueError(f"mixup_domain: power needs features.log: db, not {scale}")
+        self._check_stored()
         self._check_objectives()
         for field, options in self.search.tune.items():
             for option in options:
                 self._check_option(field, option)
         return self
+
+    def _check_stored(self) -> None:
+        """Only audioset has stored embeddings, and they are no recordings."""
+        kind = self.features.kind
+        if (kind == "stored_embedding") != (self.data.dataset == "audioset"):
+            raise ValueError(
+                f"features.kind: {kind} does not go with data.dataset: {self.data.dataset}: "
+                "audioset, and nothing else, has features of kind stored_embedding"
+            )
+        recipes = (self.training.candidate, self.training.final)
+        if kind == "stored_embedding" and any(r.augmentation.speeds for r in recipes):
+            raise ValueError("augmentation.speeds plays recordings; audioset has embeddings alone")
 
     def _check_objectives(self) -> None:
         known = (*objectives.scores(self.data.multi_label), *objectives.COSTS)
@@ -275,9 +298,6 @@ def _describe(path: Path, node: yaml.Node | None, problem: Any) -> str:
         text = f"unknown {given['discriminator']} {given['tag']!r}: it can be "
         text = text.replace(given["discriminator"], given["discriminator"].strip("'"))
         text += given["expected_tags"].replace("'", "")
-    elif problem["type"] == "string_pattern_mismatch":  # the name's
-        text = "may hold letters, digits, _ - and . and begins with neither of the last two"
-        text += f", not {problem['input']!r}"
     elif problem["type"] == "model_type":
         text = f"expected fields ({', '.join(_fields_of(model))}), not {problem['input']!r}"
     elif problem["type"] != "value_error":

@@ -169,6 +169,11 @@ def test_a_model_outside_of_any_run(tmp_path: Path) -> None:
     assert "lies in no run directory: give --experiment" in call("evaluate", "model.tflite")
 
 
+def test_models_that_are_no_files(tmp_path: Path) -> None:
+    assert "gone.tflite is no file" in call("predict", "gone.tflite", "a.wav")
+    assert f"{tmp_path} is no file" in call("evaluate", tmp_path)
+
+
 def test_predict_without_its_front_end(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"x")
     assert "features.json does not exist" in call("predict", "model.tflite", "a.wav")

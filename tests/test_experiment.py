@@ -110,7 +110,25 @@ def test_no_mapping(tmp_path: Path, text: str) -> None:
 
 
 def test_no_yaml(tmp_path: Path) -> None:
-    assert "not valid YAML" in problem(tmp_path, "name: [a\n")
+    assert re.search(
+        r"^DIR/x.yaml:2: not valid YAML: .*'\\t'", problem(tmp_path, "name: a\n\tseed: 1\n")
+    )
+    assert "not valid YAML" in problem(tmp_path, "name: a\x00\n")
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(KerasnasError, match="is a directory, not an experiment file"):
+        experiment.load(tmp_path)
+
+
+def test_a_name_that_is_no_directory(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a/b\n")
+    assert text.startswith("DIR/x.yaml:1: name: 'a/b' names no directory: use letters")
+
+
+def test_a_section_that_is_empty(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nsearch:\n")
+    assert re.search(r"^DIR/x.yaml:2: search: expected fields \(.*trials.*\), not None$", text)
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -36,11 +36,17 @@ def read(path: Path, sample_rate: int, channels: int = 1) -> Waveform:
     with path.open("rb") as raw:
         _check_whole(path, raw)
     if path.suffix.lower() == ".flac" and len(samples) < promised:
-        raise KerasnasError(f"{path}: cut short: {len(samples)} of {promised} samples are there")
+        raise KerasnasError(
+            f"{path}: cut short: {len(samples)} of {promised} samples are there; "
+            "record or copy it again"
+        )
     if not len(samples):
         raise KerasnasError(f"{path}: holds 0 samples; remove it from the data set")
     if not np.isfinite(samples).all():
-        raise KerasnasError(f"{path}: holds samples that are infinite or not numbers")
+        raise KerasnasError(
+            f"{path}: holds samples that are infinite or not numbers; "
+            "write it again, or remove it from the data set"
+        )
     return resample(_with_channels(path, samples, channels), rate, sample_rate)
 
 
@@ -74,7 +80,7 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if path.is_dir():
         return f"{path}: is a directory, not a recording"
     if path.stat().st_size == 0:
-        return f"{path}: is an empty file of 0 bytes"
+        return f"{path}: is an empty file of 0 bytes; remove it from the data set"
     reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
     return f"{path}: cannot be read as audio ({reason}); use wav, flac, ogg or mp3"
 

@@ -64,7 +64,7 @@ def evaluate(
     """
     model = Path(model)
     if not model.is_file():
-        raise KerasnasError(f"{model} does not exist: give a .keras or .tflite file")
+        raise KerasnasError(f"{model} is no file: give a .keras or .tflite file")
     settings = (
         read_experiment(run_of(model)) if experiment is None else experiments.load(experiment)
     )
