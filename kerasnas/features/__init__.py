@@ -4,7 +4,7 @@ from kerasnas.features.audio import read
 from kerasnas.features.cache import extract, processes_for
 from kerasnas.features.clip_features import clip_features, of_file, sliding
 from kerasnas.features.description import describe, golden
-from kerasnas.features.embedding_settings import Embedding
+from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd, front_end
 from kerasnas.features.log_mel import log_mel
 from kerasnas.features.scalogram import scalogram
@@ -15,6 +15,7 @@ __all__ = [
     "FrontEnd",
     "LogMel",
     "Scalogram",
+    "StoredEmbedding",
     "clip_features",
     "describe",
     "extract",

@@ -25,8 +25,9 @@ from rich.progress import Progress
 from kerasnas.datasets import Clips, cache_root
 from kerasnas.datasets.places import filled_beside
 from kerasnas.errors import KerasnasError
+from kerasnas.features import stored
 from kerasnas.features.clip_features import of_file
-from kerasnas.features.embedding_settings import Embedding
+from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.waveform_model import digest
 from kerasnas.features.workers import run_workers
@@ -115,6 +116,8 @@ def _fill(
 
 
 def _key(clips: Clips, settings: FrontEnd) -> dict[str, Any]:
+    if isinstance(settings, StoredEmbedding):
+        return {"version": VERSION, "settings": settings.model_dump(), **stored.key(clips)}
     files = []
     for clip in clips:
         try:
@@ -149,6 +152,9 @@ def _compute(
 ) -> None:
     with Progress(console=Console(stderr=True), transient=True, disable=not progress) as bar:
         task = bar.add_task("features", total=len(clips))
+        if isinstance(settings, StoredEmbedding):
+            stored.fill(clips, settings, array, lambda count: bar.advance(task, count))
+            return
         paths = [clip.path for clip in clips]
         if processes > 1:
             run_workers(paths, settings, speed, array, processes, lambda: bar.advance(task))

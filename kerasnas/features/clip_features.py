@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform, read
 from kerasnas.features.embedding_settings import Embedding
-from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.front_ends import WaveformFrontEnd
 from kerasnas.features.log_mel import log_mel
 from kerasnas.features.scalogram import scalogram
 from kerasnas.features.settings import LogMel, Scalogram
@@ -30,7 +30,7 @@ class Window:
     features: NDArray[np.float32]
 
 
-def of_file(path: Path, settings: FrontEnd, speed: float = 1.0) -> NDArray[np.float32]:
+def of_file(path: Path, settings: WaveformFrontEnd, speed: float = 1.0) -> NDArray[np.float32]:
     """Features of a clip, read from a file: float32 `(segments, frames, bins, channels)`.
 
     Args:
@@ -45,7 +45,7 @@ def of_file(path: Path, settings: FrontEnd, speed: float = 1.0) -> NDArray[np.fl
     return clip_features(read(path, rate, settings.file_channels), settings)
 
 
-def clip_features(waveform: Waveform, settings: FrontEnd) -> NDArray[np.float32]:
+def clip_features(waveform: Waveform, settings: WaveformFrontEnd) -> NDArray[np.float32]:
     """Features of a waveform, cropped or filled up to the clip length.
 
     Args:
@@ -79,7 +79,7 @@ def _segments(waveform: Waveform, settings: LogMel | Scalogram) -> NDArray[np.fl
     return np.stack([features[start : start + frames] for start in starts])
 
 
-def fit_length(waveform: Waveform, settings: FrontEnd) -> Waveform:
+def fit_length(waveform: Waveform, settings: WaveformFrontEnd) -> Waveform:
     """Crop the end of `(samples, channels)`, or fill it up, to exactly `settings.samples`."""
     missing = settings.samples - len(waveform)
     if missing <= 0:
@@ -90,7 +90,7 @@ def fit_length(waveform: Waveform, settings: FrontEnd) -> Waveform:
 
 
 def sliding(
-    waveform: Waveform, settings: FrontEnd, hop_seconds: float | None = None
+    waveform: Waveform, settings: WaveformFrontEnd, hop_seconds: float | None = None
 ) -> Iterator[Window]:
     """Cut a recording of any length into clips, the last one ending where the recording ends.
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from kerasnas.features.audio import read
 from kerasnas.features.clip_features import clip_features, fit_length
-from kerasnas.features.embedding_settings import Embedding
+from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.morlet import filters
 from kerasnas.features.settings import LogMel
+from kerasnas.features.stored import dequantized
 from kerasnas.features.waveform_model import digest
 
 
@@ -25,15 +26,11 @@ def describe(settings: FrontEnd) -> dict[str, Any]:
     file, its SHA-256.
     """
     given = settings.model_dump(mode="json", exclude={"storage"})
-    if isinstance(settings, Embedding):
-        shape = list(settings.input_shape)
-        return {
-            **given,
-            "sha256": digest(settings),
-            "samples": settings.samples,
-            "segments": 1,
-            "input_shape": shape,
-        }
+    if isinstance(settings, Embedding | StoredEmbedding):
+        shape = {"segments": 1, "input_shape": list(settings.input_shape)}
+        if isinstance(settings, StoredEmbedding):
+            return {**given, **shape}
+        return {**given, "sha256": digest(settings), "samples": settings.samples, **shape}
     bank: dict[str, Any]
     if isinstance(settings, LogMel):
         bank = {"fmax": settings.highest}
@@ -60,9 +57,17 @@ def golden(path: Path, settings: FrontEnd) -> dict[str, Any]:
         and of the clip length; `features`: float32 `(segments, frames, bins, channels)` of exactly
         these samples. Each is `{"dtype", "shape", "base64"}`, little-endian, last axis fastest.
 
+    Of stored embeddings there is `codes` instead of `waveform`: every byte in turn, uint8
+    `(frames, values)`.
+
     Raises:
         KerasnasError: Naming the file, when it cannot be used.
     """
+    if isinstance(settings, StoredEmbedding):
+        shape = settings.input_shape[:2]
+        codes = np.resize(np.arange(256, dtype=np.uint8), shape)
+        features = dequantized(codes, settings)[None, ..., None]
+        return {"codes": encode(codes), "features": encode(features)}
     waveform = read(path, settings.sample_rate, settings.file_channels)
     scaled = np.rint(fit_length(waveform, settings) * 32768)
     samples = np.clip(scaled, -32768, 32767).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Embeddings as features: those that a model file makes of recordings."""
+"""Embeddings as features: stored ones, and those that a model file makes of recordings."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -23,6 +23,23 @@ class _Frames(BaseModel):
     def input_shape(self) -> tuple[int, int, int]:
         """What a network sees, `(frames, values, 1)`."""
         return (self.frames, self.values, 1)
+
+
+class StoredEmbedding(_Frames):
+    """Embeddings of a data set that holds them as bytes (dataset: audioset).
+
+    Clips of fewer frames are filled up with zeros at the end, longer ones lose their end.
+    """
+
+    kind: Literal["stored_embedding"] = Field("stored_embedding", description="The front end.")
+    dequantize: Literal["unit", "youtube8m", "symmetric"] = Field(
+        "unit",
+        description="Of a byte x: unit: x / 255 (Li); youtube8m: x * 4 / 255 + 4 / 512 - 2; "
+        "symmetric: (x - 128) / 128.",
+    )
+    storage: Literal["float32", "float16"] = Field(
+        "float32", description="Number format of the cached arrays."
+    )
 
 
 class Embedding(_Frames):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-from kerasnas.features.embedding_settings import Embedding
+from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.settings import LogMel, Scalogram
 
 
@@ -12,14 +12,20 @@ def _default(values: object) -> object:
     return {"kind": "log_mel", **values} if isinstance(values, dict) else values
 
 
+WaveformFrontEnd = LogMel | Scalogram | Embedding
+"""Those that take recordings."""
+
 FrontEnd = Annotated[
-    LogMel | Scalogram | Embedding, Field(discriminator="kind"), BeforeValidator(_default)
+    LogMel | Scalogram | Embedding | StoredEmbedding,
+    Field(discriminator="kind"),
+    BeforeValidator(_default),
 ]
+"""All; the last one takes what a data set has stored."""
 
-_ADAPTER: TypeAdapter[LogMel | Scalogram | Embedding] = TypeAdapter(FrontEnd)
+_ADAPTER: TypeAdapter[WaveformFrontEnd | StoredEmbedding] = TypeAdapter(FrontEnd)
 
 
-def front_end(settings: Any) -> LogMel | Scalogram | Embedding:
+def front_end(settings: Any) -> WaveformFrontEnd | StoredEmbedding:
     """The front end of settings as JSON data.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasnas.errors import KerasnasError
 from kerasnas.features.clip_features import of_file
-from kerasnas.features.front_ends import front_end
+from kerasnas.features.front_ends import WaveformFrontEnd, front_end
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
         return
     task = json.loads(line)
     settings = front_end(task["settings"])
+    assert isinstance(settings, WaveformFrontEnd)
     features = np.load(task["array"], mmap_mode="r+")
     with suppress(BrokenPipeError):  # the parent is gone
         for row, path in task["clips"]:

@@ -18,14 +18,14 @@ from threading import Thread
 from typing import Any
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.front_ends import WaveformFrontEnd
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def run_workers(
     paths: Sequence[Path],
-    settings: FrontEnd,
+    settings: WaveformFrontEnd,
     speed: float,
     array: Path,
     processes: int,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features import FrontEnd, read, sliding
+from kerasnas.features import FrontEnd, StoredEmbedding, read, sliding
 from kerasnas.features import front_end as front_end_of
 from kerasnas.files import read_json
 
@@ -62,6 +62,11 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
         raise KerasnasError(
             f"{model} gives {network.outputs} scores and its labels.txt has {len(classes)} lines: "
             "keep the files of one export together"
+        )
+    if isinstance(settings, StoredEmbedding):
+        raise KerasnasError(
+            f"{model} takes embeddings that a data set has stored, and {recording} is a recording: "
+            "make them by a front end of kind embedding, with a file of your own"
         )
     waveform = read(recording, settings.sample_rate, settings.file_channels)
     times, scores = [], []

@@ -43,11 +43,13 @@ class Batches:
         self._fill = (
             statistics(examples)[0] if recipe.augmentation.masks else np.zeros(1, np.float32)
         )
-        weights = class_weights(examples)
+        balanced = "balanced" in (recipe.class_weights, recipe.sampling)
+        weights = class_weights(examples) if balanced else np.zeros(0, np.float32)
         self._class_weights = weights if recipe.class_weights == "balanced" else None
         self._chances: NDArray[Any] | None = None
         if recipe.sampling == "balanced":
-            chances = example_weights(examples.targets[examples.clip], weights).astype(np.float64)
+            parts = [example_weights(y, weights) for y in examples.labels()]
+            chances = np.concatenate(parts).astype(np.float64)
             self._chances = chances / chances.sum()
 
     def epoch(self, rng: np.random.Generator) -> NDArray[np.int64]:

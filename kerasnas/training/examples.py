@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 Indices = NDArray[np.int64]
 
 _STATISTICS_ROWS = 64  # examples read at a time
+_TARGET_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -19,25 +21,29 @@ class Examples:
 
     Attributes:
         features: Of all clips, `(clips, segments, frames, bins, channels)`; may be memory-mapped.
-        targets: Labels of all clips, float32 `(clips, classes)`.
+        targets: Labels of all clips as zeros and ones, `(clips, classes)`; may be memory-mapped.
         clip: For each example the index of its clip, `(n,)`.
         segment: For each example its segment in the clip, `(n,)`.
         versions: Arrays like `features`, of the same clips played at other speeds.
+        channels: Of a recording, that are examples of one clip: the segments of the first come
+            first.
     """
 
     features: NDArray[Any]
-    targets: NDArray[np.float32]
+    targets: NDArray[Any]
     clip: Indices
     segment: Indices
     versions: tuple[NDArray[Any], ...] = ()
+    channels: int = 1
 
     @classmethod
     def of_clips(
         cls,
         features: NDArray[Any],
-        targets: NDArray[np.float32],
+        targets: NDArray[Any],
         clips: Indices,
         versions: tuple[NDArray[Any], ...] = (),
+        channels: int = 1,
     ) -> Examples:
         """All segments of the clips at the indices `clips`, in that order."""
         segments = features.shape[1]
@@ -47,6 +53,7 @@ class Examples:
             np.repeat(np.asarray(clips, np.int64), segments),
             np.tile(np.arange(segments, dtype=np.int64), len(clips)),
             versions,
+            channels,
         )
 
     def __len__(self) -> int:
@@ -68,12 +75,20 @@ class Examples:
 
     def y(self, rows: Indices) -> NDArray[np.float32]:
         """Labels of the examples at `rows`, float32 `(rows, classes)`."""
-        return self.targets[self.clip[rows]]
+        return np.asarray(self.targets[self.clip[rows]], np.float32)
 
     @property
     def multi_label(self) -> bool:
         """Whether some clip carries no label or several."""
-        return bool((self.targets.sum(axis=1) != 1).any())
+        return any(
+            (self.targets[start : start + _TARGET_ROWS].sum(axis=1) != 1).any()
+            for start in range(0, len(self.targets), _TARGET_ROWS)
+        )
+
+    def labels(self) -> Iterator[NDArray[np.float32]]:
+        """Labels of the examples, in order, some thousand at a time, float32 `(n, classes)`."""
+        for start in range(0, len(self), _TARGET_ROWS):
+            yield self.y(np.arange(start, min(start + _TARGET_ROWS, len(self))))
 
     @property
     def clips(self) -> Indices:
@@ -84,8 +99,15 @@ class Examples:
 
     @property
     def clip_targets(self) -> NDArray[np.float32]:
-        """Labels of `clips`, `(clips, classes)`."""
-        return self.targets[self.clips]
+        """Labels of `clips`, float32 `(clips, classes)`."""
+        return np.asarray(self.targets[self.clips], np.float32)
+
+    def of_channel(self, channel: int) -> NDArray[np.bool_]:
+        """Which examples are of a channel, counted from 0, `(n,)`."""
+        own: NDArray[np.bool_] = (
+            self.segment // (self.features.shape[1] // self.channels) == channel
+        )
+        return own
 
     def clip_means(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean of `(n, classes)` scores over each clip's segments: `(clips, classes)`."""

@@ -16,7 +16,9 @@ def class_weights(examples: Examples) -> Array:
     With one label per example these weights have the mean 1 over the examples. A class without
     examples weighs 0.
     """
-    counts = examples.targets[examples.clip].sum(axis=0)
+    counts = np.zeros(examples.targets.shape[1], np.float32)
+    for y in examples.labels():
+        counts += y.sum(axis=0)
     weights = np.zeros_like(counts)
     return np.divide(counts.sum() / max(1, (counts > 0).sum()), counts, weights, where=counts > 0)
 
