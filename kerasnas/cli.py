@@ -135,6 +135,9 @@ def search(
             help="Keep this network (a reference, or a run directory) and search only search.tune."
         ),
     ] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave damaged records out, and count them.")
+    ] = False,
     oracle: Annotated[
         Literal["random"] | None,
         typer.Option(
@@ -158,11 +161,16 @@ def search(
         "console": _out,
     }
     if oracle is not None:
-        if architecture is not None:
-            raise KerasnasError("--oracle compares searches of the space: leave --architecture out")
+        if architecture is not None or skip_corrupt:
+            raise KerasnasError(
+                "--oracle compares with a search of the space that has been run: leave "
+                "--architecture and --skip-corrupt out"
+            )
         _out.print(compare(experiment, oracle, **given).summary(), markup=False)
         return
-    result = search(experiment, **given, architecture=architecture)
+    result = search(
+        experiment, **given, architecture=architecture, skip_corrupt=skip_corrupt
+    )
     _out.print(result.summary(), markup=False)
     if result.exported.failed:
         raise typer.Exit(1)

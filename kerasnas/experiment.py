@@ -191,17 +191,24 @@ class Experiment(BaseModel):
         trials: int | None = None,
         seconds: float | None = None,
         architecture: str | Values | None = None,
+        skip_corrupt: bool = False,
     ) -> Experiment:
         """The experiment with what the command line and the environment say instead of the file.
 
         The data set's root becomes absolute: `root`, else `KERASNAS_DATA`, else the file's.
         """
+        if skip_corrupt and self.data.dataset != "audioset":
+            raise KerasnasError(
+                f"--skip-corrupt leaves records of shards out: {self.data.dataset} has none"
+            )
         search = {"workers": workers, "trials": trials, "hours": seconds and seconds / 3600}
         given: dict[str, Any] = {name: value for name, value in search.items() if value is not None}
         directory = data_root(root, self.data.root)
         if self.data.dataset == "synthetic":  # nothing is generated among the user's recordings
             directory = root or self.data.root
-        data = {"root": directory and directory.absolute()}
+        data: dict[str, Any] = {"root": directory and directory.absolute()}
+        if skip_corrupt:
+            data["audioset"] = self.data.audioset.model_copy(update={"skip_corrupt": True})
         if architecture is not None:
             fixed = architecture if isinstance(architecture, str) else dict(architecture)
             if not self.search.tune:

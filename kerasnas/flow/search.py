@@ -70,6 +70,7 @@ def search(
     cache: Path | None = None,
     cluster: str | None = None,
     architecture: str | None = None,
+    skip_corrupt: bool = False,
     console: Console | None = None,
 ) -> SearchResult:
     """Search, train both winners, export the chosen one, and write the report.
@@ -89,6 +90,7 @@ def search(
         cluster: `auto` or `HOST:PORT` of a Ray cluster to run trials on.
         architecture: Name of a reference, or run directory of a search, whose network is kept
             while `search.tune` is searched.
+        skip_corrupt: Leave damaged records of shards out, and count them.
         console: Where progress is shown.
 
     Raises:
@@ -102,7 +104,7 @@ def search(
     fixed: str | Values | None = architecture
     if architecture is not None and (Path(architecture) / EXPERIMENT).is_file():
         fixed = chosen_values(Path(architecture))
-    experiment = experiment.overridden(data, workers, max_trials, seconds, fixed)
+    experiment = experiment.overridden(data, workers, max_trials, seconds, fixed, skip_corrupt)
     run = Path(run or Path("runs") / experiment.name)
     cache = cache_root(cache).absolute()  # workers may have another environment
     with open_run(run, experiment, overwrite):
@@ -118,6 +120,10 @@ def _search_in(
         f"{len(loaded.split.train)} to train, {len(loaded.split.validation)} to choose by, "
         f"{len(loaded.split.test)} to test on; features {loaded.features.shape[2:]}"
     )
+    for message in loaded.clips.skipped:
+        console.print(f"left out: {message}", markup=False)
+    if loaded.clips.skipped:
+        console.print(f"{len(loaded.clips.skipped)} damaged records were left out in all")
     supernet = prepare(run, loaded, cache, console) if experiment.search.supernet else None
     winners = find(run, loaded, cache, cluster, console, supernet)
     chosen = experiment.choose
