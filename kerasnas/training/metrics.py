@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
+from kerasnas.training.d_prime import d_prime
 from kerasnas.training.equal_error_rate import equal_error_rate, over_folds
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Loss
@@ -39,13 +40,13 @@ class Evaluation:
 
     Attributes:
         metrics: `loss`, and with one label per clip `accuracy` and `macro_f1`, else
-            `mean_average_precision`, `mean_auc`, `equal_error_rate`, `accuracy` (share of right
-            decisions), `micro_f1` and `macro_f1` (all three at 0.5), `tuned_micro_f1` and
-            `tuned_macro_f1` where thresholds were given, and `scored_classes`, the number of
+            `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean AUC),
+            `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at 0.5),
+            `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and `scored_classes`, the number of
             classes which the first three are means over.
         confusion: Clips by true (rows) and predicted (columns) class; None for several labels.
         by_class: For several labels, each `(classes,)`: `positives` (clips), `average_precision`,
-            `auc`, `equal_error_rate`, `f1` (at 0.5), and `threshold` and `tuned_f1` where
+            `auc`, `d_prime`, `equal_error_rate`, `f1` (at 0.5), and `threshold` and `tuned_f1` where
             thresholds were given; NaN where a class has no value. None for one label per clip.
         predictions: Mean of each clip's segments, float32 `(clips, classes)`.
         labels: Zeros and ones, float32 `(clips, classes)`.
@@ -182,6 +183,7 @@ def _metrics(
         chosen = predictions >= DEFAULT
         result |= {
             **{name: _mean(classes[column]) for name, column in _CLASS_MEANS.items()},
+            "d_prime": float(d_prime(_mean(classes["auc"]))),
             "accuracy": float((chosen == (labels > 0.5)).mean()),
             "micro_f1": _micro_f1(labels, chosen),
             "macro_f1": _mean(classes["f1"]),
@@ -207,7 +209,8 @@ def by_class(
     result = {
         "positives": (labels > 0.5).sum(axis=0).astype(np.float64),
         "average_precision": _ranked(average_precision_score, labels, predictions),
-        "auc": _ranked(roc_auc_score, labels, predictions),
+        "auc": (areas := _ranked(roc_auc_score, labels, predictions)),
+        "d_prime": d_prime(areas),
         "equal_error_rate": _ranked(equal_error_rate, labels, predictions),
         "f1": _f1(labels, predictions >= DEFAULT),
     }

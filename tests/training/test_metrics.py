@@ -1,4 +1,5 @@
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -45,6 +46,9 @@ def test_several_labels_metrics_are_scikit_learns():
         ),
         "mean_average_precision": pytest.approx(sk.average_precision_score(TAGS, TAG_SCORES)),
         "mean_auc": pytest.approx(sk.roc_auc_score(TAGS, TAG_SCORES)),
+        "d_prime": pytest.approx(
+            np.sqrt(2) * NormalDist().inv_cdf(sk.roc_auc_score(TAGS, TAG_SCORES))
+        ),
         "equal_error_rate": pytest.approx(
             np.mean([equal_error_rate(t, p) for t, p in zip(TAGS.T, TAG_SCORES.T, strict=True)])
         ),
