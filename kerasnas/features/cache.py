@@ -59,7 +59,8 @@ def extract(
         speed: See `of_file`.
 
     Returns:
-        `(clips, segments, frames, bins, channels)` in `settings.storage`.
+        `(clips, segments, frames, bins, channels)` in `settings.storage`; embeddings `(clips, 1,
+        frames, values)`.
 
     Raises:
         KerasnasError: Naming the first file found that cannot be used, or when the cache cannot

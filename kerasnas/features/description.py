@@ -64,9 +64,8 @@ def golden(path: Path, settings: FrontEnd) -> dict[str, Any]:
         KerasnasError: Naming the file, when it cannot be used.
     """
     if isinstance(settings, StoredEmbedding):
-        shape = settings.input_shape[:2]
-        codes = np.resize(np.arange(256, dtype=np.uint8), shape)
-        features = dequantized(codes, settings)[None, ..., None]
+        codes = np.resize(np.arange(256, dtype=np.uint8), settings.input_shape)
+        features = dequantized(codes, settings)[None]
         return {"codes": encode(codes), "features": encode(features)}
     waveform = read(path, settings.sample_rate, settings.file_channels)
     scaled = np.rint(fit_length(waveform, settings) * 32768)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Frames(BaseModel):
-    """Frames of embeddings; nothing is cut into segments, and there is one channel."""
+    """Frames of embeddings; nothing is cut into segments."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -20,9 +20,9 @@ class _Frames(BaseModel):
         return 1
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """What a network sees, `(frames, values, 1)`."""
-        return (self.frames, self.values, 1)
+    def input_shape(self) -> tuple[int, int]:
+        """What a network sees, `(frames, values)`."""
+        return (self.frames, self.values)
 
 
 class StoredEmbedding(_Frames):

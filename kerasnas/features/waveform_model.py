@@ -24,7 +24,7 @@ def embed(waveform: Waveform, settings: Embedding) -> NDArray[np.float32]:
         settings: The file and what it gives.
 
     Returns:
-        float32 `(frames, values, 1)`.
+        float32 `(frames, values)`.
 
     Raises:
         KerasnasError: The file does not exist or takes or gives something else.
@@ -50,7 +50,7 @@ def embed(waveform: Waveform, settings: Embedding) -> NDArray[np.float32]:
             f"clip of {settings.seconds:g} s, where features say frames: {settings.frames} and "
             f"values: {settings.values}"
         )
-    return found[..., None]
+    return found
 
 
 def digest(settings: Embedding) -> str:

@@ -27,15 +27,18 @@ def augment(
     """Change a batch as `settings` say.
 
     Args:
-        x: Features, `(n, frames, bins, channels)`.
+        x: Features, `(n, frames, bins, channels)`, or embeddings, `(n, frames, values)`.
         y: Labels, `(n, classes)`.
         settings: What may be changed, and how much.
-        fill: `(bins, channels)`, what masks are filled with.
+        fill: `(bins, channels)` or `(values,)`, what masks are filled with.
         rng: Where randomness comes from.
 
     Returns:
         New arrays of the same shapes, float32; labels are fractions after mixup.
     """
+    if x.ndim == 3:
+        x, y = augment(x[..., None], y, settings, fill[..., None], rng)
+        return x[..., 0], y
     if settings.time_roll or settings.time_stretch:
         x = roll_and_stretch(x, settings.time_roll, settings.time_stretch, rng)
     if settings.frequency_shift:
