@@ -28,6 +28,7 @@ _MAY_CHANGE = (
     "search.supernet.save_every",
     "search.supernet.batch_size",
     "search.workers",
+    "search.spread_folds",
     "search.threads",
     "search.gpus",
     "search.devices",
@@ -90,18 +91,21 @@ def _is_begun(directory: Path) -> bool:
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Hold the directory's lock, which a killed process gives up by dying."""
-    with (directory / _LOCK).open("a+") as file:
+    with (directory / _LOCK).open("ab+", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
+            owner = file.read().decode().strip() or "of another machine"
             raise KerasnasError(
-                f"{directory} is in use by process {file.read().strip() or 'of another machine'}: "
-                "wait for it, stop it, or give another --run"
+                f"{directory} is in use by process {owner}: wait for it, stop it, or give "
+                "another --run"
             ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+        try:
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n".encode())
+        except OSError as error:
+            raise KerasnasError(f"{directory} cannot be written to: {error.strerror}") from None
         yield
 
 

@@ -8,10 +8,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from kerasnas import objectives
+from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.run import read_experiment
 from kerasnas.flow.task import Task
@@ -34,7 +36,9 @@ class Book:
     def on_event(self, event: Event) -> None:
         """Take one event of the loop into account."""
         if isinstance(event, Finished | Failed):
-            if isinstance(event, Finished):
+        for half in (run / "trials").rglob(".*-model.keras"):
+            half.unlink(missing_ok=True)  # a kill came in between
+            if isinstance(event, Finished) and any(_models(self._run / "trials" / event.id)):
                 self._models.add(event.id)
                 self._prune()
             if time.monotonic() - self._written > _EVERY:
@@ -88,12 +92,10 @@ class Book:
         return text.getvalue()
 
     def _prune(self) -> None:
-        """Delete the models of all but the best candidates by each score."""
-        best = {
-            trial.id
-            for name in self._experiment.criteria
-            for trial in self._search.ranking(name)[: self._experiment.search.keep_models]
-        }
+        """Delete the models of all but the best candidates, by each score in turn."""
+        rankings = [self._search.ranking(name) for name in self._experiment.criteria]
+        in_turn = dict.fromkeys(trial.id for row in zip(*rankings, strict=True) for trial in row)
+        best = set(list(in_turn)[: self._experiment.search.keep_models])
         for id in self._models - best:
             for model in _models(self._run / "trials" / id):
                 model.unlink(missing_ok=True)
@@ -116,12 +118,17 @@ def table(run: Path) -> Table:
     results = Results.read(run)
     front = {trial.id for trial in results.pareto_front()}
     metrics = list(dict.fromkeys(name for trial in results.trials for name in trial.metrics))
-    shown = Table(title=str(run), caption="*: no trial dominates it", title_justify="left")
+    shown = Table(
+        title=str(run),
+        caption="*: no trial dominates it",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
     shown.add_column("trial", justify="right")
-    shown.add_column("status")
+    shown.add_column("status", no_wrap=True)
     for name in (*metrics, "bytes", "seconds"):
         shown.add_column(name.replace("_", " "), justify="right")
-    shown.add_column("values, or why it failed", overflow="fold")
+    shown.add_column("values, and why it failed", overflow="fold", min_width=24)
     for trial in results.trials:
         values = " ".join(f"{name}={value}" for name, value in trial.values.items())
         shown.add_row(
@@ -130,7 +137,7 @@ def table(run: Path) -> Table:
             *(_shown(name, trial.metrics.get(name)) for name in metrics),
             "" if trial.cost is None else f"{trial.cost:,.0f}",
             "" if trial.seconds is None else f"{trial.seconds:.0f}",
-            escape(trial.message or values),
+            escape(f"{values}\n{trial.message}" if trial.message else values),
         )
     return shown
 
@@ -140,3 +147,28 @@ def _shown(name: str, value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if name in objectives.COSTS else f"{value:.4f}"
+def details(run: Path, number: int) -> str:
+    """All that the journal of a run directory holds of one trial, with the traceback of a failure.
+
+    Raises:
+        KerasnasError: It is no run directory, or it has no such trial.
+        JournalError: It holds no search.
+    """
+    read_experiment(run)
+    results = Results.read(run)
+    if not 0 <= number < len(results.trials):
+        raise KerasnasError(f"{run} has no trial {number}: there are {len(results.trials)}, from 0")
+    trial = results.trials[number]
+    described = {
+        "trial": trial.number,
+        "status": trial.status,
+        **trial.values,
+        "bytes": trial.cost,
+        **trial.metrics,
+        **{name: value for name, value in trial.info.items() if name not in trial.metrics},
+        "why it failed": trial.message,
+    }
+    lines = [f"{name}: {value}" for name, value in described.items() if value is not None]
+    return "\n".join([*lines, *([trial.traceback.rstrip()] if trial.traceback else [])])
+
+

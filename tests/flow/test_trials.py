@@ -1,28 +1,92 @@
-"""The table of trials."""
+"""The table of trials, and which candidates' models are kept."""
 
+import csv
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
-from rich.console import Console
+import pytest
+from typer.testing import CliRunner
 
+from kerasnas.cli import app
 from kerasnas.experiment import Experiment
 from kerasnas.flow.run import open_run
-from kerasnas.flow.trials import table
+from kerasnas.flow.trials import Book
 from kerasnas.tuners import Gene, Search
+from kerasnas.tuners.runners.base import Finished
+
+EXPERIMENT = Experiment.model_validate({"name": "mine", "search": {"keep_models": 3}})
 
 
-def test_scores_that_were_not_finite_are_left_empty(tmp_path: Path) -> None:
-    with open_run(tmp_path, Experiment.model_validate({"name": "mine"})):
-        genes = [Gene("width", values=(1, 2))]
-        with Search(genes, [("accuracy", "max")], max_trials=2, directory=tmp_path) as search:
-            for score, test in ((0.5, float("nan")), (0.25, 0.75)):
-                trial = search.ask()
-                assert trial is not None
-                search.tell(trial.id, {"accuracy": score, "test_accuracy": test})
-    console = Console(width=150, record=True)
-    console.print(table(tmp_path))
-    lines = console.export_text().splitlines()
+@pytest.fixture
+def search(tmp_path: Path) -> Iterator[Search]:
+    genes = [Gene("width", values=tuple(range(8)))]
+    objectives = [("accuracy", "max"), ("loss", "min")]
+    with (
+        open_run(tmp_path, EXPERIMENT),
+        Search(genes, objectives, max_trials=8, directory=tmp_path) as search,
+    ):
+        yield search
+
+
+def ask(search: Search) -> str:
+    trial = search.ask()
+    assert trial is not None
+    return trial.id
+
+
+def call(*arguments: str | Path, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["trials", *map(str, arguments)])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_scores_that_were_not_finite_are_left_empty(search: Search, tmp_path: Path) -> None:
+    for score, test in ((0.5, float("nan")), (0.25, 0.75)):
+        search.tell(ask(search), {"accuracy": score, "loss": 1 - score, "test_accuracy": test})
+    lines = call(tmp_path).splitlines()
     first, second = (line.split() for line in lines if "completed" in line)
     assert "*0" in first
     assert "0.5000" in first
     assert "nan" not in first
     assert {"1", "0.2500", "0.7500"} <= set(second)
+
+
+def test_a_trial_that_failed_says_why(search: Search, tmp_path: Path) -> None:
+    search.fail(ask(search), "ValueError: [no] good", 'Traceback: File "x.py", line 3')
+    search.tell(ask(search), {"accuracy": 0.5, "loss": 1.0}, {"parameters": 1234})
+    table = call(tmp_path)
+    assert "failed" in table
+    assert "ValueError: [no] good" in table
+    assert all(f"width={trial.values['width']}" in table for trial in search.trials)
+    whole = call(tmp_path, "--trial", "0")
+    assert "why it failed: ValueError: [no] good" in whole
+    assert whole.endswith('Traceback: File "x.py", line 3\n')
+    assert "parameters: 1234" in call(tmp_path, "--trial", "1").splitlines()
+    assert "has no trial 2: there are 2, from 0" in call(tmp_path, "--trial", "2", code=2)
+
+
+def test_the_best_models_by_each_score_in_turn_are_kept(search: Search, tmp_path: Path) -> None:
+    book = Book(tmp_path, search, SimpleNamespace(experiment=EXPERIMENT))
+    for accuracy, loss in ((0.5, 0.9), (0.4, 0.1), (0.3, 0.8), (0.6, 0.7), (0.2, 0.2)):
+        id = ask(search)
+        model = tmp_path / "trials" / id / "fold1" / "model.keras"
+        model.parent.mkdir(parents=True)
+        model.write_text("a network")
+        metrics = {"accuracy": accuracy, "loss": loss}
+        search.tell(id, metrics)
+        book.on_event(Finished(id, 0, {"metrics": metrics}, 1.0, 1))
+    book.close()
+    kept = {path.parts[-3] for path in (tmp_path / "trials").rglob("model.keras")}
+    assert kept == {"0003", "0001", "0000"}  # accuracy 0.6, loss 0.1, accuracy 0.5
+    with (tmp_path / "trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["front"] for row in rows] == ["", "yes", "", "yes", ""]
+
+
+def test_models_that_a_kill_left_half_written_are_deleted(search: Search, tmp_path: Path) -> None:
+    half = tmp_path / "trials" / "0000" / ".123-model.keras"
+    half.parent.mkdir(parents=True)
+    half.write_text("half a netw")
+    Book(tmp_path, search, SimpleNamespace(experiment=EXPERIMENT))
+    assert not half.exists()
