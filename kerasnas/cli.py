@@ -187,12 +187,6 @@ def train(
         str | None, typer.Option(help="`all`, or names of folds with commas: cross-validation.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings a fold.")] = 1,
-    ensemble: Annotated[
-        bool,
-        typer.Option(
-            "--ensemble", help="Train without each fold in turn; score all together on test clips."
-        ),
-    ] = False,
     data: Data = None,
     run: Annotated[
         Path | None,
@@ -205,24 +199,21 @@ def train(
     cluster: Cluster = None,
 ) -> None:
     """Train one architecture with the final recipe, export it, and score all three precisions."""
-    from kerasnas.flow.ensemble import ensemble as train_ensemble
     from kerasnas.flow.train import train
 
-    given: dict[str, Any] = {
-        "architecture": architecture,
-        "data": data,
-        "run": run,
-        "workers": workers,
-        "cache": cache,
-        "cluster": cluster,
-        "console": _out,
-    }
-    if ensemble:
-        if folds is not None or seeds != 1:
-            raise KerasnasError("--ensemble takes every fold once: leave --folds and --seeds out")
-        _out.print(train_ensemble(source, **given).table())
-        return
-    _out.print(train(source, **given, folds=folds, seeds=seeds).table())
+    result = train(
+        source,
+        architecture=architecture,
+        folds=folds,
+        seeds=seeds,
+        data=data,
+        run=run,
+        workers=workers,
+        cache=cache,
+        cluster=cluster,
+        console=_out,
+    )
+    _out.print(result.table())
 
 
 @_command
@@ -291,21 +282,6 @@ def predict(
 
 
 @_command
-@_command
-def benchmark(
-    files: Annotated[list[Path], typer.Argument(help=".tflite files.", show_default=False)],
-    float32: Annotated[
-        Path | None, typer.Option(help="The same network in float32, to compare with.")
-    ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Timed runs of a file.")] = 100,
-    json: Annotated[Path | None, typer.Option(help="File for the figures, as JSON.")] = None,
-) -> None:
-    """Time exported files on this machine, and plan the memory that they need."""
-    from kerasnas.flow.benchmark import benchmark
-
-    _out.print(benchmark(files, float32, runs, json).table())
-
-
 def report(run: Run) -> None:
     """Write report.html from what a run directory holds."""
     from kerasnas.report import write

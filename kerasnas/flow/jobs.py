@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from kerasnas import objectives
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.files import write_json
 from kerasnas.flow import scores, task
-from kerasnas.flow.folds import mean_of_folds
 from kerasnas.flow.run import read_experiment
-from kerasnas.flow.task import Indices, Task
-from kerasnas.flow.trainings import Scores
+from kerasnas.flow.task import Task
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import OnEpoch, fit, normalise
+from kerasnas.training.metrics import Evaluation, fold_means
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners.runners.base import Evaluate, TrialContext
 
@@ -37,63 +36,40 @@ def candidate(run: str, cache: str) -> Evaluate:
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
-        mine, found = loaded.tuned(values), []
-        for number, (name, part) in enumerate(parts.items()):
-            directory = trial.directory if name is None else trial.directory / f"fold{name}"
-            watch = _Watch(trial, number * mine.experiment.training.candidate.epochs)
-            found.append(_scored(mine, loaded.architecture(values), part, directory, watch))
+        mine = loaded.tuned(values)
+        experiment, architecture = mine.experiment, loaded.architecture(values)
+        recipe, test = experiment.training.candidate, mine.examples(loaded.split.test)
+        primary = experiment.primary_metric
+        names = {primary, "loss", *experiment.criteria}
+        on_validation: list[Evaluation] = []
+        on_test: list[Evaluation] = []
+        for number, (fold, (train, validation)) in enumerate(parts.items()):
+            directory = trial.directory if fold is None else trial.directory / f"fold{fold}"
+            held_out = mine.examples(validation)
+            watch = _Watch(trial, number * recipe.epochs)
+            model = _fitted(
+                architecture,
+                mine.examples(train, recipe),
+                recipe,
+                experiment.seed,
+                directory,
+                held_out,
+                watch.on_epoch,
+            )
+            if experiment.search.keep_models:
+                _save(model, directory / "model.keras")
+            on_validation.append(scores.score_model(model, mine, held_out))
+            on_test.append(scores.score_model(model, mine, test))
             if watch.stopped:
                 break
-        return mean_of_folds(loaded.experiment, found)
+        cost = architecture.cost().to_json()
+        costs = {name: cost[name] for name in experiment.objectives if name in objectives.COSTS}
+        means = fold_means(on_validation)
+        metrics = {name: means[name] for name in names}
+        metrics[f"test_{primary}"] = fold_means(on_test)[primary]
+        return {"metrics": metrics | costs, **cost}
 
     return evaluate
-
-
-def fold(run: str, cache: str) -> Evaluate:
-    """One fold of a `candidate`: values are the candidate's `values`, and the `fold`'s name.
-
-    The result is for `mean_of_folds`.
-    """
-    loaded = _load(run, cache)
-    parts = {str(name): part for name, part in loaded.candidate_parts().items()}
-
-    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
-        assert trial.directory is not None
-        mine, part = loaded.tuned(values["values"]), parts[values["fold"]]
-        architecture = loaded.architecture(values["values"])
-        return _scored(mine, architecture, part, trial.directory, _Watch(trial))
-
-    return evaluate
-
-
-def _scored(
-    mine: Task,
-    architecture: Architecture,
-    part: tuple[Indices, Indices],
-    directory: Path,
-    watch: _Watch,
-) -> dict[str, Any]:
-    """Train a network on the first clips; score it on the second ones, and on the test clips."""
-    experiment = mine.experiment
-    recipe, held_out = experiment.training.candidate, mine.examples(part[1])
-    model = _fitted(
-        architecture,
-        mine.examples(part[0], recipe),
-        recipe,
-        experiment.seed,
-        directory,
-        held_out,
-        watch.on_epoch,
-    )
-    if experiment.search.keep_models:
-        _save(model, directory / "model.keras")
-    return {
-        "validation": Scores.of(scores.score_model(model, mine, held_out)).to_json(),
-        "test": Scores.of(
-            scores.score_model(model, mine, mine.examples(mine.split.test))
-        ).to_json(),
-        "cost": architecture.cost().to_json(),
-    }
 
 
 class _Watch:
@@ -141,32 +117,6 @@ def final(run: str, cache: str) -> Evaluate:
         result = scores.score_model(model, loaded, loaded.examples(test), thresholds)
         part = scored_on or ("test" if values["fold"] is None else f"fold {values['fold']}")
         report = scores.to_json(result, loaded, part)
-        write_json(trial.directory / "evaluation.json", report)
-        return {"metrics": report["metrics"]}
-
-    return evaluate
-
-
-def ensemble(run: str, cache: str) -> Evaluate:
-    """Score the mean answer of several networks on the test clips.
-
-    Values: `members` (directories of final trainings) and `settings`, as of `final`.
-    """
-    untuned = _load(run, cache)
-
-    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
-        import keras
-
-        assert trial.directory is not None
-        loaded = untuned.tuned(values["settings"])
-        paths = [Path(member) / "model.keras" for member in values["members"]]
-        models = [keras.saving.load_model(path, compile=False) for path in paths]
-
-        def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.mean([np.asarray(model(x, training=False)) for model in models], axis=0)
-
-        result = scores.score(predict, loaded, loaded.examples(loaded.split.test))
-        report = scores.to_json(result, loaded, "test")
         write_json(trial.directory / "evaluation.json", report)
         return {"metrics": report["metrics"]}
 

@@ -31,13 +31,13 @@ class Book:
         self._search = search
         self._experiment = loaded.experiment
         self._written = 0.0
+        for half in (run / "trials").rglob(".*-model.keras"):
+            half.unlink(missing_ok=True)  # a kill came in between
         self._models = {path.name for path in (run / "trials").glob("*") if any(_models(path))}
 
     def on_event(self, event: Event) -> None:
         """Take one event of the loop into account."""
         if isinstance(event, Finished | Failed):
-        for half in (run / "trials").rglob(".*-model.keras"):
-            half.unlink(missing_ok=True)  # a kill came in between
             if isinstance(event, Finished) and any(_models(self._run / "trials" / event.id)):
                 self._models.add(event.id)
                 self._prune()
@@ -142,11 +142,6 @@ def table(run: Path) -> Table:
     return shown
 
 
-def _shown(name: str, value: float | None) -> str:
-    """A metric as the table has it; empty where there is none or it was not finite."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if name in objectives.COSTS else f"{value:.4f}"
 def details(run: Path, number: int) -> str:
     """All that the journal of a run directory holds of one trial, with the traceback of a failure.
 
@@ -172,3 +167,8 @@ def details(run: Path, number: int) -> str:
     return "\n".join([*lines, *([trial.traceback.rstrip()] if trial.traceback else [])])
 
 
+def _shown(name: str, value: float | None) -> str:
+    """A metric as the table has it; empty where there is none or it was not finite."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if name in objectives.COSTS else f"{value:.4f}"
