@@ -22,13 +22,27 @@ import numpy as np
 from kerasnas.export.convert import convert
 from kerasnas.export.randomize import randomize
 from kerasnas.export.size import predict_bytes
+from kerasnas.models.li import LiSpace
 from kerasnas.models.liu_zhang import LiuZhangSpace
+from kerasnas.models.nasc import NascSettings, NascSpace, Stage
 from kerasnas.models.space import SearchSpace
 from kerasnas.models.wu_lee import WuLeeSpace
 
 FORMS = ("float16", "full_int8")
+REDUCED = NascSettings(
+    stages=(
+        Stage(filters=16, layers=2, strides=(2, 2)),
+        Stage(filters=24, layers=2, strides=(1, 2)),
+        Stage(filters=32, layers=2),
+    ),
+    frequency_filters=32,
+    recurrent_units=32,
+    dense_units=32,
+)
 SPACES: dict[str, SearchSpace] = {
+    "li": LiSpace((10, 128), 10),
     "liu_zhang": LiuZhangSpace((16, 64, 1), 7, output="sigmoid"),
+    "nasc": NascSpace((16, 64, 1), 3, "softmax", REDUCED),
     "wu_lee": WuLeeSpace((16, 64, 1), 10),  # four poolings leave one frame
 }
 
@@ -75,7 +89,7 @@ def main() -> None:
         examples = rng.normal(size=(1, *space.input_shape)).astype(np.float32)
         row = f"{model.count_params():>12,}"
         for form in FORMS:
-            real = len(convert(model, form, examples))
+            real = len(convert(model, form, examples).content)
             predicted = predict_bytes(architecture.ops, form)
             error = 100 * (predicted / real - 1)
             worst[form] = max(worst[form], abs(error))

@@ -9,11 +9,13 @@ if __name__ != "kerasnas.export":
     raise ImportError(f"this package is kerasnas.export; it was imported as {__name__}")
 
 _HOMES = {
+    "benchmark": "timing",
     "CheckFailed": "errors",
     "ExportError": "errors",
     "ExportSettings": "settings",
     "export": "pipeline",
     "from_keras": "ops",
+    "layer_errors": "layer_error",
     "load": "interpreter",
     "predict_bytes": "size",
     "stratified": "calibration",

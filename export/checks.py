@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.export.delegation import Delegation
+from kerasnas.export.paired import upper_bound
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.tflite_file import FileFacts
 
 Task = Literal["single_label", "multi_label"]
+Verdict = Literal["passed", "not proven", "failed"]
 Scores = NDArray[np.float32]
 
 DECISION_THRESHOLD = 0.5
@@ -24,7 +27,7 @@ class Check:
 
     name: str
     file: str
-    passed: bool
+    verdict: Verdict
     received: Any
     required: Any
     message: str
@@ -32,6 +35,12 @@ class Check:
     def to_json(self) -> dict[str, Any]:
         """All fields by name."""
         return asdict(self)
+
+
+def worst(checks: list[Check]) -> Verdict:
+    """The verdict on all checks together."""
+    verdicts = {check.verdict for check in checks}
+    return next((v for v in ("failed", "not proven") if v in verdicts), "passed")
 
 
 @dataclass(frozen=True)
@@ -44,21 +53,46 @@ class Parity:
         agreement: Share of equal decisions: of clips with the same best class, or of pairs of clip
             and tag on the same side of `DECISION_THRESHOLD`.
         accuracy: Share of right decisions, counted likewise.
+        drop: How much less that is than the Keras model's.
+        drop_bounds: The one-sided 95 % lower and upper confidence bound of the drop.
     """
 
     largest_difference: float | None
     agreement: float
     accuracy: float
+    drop: float
+    drop_bounds: tuple[float, float]
+
+
+class Measured(NamedTuple):
+    """What was measured on one file.
+
+    Attributes:
+        form: How it computes.
+        facts: What it says of itself.
+        counted: Its bytes under the rule of the budget.
+        parity: How it compares with the Keras model.
+        stateless: Whether a clip's scores are the same bits after another clip.
+        delegation: What XNNPACK takes of it.
+        repeated: Whether another process gave the same bytes; None where none was asked.
+        blame: Where its error arises, in words; empty where that is not known.
+    """
+
+    form: str
+    facts: FileFacts
+    counted: int
+    parity: Parity
+    stateless: bool
+    delegation: Delegation
+    repeated: bool | None = None
+    blame: str = ""
 
 
 def decisions(scores: Scores, task: Task) -> NDArray[Any]:
-    """Decisions on clips: the best class `(clips,)`, or present tags `(clips, classes)`."""
-    return scores.argmax(axis=1) if task == "single_label" else scores >= DECISION_THRESHOLD
-
-
-def share_equal(first: NDArray[Any], second: NDArray[Any]) -> float:
-    """Share of equal decisions."""
-    return float(np.mean(first == second))
+    """Decisions on clips: the best class `(clips, 1)`, or present tags `(clips, classes)`."""
+    if task == "single_label":
+        return scores.argmax(axis=1)[:, None]
+    return scores >= DECISION_THRESHOLD
 
 
 def clip_scores(scores: Scores, segments: int) -> Scores:
@@ -77,49 +111,34 @@ def compare(scores: Scores, reference: Scores, labels: Scores, task: Task) -> Pa
     """
     segments = len(scores) // len(labels)
     decided = decisions(clip_scores(scores, segments), task)
+    before = decisions(clip_scores(reference, segments), task)
+    truth = decisions(labels, task)
+    right, right_before = (np.mean(some == truth, axis=1) for some in (decided, before))
+    lost = right_before - right
     difference = float(np.abs(scores - reference).max())
     return Parity(
         largest_difference=difference if np.isfinite(difference) else None,
-        agreement=share_equal(decided, decisions(clip_scores(reference, segments), task)),
-        accuracy=share_equal(decided, decisions(labels, task)),
+        agreement=float(np.mean(decided == before)),
+        accuracy=float(right.mean()),
+        drop=float(lost.mean()),
+        drop_bounds=(-upper_bound(-lost), upper_bound(lost)),
     )
 
 
-def check_file(
-    file: str,
-    form: str,
-    facts: FileFacts,
-    parity: Parity,
-    stateless: bool,
-    settings: ExportSettings,
-) -> list[Check]:
+def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[Check]:
     """Every check of one file, passed or not.
 
     Args:
         file: Its name.
-        form: How it computes.
-        facts: What it says of itself.
-        parity: How it compares with the Keras model.
-        stateless: Whether a clip's scores are the same bits after another clip.
+        measured: What was measured on it.
         settings: What is required.
     """
-    over = facts.bytes - settings.budget
+    facts, parity = measured.facts, measured.parity
+    finite = parity.largest_difference is not None
+    foreign = ", ".join(facts.foreign_operators)
     checks = [
-        Check(
-            "budget",
-            file,
-            over <= 0,
-            facts.bytes,
-            settings.budget,
-            f"{file} has {facts.bytes:,} bytes, "
-            + (
-                f"{over:,} more than the budget of {settings.budget:,}: search for a smaller "
-                "network, or raise export.budget"
-                if over > 0
-                else f"within the budget of {settings.budget:,}"
-            ),
-        ),
-        Check(
+        _budget(file, measured, settings),
+        _check(
             "agreement",
             file,
             parity.agreement >= settings.agreement,
@@ -127,51 +146,152 @@ def check_file(
             settings.agreement,
             f"{parity.agreement:.2%} of the decisions of {file} equal the Keras model's, at least "
             f"{settings.agreement:.2%} are required",
+            measured.blame,
         ),
-        Check(
+        _accuracy(file, measured, settings),
+        _check(
             "finite",
             file,
-            parity.largest_difference is not None,
-            parity.largest_difference is not None,
+            finite,
+            finite,
             True,
             f"the scores of {file} are finite"
-            if parity.largest_difference is not None
+            if finite
             else f"{file} gives scores that are not finite: export as int8, or train with weight "
             "decay",
+            measured.blame,
         ),
-        Check(
+        _check(
             "stateless",
             file,
-            stateless,
-            stateless,
+            measured.stateless,
+            measured.stateless,
             True,
             f"the scores of {file} do not depend on the clip before"
-            if stateless
+            if measured.stateless
             else f"{file} keeps a state from one clip to the next: make its recurrent layers with "
             "stateful=False",
         ),
-        Check(
+        _check(
             "operators",
             file,
-            not facts.foreign_operators,
+            not foreign,
             list(facts.foreign_operators),
             [],
-            f"{file} has operators that a phone's runtime does not have: "
-            f"{', '.join(facts.foreign_operators)}"
-            if facts.foreign_operators
+            f"{file} has operators that a phone's runtime does not have: {foreign}"
+            if foreign
             else f"{file} has built-in operators only",
         ),
+        _runtime(file, facts, settings),
+        _delegated(file, measured.delegation, settings),
     ]
-    if form == "full_int8":
+    if measured.form == "full_int8":
         floats = ", ".join(f"{count} {name}" for name, count in facts.float_operators.items())
         checks.append(
-            Check(
+            _check(
                 "integer",
                 file,
-                not facts.float_operators,
+                not floats,
                 facts.float_operators,
                 {},
                 f"{file} computes in float: {floats}" if floats else f"{file} is all integer",
             )
         )
+    if measured.repeated is not None:
+        checks.append(
+            _check(
+                "repeated",
+                file,
+                measured.repeated,
+                measured.repeated,
+                True,
+                f"converting again in another process gave {file} "
+                + ("with the same bytes" if measured.repeated else "with other bytes"),
+            )
+        )
     return checks
+
+
+def _check(
+    name: str,
+    file: str,
+    passed: bool,
+    received: Any,
+    required: Any,
+    message: str,
+    blame: str = "",
+) -> Check:
+    if not passed and blame:
+        message = f"{message}; {blame}"
+    return Check(name, file, "passed" if passed else "failed", received, required, message)
+
+
+def _budget(file: str, measured: Measured, settings: ExportSettings) -> Check:
+    counted, budget, rule = measured.counted, settings.budget, settings.rule
+    over = counted - budget
+    by_rule = "" if rule == "file" else f" by the rule {rule}"
+    how_far = (
+        f"{over:,} ({over / budget:.1%}) more than the budget of {budget:,}: search for a smaller "
+        "network, or raise export.budget"
+    )
+    return _check(
+        "budget",
+        file,
+        over <= 0,
+        counted,
+        budget,
+        f"{file} has {counted:,} bytes{by_rule}, "
+        + (how_far if over > 0 else f"within the budget of {budget:,}"),
+    )
+
+
+def _accuracy(file: str, measured: Measured, settings: ExportSettings) -> Check:
+    """Passed only where the upper bound of the drop is small, failed only where the lower is not.
+
+    The bounds are those of `kerasnas.export.paired`; in between, the clips do not suffice to tell.
+    """
+    parity, most = measured.parity, settings.accuracy_drop
+    low, high = parity.drop_bounds
+    verdict: Verdict = "passed" if high <= most else "failed" if low > most else "not proven"
+    text = (
+        f"{file} loses {100 * parity.drop:.2f} points of the Keras model's accuracy, at most "
+        f"{100 * high:.2f} by the upper 95 % bound; {100 * most:.2f} are allowed"
+    )
+    if verdict == "not proven":
+        text = f"{text}: only more test clips can prove it"
+    if verdict == "failed" and measured.blame:
+        text = f"{text}; {measured.blame}"
+    return Check("accuracy", file, verdict, high, most, text)
+
+
+def _runtime(file: str, facts: FileFacts, settings: ExportSettings) -> Check:
+    needed = facts.minimum_runtime
+    passed = needed is None or _version(needed) <= _version(settings.runtime)
+    return _check(
+        "runtime",
+        file,
+        passed,
+        needed,
+        settings.runtime,
+        f"{file} needs a TensorFlow Lite runtime of {needed or 'any version'}, "
+        f"{settings.runtime} is allowed",
+    )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _delegated(file: str, delegation: Delegation, settings: ExportSettings) -> Check:
+    left = ", ".join(f"{count} {name}" for name, count in delegation.left.items())
+    return _check(
+        "delegated",
+        file,
+        delegation.share >= settings.delegated,
+        delegation.share,
+        settings.delegated,
+        f"XNNPACK takes {delegation.share:.0%} of the operators of {file}"
+        + (" (estimated)" if delegation.estimated else "")
+        + (f", not {left}" if left else "")
+        + f"; at least {settings.delegated:.0%} are required",
+    )

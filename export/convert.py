@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasnas.export.child import REFUSED
+from kerasnas.export.elu import with_integer_elu
 from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form, Recurrent
 from kerasnas.export.loops import convert_integers
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.recurrent import unrolled
-from kerasnas.export.stock import convert_stock
+from kerasnas.export.step import STATE_NAME, step_calibration, stepwise
+from kerasnas.export.stock import Converted, convert_stock
+from kerasnas.export.tflite_graph import TfliteFile
 
 if TYPE_CHECKING:
     import keras
@@ -30,8 +33,11 @@ def convert(
     form: Form,
     calibration: np.ndarray | None = None,
     recurrent: Recurrent | None = None,
-) -> bytes:
+) -> Converted:
     """A `.tflite` file of a functional model, with a batch of one.
+
+    What the converter writes is written again without what no runtime reads (see
+    `kerasnas.export.tflite_graph`), which changes no result.
 
     Args:
         model: One input of known shape.
@@ -41,18 +47,33 @@ def convert(
             an application hands over features and reads scores without knowing scales.
         calibration: For `full_int8`, `(examples, *input shape)`.
         recurrent: How recurrent layers compute, where there are any: step after step written out
-            (`unroll`), or else in a loop, the converter's (`while`) or, in `full_int8`, of which
+            (`unroll`), as a file of one step (`step`), or else in a loop, the converter's (`while`) or, in `full_int8`, of which
             the converter dies, one of integers (`int8_loop`).
 
     Raises:
         ExportError: The converter has no such operators.
     """
+    if recurrent == "step":
+        return _convert_step(model, form, calibration)
     if recurrent == "unroll":
         model = unrolled(model)
     if form != "full_int8":
-        return convert_stock(model, form)
+        stock = convert_stock(model, form)
+        return Converted(TfliteFile(stock).content(), len(stock))
     assert calibration is not None
     return convert_integers(model, calibration, loops=recurrent != "unroll")
+
+
+def _convert_step(model: keras.Model, form: Form, calibration: np.ndarray | None) -> Converted:
+    step = stepwise(model)
+    inputs = step_calibration(step, calibration) if calibration is not None else ()
+    stock = convert_stock(step, form, inputs)
+    file = TfliteFile(stock)
+    with_integer_elu(file)
+    for ends in (file.main.t.inputs[1:], file.main.t.outputs[1:]):
+        for number, index in enumerate(ends):
+            file.main.t.tensors[index].name = f"{STATE_NAME}{number}"
+    return Converted(file.content(), len(stock))
 
 
 def main(request: Path, error: Path) -> int:
@@ -60,8 +81,9 @@ def main(request: Path, error: Path) -> int:
 
     Args:
         request: JSON of `model` (a `.keras` file), `form`, `recurrent` (null for a network without
-            such layers), `output` (the `.tflite` file to write) and `calibration` (a `.npy` file of
-            float32 `(examples, *input shape)`, or null).
+            such layers), `output` (the `.tflite` file to write), `stock` (the JSON file to write,
+            with `Converted.stock_bytes`) and `calibration` (a `.npy` file of float32 `(examples,
+            *input shape)`, or null).
         error: Text file.
     """
     todo = json.loads(request.read_text(encoding="utf-8"))
@@ -70,11 +92,12 @@ def main(request: Path, error: Path) -> int:
         model = load_keras(path)
         check_model(model, "the model")
         calibration = np.load(todo["calibration"]) if todo["calibration"] else None
-        content = convert(model, todo["form"], calibration, todo["recurrent"])
+        content, stock = convert(model, todo["form"], calibration, todo["recurrent"])
     except ExportError as refusal:
         error.write_text(f"{path} as {todo['form']}: {refusal}", encoding="utf-8")
         return REFUSED
     Path(todo["output"]).write_bytes(content)
+    Path(todo["stock"]).write_text(json.dumps(stock), encoding="utf-8")
     return 0
 
 

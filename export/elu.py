@@ -8,13 +8,10 @@ from kerasnas.export.integers import RUNTIME
 from kerasnas.export.tflite_graph import Graph, TfliteFile
 
 
-def with_integer_elu(file: TfliteFile) -> bool:
+def with_integer_elu(file: TfliteFile) -> None:
     """Let every ELU between a DEQUANTIZE and QUANTIZEs compute in int8.
 
     The runtime's table of 256 results holds the very numbers that float would be rounded to.
-
-    Returns:
-        Whether there was one.
     """
     main = file.main
     found = [operator for operator in main.t.operators if _is_float_elu(main, operator)]
@@ -30,7 +27,6 @@ def with_integer_elu(file: TfliteFile) -> bool:
                 reader.inputs = [kept if int(i) == other else int(i) for i in reader.inputs]
     if found:
         file.require_runtime(RUNTIME)
-    return bool(found)
 
 
 def _is_float_elu(main: Graph, operator: Any) -> bool:

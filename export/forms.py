@@ -7,8 +7,11 @@ from typing import Literal
 Form = Literal["float32", "float16", "int8_weights", "full_int8"]
 """Arithmetic of a file; see `kerasnas.export.convert.convert`."""
 
-Recurrent = Literal["int8_loop", "while", "unroll"]
+Recurrent = Literal["int8_loop", "while", "unroll", "step"]
 """How recurrent layers compute in a file; see there."""
+
+Rule = Literal["file", "dcase2020", "float32_params"]
+"""How bytes are counted; see `kerasnas.export.budget.counted_bytes`."""
 
 PREDICTED: dict[Form, tuple[Recurrent | None, ...]] = {
     "float16": (None, "while"),

@@ -16,6 +16,7 @@ from kerasnas.export.child import REFUSED, ChildDied, run_module
 from kerasnas.export.errors import ExportError
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.quiet import quiet
+from kerasnas.export.step import STATE_NAME
 from kerasnas.export.tflite_file import looks_like_tflite
 
 _PROBE_SECONDS = 120
@@ -63,20 +64,41 @@ class TfliteNetwork:
             row[:] = _to_float(self.interpreter.get_tensor(sink["index"])[0], sink)
         return scores
 
-    def latency(self, runs: int) -> tuple[float, float]:
-        """Median and 95th percentile of the milliseconds of one example, input copy apart."""
-        (source,) = self.interpreter.get_input_details()
-        example = np.zeros((1, *self.input_shape), np.float32)
-        self.interpreter.set_tensor(source["index"], _to_type(example, source))
-        for _ in range(_UNTIMED_RUNS):
-            self.interpreter.invoke()
-        seconds = []
-        for _ in range(runs):
-            start = time.perf_counter()
-            self.interpreter.invoke()
-            seconds.append(time.perf_counter() - start)
-        median, high = np.percentile(seconds, (50, 95)) * 1000
-        return float(median), float(high)
+
+@dataclass(frozen=True)
+class StepNetwork:
+    """A `.tflite` file of one frame, with its states; see `kerasnas.export.step`."""
+
+    path: Path
+    interpreter: Any
+    frame_shape: tuple[int, ...]
+    outputs: int
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example; -1, as it may have any number of frames."""
+        return (-1, *self.frame_shape)
+
+    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores `(n, outputs)` after the last frame of examples `(n, frames, *frame_shape)`."""
+        if x.shape[2:] != self.frame_shape:
+            raise ExportError(
+                f"{self.path} takes frames of {self.frame_shape}, not {x.shape[2:]}: use the front "
+                "end it was trained with"
+            )
+        frame, *states = self.interpreter.get_input_details()
+        sink, *results = self.interpreter.get_output_details()
+        scores = np.zeros((len(x), self.outputs), np.float32)
+        for row, example in zip(scores, x, strict=True):
+            before = [np.zeros(state["shape"], state["dtype"]) for state in states]
+            for values in example:
+                self.interpreter.set_tensor(frame["index"], values[None, None])
+                for state, value in zip(states, before, strict=True):
+                    self.interpreter.set_tensor(state["index"], value)
+                self.interpreter.invoke()
+                before = [self.interpreter.get_tensor(result["index"]) for result in results]
+            row[:] = self.interpreter.get_tensor(sink["index"])[0]
+        return scores
 
 
 @dataclass(frozen=True)
@@ -103,7 +125,7 @@ class KerasNetwork:
         return np.asarray(scores, np.float32)
 
 
-def load(path: str | Path, threads: int = 1) -> TfliteNetwork | KerasNetwork:
+def load(path: str | Path, threads: int = 1) -> TfliteNetwork | StepNetwork | KerasNetwork:
     """Open a `.tflite` or `.keras` file.
 
     A `.tflite` file is first run once in a child process, since a damaged one can end the process
@@ -118,12 +140,39 @@ def load(path: str | Path, threads: int = 1) -> TfliteNetwork | KerasNetwork:
             known shapes.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ExportError(f"{path} does not exist: give a .tflite or .keras file")
     if path.suffix == ".keras":
         model = load_keras(path)
         check_model(model, str(path))
         return KerasNetwork(path, model)
+    interpreter = open_tflite(path, threads)
+    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+    if len(inputs) > 1 and all(details["name"].startswith(STATE_NAME) for details in inputs[1:]):
+        frame = tuple(int(size) for size in inputs[0]["shape"][2:])
+        return StepNetwork(path, interpreter, frame, int(outputs[0]["shape"][1]))
+    if len(inputs) != 1 or len(outputs) != 1 or len(outputs[0]["shape"]) != 2:
+        raise ExportError(
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs: one input and one "
+            "output of shape (1, classes) are needed"
+        )
+    for details in (*inputs, *outputs):
+        if details["dtype"] not in (np.float32, np.int8, np.uint8):
+            raise ExportError(f"{path} has a tensor of {details['dtype'].__name__} at its ends")
+    shape = tuple(int(size) for size in inputs[0]["shape"][1:])
+    return TfliteNetwork(path, interpreter, shape, int(outputs[0]["shape"][1]))
+
+
+def open_tflite(path: Path, threads: int = 1) -> Any:
+    """LiteRT's interpreter of a file of any inputs and outputs, its tensors allocated.
+
+    Args:
+        path: The file; it is first run once in a child process, as `load` says.
+        threads: That it computes with.
+
+    Raises:
+        ExportError: The file is missing or damaged.
+    """
+    if not path.is_file():
+        raise ExportError(f"{path} does not exist: give a .tflite or .keras file")
     if not looks_like_tflite(path):
         raise ExportError(
             f"{path} is damaged, or no .tflite file: its bytes 4 to 7 should read TFL3; export it "
@@ -145,7 +194,28 @@ def load(path: str | Path, threads: int = 1) -> TfliteNetwork | KerasNetwork:
         return _open(path, threads)
 
 
-def _open(path: Path, threads: int) -> TfliteNetwork:
+def run_on_zeros(interpreter: Any) -> None:
+    """Fill the inputs of an interpreter with what stands for zero, and run it."""
+    for details in interpreter.get_input_details():
+        zeros = np.zeros(details["shape"], np.float32)
+        interpreter.set_tensor(details["index"], _to_type(zeros, details))
+    interpreter.invoke()
+
+
+def latency(interpreter: Any, runs: int) -> tuple[float, float]:
+    """Median and 95th percentile of the milliseconds of a run, the copy of the input apart."""
+    for _ in range(_UNTIMED_RUNS):
+        run_on_zeros(interpreter)
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        interpreter.invoke()
+        seconds.append(time.perf_counter() - start)
+    median, high = np.percentile(seconds, (50, 95)) * 1000
+    return float(median), float(high)
+
+
+def _open(path: Path, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     try:
@@ -154,17 +224,7 @@ def _open(path: Path, threads: int) -> TfliteNetwork:
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ExportError(f"{path} is damaged ({reason}): export it again") from None
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(inputs) != 1 or len(outputs) != 1 or len(outputs[0]["shape"]) != 2:
-        raise ExportError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs: one input and one "
-            "output of shape (1, classes) are needed"
-        )
-    for details in (*inputs, *outputs):
-        if details["dtype"] not in (np.float32, np.int8, np.uint8):
-            raise ExportError(f"{path} has a tensor of {details['dtype'].__name__} at its ends")
-    shape = tuple(int(size) for size in inputs[0]["shape"][1:])
-    return TfliteNetwork(path, interpreter, shape, int(outputs[0]["shape"][1]))
+    return interpreter
 
 
 def _check_shape(path: Path, x: NDArray[np.float32], shape: tuple[int, ...]) -> None:
@@ -177,9 +237,9 @@ def _check_shape(path: Path, x: NDArray[np.float32], shape: tuple[int, ...]) -> 
 
 def _to_type(x: NDArray[np.float32], details: Any) -> NDArray[Any]:
     kind = details["dtype"]
-    if kind is np.float32:
-        return np.asarray(x, np.float32)
     scale, zero = details["quantization"]
+    if not scale:
+        return np.asarray(x, kind)
     limits = np.iinfo(kind)
     return np.clip(np.round(x / scale) + zero, limits.min, limits.max).astype(kind)
 
@@ -195,8 +255,7 @@ def main(request: Path, error: Path) -> int:
     """Run the file that `request` names once on zeros: the child's side of `load`."""
     path = Path(json.loads(request.read_text(encoding="utf-8"))["path"])
     try:
-        network = _open(path, 1)
-        network.predict(np.zeros((1, *network.input_shape), np.float32))
+        run_on_zeros(_open(path, 1))
     except (ExportError, RuntimeError, ValueError, MemoryError) as refusal:
         error.write_text(str(refusal), encoding="utf-8")
         return REFUSED

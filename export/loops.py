@@ -19,7 +19,7 @@ from kerasnas.export.errors import ExportError
 from kerasnas.export.int8_loop import write_loop
 from kerasnas.export.integers import Writer, int8_scale
 from kerasnas.export.recurrent import Cell, Range, cells, trace
-from kerasnas.export.stock import convert_stock
+from kerasnas.export.stock import Converted, convert_stock
 from kerasnas.export.tflite_graph import Scale, Tensor, TfliteFile
 from kerasnas.export.wide import WideOperation, compute, wide_operation, write_wide
 
@@ -101,7 +101,7 @@ def _merge(mode: str | None, both: list[Any]) -> Any:
     return both if mode is None else merging[mode]()(both)
 
 
-def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> bytes:
+def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> Converted:
     """A full-integer `.tflite` file of a network, with float32 at both ends.
 
     Args:
@@ -119,10 +119,11 @@ def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> by
     cutter = _Cutter(loops)
     result = cutter.run(keras.Model(model.inputs[0], model.outputs[0]), features)
     if not cutter.cuts:
-        content = convert_stock(model, "full_int8", (calibration,))
-        file = TfliteFile(content)
-        return file.content() if with_integer_elu(file) else content
-    return _Joint(features, result, cutter.cuts, calibration).content()
+        stock = convert_stock(model, "full_int8", (calibration,))
+        file = TfliteFile(stock)
+        with_integer_elu(file)
+        return Converted(file.content(), len(stock))
+    return Converted(_Joint(features, result, cutter.cuts, calibration).content(), None)
 
 
 class _Joint:
@@ -199,7 +200,6 @@ class _Joint:
         if result in self._written:
             result = self._floats(self._written[result]).place
         main.t.inputs, main.t.outputs = self._inputs[:1], [result]
-        self._file.model.signatureDefs = None
         main.sort()
         if any(main.consumers(place) for place in self._inputs[1:]):
             raise ExportError("what the converter made has a part that could not be joined")

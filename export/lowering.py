@@ -1,13 +1,12 @@
-"""Choosing the form of a file: the first, from best to last, that converts and fits."""
+"""The forms that a file can have, from best to last, and converting to one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from kerasnas.export.child import run_module
-from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form, Recurrent
 from kerasnas.export.interpreter import KerasNetwork
 from kerasnas.export.recurrent import recurrent_layers
@@ -28,27 +27,16 @@ class Candidate(NamedTuple):
         return self.form if self.recurrent is None else f"{self.form} with {self.recurrent}"
 
 
-class Lowered(NamedTuple):
-    """A converted file.
-
-    Attributes:
-        path: Where it is.
-        form: How it computes.
-        recurrent: How its recurrent layers do; None where there are none.
-        failures: What came of the forms that were tried before it.
-    """
-
-    path: Path
-    form: Form
-    recurrent: Recurrent | None
-    failures: tuple[str, ...]
-
-
 def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
     """The forms to try for a model, best first."""
     layers = recurrent_layers(model)
     if not layers:
-        return [Candidate("float16" if format_ == "float16" else "full_int8")]
+        if format_ == "float16":
+            return [Candidate("float16")]
+        return [Candidate("full_int8"), Candidate("int8_weights")]
+    if settings.recurrent == "step":
+        steps: tuple[Form, ...] = ("full_int8", "int8_weights") if format_ == "int8" else ("float16",)
+        return [Candidate(form, "step") for form in steps]
     if format_ == "float16":
         forms = {
             "while": Candidate("float16", "while"),
@@ -64,68 +52,43 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
         return [forms[settings.recurrent]]
     if settings.recurrent == "int8_loop":
         return [forms["while"]]
-    steps = [layer.input.shape[1] for layer in layers]
-    if max(steps) > _FEW_STEPS:
+    if max(layer.input.shape[1] for layer in layers) > _FEW_STEPS:
         del forms["unroll"]
     return list(forms.values())
 
 
-def lower_first(
-    network: KerasNetwork,
-    format_: Format,
-    scratch: Path,
-    settings: ExportSettings,
-    progress: Callable[[str], None],
-) -> Lowered:
-    """Convert a network in the best form that the converter survives and that fits the budget.
+def convert_candidate(
+    network: KerasNetwork, candidate: Candidate, output: Path, scratch: Path, limits: ExportSettings
+) -> int | None:
+    """Convert in a child process.
 
     Args:
         network: What to convert.
-        format_: The file's format.
+        candidate: The form.
+        output: The file to write.
         scratch: A directory, with the calibration clips for an integer file.
-        settings: How to treat recurrent layers; the budget; limits of a conversion.
-        progress: Called with a line before each conversion.
+        limits: Of a conversion.
 
     Returns:
-        The first file within the budget; where none is, the smallest.
+        The bytes of the stock converter's file, None where it makes none.
 
     Raises:
-        ExportError: No form converts.
+        ExportError: This form does not convert.
     """
-    made: list[Lowered] = []
-    failures: list[str] = []
-    for candidate in candidates(network.model, format_, settings):
-        path = scratch / f"{format_}_{candidate.form}_{candidate.recurrent}.tflite"
-        progress(f"Converting to {candidate}")
-        try:
-            _convert(network.path, candidate, path, scratch, settings)
-        except ExportError as error:
-            failures.append(str(error))
-            continue
-        made.append(Lowered(path, *candidate, tuple(failures)))
-        if (bytes_ := path.stat().st_size) <= settings.budget:
-            return made[-1]
-        failures.append(f"{candidate} has {bytes_:,} bytes")
-    if not made:
-        raise ExportError("\n".join(failures))
-    return min(made, key=lambda lowered: lowered.path.stat().st_size)
-
-
-def _convert(
-    model: Path, candidate: Candidate, output: Path, scratch: Path, settings: ExportSettings
-) -> None:
-    """Convert in a child process."""
     integer = candidate.form == "full_int8"
+    stock = output.with_suffix(".json")
     run_module(
         "kerasnas.export.convert",
         {
-            "model": str(model),
+            "model": str(network.path),
             "form": candidate.form,
             "recurrent": candidate.recurrent,
             "output": str(output),
+            "stock": str(stock),
             "calibration": str(scratch / CALIBRATION) if integer else None,
         },
-        what=f"converting {model} to {candidate}",
-        time_limit=settings.time_limit,
-        memory_limit=settings.memory_limit,
+        what=f"converting {network.path} to {candidate}",
+        time_limit=limits.time_limit,
+        memory_limit=limits.memory_limit,
     )
+    return json.loads(stock.read_text(encoding="utf-8"))

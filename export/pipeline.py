@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.export.calibration import calibration_examples, flat_examples
-from kerasnas.export.checks import Check, Parity, Task, check_file, compare
+from kerasnas.export.checks import Task, compare, worst
 from kerasnas.export.errors import CheckFailed, ExportError
 from kerasnas.export.forms import PREDICTED, Form
-from kerasnas.export.interpreter import KerasNetwork, TfliteNetwork, load
-from kerasnas.export.lowering import CALIBRATION, Lowered, lower_first
+from kerasnas.export.interpreter import KerasNetwork, latency
+from kerasnas.export.ladder import Examined, Reference, climb_down
+from kerasnas.export.lowering import CALIBRATION
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.ops import from_keras
-from kerasnas.export.settings import ExportSettings, Format
+from kerasnas.export.settings import ExportSettings
 from kerasnas.export.size import predict_bytes
-from kerasnas.export.tflite_file import read_facts
 
 if TYPE_CHECKING:
     import keras
@@ -84,7 +84,7 @@ def export(
     Raises:
         ExportError: The model or the data cannot be used, or a conversion failed; nothing is
             written.
-        CheckFailed: A check failed and `settings.on_fail` is `fail`; all files are written.
+        CheckFailed: A check failed and `settings.on_fail` is not `report`; all files are written.
     """
     settings = settings or ExportSettings()
     directory = Path(directory)
@@ -106,26 +106,20 @@ def export(
             raise ExportError(f"{network.path.name} gives scores that are not finite: train again")
         keras_parity = compare(reference, reference, labels, task)
         predicted = _predictions(network.model)
-        lowered: dict[Format, Lowered] = {}
-        for name in settings.formats:
-            lowered[name] = lower_first(network, name, scratch, settings, progress)
+        against = Reference(network, examples, reference, labels, task)
+        made = {
+            name: climb_down(against, name, scratch, settings, progress)
+            for name in settings.formats
+        }
         # All or nothing: a failed conversion leaves the files of an earlier export together.
         _write(directory / "labels.txt", "".join(f"{name}\n" for name in classes).encode())
         files: dict[str, Any] = {}
-        scores: dict[str, NDArray[np.float32]] = {}
-        checks: list[Check] = []
-        for name, made in lowered.items():
+        for name, examined in made.items():
             path = directory / f"model_{name}.tflite"
-            _write(path, made.path.read_bytes())
-            progress(f"Checking {path.name} on {len(labels)} clips")
-            written = load(path)
-            assert isinstance(written, TfliteNetwork)
-            scores[name] = written.predict(examples)
-            parity = compare(scores[name], reference, labels, task)
-            files[name], results = _describe(
-                written, made, parity, _is_stateless(written, examples), predicted, settings
-            )
-            checks += results
+            _write(path, examined.network.path.read_bytes())
+            files[name] = _entry(examined, path.name, predicted, settings)
+    checks = [check for examined in made.values() for check in examined.checks]
+    scores = {name: examined.scores for name, examined in made.items()}
     report = {
         "schema": SCHEMA,
         "task": task,
@@ -136,7 +130,7 @@ def export(
         | {name: file["accuracy"] for name, file in files.items()},
         "files": files,
         "checks": [check.to_json() for check in checks],
-        "passed": all(check.passed for check in checks),
+        "verdict": worst(checks),
         "settings": settings.model_dump(mode="json"),
         "versions": _versions(),
         "machine": platform.machine(),
@@ -144,8 +138,8 @@ def export(
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     _write(directory / "export.json", text.encode())
     result = ExportResult(report, scores)
-    failed = [check.message for check in checks if not check.passed]
-    if failed and settings.on_fail == "fail":
+    failed = [check.message for check in checks if check.verdict == "failed"]
+    if failed and settings.on_fail != "report":
         raise CheckFailed(
             "\n".join([*failed, f"The files stay in {directory} for inspection."]), result
         )
@@ -187,46 +181,37 @@ def _check_labels(
     return labels
 
 
-def _is_stateless(network: TfliteNetwork, examples: NDArray[np.float32]) -> bool:
-    """Whether a clip's scores are the same bits after another clip, without a reset."""
-    first, other = examples[0], examples[-1][::-1]
-    before, _, after = network.predict(np.stack([first, other, first]))
-    return np.array_equal(before, after, equal_nan=True)
-
-
-def _describe(
-    network: TfliteNetwork,
-    made: Lowered,
-    parity: Parity,
-    stateless: bool,
-    predicted: dict[Form, int],
-    settings: ExportSettings,
-) -> tuple[dict[str, Any], list[Check]]:
-    """The report's entry for one written file, and its checks."""
-    path = network.path
-    facts = read_facts(path)
-    checks = check_file(path.name, made.form, facts, parity, stateless, settings)
-    median, high = network.latency(settings.latency_runs)
-    bytes_ = predicted.get(made.form) if made.recurrent in PREDICTED.get(made.form, ()) else None
+def _entry(
+    examined: Examined, name: str, predicted: dict[Form, int], settings: ExportSettings
+) -> dict[str, Any]:
+    """The report's entry for one written file."""
+    measured, (form, recurrent) = examined.measured, examined.candidate
+    facts, parity, delegation = measured.facts, measured.parity, measured.delegation
+    median, high = latency(examined.network.interpreter, settings.latency_runs)
+    bytes_ = predicted.get(form) if recurrent in PREDICTED.get(form, ()) else None
     return {
-        "file": path.name,
-        "form": made.form,
-        "recurrent": made.recurrent,
-        "failed_forms": list(made.failures),
+        "file": name,
+        "form": form,
+        "recurrent": recurrent,
+        "failed_forms": list(examined.failures),
         "bytes": facts.bytes,
+        "stock_bytes": examined.stock_bytes,
+        "counted_bytes": measured.counted,
         "budget": settings.budget,
         "rule": settings.rule,
-        "verdict": "passed" if all(check.passed for check in checks) else "failed",
+        "verdict": worst(examined.checks),
         "predicted_bytes": bytes_,
         "prediction_error": None if bytes_ is None else bytes_ / facts.bytes - 1,
         "operators": facts.operators,
         "float_operators": facts.float_operators,
+        "delegated": delegation.to_json(),
         "minimum_runtime": facts.minimum_runtime,
         "largest_difference": parity.largest_difference,
         "agreement": parity.agreement,
         "accuracy": parity.accuracy,
+        "accuracy_drop": {"mean": parity.drop, "bounds": list(parity.drop_bounds)},
         "latency_ms": {"median": median, "p95": high, "threads": 1},
-    }, checks
+    }
 
 
 def _predictions(model: keras.Model) -> dict[Form, int]:

@@ -6,7 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kerasnas.export.forms import Rule
+
 Format = Literal["float16", "int8"]
+OnFail = Literal["next-form", "error", "report"]
 
 
 class ExportSettings(BaseModel):
@@ -17,20 +20,47 @@ class ExportSettings(BaseModel):
     formats: tuple[Format, ...] = Field(
         ("float16", "int8"), min_length=1, description="files to write"
     )
-    recurrent: Literal["auto", "int8_loop", "while", "unroll"] = Field(
+    recurrent: Literal["auto", "int8_loop", "while", "unroll", "step"] = Field(
         "auto",
         description="how recurrent layers compute: in int8 as a loop of integers (int8_loop), as "
         "the converter's loop in float with int8 weights (while), or step after step written out "
         "(unroll); in float16, which has no int8_loop, as while or unroll; auto takes the first "
-        "that converts and fits the budget",
+        "whose checks pass; step makes a file of one frame, with states as inputs and outputs",
     )
     budget: int = Field(500_000, ge=1, description="most bytes of a file")
-    rule: Literal["file"] = Field("file", description="what counts: the bytes of the whole file")
+    rule: Rule = Field(
+        "file",
+        description="what counts: the bytes of the whole file, with all that is in it; non-zero "
+        "parameters times the bytes each has in the file, without batch and input normalisation "
+        "(dcase2020, whose budget is 512000); or trainable parameters times four (float32_params)",
+    )
     agreement: float = Field(
         0.98, ge=0, le=1, description="least share of decisions that equal the Keras model's"
     )
-    on_fail: Literal["fail", "report"] = Field(
-        "fail", description="a failed check ends the export with an error, or is only reported"
+    accuracy_drop: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="most accuracy that a file may lose; proven where the upper 95 % bound of the "
+        "loss on the test clips is no more",
+    )
+    delegated: float = Field(
+        0.0, ge=0, le=1, description="least share of operators that XNNPACK, a fast library, takes"
+    )
+    runtime: str = Field(
+        "2.16.1",
+        pattern=r"^\d+\.\d+\.\d+$",
+        description="newest TensorFlow Lite runtime that a file may need; 2.16.1 is the last "
+        "tensorflow-lite for Android",
+    )
+    repeat: bool = Field(
+        True, description="convert twice, each in a process of its own: the bytes must be the same"
+    )
+    on_fail: OnFail = Field(
+        "next-form",
+        description="a form with a failed check gives way to the next one, and where none passes "
+        "the export ends with an error (next-form); the first form that converts is kept, and a "
+        "failed check is an error (error) or only reported (report)",
     )
     calibration_clips: int = Field(
         40, ge=1, description="training clips that set the ranges of the integer file"

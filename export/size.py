@@ -3,9 +3,9 @@
 A `.tflite` file is a flatbuffer, so its size is a sum over tensors and operators: tables, vectors,
 strings and constants, each of a known length. `lower` repeats what the converter does to a network
 (batch normalisation folded into the convolution before it, ReLU fused into the operator before it,
-swish as LOGISTIC and MUL, dropout gone); `predict_bytes` adds up the lengths that its serialiser
-writes, with the short tensor names of `kerasnas.export.convert`. What is left is padding, of which
-only the mean is known, and constants that happen to be equal, which the file holds once.
+swish as LOGISTIC and MUL, dropout gone); `predict_bytes` adds up what `kerasnas.export.pack` writes
+of them, where equal vectors and tables are written once. What is left is padding, of which only the
+mean is known, and scales and constants that happen to be equal.
 """
 
 from __future__ import annotations
@@ -154,6 +154,10 @@ def _nodes(op: Op, rank: int) -> tuple[Node, ...]:
         return (Node("MUL", 1, rank, (scale,)), Node("ADD", 1, rank, (scale,)))
     if op.kind in ("flatten", "reshape"):
         return (Node("RESHAPE", 1, rank, (_index(rank),)),)
+    if op.kind == "permute":
+        return (Node("TRANSPOSE", 1, rank, (_index(rank),)),)
+    if op.kind == "get_item":
+        return (Node("STRIDED_SLICE", 1, rank, (_index(rank),) * 3),)
     raise ExportError(
         f"the size of a file with the operation {op.kind!r} ({op.name}) cannot be predicted: it "
         "has to be converted to be measured"
@@ -195,32 +199,23 @@ def _bias(kernel: Constant, channels: int) -> Constant:
     return Constant("bias", channels, 1, kernel.channels)
 
 
-# Lengths in bytes, read from the tables of files.
-_FILE = {"float32": 600, "float16": 600, "full_int8": 600}  # all that is there once
+# Lengths in bytes of what `kerasnas.export.pack` writes. Lists hold 4 bytes for each entry.
+_FILE = 360  # all that is there once: root, lists, layouts of tables, runtime version
 _OPERATOR_CODE = 20
-_TENSOR = 24  # table and its place in the list; the number type, where it is not float32, is more
-_NUMBER_TYPE = 4
-_QUANTIZATION = 4
-_BUFFER = 8
-_OPERATORS = {  # table, options, place in the list, lengths of the lists of inputs and outputs
-    "ADD": 40,
-    "AVERAGE_POOL_2D": 60,
-    "CONCATENATION": 48,
-    "CONV_2D": 48,
-    "DIV": 40,
-    "DEPTHWISE_CONV_2D": 52,
-    "FULLY_CONNECTED": 40,
-    "MAX_POOL_2D": 62,
-    "MEAN": 40,
-    "MUL": 40,
-    "RESHAPE": 48,
-    "SOFTMAX": 46,
-    "SUB": 40,
-    "SUM": 40,
-}
-_PLAIN_OPERATOR = 28  # one without options
-_NAMES = {"CONV_2D": 16, "DEPTHWISE_CONV_2D": 20}  # joined of those that were folded
-_NAME = 8
+_BUFFER = 12  # table and list, beside its data
+_TENSOR = 20  # a constant or an integer: shape, type, buffer or scales, list
+_LIST = 4
+_SCALES = 12  # table of scales and zero points
+_FLOATS = 8  # table of a float32 tensor, one for all of the same shape
+_OPERATOR = 24  # without its lists of inputs and outputs
+_OPTIONS = 16  # equal ones are shared, so one for each operator code
+_ENDS = 40  # names of the input and the output
+# Whose integer output has the scales of its input, or ones that are always the same.
+_SAME_SCALES = frozenset(
+    {"AVERAGE_POOL_2D", "LOGISTIC", "MAX_POOL_2D", "RESHAPE", "SOFTMAX", "STRIDED_SLICE", "TANH"}
+    | {"TRANSPOSE", "DIV", "CAST", "EQUAL", "MINIMUM", "MAXIMUM"}
+)
+_SAME_ZERO = frozenset({"MUL", "QUANTIZE"})  # there are few that occur
 
 
 def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
@@ -236,55 +231,68 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     Raises:
         ExportError: The form, or an operation, is not known here.
     """
-    if form not in _FILE:
-        raise ExportError(f"unknown form {form!r}: use {', '.join(_FILE)}")
+    if form not in ("float32", "float16", "full_int8"):
+        raise ExportError(f"unknown form {form!r}: use float32, float16, full_int8")
     nodes = lower(ops, form)
+    constants = [constant for node in nodes for constant in node.constants]
+    shapes = {(1, *op.output_shape) for op in ops}
     operators = {node.operator for node in nodes}
-    total = _FILE[form] + _tensor(len(ops[0].output_shape) + 1)
+    total = _FILE + _ENDS + _LIST + sum([_vector(4, len(shape)) for shape in shapes])
+    total += sum([_vector(4, rank) for rank, _ in {(c.rank, c.size) for c in constants}])
     if form == "full_int8":
         operators |= {"QUANTIZE", "DEQUANTIZE"}
-        total += 2 * (_PLAIN_OPERATOR + 8) + _tensor(len(ops[-1].output_shape) + 1)
-        total += _quantized(_tensor(len(ops[0].output_shape) + 1, 16))
-    elif form == "float16":
+        total += 2 * (_OPERATOR + _vector(4, 1) + _vector(4, 1) + _TENSOR) + _scales(1)
+        total += sum([_zeros(channels) for channels in {c.channels for c in constants}])
+    else:
+        total += _FLOATS * len(shapes)
+    if form == "float16":
         operators.add("DEQUANTIZE")
-    total += _OPERATOR_CODE * len(operators)
+        total += _FLOATS * len({(c.rank, c.size) for c in constants if c.role != "index"})
+    total += (_OPERATOR_CODE + _OPTIONS) * len(operators)
     total += loops_bytes([op for op in ops if op.kind in _RECURRENT], form)
     return total + sum([_node_bytes(node, form) for node in nodes])
 
 
 def _node_bytes(node: Node, form: Form) -> int:
-    name = _NAMES.get(node.operator, _NAME)
     # A missing bias is an input too, -1.
     inputs = node.inputs + (2 if node.operator in _WEIGHTED else len(node.constants))
-    result = _tensor(node.rank, name)
-    if form == "full_int8":
-        result = _quantized(result)
-    total = _OPERATORS.get(node.operator, _PLAIN_OPERATOR) + 4 * (inputs + 1) + result
+    total = _OPERATOR + _vector(4, inputs) + _vector(4, 1)
+    if form != "full_int8":
+        total += _LIST
+    else:
+        total += _TENSOR - 4
+        if node.operator not in _SAME_SCALES:
+            total += _scales(1) + (0 if node.operator in _SAME_ZERO else _zeros(1))
     for constant in node.constants:
-        tensor = _tensor(constant.rank, name)
+        total += _TENSOR + _BUFFER
         if constant.role == "index":
-            total += tensor + _NUMBER_TYPE + _data(4 * constant.size)
+            total += _data(4 * constant.size)
         elif form == "full_int8":
             width = 4 if constant.role == "bias" else 1
-            total += _quantized(tensor, constant.channels) + _data(width * constant.size)
+            total += 4 + _scales(constant.channels) + _data(width * constant.size)
         elif form == "float16":
-            total += tensor + _NUMBER_TYPE + _data(2 * constant.size)
-            total += _PLAIN_OPERATOR + 8 + tensor
+            total += _data(2 * constant.size) + _LIST
+            total += _OPERATOR - 8 + 2 * _vector(4, 1)
         else:
-            total += tensor + _data(4 * constant.size)
+            total += _data(4 * constant.size)
     return total
 
 
-def _tensor(rank: int, name: int = _NAME) -> int:
-    """A float32 tensor without data, with a name of `name` bytes."""
-    return _TENSOR + _BUFFER + _QUANTIZATION + 4 + 4 * rank + name
+def _vector(width: int, count: int) -> int:
+    """A vector of numbers: its length, and they."""
+    return 4 + width * count
 
 
-def _quantized(tensor: int, channels: int = 1) -> int:
-    """A tensor of integers, with a float32 scale and an int64 zero point a channel."""
-    return tensor + _NUMBER_TYPE + 8 + 4 + 4 * channels + 8 + 8 * channels
+def _scales(channels: int) -> int:
+    """A table of scales, one a channel, without the zero points, which are shared."""
+    return _SCALES + _vector(4, channels)
+
+
+def _zeros(channels: int) -> int:
+    """Zero points, int64, aligned to 8."""
+    return _vector(8, channels) + 2
 
 
 def _data(size: int) -> int:
-    """What a buffer of `size` bytes takes beyond an empty one; data are aligned to 16 bytes."""
-    return -(-(size + 12) // 16) * 16 + 4 - _BUFFER
+    """The data of a buffer, aligned to 16."""
+    return -(-(size + 4) // 16) * 16

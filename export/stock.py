@@ -1,14 +1,9 @@
-"""`TFLiteConverter` on a Keras model: names shortened, bytes the same every time.
-
-The same model gives the same bytes: nodes of the graph are numbered, which also makes the names of
-tensors short (some 40 bytes less for each).
-"""
+"""`TFLiteConverter` on a Keras model."""
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +17,23 @@ if TYPE_CHECKING:
 INPUT_NAME = "features"
 
 
+class Converted(NamedTuple):
+    """A converted network.
+
+    Attributes:
+        content: Of the file.
+        stock_bytes: Of the file that `TFLiteConverter` made of the same network, from which it was
+            rewritten; None where the converter has no such file.
+    """
+
+    content: bytes
+    stock_bytes: int | None
+
+
 def convert_stock(
     model: keras.Model, form: Form, calibration: Sequence[NDArray[np.float32]] = ()
 ) -> bytes:
-    """A `.tflite` file of a functional model, with a batch of one.
+    """`TFLiteConverter`'s file of a functional model, with a batch of one.
 
     Args:
         model: Inputs of known shapes.
@@ -62,7 +70,7 @@ def _batches(calibration: Sequence[NDArray[np.float32]]) -> Iterator[list[NDArra
 
 
 def _freeze(model: keras.Model) -> Any:
-    """The model in inference as a function of constants, whose nodes have short names."""
+    """The model in inference as a function of constants."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import (
         convert_variables_to_constants_v2,
@@ -78,39 +86,4 @@ def _freeze(model: keras.Model) -> Any:
         input_signature=signature,
         autograph=False,
     )
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
-    graph = frozen.graph.as_graph_def()
-    names = _shorten(graph, inputs)
-    results = [f"{names[tensor.op.name]}:0" for tensor in frozen.outputs]
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
-    outputs = results if len(results) > 1 else results[0]
-    return wrapped.prune([f"{name}:0" for name in inputs], outputs)
-
-
-def _shorten(graph: Any, kept: Sequence[str]) -> dict[str, str]:
-    """Number the nodes of a graph definition in place, but for `kept`; new names by the old."""
-    names: dict[str, str] = {}
-    for node in graph.node:
-        names[node.name] = node.name if node.name in kept else _number(len(names))
-    for node in graph.node:
-        node.name = names[node.name]
-        inputs = [_renamed(name, names) for name in node.input]
-        del node.input[:]
-        node.input.extend(inputs)
-        node.attr.pop("_class", None)  # colocation hints, which hold names
-    return names
-
-
-def _renamed(name: str, names: dict[str, str]) -> str:
-    control = "^" if name.startswith("^") else ""
-    node, colon, output = name.removeprefix("^").partition(":")
-    return f"{control}{names[node]}{colon}{output}"
-
-
-def _number(value: int) -> str:
-    """`value` to the base 36."""
-    digits = string.digits + string.ascii_lowercase
-    text = digits[value % 36]
-    while value := value // 36:
-        text = digits[value % 36] + text
-    return text
+    return convert_variables_to_constants_v2(function.get_concrete_function())

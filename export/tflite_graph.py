@@ -8,8 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.export.pack import SharingBuilder
+
 _EMPTY_BUFFER = 0
 _RUNTIME = b"min_runtime_version"
+_CONVERSION = b"CONVERSION_METADATA"  # how the converter was called, some 100 bytes
 
 
 class Scale(NamedTuple):
@@ -51,6 +54,11 @@ class TfliteFile:
             self.model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
         self._buffers: dict[bytes, int] = {}
         self.main = Graph(self, self.model.subgraphs[0])
+
+    @property
+    def graphs(self) -> list[Graph]:
+        """The main graph, then those of loops."""
+        return [self.main, *(Graph(self, graph) for graph in self.model.subgraphs[1:])]
 
     def graph(self) -> Graph:
         """One more graph, for a loop."""
@@ -95,13 +103,14 @@ class TfliteFile:
 
     def content(self) -> bytes:
         """The file's bytes: operators in an order of computation, nothing in it that is unused."""
-        import flatbuffers
-
         self.main.sort()
         for graph in self.model.subgraphs:
-            _drop_unused_tensors(graph, self.model.signatureDefs if graph is self.main.t else ())
+            _drop_unused_tensors(graph)
+            _drop_unread(graph, graph is self.main.t)
+        self.model.signatureDefs = self.model.description = None
+        self.model.metadata = [e for e in self.model.metadata or () if e.name != _CONVERSION]
         _drop_unused_buffers(self.model)
-        builder = flatbuffers.Builder(1 << 20)
+        builder = SharingBuilder()
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
 
@@ -222,7 +231,7 @@ def builtin_code(code: Any) -> int:
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
-def _drop_unused_tensors(graph: Any, signatures: Any) -> None:
+def _drop_unused_tensors(graph: Any) -> None:
     used = {int(i) for i in (*graph.inputs, *graph.outputs)}
     for operator in graph.operators:
         used.update(int(i) for i in (*operator.inputs, *operator.outputs))
@@ -234,14 +243,35 @@ def _drop_unused_tensors(graph: Any, signatures: Any) -> None:
     for operator in graph.operators:
         operator.inputs = [moved[int(i)] for i in operator.inputs]
         operator.outputs = [moved[int(i)] for i in operator.outputs]
-    for signature in signatures or ():
-        for entry in (*signature.inputs, *signature.outputs):
-            entry.tensorIndex = moved[entry.tensorIndex]
+
+
+def _drop_unread(graph: Any, main: bool) -> None:
+    """Drop what no runtime reads: names but those of inputs and outputs, and what calibration saw.
+
+    Source: `lite/core/interpreter_builder.cc` of TensorFlow 2.21, which reads a tensor's scale and
+    zero point, not its least and greatest value.
+    """
+    graph.name = None
+    named = {int(i) for i in (*graph.inputs, *graph.outputs)} if main else set()
+    for index, tensor in enumerate(graph.tensors):
+        if index not in named:
+            tensor.name = None
+        if tensor.shapeSignature is not None and -1 not in list(tensor.shapeSignature):
+            tensor.shapeSignature = None
+        if tensor.quantization is None:
+            continue
+        tensor.quantization.min = tensor.quantization.max = None
+        if tensor.quantization.scale is None:
+            tensor.quantization = None
 
 
 def _drop_unused_buffers(model: Any) -> None:
     holders = [tensor for graph in model.subgraphs for tensor in graph.tensors]
-    holders += model.metadata or []
+    holders += model.metadata
+    for holder in holders:
+        data = model.buffers[holder.buffer].data
+        if data is None or not len(data):
+            holder.buffer = _EMPTY_BUFFER
     kept = sorted({_EMPTY_BUFFER} | {holder.buffer for holder in holders})
     moved = {old: new for new, old in enumerate(kept)}
     model.buffers = [model.buffers[index] for index in kept]

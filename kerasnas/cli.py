@@ -246,7 +246,8 @@ def export(
     output: Annotated[Path | None, typer.Option(help="Default: export/ in the run.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Bytes a file may have.")] = None,
     on_fail: Annotated[
-        Literal["fail", "report"] | None, typer.Option(help="What a failed check does.")
+        Literal["next-form", "error", "report"] | None,
+        typer.Option(help="What a failed check does."),
     ] = None,
     cache: Cache = None,
 ) -> None:
@@ -290,6 +291,21 @@ def report(run: Run) -> None:
 
 
 @_command
+@_command
+def benchmark(
+    files: Annotated[list[Path], typer.Argument(help=".tflite files.", show_default=False)],
+    float32: Annotated[
+        Path | None, typer.Option(help="The same network in float32, to compare with.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs of a file.")] = 100,
+    json: Annotated[Path | None, typer.Option(help="File for the figures, as JSON.")] = None,
+) -> None:
+    """Time exported files on this machine, and plan the memory that they need."""
+    from kerasnas.flow.benchmark import benchmark
+
+    _out.print(benchmark(files, float32, runs, json).table())
+
+
 def trials(
     run: Run,
     trial: Annotated[

@@ -96,7 +96,7 @@ def evaluate_on(model: Path, loaded: Task, clips: Indices) -> Evaluation:
 
     network = load(model)
     shape = loaded.features.shape[2:]
-    if network.input_shape != shape:
+    if network.input_shape not in (shape, (-1, *shape[1:])):  # -1: of any number of frames
         raise KerasnasError(
             f"{model} takes inputs of {network.input_shape}, the experiment's features are "
             f"{shape}: give the experiment that it was made by"

@@ -21,7 +21,8 @@ from kerasnas.flow.winners import description_of, winners_of
 from kerasnas.report import write as write_report
 from kerasnas.training.metrics import Predict
 
-OnFail = Literal["fail", "report"]
+OnFail = Literal["next-form", "error", "report"]
+_SAYING = {"failed": "check failed", "not proven": "not proven"}
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,12 @@ class Exported:
 
     @property
     def failed(self) -> bool:
-        """Whether a check failed although the settings say `fail`."""
-        return not self.report["passed"] and self.report["settings"]["on_fail"] == "fail"
+        """Whether a check failed although the settings do not say `report`."""
+        on_fail = self.report["settings"]["on_fail"]
+        return self.report["verdict"] == "failed" and on_fail != "report"
 
     def lines(self) -> list[str]:
-        """A line for each file and for each check that failed."""
+        """A line for each file and for each check that did not pass."""
         entries = self.report["files"]
         return [
             *(
@@ -59,9 +61,9 @@ class Exported:
                 for name, path in self.files.items()
             ),
             *(
-                f"check failed: {check['message']}"
+                f"{_SAYING[check['verdict']]}: {check['message']}"
                 for check in self.report["checks"]
-                if not check["passed"]
+                if check["verdict"] in _SAYING
             ),
         ]
 

@@ -20,6 +20,9 @@ class File:
     bytes: int
     budget: int
     predicted_bytes: int | None
+    stock_bytes: int | None
+    delegated: float
+    delegation_estimated: bool
     operators: Mapping[str, Any]
     float_operators: Mapping[str, Any]
     minimum_runtime: str | None
@@ -36,8 +39,13 @@ class Check:
 
     name: str
     file: str
-    passed: bool
+    verdict: str
     message: str
+
+    @property
+    def passed(self) -> bool | None:
+        """None where the clips do not suffice to tell."""
+        return {"passed": True, "not proven": None}.get(self.verdict, False)
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def read_export(run: Run) -> Export:
         return Export(
             tuple(_file(entry) for entry in data["files"].values()),
             tuple(
-                Check(str(c["name"]), str(c["file"]), bool(c["passed"]), str(c["message"]))
+                Check(str(c["name"]), str(c["file"]), str(c["verdict"]), str(c["message"]))
                 for c in data["checks"]
             ),
             float(data["accuracy"]["keras"]),
@@ -85,6 +93,7 @@ def section(run: Run) -> Markup:
         ["bytes", *(count(file.bytes) for file in export.files)],
         ["budget", *(count(file.budget) for file in export.files)],
         ["predicted bytes", *(_predicted(file) for file in export.files)],
+        ["bytes of the stock converter's file", *(_stock(file) for file in export.files)],
         ["form", *(words(file.form) for file in export.files)],
         [share, *(percent(file.accuracy) for file in export.files)],
         ["agreement with Keras", *(percent(file.agreement) for file in export.files)],
@@ -95,6 +104,7 @@ def section(run: Run) -> Markup:
             "minimum TensorFlow Lite runtime",
             *(file.minimum_runtime or "not stated" for file in export.files),
         ],
+        ["operators that XNNPACK takes", *(_delegated(file) for file in export.files)],
         ["operators", *(_operators(file.operators) for file in export.files)],
         ["operators in float", *(_operators(file.float_operators) for file in export.files)],
     ]
@@ -116,7 +126,7 @@ def section(run: Run) -> Markup:
                 [
                     [
                         check.name,
-                        badge(check.passed, "passed" if check.passed else "failed"),
+                        badge(check.passed, check.verdict),
                         check.file,
                         check.message,
                     ]
@@ -130,13 +140,16 @@ def section(run: Run) -> Markup:
 
 def _file(entry: Mapping[str, Any]) -> File:
     predicted, runtime = entry["predicted_bytes"], entry["minimum_runtime"]
-    difference = entry["largest_difference"]
+    difference, stock = entry["largest_difference"], entry["stock_bytes"]
     return File(
         name=str(entry["file"]),
         form=" with ".join(filter(None, (entry["form"], entry.get("recurrent")))),
         bytes=int(entry["bytes"]),
         budget=int(entry["budget"]),
         predicted_bytes=None if predicted is None else int(predicted),
+        stock_bytes=None if stock is None else int(stock),
+        delegated=float(entry["delegated"]["share"]),
+        delegation_estimated=bool(entry["delegated"]["estimated"]),
         operators=dict(entry["operators"]),
         float_operators=dict(entry["float_operators"]),
         minimum_runtime=None if runtime is None else str(runtime),
@@ -150,11 +163,14 @@ def _file(entry: Mapping[str, Any]) -> File:
 
 def verdict(checks: tuple[Check, ...]) -> Markup:
     """One line on all checks together."""
-    failed = [check for check in checks if not check.passed]
-    if not failed:
+    failed = [check for check in checks if check.passed is False]
+    unproven = [check for check in checks if check.passed is None]
+    if not failed and not unproven:
         return paragraph(badge(True, f"All {len(checks)} checks of the files passed."))
-    reasons = "; ".join(check.message for check in failed)
-    return paragraph(badge(False, f"{len(failed)} of {len(checks)} checks failed"), f": {reasons}.")
+    reasons = "; ".join(check.message for check in failed or unproven)
+    counted = f"{len(failed or unproven)} of {len(checks)} checks"
+    said = badge(False, f"{counted} failed") if failed else badge(None, f"{counted} not proven")
+    return paragraph(said, f": {reasons}.")
 
 
 def _difference(file: File) -> str:
@@ -168,6 +184,16 @@ def _predicted(file: File) -> str:
     error = file.predicted_bytes / file.bytes - 1
     sign = "+" if error > 0 else ""
     return f"{count(file.predicted_bytes)} ({sign}{percent(error)})"
+
+
+def _stock(file: File) -> str:
+    if file.stock_bytes is None:
+        return "–"
+    return f"{count(file.stock_bytes)} ({percent(file.bytes / file.stock_bytes - 1)})"
+
+
+def _delegated(file: File) -> str:
+    return percent(file.delegated) + (" (estimated)" if file.delegation_estimated else "")
 
 
 def _operators(operators: Mapping[str, Any]) -> Node:

@@ -55,9 +55,10 @@ def note(*children: Node) -> Markup:
     return tag("p", *children, class_="note")
 
 
-def badge(passed: bool, text: str) -> Markup:
-    """A verdict: told by its words, and by a sign and a colour as well."""
-    return tag("span", "✓ " if passed else "✗ ", text, class_="pass" if passed else "fail")
+def badge(passed: bool | None, text: str) -> Markup:
+    """A verdict, None where it is open: told by its words, and by a sign and a colour as well."""
+    sign, kind = {True: ("✓ ", "pass"), False: ("✗ ", "fail"), None: ("? ", "open")}[passed]
+    return tag("span", sign, text, class_=kind)
 
 
 def figure(picture: Markup, *caption: Node, wide: bool = False) -> Markup:

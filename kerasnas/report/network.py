@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,10 @@ from kerasnas.report import pictures
 from kerasnas.report import run as files
 from kerasnas.report.formats import count, kilobytes, millions, words
 from kerasnas.report.html import Markup, Node, figure, join, note, table, tag
-from kerasnas.report.run import MissingError, Run
+from kerasnas.report.run import MissingError, Run, Winner
 
 if TYPE_CHECKING:
+    from kerasnas.blocks.architecture import Architecture
     from kerasnas.export.ops import Op, Shape
 
 # Written on the line of the operation in front of them, as they change no shape.
@@ -47,17 +48,9 @@ class _Block:
 
 def section(run: Run) -> Markup:
     """Where parameters and multiply-accumulates lie, and every layer with its output."""
-    from kerasnas.blocks.architecture import Architecture
-
     winner = files.chosen(run)
-    name = f"{winner.directory.relative_to(run.path).as_posix()}/architecture.json"
-    data = files.part(run, name, f"There is no {name}.")
-    try:
-        with files.understanding(name):
-            architecture = Architecture.from_json(data["architecture"])
-            blocks, cost = _blocks(architecture.ops), architecture.cost()
-    except KerasnasError as error:
-        raise MissingError(f"{name} cannot be drawn: {error}.") from None
+    architecture = read_architecture(run, winner)
+    blocks, cost = _blocks(architecture.ops), architecture.cost()
     computing = [block for block in blocks if block.parameters or block.macs]
     picture = pictures.costs_by_block(
         [block.name for block in computing],
@@ -83,6 +76,36 @@ def section(run: Run) -> Markup:
             ),
         ]
     )
+
+
+def read_architecture(run: Run, winner: Winner) -> Architecture:
+    """The network of a trial that was trained again.
+
+    Raises:
+        MissingError: It is not described, or cannot be drawn.
+    """
+    from kerasnas.blocks.architecture import Architecture
+
+    name = f"{winner.directory.relative_to(run.path).as_posix()}/architecture.json"
+    data = files.part(run, name, f"There is no {name}.")
+    try:
+        with files.understanding(name):
+            architecture = Architecture.from_json(data["architecture"])
+            architecture.cost()
+            return architecture
+    except KerasnasError as error:
+        raise MissingError(f"{name} cannot be drawn: {error}.") from None
+
+
+def layers(architecture: Architecture) -> Iterator[tuple[str, str, str, int, int]]:
+    """Name, operation, output shape, parameters and multiply-accumulates of each layer.
+
+    Normalisation and activation are part of the operation that they follow.
+    """
+    for block in _blocks(architecture.ops):
+        for line in block.lines:
+            name = block.name if len(block.lines) == 1 else f"{block.name}, {line.name}"
+            yield name, line.what, line.shape, line.parameters, line.macs
 
 
 def _rows(blocks: Iterable[_Block]) -> Iterable[list[Node]]:

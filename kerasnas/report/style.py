@@ -19,6 +19,7 @@ p { margin: 0 0 .7rem; }
 .note, figcaption { color: var(--muted); font-size: .86rem; }
 .pass { color: var(--good); font-weight: 600; }
 .fail { color: var(--bad); font-weight: 600; }
+.open { font-weight: 600; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 20rem)); gap: .7rem;
   margin: 0 0 1rem; }
 .tiles > div { padding: .7rem .9rem; border: 1px solid var(--line); border-radius: .5rem;

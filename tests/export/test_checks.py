@@ -1,13 +1,17 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from kerasnas.export.checks import check_file, compare
+from kerasnas.export.checks import Measured, check_file, compare
+from kerasnas.export.delegation import Delegation
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.tflite_file import FileFacts
 
 FACTS = FileFacts(1000, {"CONV_2D:3": 1}, {}, (), "1.14.0")
+LABELS = np.eye(2, dtype=np.float32)[np.arange(300) % 2]
+GOOD = LABELS
 
 
 def test_single_label_decisions_are_best_classes_of_clip_means():
@@ -30,34 +34,77 @@ def test_multi_label_decisions_are_tags_on_either_side_of_a_half():
     assert parity.accuracy == pytest.approx(4 / 6)
 
 
-GOOD = [[1, 0], [0, 1]]
+def _failed(measured: Measured, settings: ExportSettings) -> dict[str, str]:
+    """Messages of the checks that did not pass, by name."""
+    checks = check_file("model.tflite", measured, settings)
+    assert all("model.tflite" in check.message for check in checks)
+    return {check.name: check.message for check in checks if check.verdict != "passed"}
 
 
-def test_a_state_kept_between_clips_fails():
-    labels = np.eye(2, dtype=np.float32)
-    parity = compare(labels, labels, labels, "single_label")
-    checks = check_file("model.tflite", "full_int8", FACTS, parity, False, ExportSettings())
-    (failed,) = [check for check in checks if not check.passed]
-    assert failed.name == "stateless"
-    assert "stateful=False" in failed.message
+def _measured(scores: np.ndarray, **changes: Any) -> Measured:
+    parity = compare(np.asarray(scores, np.float32), LABELS, LABELS, "single_label")
+    facts = replace(FACTS, **changes.pop("facts", {}))
+    delegation = Delegation(0.5, {"MEAN": 1}, 1, False)
+    base = Measured("full_int8", facts, facts.bytes, parity, True, delegation)
+    return base._replace(**changes)
+
+
+NOT_FINITE = np.where(np.arange(300)[:, None] < 150, GOOD, np.nan)
 
 
 @pytest.mark.parametrize(
-    ("facts", "scores", "form", "failed"),
+    ("changes", "scores", "failed"),
     [
-        ({}, GOOD, "full_int8", []),
-        ({"bytes": 1001}, GOOD, "full_int8", ["budget"]),
-        ({}, [[1, 0], [1, 0]], "full_int8", ["agreement"]),
-        ({}, [[1, 0], [np.nan, 0]], "full_int8", ["agreement", "finite"]),
-        ({"foreign_operators": ("FlexErf",)}, GOOD, "float16", ["operators"]),
-        ({"float_operators": {"ELU": 2}}, GOOD, "full_int8", ["integer"]),
-        ({"float_operators": {"ELU": 2}}, GOOD, "float16", []),
+        ({}, GOOD, []),
+        ({"counted": 1001}, GOOD, ["budget"]),
+        ({}, GOOD[:, ::-1], ["agreement", "accuracy"]),
+        ({}, NOT_FINITE, ["agreement", "accuracy", "finite"]),
+        ({"stateless": False}, GOOD, ["stateless"]),
+        ({"repeated": True}, GOOD, []),
+        ({"repeated": False}, GOOD, ["repeated"]),
+        ({"delegation": Delegation(0.4, {}, 1, True)}, GOOD, ["delegated"]),
+        ({"facts": {"foreign_operators": ("FlexErf",)}}, GOOD, ["operators"]),
+        ({"facts": {"float_operators": {"ELU": 2}}}, GOOD, ["integer"]),
+        ({"facts": {"float_operators": {"ELU": 2}}, "form": "float16"}, GOOD, []),
+        ({"facts": {"minimum_runtime": "2.17.0"}}, GOOD, ["runtime"]),
+        ({"facts": {"minimum_runtime": "2.9.0"}}, GOOD, []),
+        ({"facts": {"minimum_runtime": None}}, GOOD, []),
     ],
 )
-def test_each_check_fails_alone(facts, scores, form, failed):
-    labels = np.eye(2, dtype=np.float32)
-    parity = compare(np.array(scores, np.float32), labels, labels, "single_label")
-    settings = ExportSettings(budget=1000, agreement=0.9)
-    checks = check_file("model.tflite", form, replace(FACTS, **facts), parity, True, settings)
-    assert [check.name for check in checks if not check.passed] == failed
-    assert all("model.tflite" in check.message for check in checks)
+def test_each_check_fails_alone(changes: dict, scores: np.ndarray, failed: list[str]):
+    settings = ExportSettings(budget=1000, agreement=0.9, delegated=0.5)
+    assert list(_failed(_measured(scores, **changes), settings)) == failed
+
+
+def test_messages_name_the_remedy_or_who_is_to_blame():
+    settings = ExportSettings(budget=1000, rule="dcase2020")
+    messages = _failed(_measured(GOOD, counted=1200, stateless=False), settings)
+    assert "1,200 bytes by the rule dcase2020, 200 (20.0%) more than" in messages["budget"]
+    assert "stateful=False" in messages["stateless"]
+    wrong = _failed(_measured(GOOD[:, ::-1], blame="it is layer 'x'"), settings)
+    assert all(wrong[name].endswith("; it is layer 'x'") for name in ("agreement", "accuracy"))
+
+
+@pytest.mark.parametrize(
+    ("clips", "lost", "verdict"),
+    [
+        (300, 0, "passed"),  # the bound is 0.9 points
+        (300, 4, "not proven"),  # 2.9
+        (300, 20, "failed"),  # at least 4.6
+        (100, 0, "not proven"),  # 2.6
+    ],
+)
+def test_accuracy_passes_only_where_it_is_proven(clips: int, lost: int, verdict: str):
+    labels = LABELS[:clips]
+    scores = labels.copy()
+    scores[:lost] = scores[:lost, ::-1]
+    parity = compare(scores, labels, labels, "single_label")
+    measured = _measured(GOOD, parity=parity)
+    (check,) = [
+        check
+        for check in check_file("model.tflite", measured, ExportSettings())
+        if check.name == "accuracy"
+    ]
+    assert check.verdict == verdict
+    assert parity.drop == pytest.approx(lost / clips)
+    assert ("only more test clips" in check.message) == (verdict == "not proven")

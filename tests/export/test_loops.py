@@ -82,7 +82,7 @@ def test_a_network_is_integer_throughout_and_keeps_no_state(make, loops: int, tm
     clip = rng.normal(size=(24, *np.ones(len(model.input_shape) - 1, int)))
     x = (clip + rng.normal(size=(24, *model.input_shape[1:]))).astype(np.float32)
     expected = model.predict(x, verbose=0)
-    content = convert(model, "full_int8", x[:16], "int8_loop")
+    content = convert(model, "full_int8", x[:16], "int8_loop").content
     network = _open(content, tmp_path / "model.tflite")
     scores = network.predict(x)
     error = np.sqrt(np.mean((scores - expected) ** 2))
@@ -94,7 +94,7 @@ def test_a_network_is_integer_throughout_and_keeps_no_state(make, loops: int, tm
     assert facts.minimum_runtime in ("2.4.0", "2.9.0")
     again = network.predict(x[[0, 1, 0]])
     np.testing.assert_array_equal(again[0], again[2])
-    assert convert(model, "full_int8", x[:16], "int8_loop") == content
+    assert convert(model, "full_int8", x[:16], "int8_loop").content == content
 
 
 def test_a_softmax_that_gives_the_scores_is_left_to_the_converter(tmp_path: Path):
@@ -105,7 +105,7 @@ def test_a_softmax_that_gives_the_scores_is_left_to_the_converter(tmp_path: Path
     x = layers.GlobalAveragePooling1D()(layers.Dense(6, activation="relu")(inputs))
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
     x = np.random.default_rng(0).normal(size=(8, 8, 4)).astype(np.float32)
-    network = _open(convert(model, "full_int8", x), tmp_path / "model.tflite")
+    network = _open(convert(model, "full_int8", x).content, tmp_path / "model.tflite")
     assert read_facts(network.path).operators["SOFTMAX:2"] == 1
     np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
 
@@ -120,7 +120,7 @@ def test_elu_is_integer_too(tmp_path: Path):
     x = layers.GlobalAveragePooling2D()(layers.Add()([x, y]))
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
     x = np.random.default_rng(0).normal(size=(8, 8, 8, 1)).astype(np.float32)
-    network = _open(convert(model, "full_int8", x), tmp_path / "model.tflite")
+    network = _open(convert(model, "full_int8", x).content, tmp_path / "model.tflite")
     facts = read_facts(network.path)
     assert facts.float_operators == {}
     assert facts.operators["ELU:1"] == 2

@@ -133,7 +133,7 @@ def test_random_networks_are_predicted_within_a_hundredth():
         ops = from_keras(model)
         examples = rng.normal(size=(1, *model.input_shape[1:])).astype(np.float32)
         for form in FORMS:
-            real = len(convert(model, form, examples))
+            real = len(convert(model, form, examples).content)
             # Of the smallest of them, a hundredth is less than what padding makes uncertain.
             expected = pytest.approx(real, rel=0.01, abs=250)
             assert predict_bytes(ops, form) == expected, (seed, form)
@@ -159,7 +159,7 @@ def test_a_network_of_other_layers_is_predicted_within_three_hundredths():
     randomize(model, rng)
     examples = rng.normal(size=(1, 16, 16, 1)).astype(np.float32)
     for form in FORMS:
-        real = len(convert(model, form, examples))
+        real = len(convert(model, form, examples).content)
         assert predict_bytes(from_keras(model), form) == pytest.approx(real, rel=0.03), form
 
 
@@ -195,7 +195,7 @@ def test_random_recurrent_networks_are_predicted_within_three_hundredths():
     ops = from_keras(model)
     examples = rng.normal(size=(2, *model.input_shape[1:])).astype(np.float32)
     for form in ("float16", "full_int8"):
-        real = len(convert(model, form, examples))
+        real = len(convert(model, form, examples).content)
         assert predict_bytes(ops, form) == pytest.approx(real, rel=0.03), (seed, form)
 
 

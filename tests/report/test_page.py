@@ -120,6 +120,8 @@ def test_every_precision_has_its_scores_and_a_picture_unless_it_is_the_same(page
         ("TFLite, float16", "85.0 %", "17 of 20"),
         ("TFLite, int8", "80.0 %", "16 of 20"),
     ]
+    assert rows["bytes of the stock converter's file"] == ["440 000 (-50.0 %)", "222 444 (-50.0 %)"]
+    assert rows["operators that XNNPACK takes"] == ["75.0 %", "75.0 %"]
     assert page.pictures("held-out") == 2
     assert "TFLite, float16: the same confusion matrix as Keras, float32." in page.text("held-out")
 

@@ -1,0 +1,59 @@
+"""Bytes as a rule counts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kerasnas.export.forms import Form, Rule
+
+_FLOAT_BELOW = 1024  # scalars; smaller weights of `int8_weights` stay float (TensorFlow 2.21)
+
+
+def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
+    """Bytes of a file under a rule.
+
+    Args:
+        rule: `file`: all of the file, also a front end inside. `dcase2020`: non-zero parameters
+            times the bytes that each has in the file, without batch normalisation and the front
+            end (with input normalisation); DCASE 2020 Challenge, Task 1, Subtask B, "System
+            complexity requirements". `float32_params`: trainable parameters times four, which is
+            Wu & Lee's window.
+        model: The Keras model.
+        form: How the file computes.
+        file_bytes: Of the whole file.
+    """
+    if rule == "file":
+        return file_bytes
+    if rule == "float32_params":
+        return 4 * sum(weight.value.shape.num_elements() for weight in model.trainable_weights)
+    return sum(
+        np.count_nonzero(values) * _width(weight.name, values, form)
+        for weight in _parameters(model)
+        for values in [np.asarray(weight)]
+    )
+
+
+def _parameters(model: Any) -> list[Any]:
+    """Weights of a model, without those that the DCASE rule leaves out."""
+    from keras import layers
+
+    left_out = {
+        id(weight)
+        for layer in model._flatten_layers(include_self=False)
+        if isinstance(layer, layers.BatchNormalization | layers.Normalization)
+        for weight in layer.weights
+    }
+    numbers = [weight for weight in model.weights if weight.dtype.startswith("float")]
+    return [weight for weight in numbers if id(weight) not in left_out]
+
+
+def _width(name: str, values: np.ndarray, form: Form) -> int:
+    """Bytes of one scalar of a weight in a file."""
+    if form == "float32":
+        return 4
+    if form == "float16":
+        return 2
+    in_integers = name != "bias" and (form == "full_int8" or values.size >= _FLOAT_BELOW)
+    return 1 if in_integers else 4  # biases are int32 in `full_int8`

@@ -1,0 +1,92 @@
+"""How fast `.tflite` files are here, and how much memory they need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kerasnas.export.arena import arena_bytes
+from kerasnas.export.delegation import Delegation, read_delegation
+from kerasnas.export.errors import ExportError
+from kerasnas.export.interpreter import latency, open_tflite
+from kerasnas.export.tflite_file import read_facts
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds of one run; the 95th percentile, and how many threads computed."""
+
+    threads: int
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Figures of one file.
+
+    Attributes:
+        file: Its path.
+        bytes: Its size.
+        latency_ms: On one thread, and on all where there are more.
+        arena_bytes: Of inner tensors; always an estimate, see `kerasnas.export.arena`.
+        operators: By `NAME:version`, how many; how long each takes LiteRT does not tell in Python.
+        delegation: What XNNPACK takes.
+        minimum_runtime: Oldest TensorFlow Lite runtime that has all operators, if it says so.
+        speed_up: The median of the float32 file on one thread over this one's; None without one.
+    """
+
+    file: str
+    bytes: int
+    latency_ms: tuple[Latency, ...]
+    arena_bytes: int
+    operators: dict[str, int]
+    delegation: Delegation
+    minimum_runtime: str | None
+    speed_up: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures by name."""
+        return asdict(self) | {"arena_estimated": True}
+
+
+def benchmark(
+    files: Sequence[str | Path], *, float32: str | Path | None = None, runs: int = 100
+) -> list[Benchmark]:
+    """Time files on this machine, with inputs of zeros.
+
+    Args:
+        files: `.tflite` files of any inputs and outputs of known shapes.
+        float32: The same network's float32 file, to compare with; it is listed first.
+        runs: Timed runs of a file, after five untimed ones.
+
+    Raises:
+        ExportError: A file is missing or damaged, or is no `.tflite` file.
+    """
+    paths = [Path(file) for file in files]
+    if not paths:
+        raise ExportError("there is nothing to time: give .tflite files")
+    first = [] if float32 is None else [_measure(Path(float32), runs, None)]
+    base = first[0].latency_ms[0].median if first else None
+    return first + [_measure(path, runs, base) for path in paths]
+
+
+def _measure(path: Path, runs: int, base: float | None) -> Benchmark:
+    latencies = []
+    for threads in sorted({1, os.cpu_count() or 1}):
+        interpreter = open_tflite(path, threads)
+        latencies.append(Latency(threads, *latency(interpreter, runs)))
+    content, facts = path.read_bytes(), read_facts(path)
+    return Benchmark(
+        file=str(path),
+        bytes=facts.bytes,
+        latency_ms=tuple(latencies),
+        arena_bytes=arena_bytes(content),
+        operators=facts.operators,
+        delegation=read_delegation(interpreter, content),
+        minimum_runtime=facts.minimum_runtime,
+        speed_up=None if base is None else base / latencies[0].median,
+    )

@@ -1,0 +1,250 @@
+"""The card of an exported network: what it is, how good, and how to run it, as Markdown.
+
+After Mitchell et al., "Model cards for model reporting", 2019: what the files cannot know (who may
+be harmed, what the recordings do not cover) is asked of the reader, not made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasnas.errors import KerasnasError
+from kerasnas.report import run as files
+from kerasnas.report.formats import count, kilobytes, millions, percent, words
+from kerasnas.report.network import layers, read_architecture
+from kerasnas.report.run import MissingError, Run
+from kerasnas.report.statistics import wilson
+
+_EXPORT = "export/export.json"
+_NAMES = {"keras": "model.keras (float32)"}
+_KINDS = {True: "several tags a clip", False: "one label a clip"}
+
+
+def model_card(path: Path) -> str | None:
+    """The card of a run's exported network; None where nothing has been exported.
+
+    Args:
+        path: The run directory.
+
+    Raises:
+        KerasnasError: It is no run directory, or holds a damaged export.
+    """
+    run = files.read(path)
+    if not (path / _EXPORT).is_file():
+        return None
+    try:
+        export = files.part(run, _EXPORT, "")
+        with files.understanding(_EXPORT):
+            sections = [
+                _head(run, export),
+                *_network(run),
+                _accuracy(run, export),
+                _files(export),
+                _limits(export),
+                _usage(export),
+            ]
+    except MissingError as error:
+        raise KerasnasError(f"{path}: {error}") from None
+    return "\n\n".join(sections) + "\n"
+
+
+def _head(run: Run, export: Mapping[str, Any]) -> str:
+    data, features = run.experiment["data"], run.experiment["features"]
+    classes = export["classes"]
+    front_end = ", ".join(
+        f"{name} {features[name]}"
+        for name in ("kind", "sample_rate", "seconds", "n_fft", "hop_length", "mel_bins")
+        if name in features
+    )
+    return "\n".join(
+        [
+            f"# Model card: {run.experiment['name']}",
+            "",
+            f"- **Data**: {data['dataset']}, {export['clips']['test']} clips held out for the "
+            f"figures below, {export['clips']['calibration']} training clips for integer ranges.",
+            f"- **Task**: {_KINDS[export['task'] == 'multi_label']}, {len(classes)} classes: "
+            f"{', '.join(classes)}.",
+            f"- **Input**: features of shape {tuple(export['input_shape'])} (frames, bins, "
+            f"channels), by {front_end}; all settings in `export/features.json`.",
+        ]
+    )
+
+
+def _network(run: Run) -> list[str]:
+    """Table and cost; nothing where the network's description is not there."""
+    try:
+        architecture = read_architecture(run, files.chosen(run))
+    except MissingError:
+        return []
+    cost = architecture.cost()
+    rows = [
+        [name, what, shape, count(parameters), millions(macs)]
+        for name, what, shape, parameters, macs in layers(architecture)
+    ]
+    heading = ["layer", "operation", "output", "parameters", "multiply-accumulates"]
+    return [
+        "## Architecture\n\n" + _table(heading, rows),
+        f"Cost: {count(cost.parameters)} parameters, {millions(cost.macs)} multiply-accumulates a "
+        f"segment, at most {kilobytes(cost.peak_activation_bytes)} of int8 activations at once.",
+    ]
+
+
+def _accuracy(run: Run, export: Mapping[str, Any]) -> str:
+    several = export["task"] == "multi_label"
+    rows = []
+    for name, accuracy in export["accuracy"].items():
+        low, high = _interval(run, name, accuracy, export["clips"]["test"], several)
+        entry = export["files"].get(name, {})
+        drop = entry.get("accuracy_drop")
+        rows.append(
+            [
+                _NAMES.get(name) or f"`{entry['file']}`",
+                percent(accuracy),
+                f"{percent(low)} to {percent(high)}",
+                "" if drop is None else f"{percent(drop['mean'])}, ≤ {percent(drop['bounds'][1])}",
+                percent(entry["agreement"]) if entry else "",
+            ]
+        )
+    share = "share of right decisions" if several else "accuracy"
+    method = (
+        "mean over clips ± 1.96 standard errors" if several else "Wilson's interval, clips as units"
+    )
+    heading = [
+        "model",
+        share,
+        "95 % interval",
+        "loss, upper 95 % bound (Tango)",
+        "agreement with float32",
+    ]
+    return f"## Accuracy on held-out clips\n\n{_table(heading, rows)}\n\nIntervals: {method}."
+
+
+def _interval(
+    run: Run, name: str, accuracy: float, clips: int, several: bool
+) -> tuple[float | None, float | None]:
+    if not several:
+        return wilson(accuracy * clips, clips)
+    try:
+        place = (
+            files.chosen(run).directory.relative_to(run.path).as_posix() + "/evaluation.json"
+            if name == "keras"
+            else f"export/evaluation_{name}.json"
+        )
+        known = files.evaluation(run, place)
+    except MissingError:
+        return None, None
+    right = np.mean((known.predictions >= 0.5) == (known.labels > 0.5), axis=1)
+    error = 1.96 * float(right.std(ddof=1)) / len(right) ** 0.5 if len(right) > 1 else 1.0
+    return max(accuracy - error, 0.0), min(accuracy + error, 1.0)
+
+
+def _files(export: Mapping[str, Any]) -> str:
+    rows = []
+    for entry in export["files"].values():
+        stock, delegated = entry["stock_bytes"], entry["delegated"]
+        rows.append(
+            [
+                f"`{entry['file']}`",
+                " with ".join(words(part) for part in (entry["form"], entry["recurrent"]) if part),
+                count(entry["bytes"]),
+                count(stock),
+                ", ".join(f"{n} {k}" for k, n in entry["float_operators"].items()) or "none",
+                percent(delegated["share"], 0) + (" (estimated)" if delegated["estimated"] else ""),
+                entry["minimum_runtime"] or "–",
+                entry["verdict"],
+            ]
+        )
+    heading = [
+        "file",
+        "form",
+        "bytes",
+        "stock converter's",
+        "operators in float",
+        "XNNPACK",
+        "runtime",
+        "checks",
+    ]
+    open_ = [c for c in export["checks"] if c["verdict"] != "passed"]
+    remarks = [f"- {check['verdict']}: {check['message']}." for check in open_]
+    return "\n".join(["## Files", "", _table(heading, rows), *([""] if remarks else []), *remarks])
+
+
+def _limits(export: Mapping[str, Any]) -> str:
+    several = export["task"] == "multi_label"
+    answer = "Tags whose score is 0.5 or more are present." if several else "The best score wins."
+    foreign = (
+        "" if several else " A sound of none of the classes gets one of them all the same."
+    )
+    return "\n".join(
+        [
+            "## Limits",
+            "",
+            f"- {answer} Scores are not calibrated probabilities.{foreign}",
+            "- Figures hold for recordings like the held-out ones: other microphones, rooms and "
+            "regions are to be measured before they are relied on.",
+            "- The files take features, not a waveform: an app has to compute them as "
+            "`export/features.json` says, whose golden values tell whether it does.",
+            f"- Latencies in `{_EXPORT}` are those of the machine that exported "
+            f"({export['machine']}), not of a phone: `kerasnas benchmark` measures others.",
+            "- Not for decisions about people, or where a missed sound is dangerous, without a "
+            "study of its own.",
+        ]
+    )
+
+
+def _usage(export: Mapping[str, Any]) -> str:
+    # The smallest file is the one for phones; order and shapes are the same in all.
+    file = min(export["files"].values(), key=lambda entry: entry["bytes"])["file"]
+    shape, classes = export["input_shape"], len(export["classes"])
+    size = int(np.prod(shape))
+    return f"""## How to run it
+
+Recordings, from a shell: `kerasnas predict export/{file} RECORDING...`
+
+Python (`pip install ai-edge-litert`), `features` being float32 of shape {tuple(shape)}:
+
+```python
+from ai_edge_litert.interpreter import Interpreter
+
+interpreter = Interpreter(model_path="export/{file}")
+interpreter.allocate_tensors()
+interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features[None])
+interpreter.invoke()
+scores = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+```
+
+Android (`com.google.ai.edge.litert:litert`), the file in `assets/`:
+
+```kotlin
+val interpreter = Interpreter(FileUtil.loadMappedFile(context, "{file}"))
+val input = ByteBuffer.allocateDirect(4 * {size}).order(ByteOrder.nativeOrder())
+input.asFloatBuffer().put(features) // frames, then bins, then channels
+val scores = Array(1) {{ FloatArray({classes}) }}
+interpreter.run(input, scores)
+```
+
+iOS (pod `TensorFlowLiteSwift`), the file in the bundle:
+
+```swift
+let path = Bundle.main.path(forResource: "{Path(file).stem}", ofType: "tflite")!
+let interpreter = try Interpreter(modelPath: path)
+try interpreter.allocateTensors()
+try interpreter.copy(features.withUnsafeBytes {{ Data($0) }}, toInputAt: 0) // [Float] of {size}
+try interpreter.invoke()
+let scores = try interpreter.output(at: 0).data.withUnsafeBytes {{ Array($0.bindMemory(to: Float.self)) }}
+```
+
+Scores are in the order of `export/labels.txt`."""
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,79 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from kerasnas.errors import KerasnasError
+from kerasnas.report import write
+from kerasnas.report.model_card import model_card
+from kerasnas.report.statistics import wilson
+
+from .conftest import CLASSES, COUNT
+
+
+def _rows(card: str, heading: str) -> list[list[str]]:
+    """Cells of the table in a section."""
+    section = card.replace("\N{NARROW NO-BREAK SPACE}", " ").split(f"## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def test_a_card_says_what_how_good_and_how_to_run(run: Path):
+    card = model_card(run)
+    assert card is not None
+    assert f"one label a clip, {len(CLASSES)} classes" in card
+    keras, float16, int8 = _rows(card, "Accuracy on held-out clips")
+    low, high = wilson(0.85 * COUNT, COUNT)
+    assert keras[1:3] == ["85.0 %", f"{100 * low:.1f} % to {100 * high:.1f} %"]
+    assert int8[3:] == ["1.0 %, ≤ 2.5 %", "98.5 %"]
+    assert [row[0] for row in (float16, int8)] == ["`model_float16.tflite`", "`model_int8.tflite`"]
+    half, whole = _rows(card, "Files")
+    assert half[-1] == "failed" and whole[2] == "111 222"
+    assert "- failed: model_float16.tflite has 220,000 bytes" in card
+    for word in ("interpreter.invoke()", "```kotlin", "```swift", "kerasnas predict"):
+        assert word in card
+    assert "allocateDirect(4 * 512)" in card  # 32 frames of 16 bins
+
+
+def test_the_architecture_is_a_table_whose_parameters_add_up(run: Path):
+    from kerasnas.models.wu_lee import WuLeeSpace
+
+    card = model_card(run)
+    assert card is not None
+    rows = _rows(card, "Architecture")
+    number = sum(int(row[3].replace(" ", "")) for row in rows)
+    space = WuLeeSpace((32, 16, 1), len(CLASSES))
+    cost = space.architecture(space.references["model_a"]).cost()
+    assert number == cost.parameters
+
+
+def test_several_tags_have_an_interval_over_clips(run: Path):
+    path = run / "export" / "export.json"
+    report = json.loads(path.read_text())
+    path.write_text(json.dumps(report | {"task": "multi_label"}))
+    card = model_card(run)
+    assert card is not None
+    keras, *_ = _rows(card, "Accuracy on held-out clips")
+    # 17 of 20 clips have every tag right, three have one of three: mean 0.9, deviation 0.244.
+    assert keras[2] == "74.3 % to 95.7 %"  # 0.85 -+ 1.96 * 0.2442 / sqrt(20)
+
+
+def test_without_an_export_there_is_no_card(run: Path):
+    (run / "export" / "export.json").unlink()
+    assert model_card(run) is None
+    write(run)
+    assert not (run / "MODEL_CARD.md").exists()
+
+
+def test_the_card_lies_beside_the_report(run: Path):
+    write(run)
+    assert (run / "MODEL_CARD.md").read_text(encoding="utf-8") == model_card(run)
+
+
+def test_a_damaged_export_is_named(run: Path):
+    path = run / "export" / "export.json"
+    report = json.loads(path.read_text())
+    del report["files"]["int8"]["form"]
+    path.write_text(json.dumps(report))
+    with pytest.raises(KerasnasError, match=r"export/export\.json does not hold"):
+        model_card(run)
