@@ -291,7 +291,6 @@ def report(run: Run) -> None:
 
 
 @_command
-@_command
 def benchmark(
     files: Annotated[list[Path], typer.Argument(help=".tflite files.", show_default=False)],
     float32: Annotated[
