@@ -48,6 +48,8 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
             default = next(iter(info.default.model_dump().values()))
             yield f"| `{field}` | one of those below | `{default}` | {info.description or ''} |"
             continue
+        if (part := _nested(info.annotation)) is not None:
+            inner.append((path, part))
         default = info.get_default(call_default_factory=True)
         shown = "required" if default is PydanticUndefined else f"`{_plain(default)}`"
         note = (info.description or "").replace("|", "\\|")
@@ -59,6 +61,12 @@ def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
 
 def _is_settings(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _nested(annotation: Any) -> type[BaseModel] | None:
+    """The settings that a field holds several of, or that it may hold."""
+    found = [argument for argument in get_args(annotation) if _is_settings(argument)]
+    return found[0] if len(found) == 1 else None
 
 
 def _first_paragraph(model: type[BaseModel]) -> str:
@@ -81,11 +89,17 @@ def _kind(annotation: Any) -> str:
         return _kind(arguments[0])
     if annotation is type(None):
         return "null"
+    if _is_settings(annotation):
+        return "what is below"
     names = {int: "integer", float: "number", str: "text", bool: "true, false", Path: "path"}
     return names.get(annotation, str(annotation))
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump(exclude_defaults=True))
+    if isinstance(value, dict) and value:
+        return "{" + ", ".join(f"{name}: {_plain(item)}" for name, item in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_plain(item) for item in value) + "]"
     if value == {}:

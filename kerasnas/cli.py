@@ -187,6 +187,12 @@ def train(
         str | None, typer.Option(help="`all`, or names of folds with commas: cross-validation.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings a fold.")] = 1,
+    ensemble: Annotated[
+        bool,
+        typer.Option(
+            "--ensemble", help="Train without each fold in turn; score all together on test clips."
+        ),
+    ] = False,
     data: Data = None,
     run: Annotated[
         Path | None,
@@ -199,21 +205,24 @@ def train(
     cluster: Cluster = None,
 ) -> None:
     """Train one architecture with the final recipe, export it, and score all three precisions."""
+    from kerasnas.flow.ensemble import ensemble as train_ensemble
     from kerasnas.flow.train import train
 
-    result = train(
-        source,
-        architecture=architecture,
-        folds=folds,
-        seeds=seeds,
-        data=data,
-        run=run,
-        workers=workers,
-        cache=cache,
-        cluster=cluster,
-        console=_out,
-    )
-    _out.print(result.table())
+    given: dict[str, Any] = {
+        "architecture": architecture,
+        "data": data,
+        "run": run,
+        "workers": workers,
+        "cache": cache,
+        "cluster": cluster,
+        "console": _out,
+    }
+    if ensemble:
+        if folds is not None or seeds != 1:
+            raise KerasnasError("--ensemble takes every fold once: leave --folds and --seeds out")
+        _out.print(train_ensemble(source, **given).table())
+        return
+    _out.print(train(source, **given, folds=folds, seeds=seeds).table())
 
 
 @_command

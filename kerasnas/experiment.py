@@ -121,6 +121,12 @@ class Experiment(BaseModel):
                     f"search.objectives: {name} is none; with this data set they can be "
                     f"{', '.join(known)}"
                 )
+        channels = getattr(self.features, "channel_examples", None)
+        if "channel_macro_f1" in self.objectives and not channels:
+            raise ValueError(
+                "search.objectives: channel_macro_f1 scores each channel alone, which needs "
+                "features.channel_examples"
+            )
         if len(set(self.objectives)) < len(self.objectives):
             raise ValueError("search.objectives names one twice")
         if not self.criteria:

@@ -8,19 +8,19 @@ introduction to the bootstrap", 1993, section 13.3).
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.task import Task
 from kerasnas.flow.winners import describe
-from kerasnas.flow.workers import is_done, run_finals
+from kerasnas.flow.workers import train_missing
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners import Results, Trial
 
@@ -45,15 +45,22 @@ def kendall(first: Sequence[float], second: Sequence[float], seed: int = 0) -> C
         second: Another one, in the same order.
         seed: Of the resampling.
     """
-    from scipy.stats import kendalltau
-
-    pairs = np.array([first, second], np.float64)
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, pairs.shape[1], (_RESAMPLES, pairs.shape[1]))
-    taus = np.array([kendalltau(*pairs[:, rows]).statistic for rows in drawn])
+    scores = np.array([first, second], np.float64)
+    count = scores.shape[1]
+    drawn = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, count))
+    taus = _tau_b(scores[:, drawn])
     taus = taus[np.isfinite(taus)]
     low, high = np.percentile(taus, (2.5, 97.5)) if len(taus) else (np.nan, np.nan)
-    return Correlation(float(kendalltau(*pairs).statistic), float(low), float(high))
+    return Correlation(float(_tau_b(scores[:, None])[0]), float(low), float(high))
+
+
+def _tau_b(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of two scores `(2, samples, things)` in every sample; NaN where all values are tied."""
+    one, other = np.triu_indices(scores.shape[2], 1)
+    first, second = np.sign(scores[:, :, one] - scores[:, :, other])
+    untied = np.sqrt((first != 0).sum(axis=1) * (second != 0).sum(axis=1))
+    agreeing = (first * second).sum(axis=1)
+    return np.divide(agreeing, untied, out=np.full(len(untied), np.nan), where=untied > 0)
 
 
 def stratified(ranked: Sequence[_Item], count: int, rng: np.random.Generator) -> list[_Item]:
@@ -91,13 +98,8 @@ def measure(
         values = {**described, **recipe_json, "scored_on": "validation"}
         values |= {"seed": experiment.seed, "fold": None}
         jobs[f"trial {trial.number}"] = run / "agreement" / trial.id, values
-    waiting = {name: job for name, job in jobs.items() if not is_done(*job)}
-    for directory, values in waiting.values():
-        shutil.rmtree(directory, ignore_errors=True)
-        write_json(directory / "architecture.json", values)
-    if waiting:
-        console.print(f"Training {len(waiting)} candidates from scratch, to compare ranks ...")
-        run_finals(run, experiment, waiting, cache, console, cluster, recipe.epochs)
+    console.print(f"Comparing ranks with {len(jobs)} candidates that are trained from scratch.")
+    train_missing(run, experiment, jobs, cache, console, cluster, recipe.epochs)
     alone = [read_json(place / "evaluation.json")["metrics"] for place, _ in jobs.values()]
     write_json(run / FILE, _agreement(experiment.criteria, trials, alone, recipe, experiment.seed))
 

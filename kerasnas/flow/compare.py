@@ -15,7 +15,7 @@ from rich.console import Console
 from kerasnas import experiment as experiments
 from kerasnas.datasets import cache_root
 from kerasnas.experiment import Experiment
-from kerasnas.flow import task
+from kerasnas.flow import task, volume
 from kerasnas.flow.run import open_run
 from kerasnas.flow.search import find
 from kerasnas.flow.supernet import prepare
@@ -97,6 +97,7 @@ def compare(
         (objective, _), *_ = results.objectives
         best = results.best()
         assert best is not None
+        volume.measure(run)
         value = best.metrics[objective]
         assert value is not None  # objectives of completed trials are finite
         return Comparison(run / oracle, value, objective, write_report(run))

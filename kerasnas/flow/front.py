@@ -12,6 +12,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.search_settings import WinnerRule
 from kerasnas.tuners import Trial
+from kerasnas.tuners.objectives import pareto_front, ranking
 from kerasnas.tuners.results import Results
 
 
@@ -55,14 +56,11 @@ def knee(points: NDArray[np.float64]) -> int:
 
 
 def _winner(name: str, rule: WinnerRule, results: Results, experiment: Experiment) -> Trial:
-    if rule.rule == "knee":
-        front = _within(rule.limits, results.pareto_front())
-        if front:
-            return front[knee(_points(front, experiment.objectives))]
-    else:
-        ranked = _within(rule.limits, results.ranking(rule.by or experiment.criteria[0]))
-        if ranked:
-            return ranked[0]
+    front = pareto_front(_within(rule.limits, results.trials), results.objectives)
+    if front and rule.rule == "knee":
+        return front[knee(_points(front, experiment.objectives))]
+    if front:  # of candidates that score alike, only those that no other dominates are on it
+        return ranking(front, results.objectives, rule.by or experiment.criteria[0])[0]
     costs = [trial.info for trial in results.ranking()]
     least = {limit: min(cost[limit] for cost in costs) for limit in rule.limits}
     raise KerasnasError(
@@ -76,7 +74,10 @@ def _winner(name: str, rule: WinnerRule, results: Results, experiment: Experimen
 
 def _within(limits: Mapping[str, int], trials: Sequence[Trial]) -> list[Trial]:
     return [
-        trial for trial in trials if all(trial.info[name] <= most for name, most in limits.items())
+        trial
+        for trial in trials
+        if trial.status == "completed"
+        and all(trial.info[name] <= most for name, most in limits.items())
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasnas import objectives
 from kerasnas.blocks.architecture import Architecture
@@ -117,6 +118,32 @@ def final(run: str, cache: str) -> Evaluate:
         result = scores.score_model(model, loaded, loaded.examples(test), thresholds)
         part = scored_on or ("test" if values["fold"] is None else f"fold {values['fold']}")
         report = scores.to_json(result, loaded, part)
+        write_json(trial.directory / "evaluation.json", report)
+        return {"metrics": report["metrics"]}
+
+    return evaluate
+
+
+def ensemble(run: str, cache: str) -> Evaluate:
+    """Score the mean answer of several networks on the test clips.
+
+    Values: `members` (directories of final trainings) and `settings`, as of `final`.
+    """
+    untuned = _load(run, cache)
+
+    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
+        import keras
+
+        assert trial.directory is not None
+        loaded = untuned.tuned(values["settings"])
+        paths = [Path(member) / "model.keras" for member in values["members"]]
+        models = [keras.saving.load_model(path, compile=False) for path in paths]
+
+        def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.mean([np.asarray(model(x, training=False)) for model in models], axis=0)
+
+        result = scores.score(predict, loaded, loaded.examples(loaded.split.test))
+        report = scores.to_json(result, loaded, "test")
         write_json(trial.directory / "evaluation.json", report)
         return {"metrics": report["metrics"]}
 

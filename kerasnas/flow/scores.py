@@ -74,6 +74,11 @@ def to_json(result: Evaluation, task: Task, part: str) -> dict[str, Any]:
             name: [_finite(float(value)) for value in values]
             for name, values in result.by_class.items()
         },
+        **(
+            {}
+            if result.channel_f1 is None
+            else {"channel_f1": [_finite(float(value)) for value in result.channel_f1]}
+        ),
         "count": len(result.clips),
         "predictions": [[round(float(p), 6) for p in row] for row in result.predictions],
         "labels": result.labels.astype(int).tolist(),

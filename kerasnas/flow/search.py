@@ -18,7 +18,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.export.quiet import quiet
 from kerasnas.files import read_json, write_json
-from kerasnas.flow import agreement, task, trials
+from kerasnas.flow import agreement, task, trials, volume
 from kerasnas.flow.display import Display
 from kerasnas.flow.export import Exported, export_model
 from kerasnas.flow.front import in_words
@@ -135,6 +135,7 @@ def _search_in(
     loaded = loaded.tuned(winners[chosen].values)
     train, _, test = loaded.final_parts(None)
     exported = export_model(directory / "model.keras", run / "export", loaded, train, test, console)
+    volume.measure(run)
     report = write_report(run)
     metrics = read_json(directory / "evaluation.json")["metrics"]
     scores = {name: value for name, value in metrics.items() if value is not None}

@@ -70,10 +70,11 @@ def prepare(run: Path, loaded: Task, cache: Path, console: Console) -> Path:
         checkpoint.read(file, space)
     if not (file.exists() and (run / HISTORY).exists()):
         console.print(f"Training the supernet of {space} ...", markup=False)
+        recipe = loaded.experiment.training.candidate
+        loaded.examples(loaded.split.train, recipe)  # new clips are made here, where one sees it
         arguments = {"run": str(run.absolute()), "cache": str(cache)}
         job = Job("supernet", "kerasnas.flow.supernet:train", arguments, {}, run.absolute())
-        epochs = loaded.experiment.training.candidate.epochs
-        run_jobs(loaded.experiment, [job], epochs, console)
+        run_jobs(loaded.experiment, [job], recipe.epochs, console)
     return file.absolute()
 
 

@@ -17,8 +17,10 @@ from kerasnas.datasets import Clips, Split, SplitSettings
 from kerasnas.datasets.splits import stratified
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
+from kerasnas.features.settings import LogMel, Scalogram
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.training.examples import Examples
+from kerasnas.training.mixing import Joined, mixed
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners.runners.environment import available_cores
 
@@ -122,16 +124,18 @@ class Task:
             Training takes all that is not tested on; only a recipe that stops early sets
             validation clips aside.
         """
+        nobody = np.empty(0, np.int64)
         if scored_on == "validation":
-            return self.split.train, np.empty(0, np.int64), self.split.validation
+            return self.split.train, nobody, self.split.validation
+        stops_early = self.experiment.training.final.patience is not None
         if scored_on == "test":
             clips = np.union1d(self.split.train, self.split.validation)
             mine = np.array([self.clips[int(index)].fold == fold for index in clips])
-            return clips[~mine], clips[mine], self.split.test
+            return clips[~mine], clips[mine] if stops_early else nobody, self.split.test
         split = self.split if fold is None else self._split_by(fold)
-        if self.experiment.training.final.patience is not None:
+        if stops_early:
             return split.train, split.validation, split.test
-        return np.union1d(split.train, split.validation), np.empty(0, np.int64), split.test
+        return np.union1d(split.train, split.validation), nobody, split.test
 
     def fold_part(self, name: Part, fold: str) -> Indices:
         """Indices of the clips of one part of the split that tests on `fold`."""
@@ -150,9 +154,26 @@ class Task:
 
     def examples(self, indices: Indices, recipe: Recipe | None = None) -> Examples:
         """The segments of some clips, for scoring, or for fitting by a recipe."""
+        channels = getattr(self.experiment.features, "channel_examples", None) or 1
         speeds = recipe.augmentation.speeds if recipe else ()
         versions = tuple(self.versions[speed] for speed in speeds)
-        return Examples.of_clips(self.features, self.targets, indices, versions)
+        if recipe is None or not recipe.shuffling_and_mixing.clips:
+            return Examples.of_clips(self.features, self.targets, indices, versions, channels)
+        front_end = self.experiment.features
+        if not isinstance(front_end, LogMel | Scalogram):
+            raise KerasnasError(
+                f"shuffling_and_mixing needs recordings: leave it out with features.kind: "
+                f"{front_end.kind}"
+            )
+        new = mixed(self.clips, indices, recipe.shuffling_and_mixing, front_end, self.cache)
+        labels = np.eye(len(self.clips.classes), dtype=np.float32)[new.labels]
+        everything: Any = Joined(self.features, new.features)
+        return Examples.of_clips(
+            everything,
+            np.concatenate([self.targets, labels]),
+            np.concatenate([indices, len(self.clips) + np.arange(len(labels))]),
+            channels=channels,
+        )
 
 
 def load(

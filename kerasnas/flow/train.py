@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -21,7 +22,7 @@ from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
 from kerasnas.flow.task import Task
 from kerasnas.flow.trainings import Scores, Training, Trainings
 from kerasnas.flow.winners import chosen, describe
-from kerasnas.flow.workers import is_done, run_finals
+from kerasnas.flow.workers import train_missing
 from kerasnas.report import write as write_report
 from kerasnas.training.metrics import ByClass
 
@@ -61,6 +62,50 @@ def train(
         KerasnasError: Something given cannot be used, or a training failed.
     """
     console = console or Console()
+    with opened(source, architecture, data, run, workers, cache, console) as network:
+        directory = network.run / "train" / network.label
+        jobs = _jobs(directory, network.described, _folds(folds, network.loaded), seeds)
+        result = _train(
+            network.run, network.label, network.loaded, jobs, network.cache, cluster, console
+        )
+        if (network.run / "winners.json").exists():
+            write_report(network.run)
+    return result
+
+
+class Chosen(NamedTuple):
+    """A network that is to be trained.
+
+    Attributes:
+        run: Where results go.
+        loaded: The task, with the settings that were tuned for the network.
+        label: The network's name.
+        described: What `architecture.json` says of it.
+        cache: Directory for features.
+    """
+
+    run: Path
+    loaded: Task
+    label: str
+    described: dict[str, Any]
+    cache: Path
+
+
+@contextmanager
+def opened(
+    source: Path,
+    architecture: str | None,
+    data: Path | None,
+    run: Path | None,
+    workers: int | None,
+    cache: Path | None,
+    console: Console,
+) -> Iterator[Chosen]:
+    """Hold the run directory in which a network is trained; arguments as of `train`.
+
+    Raises:
+        KerasnasError: Something given cannot be used.
+    """
     source = Path(source)
     searched = (source / EXPERIMENT).is_file()
     settings = read_experiment(source) if searched else experiments.load(source)
@@ -73,12 +118,7 @@ def train(
         loaded = task.load(settings, cache, progress=console.is_terminal)
         label, network, tuned = _network(architecture or str(source), loaded)
         loaded = loaded.tuned(tuned)
-        described = describe(loaded.experiment, network, tuned)
-        jobs = _jobs(run / "train" / label, described, _folds(folds, loaded), seeds)
-        result = _train(run, label, loaded, jobs, cache, cluster, console)
-        if (run / "winners.json").exists():
-            write_report(run)
-    return result
+        yield Chosen(run, loaded, label, describe(loaded.experiment, network, tuned), cache)
 
 
 def _jobs(
@@ -104,17 +144,7 @@ def _train(
 ) -> Trainings:
     """Train what is not there yet, export it, and write `folds.json`."""
     settings, directory = loaded.experiment, run / "train" / label
-    waiting = {
-        name: (place, values)
-        for name, (place, values) in jobs.items()
-        if not is_done(place, values)
-    }
-    for place, values in waiting.values():
-        shutil.rmtree(place, ignore_errors=True)
-        write_json(place / "architecture.json", values)
-    if waiting:
-        console.print(f"Training {label}: {', '.join(waiting)} ...")
-        run_finals(run, settings, waiting, cache, console, cluster)
+    train_missing(run, settings, jobs, cache, console, cluster)
     trainings = [
         Training(values["fold"], values["seed"], *_scores(place, loaded, values["fold"], console))
         for place, values in jobs.values()

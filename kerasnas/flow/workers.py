@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.progress import TextColumn, TimeElapsedColumn
 
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.files import read_json
+from kerasnas.files import read_json, write_json
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
 from kerasnas.tuners.runners.environment import available_cores
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings, WorkerSettings
@@ -150,6 +151,39 @@ def run_jobs(
                         raise KerasnasError(
                             f"training {event.id} failed: {event.message}\n{event.traceback}"
                         )
+
+
+def train_missing(
+    run: Path,
+    experiment: Experiment,
+    jobs: Mapping[str, tuple[Path, dict[str, Any]]],
+    cache: Path,
+    console: Console,
+    cluster: str | None = None,
+    epochs: int | None = None,
+) -> None:
+    """Run those final trainings that the run directory does not hold yet; see `run_finals`.
+
+    Args:
+        run: The run directory.
+        experiment: Number of workers, recipe.
+        jobs: By name: the directory for the results, and values for `jobs.final`, which are kept
+            there as the network's description.
+        cache: Directory for features.
+        console: Where progress is shown.
+        cluster: Of a Ray cluster.
+        epochs: Of each training, if not those of the final recipe.
+
+    Raises:
+        KerasnasError: A training failed.
+    """
+    waiting = {name: job for name, job in jobs.items() if not is_done(*job)}
+    for directory, values in waiting.values():
+        shutil.rmtree(directory, ignore_errors=True)
+        write_json(directory / "architecture.json", values)
+    if waiting:
+        console.print(f"Training {', '.join(waiting)} ...", markup=False)
+        run_finals(run, experiment, waiting, cache, console, cluster, epochs)
 
 
 def is_done(directory: Path, description: dict[str, Any]) -> bool:

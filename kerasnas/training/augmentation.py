@@ -1,9 +1,10 @@
 """Random changes to batches of features: pure functions on arrays `(n, frames, bins, channels)`.
 
-Sources: mixup, Zhang et al., ICLR 2018; masks, Park et al., "SpecAugment", Interspeech 2019;
-mixing sounds by amplitude, Tokozume et al., "Learning from between-class examples for deep sound
-recognition", ICLR 2018 (here on power spectra and without the correction for loudness); random
-frequency response, Nam et al., "FilterAugment", ICASSP 2022 (linear version). Clips at other
+Sources: mixup, Zhang et al., ICLR 2018; Cutout, DeVries & Taylor, "Improved regularization of
+convolutional neural networks with Cutout", 2017; masks, Park et al., "SpecAugment", Interspeech
+2019; mixing sounds by amplitude, Tokozume et al., "Learning from between-class examples for deep
+sound recognition", ICLR 2018 (here on power spectra and without the correction for loudness);
+random frequency response, Nam et al., "FilterAugment", ICASSP 2022 (linear version). Clips at other
 speeds (Ko et al., "Audio augmentation for speech recognition", Interspeech 2015) are made of
 waveforms, before features, and drawn by `Examples.any_version`.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.training.recipe import Augmentation, Masks
+from kerasnas.training.recipe import Augmentation, Cutout, Masks
 
 Array = NDArray[np.float32]
 Batch = tuple[Array, Array]
@@ -50,7 +51,8 @@ def augment(
     if settings.mixup != "none":
         x, y = mixup(x, y, settings, rng)
     x = mask(x, 1, settings.time_masks, fill, rng)
-    return mask(x, 2, settings.frequency_masks, fill, rng), y
+    x = mask(x, 2, settings.frequency_masks, fill, rng)
+    return cut_out(x, settings.cutout, fill, rng), y
 
 
 def roll_and_stretch(x: Array, roll: bool, stretch: float, rng: np.random.Generator) -> Array:
@@ -110,6 +112,18 @@ def mask(x: Array, axis: int, masks: Masks, fill: Array, rng: np.random.Generato
         hidden = (position >= start) & (position < start + width)
         shape = (n, length, 1, 1) if axis == 1 else (n, 1, length, 1)
         x = np.where(hidden.reshape(shape), fill, x)
+    return x
+
+
+def cut_out(x: Array, settings: Cutout, fill: Array, rng: np.random.Generator) -> Array:
+    """Replace rectangles by `fill`; their centres lie anywhere, so that edges cut some of them."""
+    n, frames, bins = x.shape[:3]
+    for _ in range(settings.count):
+        inside = [
+            np.abs(np.arange(length) + 0.5 - rng.uniform(0, length, (n, 1))) < share * length / 2
+            for length, share in ((frames, settings.time), (bins, settings.frequency))
+        ]
+        x = np.where((inside[0][:, :, None] & inside[1][:, None, :])[..., None], fill, x)
     return x
 
 

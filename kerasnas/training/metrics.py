@@ -8,7 +8,7 @@ and counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,7 +39,8 @@ class Evaluation:
     """Scores of clips and what they are worth.
 
     Attributes:
-        metrics: `loss`, and with one label per clip `accuracy` and `macro_f1`, else
+        metrics: `loss`, and with one label per clip `accuracy`, `macro_f1`, and where channels are
+            examples `channel_macro_f1` (each channel scored alone, mean over them), else
             `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean AUC),
             `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at 0.5),
             `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and `scored_classes`, the number of
@@ -48,6 +49,8 @@ class Evaluation:
         by_class: For several labels, each `(classes,)`: `positives` (clips), `average_precision`,
             `auc`, `d_prime`, `equal_error_rate`, `f1` (at 0.5), and `threshold` and `tuned_f1` where
             thresholds were given; NaN where a class has no value. None for one label per clip.
+        channel_f1: Where channels are examples, of every class the mean over channels of its F1,
+            `(classes,)`; None elsewhere.
         predictions: Mean of each clip's segments, float32 `(clips, classes)`.
         labels: Zeros and ones, float32 `(clips, classes)`.
         clips: Indices of the clips, `(clips,)`.
@@ -59,6 +62,7 @@ class Evaluation:
     predictions: Scores
     labels: Scores
     clips: NDArray[np.int64]
+    channel_f1: NDArray[np.float64] | None = None
 
 
 def evaluate(
@@ -88,7 +92,8 @@ def evaluate(
     """
     if not len(examples):
         raise KerasnasError("there are no clips to evaluate on: name another part of the data set")
-    predictions = examples.clip_means(predict_examples(predict, examples, batch_size))
+    outputs = predict_examples(predict, examples, batch_size)
+    predictions = examples.clip_means(outputs)
     labels = examples.clip_targets
     if predictions.shape != labels.shape:
         raise KerasnasError(
@@ -100,13 +105,19 @@ def evaluate(
             "the model's scores are not numbers (NaN): its training diverged; lower learning_rate"
         )
     classes = by_class(labels, predictions, thresholds) if multi_label else None
+    metrics, channels = _metrics(labels, predictions, loss, classes), None
+    if examples.channels > 1 and not multi_label:
+        each = _f1_by_channel(outputs, examples)
+        metrics["channel_macro_f1"] = _mean(np.array([_mean(f1) for f1 in each]))
+        channels = np.array([_mean(column) for column in each.T])
     return Evaluation(
-        _metrics(labels, predictions, loss, classes),
+        metrics,
         None if multi_label else confusion(labels, predictions),
         classes,
         predictions,
         labels,
         examples.clips,
+        channels,
     )
 
 
@@ -249,6 +260,17 @@ def confusion(labels: Scores, predictions: Scores) -> NDArray[np.int64]:
 def macro_f1(labels: Scores, chosen: NDArray[Any]) -> float:
     """Mean F1 over the classes that occur or are predicted; NaN when there is none."""
     return _mean(_f1(labels, chosen))
+
+
+def _f1_by_channel(outputs: Scores, examples: Examples) -> NDArray[np.float64]:
+    """F1 of every class from each channel alone, `(channels, classes)`; see `_f1`."""
+    rows = []
+    for channel in range(examples.channels):
+        own = examples.of_channel(channel)
+        alone = replace(examples, clip=examples.clip[own], segment=examples.segment[own])
+        chosen = np.eye(outputs.shape[1])[alone.clip_means(outputs[own]).argmax(axis=1)]
+        rows.append(_f1(examples.clip_targets, chosen))
+    return np.array(rows)
 
 
 def _f1(labels: Scores, chosen: NDArray[Any]) -> NDArray[np.float64]:

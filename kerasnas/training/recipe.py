@@ -4,6 +4,10 @@ Wu & Lee, DCASE 2020, section 4.1, train with Adam, binary cross-entropy, weight
 mixup: `{loss: binary_crossentropy, l2: 0.0015, learning_rate: 0.001, schedule: step}` with
 `{epochs: 3, step_factor: 0.1, step_epochs: 1}` for candidates and
 `{epochs: 60, step_factor: 0.5, step_epochs: 4}` for the winners.
+
+Li et al., Interspeech 2020, sections 3.1 and 3.2, train supernet and networks with Adam, weight
+decay 1e-6 (here decoupled, and of kernels only), a rate that rises to 0.003 in three epochs and
+stays, a moving average of the weights (0.9986), Cutout, and shuffling and mixing.
 """
 
 from __future__ import annotations
@@ -26,6 +30,31 @@ class Masks(BaseModel):
     width: float = Field(
         0.1, gt=0, lt=1, description="greatest width, as a share of the axis; uniform from 0"
     )
+
+
+class Cutout(BaseModel):
+    """Rectangles replaced by the training clips' mean; they may reach beyond the edges."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int = Field(0, ge=0, description="rectangles per example")
+    time: float = Field(0.25, gt=0, le=1, description="length, as a share of the frames")
+    frequency: float = Field(0.25, gt=0, le=1, description="height, as a share of the bins")
+
+
+class ShufflingAndMixing(BaseModel):
+    """New clips of rare classes, made once and kept beside the features.
+
+    Two clips of a class are each cut into pieces, the pieces shuffled, and the results added.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clips: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        {}, description="by class, how many clips there are then, at least; others keep theirs"
+    )
+    pieces: int = Field(4, ge=1, description="of equal length, that a clip is cut into")
+    seed: int = Field(0, ge=0)
 
 
 class Augmentation(BaseModel):
@@ -54,6 +83,7 @@ class Augmentation(BaseModel):
     frequency_shift: int = Field(0, ge=0, description="greatest shift up or down, in bins")
     time_masks: Masks = Masks()
     frequency_masks: Masks = Masks()
+    cutout: Cutout = Cutout()
     gain: float = Field(
         0.0, ge=0, description="greatest change of all values together, in the features' unit (dB)"
     )
@@ -67,7 +97,7 @@ class Augmentation(BaseModel):
     @property
     def masks(self) -> bool:
         """Whether anything is masked."""
-        return bool(self.time_masks.count or self.frequency_masks.count)
+        return bool(self.time_masks.count or self.frequency_masks.count or self.cutout.count)
 
 
 class Recipe(BaseModel):
@@ -119,9 +149,12 @@ class Recipe(BaseModel):
         "the best epoch are kept. null: all epochs, last weights",
     )
     augmentation: Augmentation = Augmentation()
+    shuffling_and_mixing: ShufflingAndMixing = ShufflingAndMixing()
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
+        if self.shuffling_and_mixing.clips and self.augmentation.speeds:
+            raise ValueError("speeds and shuffling_and_mixing do not go together: leave one out")
         if self.weight_decay and self.optimizer != "adamw":
             raise ValueError("weight_decay needs optimizer: adamw; with adam there is l2")
         if self.warm_up_epochs >= self.epochs and self.warm_up_epochs:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from kerasnas.errors import KerasnasError
+from kerasnas.flow.compare import compare
 from kerasnas.flow.search import search
 
 pytestmark = pytest.mark.slow
@@ -108,3 +109,14 @@ def test_another_space_s_supernet_is_refused_with_both_named(
     path.write_text(text)
     with pytest.raises(KerasnasError, match=r"holds a supernet of nasc \(2 .* and nasc \(2 "):
         search(path)
+
+
+def test_random_search_is_compared_on_the_same_supernet(inherited: Path, workspace: Path) -> None:
+    before = (inherited / "supernet.npz").stat().st_mtime_ns
+    result = compare(workspace / "nasc.yaml", "random")
+    assert (inherited / "supernet.npz").stat().st_mtime_ns == before
+    assert result.run == Path("runs") / "nasc" / "random"
+    ours = {(row["layer1"], row["layer2"]): row["accuracy"] for row in rows(inherited)}
+    theirs = {(row["layer1"], row["layer2"]): row["accuracy"] for row in rows(result.run)}
+    assert theirs == ours  # all four networks, on the same weights
+    assert not (result.run / "winners.json").exists()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kerasnas.training import augmentation as aug
-from kerasnas.training.recipe import Augmentation, Masks
+from kerasnas.training.recipe import Augmentation, Cutout, Masks
 
 N, FRAMES, BINS = 40, 20, 8
 FILL = np.full((BINS, 1), -7, np.float32)
@@ -132,3 +132,17 @@ def test_masks_are_filled_bin_by_bin(x, rng):
     changed = masked != x
     assert changed.any()
     assert (masked[changed] == np.broadcast_to(fill, x.shape)[changed]).all()
+
+
+def test_cutout_replaces_rectangles_whose_centres_lie_anywhere():
+    x = np.ones((400, 20, BINS, 1), np.float32)
+    settings = Augmentation(cutout=Cutout(count=1, time=0.5, frequency=0.5))
+    hidden = aug.augment(x, np.ones((400, 2)), settings, FILL, np.random.default_rng(0))[0] != 1
+    hidden = hidden[..., 0]
+    assert hidden.any(axis=(1, 2)).all()
+    frames, bins = hidden.any(axis=2), hidden.any(axis=1)
+    np.testing.assert_array_equal(hidden, frames[:, :, None] & bins[:, None, :])
+    assert frames.sum(axis=1).max() == 10
+    assert bins.sum(axis=1).max() == BINS // 2
+    # A centre in the outer quarters loses up to half: on average 3/4 + 1/4 * 3/4 of the length.
+    assert frames.sum(axis=1).mean() == pytest.approx(10 * (1 - 0.25 / 2), abs=0.5)

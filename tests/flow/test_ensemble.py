@@ -1,0 +1,75 @@
+"""An ensemble of one network, trained without each fold in turn."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.flow import ensemble as flow
+from kerasnas.flow import jobs, task
+from kerasnas.flow.run import read_experiment
+from kerasnas.tuners.runners.base import Job, TrialContext
+
+pytestmark = pytest.mark.slow
+
+
+def untrained(run, experiment, trainings, cache, console, cluster) -> None:
+    """Stands for training: models as they are initialised, each with a seed of its own."""
+    import keras
+
+    for seed, (directory, values) in enumerate(trainings.values()):
+        keras.utils.set_random_seed(seed)
+        directory.mkdir(parents=True)
+        Architecture.from_json(values["architecture"]).build().save(directory / "model.keras")
+        metrics = {"loss": 1.0, "accuracy": float(values["fold"]), "macro_f1": None}
+        (directory / "evaluation.json").write_text(json.dumps({"metrics": metrics}))
+
+
+def here(experiment, waiting: list[Job], epochs, console) -> None:
+    """Stands for a worker process."""
+    (job,) = waiting
+    trial = TrialContext(job.id, job.directory, lambda *_: True)
+    jobs.ensemble(**job.arguments)(dict(job.values), trial)
+
+
+def test_clips_are_scored_by_the_mean_of_all_members(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    monkeypatch.setattr(flow, "train_missing", untrained)
+    monkeypatch.setattr(flow, "run_jobs", here)
+    run = workspace / "ensemble"
+    result = flow.ensemble(workspace / "small.yaml", architecture="model_b", run=run)
+    assert list(result.members) == [f"fold {fold}" for fold in range(1, 6)]
+    assert result.members["fold 4"]["accuracy"] == 4
+
+    loaded = task.load(read_experiment(run))
+    test = loaded.examples(loaded.split.test)
+    x = test.x(np.arange(len(test)))
+    members = [keras.saving.load_model(path) for path in result.directory.glob("*/model.keras")]
+    expected = np.mean([model.predict(x, verbose=0) for model in members], axis=0)
+    found = json.loads((result.directory / "evaluation.json").read_text())
+    np.testing.assert_allclose(found["predictions"], test.clip_means(expected), atol=1e-5)
+    assert found["metrics"] == result.metrics
+    assert json.loads((result.directory / "ensemble.json").read_text())["members"] == result.members
+    assert result.table().row_count == 6
+
+
+def test_a_member_sees_neither_its_fold_nor_the_test_clips(workspace: Path) -> None:
+    from kerasnas import experiment as experiments
+
+    loaded = task.load(experiments.load(workspace / "small.yaml"))
+    train, validation, test = loaded.final_parts("2", "test")
+    folds = [loaded.clips[int(index)].fold for index in train]
+    assert "2" not in folds
+    assert not len(validation)  # nothing is stopped early
+    np.testing.assert_array_equal(test, loaded.split.test)
+    left = np.setdiff1d(np.arange(len(loaded.clips)), np.concatenate([train, test]))
+    assert {loaded.clips[int(index)].fold for index in left} == {"2"}
+    train, validation, held_out = loaded.final_parts(None, "validation")
+    np.testing.assert_array_equal(train, loaded.split.train)
+    np.testing.assert_array_equal(held_out, loaded.split.validation)
+    assert not len(validation)
