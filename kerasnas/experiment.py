@@ -83,10 +83,10 @@ class Experiment(BaseModel):
         outputs = {self.training.candidate.output(several), self.training.final.output(several)}
         if len(outputs) > 1:
             raise ValueError("training.candidate.loss and training.final.loss differ: give one")
-        if several and "softmax" in outputs:
+        if several and "softmax" in outputs and self.model.space != "li":
             raise ValueError(
                 "categorical_crossentropy is for one label a clip; with data.multi_label use "
-                "binary_crossentropy or auto"
+                "binary_crossentropy or auto (Li's report uses it so: only space: li takes it)"
             )
         scale = self.features.log if isinstance(self.features, Spectrogram) else self.features.kind
         if scale != "db" and any(

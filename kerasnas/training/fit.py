@@ -241,12 +241,13 @@ def check_loss(loss: float, epoch: int) -> None:
 
 def optimizer_of(recipe: Recipe) -> keras.optimizers.Optimizer:
     """The recipe's optimiser; the learning rate is set before every step."""
+    clipping = {"global_clipnorm": recipe.clip_norm, "clipvalue": recipe.clip_value}
     if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(recipe.learning_rate, global_clipnorm=recipe.clip_norm)
+        return keras.optimizers.Adam(recipe.learning_rate, **clipping)
     optimizer = keras.optimizers.AdamW(
         recipe.learning_rate,
         weight_decay=recipe.weight_decay,
-        global_clipnorm=recipe.clip_norm,
+        **clipping,
     )
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer

@@ -125,7 +125,12 @@ class Recipe(BaseModel):
     l2: float = Field(
         0.0, ge=0, description="times the sum of squares of all kernels, added to the loss"
     )
-    clip_norm: float | None = Field(None, gt=0, description="greatest norm of a gradient")
+    clip_norm: float | None = Field(
+        None, gt=0, description="greatest norm of all gradients together; longer ones are scaled"
+    )
+    clip_value: float | None = Field(
+        None, gt=0, description="greatest size of each value of a gradient; larger ones are cut"
+    )
     weight_average: float | None = Field(
         None,
         gt=0,
@@ -157,6 +162,8 @@ class Recipe(BaseModel):
             raise ValueError("speeds and shuffling_and_mixing do not go together: leave one out")
         if self.weight_decay and self.optimizer != "adamw":
             raise ValueError("weight_decay needs optimizer: adamw; with adam there is l2")
+        if self.clip_norm is not None and self.clip_value is not None:
+            raise ValueError("clip_norm and clip_value: give one of them")
         if self.warm_up_epochs >= self.epochs and self.warm_up_epochs:
             raise ValueError(
                 f"warm_up_epochs, {self.warm_up_epochs:g}, must be below epochs, {self.epochs}"
