@@ -87,11 +87,13 @@ def _layer_outputs(model: Any, examples: Values) -> dict[str, Values]:
     """`(n, scalars)` of each layer that is called once and has one output."""
     import keras
 
-    outputs = {
-        layer.name: layer.output
-        for layer in model.layers
-        if len(layer._inbound_nodes) == 1 and isinstance(layer.output, keras.KerasTensor)
-    }
+    # A layer may have been called elsewhere, too: only calls within this model count.
+    calls = {id(node) for node in getattr(model, "_functional", model)._nodes}
+    outputs = {}
+    for layer in model.layers:
+        made = [n.output_tensors for n in layer._inbound_nodes if id(n) in calls]
+        if len(made) == 1 and len(made[0]) == 1:
+            outputs[layer.name] = made[0][0]
     inner = keras.Model(model.inputs, outputs)
     values = inner.predict(examples, batch_size=_EXAMPLES, verbose=0)
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}

@@ -200,7 +200,8 @@ def _bias(kernel: Constant, channels: int) -> Constant:
 
 
 # Lengths in bytes of what `kerasnas.export.pack` writes. Lists hold 4 bytes for each entry.
-_FILE = 360  # all that is there once: root, lists, layouts of tables, runtime version
+# All that is there once: root, lists, runtime version, layouts of tables.
+_FILE = {"float32": 444, "float16": 604, "full_int8": 800}
 _OPERATOR_CODE = 20
 _BUFFER = 12  # table and list, beside its data
 _TENSOR = 20  # a constant or an integer: shape, type, buffer or scales, list
@@ -231,13 +232,13 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     Raises:
         ExportError: The form, or an operation, is not known here.
     """
-    if form not in ("float32", "float16", "full_int8"):
-        raise ExportError(f"unknown form {form!r}: use float32, float16, full_int8")
+    if form not in _FILE:
+        raise ExportError(f"unknown form {form!r}: use {', '.join(_FILE)}")
     nodes = lower(ops, form)
     constants = [constant for node in nodes for constant in node.constants]
     shapes = {(1, *op.output_shape) for op in ops}
     operators = {node.operator for node in nodes}
-    total = _FILE + _ENDS + _LIST + sum([_vector(4, len(shape)) for shape in shapes])
+    total = _FILE[form] + _ENDS + _LIST + sum([_vector(4, len(shape)) for shape in shapes])
     total += sum([_vector(4, rank) for rank, _ in {(c.rank, c.size) for c in constants}])
     if form == "full_int8":
         operators |= {"QUANTIZE", "DEQUANTIZE"}

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from kerasnas.errors import KerasnasError
 from kerasnas.report import run as files
 from kerasnas.report.formats import count, kilobytes, millions, percent, words
 from kerasnas.report.network import layers, read_architecture
@@ -25,17 +24,17 @@ _KINDS = {True: "several tags a clip", False: "one label a clip"}
 
 
 def model_card(path: Path) -> str | None:
-    """The card of a run's exported network; None where nothing has been exported.
+    """The card of a run's exported network.
+
+    None where nothing has been exported, or what was is damaged, of which the report tells.
 
     Args:
         path: The run directory.
 
     Raises:
-        KerasnasError: It is no run directory, or holds a damaged export.
+        KerasnasError: It is no run directory.
     """
     run = files.read(path)
-    if not (path / _EXPORT).is_file():
-        return None
     try:
         export = files.part(run, _EXPORT, "")
         with files.understanding(_EXPORT):
@@ -47,13 +46,13 @@ def model_card(path: Path) -> str | None:
                 _limits(export),
                 _usage(export),
             ]
-    except MissingError as error:
-        raise KerasnasError(f"{path}: {error}") from None
+    except MissingError:
+        return None
     return "\n\n".join(sections) + "\n"
 
 
 def _head(run: Run, export: Mapping[str, Any]) -> str:
-    data, features = run.experiment["data"], run.experiment["features"]
+    data, features = (run.experiment.get(part, {}) for part in ("data", "features"))
     classes = export["classes"]
     front_end = ", ".join(
         f"{name} {features[name]}"
@@ -62,9 +61,9 @@ def _head(run: Run, export: Mapping[str, Any]) -> str:
     )
     return "\n".join(
         [
-            f"# Model card: {run.experiment['name']}",
+            f"# Model card: {run.experiment.get('name', run.path.name)}",
             "",
-            f"- **Data**: {data['dataset']}, {export['clips']['test']} clips held out for the "
+            f"- **Data**: {data.get('dataset', 'not said')}, {export['clips']['test']} clips held out for the "
             f"figures below, {export['clips']['calibration']} training clips for integer ranges.",
             f"- **Task**: {_KINDS[export['task'] == 'multi_label']}, {len(classes)} classes: "
             f"{', '.join(classes)}.",
@@ -176,9 +175,7 @@ def _files(export: Mapping[str, Any]) -> str:
 def _limits(export: Mapping[str, Any]) -> str:
     several = export["task"] == "multi_label"
     answer = "Tags whose score is 0.5 or more are present." if several else "The best score wins."
-    foreign = (
-        "" if several else " A sound of none of the classes gets one of them all the same."
-    )
+    foreign = "" if several else " A sound of none of the classes gets one of them all the same."
     return "\n".join(
         [
             "## Limits",

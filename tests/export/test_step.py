@@ -53,7 +53,8 @@ def test_the_last_frames_scores_are_the_networks():
     x = _clips(4)
     states = [np.zeros((4, size), np.float32) for size in (6, 5, 5)]
     for frame in range(FRAMES):
-        scores, *states = step([x[:, frame : frame + 1], *states])
+        outputs = step([x[:, frame : frame + 1], *states])
+        scores, *states = (np.asarray(output) for output in outputs)
     np.testing.assert_allclose(scores, model(x), atol=1e-5)
 
 

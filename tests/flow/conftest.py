@@ -24,7 +24,13 @@ SMALL = {
     "model": {"blocks": [1, 2], "stem_filters": [4, 12]},
     "search": {"trials": 3, "workers": 1, "window": {"minimum": 4000, "maximum": 30_000}},
     "training": {"candidate": {"epochs": 2, "batch_size": 8}, "final": {"epochs": 3}},
-    "export": {"budget": 30_000, "on_fail": "report", "calibration_clips": 8, "latency_runs": 3},
+    "export": {
+        "budget": 30_000,
+        "on_fail": "report",
+        "calibration_clips": 8,
+        "latency_runs": 3,
+        "repeat": False,
+    },
 }
 
 

@@ -1,0 +1,82 @@
+"""What cannot be exported, run or timed is one message that says what to do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasnas.export import ExportError
+from kerasnas.export.model_file import check_model, load_keras
+from kerasnas.features import LogMel
+from kerasnas.flow.predict import predict
+
+
+def _subclassed() -> Any:
+    import keras
+
+    class Network(keras.Model):
+        def call(self, x: Any) -> Any:
+            return x
+
+    return Network()
+
+
+def _functional(shape: tuple[int | None, ...], *layers_: Any, inputs: int = 1) -> Any:
+    import keras
+    from keras import layers
+
+    ends = [keras.Input(shape) for _ in range(inputs)]
+    x = ends[0] if inputs == 1 else layers.Add()(ends)
+    for layer in layers_:
+        x = layer(x)
+    return keras.Model(ends, x)
+
+
+def _not_a_number() -> Any:
+    from keras import layers
+
+    model = _functional((4,), layers.Dense(2, name="scores"))
+    kernel, bias = model.get_weights()
+    kernel[1, 1] = np.nan
+    model.set_weights([kernel, bias])
+    return model
+
+
+def _bad_models() -> list[tuple[Any, str]]:
+    from keras import layers
+
+    dense = layers.Dense(2)
+    return [
+        (_subclassed(), r"subclassed model \(Network\).*build it from layers with keras.Model"),
+        (_functional((4,), dense, inputs=2), "has 2 inputs and 1 outputs: one of each"),
+        (_functional((None, 4), layers.GRU(2)), r"unknown size \(None, 4\).*keras.Input\(shape="),
+        (_functional((4,), layers.Reshape((2, 2))), r"output of shape \(None, 2, 2\)"),
+        (_not_a_number(), "not finite, in scores/kernel: train it again"),
+    ]
+
+
+def test_models_that_cannot_be_exported_are_refused_with_the_remedy():
+    for model, message in _bad_models():
+        with pytest.raises(ExportError, match=f"(?s)the model .*{message}"):
+            check_model(model, "the model")
+
+
+def test_a_strangers_file_runs_no_code(tmp_path: Path):
+    from keras import layers
+
+    path = tmp_path / "stranger.keras"
+    _functional((4,), layers.Lambda(lambda x: x * 2)).save(path)
+    with pytest.raises(ExportError, match=r"(?s)stranger\.keras cannot be opened: .*stock layers"):
+        load_keras(path)
+
+
+def test_a_damaged_file_has_no_predictions(tmp_path: Path):
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    settings = LogMel().model_dump(mode="json")
+    (tmp_path / "features.json").write_text(json.dumps({"schema": 1, "settings": settings}))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(range(200)))
+    with pytest.raises(ExportError, match=r"model\.tflite is damaged"):
+        predict(path, tmp_path / "recording.wav")
