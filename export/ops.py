@@ -15,6 +15,9 @@ computes them (shapes without the batch):
 - `mean_over_frames`: `(frames, channels)` to `(channels,)`, `layers.GlobalAveragePooling1D`.
 - `sum_over_frames`: the same sum, `keras.ops.sum(x, axis=1)`.
 - `softmax_over_frames`: `layers.Softmax(axis=1)` of `(frames, channels)`.
+- `get_item`: the `channels` from the first to below the second of these two, `x[..., a:b]`.
+- `permute`: `layers.Permute` by its `dims`, counted from 1.
+- `max_pool2d`, `average_pool2d`: `pool_size`, and `strides` where windows overlap or leave gaps.
 - `add`, `multiply`, `concatenate` (last axis): Keras' merging layers; frames of one channel are
   multiplied onto all channels.
 - `divide`: `keras.ops.divide(x, y)`.
@@ -284,7 +287,14 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
     if kind in _CONVOLUTIONS:
         return {"kernel_size": tuple(layer.kernel_size), "strides": tuple(layer.strides)}
     if kind in ("average_pool2d", "max_pool2d"):
-        return {"pool_size": tuple(layer.pool_size)}
+        size, strides = tuple(layer.pool_size), tuple(layer.strides)
+        return {"pool_size": size} | ({} if strides == size else {"strides": strides})
+    if kind == "permute":
+        return {"dims": tuple(layer.dims)}
+    if kind == "get_item":
+        key = layer._inbound_nodes[0].arguments.args[1]
+        if isinstance(key, tuple) and key[0] is Ellipsis and isinstance(key[1], slice):
+            return {"channels": (key[1].start, key[1].stop)}
     if type(layer).__name__ == "Dropout":
         return {"rate": layer.rate}
     return {}

@@ -17,6 +17,7 @@ from typing import ClassVar, Literal
 
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.recorder import Pair, Recorder, Tensor
+from kerasnas.errors import KerasnasError
 from kerasnas.export.ops import Shape
 
 
@@ -70,7 +71,10 @@ class DepthwiseSeparable(Block):
 
 @dataclass(frozen=True)
 class InvertedResidual(Block):
-    """Expansion, depthwise convolution, linear projection; input added where shapes agree."""
+    """Expansion, depthwise convolution, linear projection; input added where shapes agree.
+
+    An expansion of 1 is none, as in MobileNetV2's first block.
+    """
 
     kind: ClassVar[str] = "inverted_residual"
     filters: int
@@ -80,9 +84,11 @@ class InvertedResidual(Block):
     activation: str = "silu"
 
     def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
-        y = net.conv2d(x, x.shape[-1] * self.expansion, (1, 1), name="expand")
-        y = net.batch_norm(y, "expand_bn")
-        y = net.activation(y, self.activation, "expand_activation")
+        y = x
+        if self.expansion > 1:
+            y = net.conv2d(x, x.shape[-1] * self.expansion, (1, 1), name="expand")
+            y = net.batch_norm(y, "expand_bn")
+            y = net.activation(y, self.activation, "expand_activation")
         depthwise, pointwise = _divided(self.strides)
         y = net.depthwise_conv2d(y, self.kernel_size, depthwise)
         y = net.batch_norm(y, "depthwise_bn")
@@ -104,15 +110,19 @@ class Identity(Block):
 
 @dataclass(frozen=True)
 class Pool(Block):
-    """Average or maximum over windows that do not overlap."""
+    """Average or maximum over windows that do not overlap; a maximum's may, with strides."""
 
     kind: ClassVar[str] = "pool"
     mode: Literal["average", "max"]
     pool_size: Pair = (2, 2)
+    strides: Pair | None = None
 
     def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
-        pool = net.average_pool2d if self.mode == "average" else net.max_pool2d
-        return pool(x, self.pool_size)
+        if self.mode == "max":
+            return net.max_pool2d(x, self.pool_size, self.strides)
+        if self.strides is not None:
+            raise KerasnasError("a pool with strides takes the maximum, not the average")
+        return net.average_pool2d(x, self.pool_size)
 
 
 @dataclass(frozen=True)

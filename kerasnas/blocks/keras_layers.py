@@ -37,7 +37,15 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
     "add": lambda op: layers.Add(name=op.name),
     "multiply": lambda op: layers.Multiply(name=op.name),
     "divide": lambda op: _divide(op.name),
-    "max_pool2d": lambda op: layers.MaxPooling2D(op.attributes["pool_size"], name=op.name),
+    "concatenate": lambda op: layers.Concatenate(name=op.name),
+    "get_item": lambda op: _channels(op),
+    "permute": lambda op: layers.Permute(op.attributes["dims"], name=op.name),
+    "max_pool2d": lambda op: layers.MaxPooling2D(
+        op.attributes["pool_size"],
+        op.attributes.get("strides"),
+        padding="same" if "strides" in op.attributes else "valid",
+        name=op.name,
+    ),
     "average_pool2d": lambda op: layers.AveragePooling2D(op.attributes["pool_size"], name=op.name),
     "global_average_pool": lambda op: layers.GlobalAveragePooling2D(name=op.name),
     "mean_over_frames": lambda op: layers.GlobalAveragePooling1D(name=op.name),
@@ -57,6 +65,18 @@ def _divide(name: str) -> Callable[[Any], Any]:
         return result
 
     return quotient
+
+
+def _channels(op: Op) -> Callable[[Any], Any]:
+    """Some channels of a tensor: an item of it, since Keras has no such layer."""
+    first, end = op.attributes["channels"]
+
+    def item(tensor: Any) -> Any:
+        result = tensor[..., first:end]
+        result._keras_history.operation.name = op.name
+        return result
+
+    return item
 
 
 def _recurrent(kind: Any, op: Op, **arguments: Any) -> Any:

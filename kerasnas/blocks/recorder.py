@@ -161,9 +161,37 @@ class Recorder:
         """Elementwise quotient of two tensors of one shape."""
         return self._record("divide", name, (x, y), x.shape)
 
-    def max_pool2d(self, x: Tensor, pool_size: Pair, name: str = "pool") -> Tensor:
-        """Maximum over windows of `pool_size` that do not overlap; a rest is left out."""
-        return self._pool("max_pool2d", x, pool_size, name)
+    def concatenate(self, x: Tensor, y: Tensor, name: str = "concatenate") -> Tensor:
+        """The channels of `x`, then those of `y`."""
+        shape = (*x.shape[:-1], x.shape[-1] + y.shape[-1])
+        return self._record("concatenate", name, (x, y), shape)
+
+    def channels(self, x: Tensor, first: int, end: int, name: str) -> Tensor:
+        """The channels from `first` to below `end`."""
+        shape = (*x.shape[:-1], end - first)
+        return self._record("get_item", name, (x,), shape, channels=(first, end))
+
+    def shuffle_channels(self, x: Tensor, groups: int, name: str = "shuffle") -> Tensor:
+        """Deal channels out: the first of every group, the second of every group, and so on."""
+        frames, bins, channels = x.shape
+        grouped = (frames * bins, groups, channels // groups)
+        y = self.reshape(x, grouped, f"{name}_grouped")
+        dealt = (grouped[0], grouped[2], grouped[1])
+        y = self._record("permute", f"{name}_dealt", (y,), dealt, dims=(1, 3, 2))
+        return self.reshape(y, x.shape, name)
+
+    def max_pool2d(
+        self, x: Tensor, pool_size: Pair, strides: Pair | None = None, name: str = "pool"
+    ) -> Tensor:
+        """Maximum over windows of `pool_size`.
+
+        Windows do not overlap, and a rest is left out; or they are `strides` apart and reach
+        beyond the edges, as a convolution's do.
+        """
+        if strides is None:
+            return self._pool("max_pool2d", x, pool_size, name)
+        shape = (*_strided(x.shape, strides), x.shape[-1])
+        return self._record("max_pool2d", name, (x,), shape, pool_size=pool_size, strides=strides)
 
     def average_pool2d(self, x: Tensor, pool_size: Pair, name: str = "pool") -> Tensor:
         """Mean over windows of `pool_size` that do not overlap; a rest is left out."""

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block
-from kerasnas.blocks.convolutional import Dense, Dropout, GlobalAveragePool, Normalize, Stem
+from kerasnas.blocks.convolutional import Dense, Dropout, GlobalAveragePool, Normalize, Pool, Stem
 from kerasnas.blocks.recurrent import FlattenBins, Gru
 from kerasnas.blocks.unidirectional import UnidirectionalBottleneck
 from kerasnas.errors import KerasnasError
@@ -54,6 +54,13 @@ _STAGES = (
     Stage(filters=96, layers=2),
     Stage(filters=128, layers=1, strides=(1, 2), expansions=(3, 6, 8), kernel_sizes=(5, 7)),
     Stage(filters=128, layers=3),
+)
+
+# Simonyan & Zisserman, ICLR 2015, table 1, D; with batch normalisation, which they had not.
+_VGG16: tuple[Block, ...] = tuple(
+    block
+    for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+    for block in [*[Stem(filters, activation="relu")] * count, Pool("max")]
 )
 
 
@@ -96,17 +103,24 @@ class NascSpace(ChoiceSpace):
 
     @property
     def reference_names(self) -> tuple[str, ...]:
-        """`baseline`: the network that is searched round (section 2.1)."""
-        return ("baseline",)
+        """`baseline`: what is searched round (section 2.1); `vgg`: the variant of table 1."""
+        return ("baseline", "vgg")
 
     def reference(self, name: str) -> Architecture:
-        """`baseline`: expansion 6 and kernels of 3, or what comes next where a layer has neither.
+        """A named network.
+
+        `baseline` has expansion 6 and kernels of 3, or what comes next where a layer has neither;
+        `vgg` the convolutions of VGG16 before the same recurrent and dense layers (section 3.3).
 
         Raises:
             KerasnasError: There is none of that name.
         """
+        if name == "vgg":
+            return Architecture(self.input_shape, (Normalize(), *_VGG16, *self._ending()))
         if name != "baseline":
-            raise KerasnasError(f"unknown reference {name!r}: this space has baseline")
+            raise KerasnasError(
+                f"unknown reference {name!r}: this space has {', '.join(self.reference_names)}"
+            )
         return self.architecture(self.baseline)
 
     @property
@@ -139,17 +153,22 @@ class NascSpace(ChoiceSpace):
         # A stride as long as the kernel leaves a single bin, of all that there are.
         whole = (1, bins)
         layers.append(Stem(settings.frequency_filters, whole, whole, _ACTIVATION))
+        return (*layers, *self._ending())
+
+    def _ending(self) -> list[Block]:
+        """What follows the convolutions: recurrent and dense layers."""
+        settings = self.settings
+        blocks: list[Block] = []
         if settings.recurrent_layers:
-            layers.append(FlattenBins())
+            blocks.append(FlattenBins())
             for left in reversed(range(settings.recurrent_layers)):
-                layers.append(Gru(settings.recurrent_units, return_sequences=left > 0))
+                blocks.append(Gru(settings.recurrent_units, return_sequences=left > 0))
         else:
-            layers.append(GlobalAveragePool())
-        layers.append(Dense(settings.dense_units, _ACTIVATION))
+            blocks.append(GlobalAveragePool())
+        blocks.append(Dense(settings.dense_units, _ACTIVATION))
         if settings.dropout:
-            layers.append(Dropout(settings.dropout))
-        layers.append(Dense(self.classes, self.output))
-        return tuple(layers)
+            blocks.append(Dropout(settings.dropout))
+        return [*blocks, Dense(self.classes, self.output)]
 
 
 def _options(stage: Stage, axis: Literal["time", "frequency"], strides: tuple[int, int]) -> Options:

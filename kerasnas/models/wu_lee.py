@@ -1,5 +1,6 @@
 """Wu & Lee, "Searching for efficient network architectures for acoustic scene classification",
-DCASE 2020: search space (section 3.2, tables 1 and 2) and named models (table 3).
+DCASE 2020: search space (section 3.2, tables 1 and 2), named models (table 3), and by name what
+table 4 compares them with (`kerasnas.models.comparison`).
 
 Deviations, each an option or named here: the input is standardised inside the network; `model_a`
 has the 3x3 first module that table 3 prints, `model_a_5x5` the 5x5 one that the paper's own size
@@ -30,6 +31,7 @@ from kerasnas.blocks.convolutional import (
     Stem,
 )
 from kerasnas.errors import KerasnasError
+from kerasnas.models import comparison
 from kerasnas.models.space import SearchSpace, Values
 
 if TYPE_CHECKING:
@@ -95,6 +97,18 @@ class WuLeeSpace(SearchSpace):
         ),
     }
     settings: WuLeeSettings = field(default_factory=WuLeeSettings)
+
+    @property
+    def reference_names(self) -> tuple[str, ...]:
+        """The paper's models, then what table 4 compares them with."""
+        return (*self.references, *comparison.NETWORKS)
+
+    def reference(self, name: str) -> Architecture:
+        """A named network; those of `kerasnas.models.comparison` are no points of the space."""
+        if name not in comparison.NETWORKS:
+            return super().reference(name)
+        blocks = comparison.NETWORKS[name](self.classes, self.output)
+        return Architecture(self.input_shape, (Normalize(), *blocks))
 
     def __post_init__(self) -> None:
         for size, stride, name in zip(

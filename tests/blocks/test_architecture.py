@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasnas.blocks import convolutional, gated, recurrent, unidirectional
+from kerasnas.blocks import convolutional, gated, recurrent, shuffle, unidirectional
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
@@ -28,9 +28,14 @@ EXAMPLES: dict[str, list[Block]] = {
     "inverted_residual": [
         convolutional.InvertedResidual(6),
         convolutional.InvertedResidual(7, (3, 5), (1, 2), 4),
+        convolutional.InvertedResidual(6, (3, 3), (1, 1), 1),
     ],
     "identity": [convolutional.Identity()],
-    "pool": [convolutional.Pool("average"), convolutional.Pool("max", (3, 2))],
+    "pool": [
+        convolutional.Pool("average"),
+        convolutional.Pool("max", (3, 2)),
+        convolutional.Pool("max", (3, 3), (2, 2)),
+    ],
     "global_average_pool": [convolutional.GlobalAveragePool()],
     "dropout": [convolutional.Dropout(0.3)],
     "dense": [convolutional.Dense(9, "relu")],
@@ -46,6 +51,7 @@ EXAMPLES: dict[str, list[Block]] = {
         gated.ConvolutionMaxPool(4),
         gated.ConvolutionMaxPool(5, (1, 3), (21, 1)),
     ],
+    "shuffle_unit": [shuffle.ShuffleUnit(6), shuffle.ShuffleUnit(10, (2, 2))],
     "unidirectional_bottleneck": [
         unidirectional.UnidirectionalBottleneck(6, "time"),
         unidirectional.UnidirectionalBottleneck(8, "frequency", 5, 3, (1, 2)),

@@ -27,6 +27,12 @@ def test_the_baseline_costs_what_table_1_says(paper: NascSpace) -> None:
     assert cost.macs == pytest.approx(2.03e9, rel=0.01)
 
 
+def test_the_vgg_variant_costs_what_table_1_says(paper: NascSpace) -> None:
+    cost = paper.reference("vgg").cost()
+    assert cost.trainable_parameters == pytest.approx(17.24e6, rel=0.01)
+    assert cost.macs == pytest.approx(5.99e9, rel=0.01)
+
+
 def test_twenty_layers_have_six_choices_each_and_layer_17_its_own(paper: NascSpace) -> None:
     assert list(paper.choices) == [f"layer{number}" for number in range(1, 21)]
     assert {len(options) for options in paper.choices.values()} == {6}
