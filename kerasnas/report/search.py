@@ -44,7 +44,7 @@ def sizes(run: Run) -> Markup:
             trial = next(trial for trial in run.trials if trial.number == winner.trial)
             score = trial.objectives[objective]
             if trial.bytes is not None and score is not None:
-                best = " and ".join(_superlative(rule) for rule in winner.rules)
+                best = " and ".join(_superlative(run, rule) for rule in winner.rules)
                 chosen = ", chosen" if winner.chosen else ""
                 label = f"trial {winner.trial}: {best}{chosen}"
                 marks.append(pictures.Mark(trial.bytes, score, label))
@@ -129,7 +129,10 @@ def check_gene(run: Run, gene: str | None) -> None:
         raise KerasnasError(f"unknown gene {gene!r}: this run has {', '.join(run.genes)}")
 
 
-def _superlative(rule: str) -> str:
+def _superlative(run: Run, rule: str) -> str:
+    """A winner's rule: an objective that it is best by, or a name that the experiment gives it."""
+    if rule not in run.objectives:
+        return words(rule)
     return f"{superlative(rule)} {words(rule)}"
 
 

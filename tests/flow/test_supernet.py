@@ -38,11 +38,12 @@ def written(workspace: Path, name: str = "nasc", **settings: object) -> Path:
         "oracle": oracle,
         "trials": 4,
         "objectives": ["accuracy", "macs"],
-        "winners": {"accuracy": {}, "knee": {"rule": "knee"}},
+        "winners": {"middle": {"rule": "knee"}},
         "supernet": {"recalibration_clips": 16, "save_every": 2},
         **settings,
     }
     experiment["training"]["final"]["epochs"] = 1
+    experiment["export"]["formats"] = ["float16"]
     path = workspace / f"{name}.yaml"
     path.write_text(yaml.safe_dump(experiment))
     return path
@@ -90,15 +91,16 @@ def test_every_candidate_is_a_trial_with_its_costs(inherited: Path) -> None:
     assert not (inherited / "trials").exists()  # nothing is kept of a candidate but its scores
 
 
-def test_front_members_are_trained_from_scratch(inherited: Path) -> None:
+def test_a_member_of_the_front_is_trained_from_scratch_and_exported(inherited: Path) -> None:
     winners, trials = read(inherited / "winners.json"), rows(inherited)
-    assert winners["chosen"] == "accuracy"
-    assert winners["knee"]["rule"] == "knee of the front of accuracy and macs"
-    for name in ("accuracy", "knee"):
-        assert trials[winners[name]["trial"]]["front"] == "yes"
-        described = read(inherited / winners[name]["directory"] / "architecture.json")
-        assert described["recipe"]["epochs"] == 1
-    assert set(read(inherited / "export" / "export.json")["files"]) == {"float16", "int8"}
+    assert winners["chosen"] == "middle"
+    assert winners["middle"]["rule"] == "knee of the front of accuracy and macs"
+    assert trials[winners["middle"]["trial"]]["front"] == "yes"
+    described = read(inherited / winners["middle"]["directory"] / "architecture.json")
+    assert described["recipe"]["epochs"] == 1
+    assert described["trial"] == winners["middle"]["trial"]
+    assert set(read(inherited / "export" / "export.json")["files"]) == {"float16"}
+    assert read(inherited / "hypervolume.json")["searches"]["search"][-1][0] == 4
 
 
 def test_another_space_s_supernet_is_refused_with_both_named(

@@ -1,0 +1,153 @@
+"""What the page shows of a search on a supernet."""
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.metrics import confusion_matrix, f1_score
+
+from kerasnas.models.nasc import NascSpace
+from kerasnas.report import inherited
+from kerasnas.report import run as files
+from kerasnas.report.inherited import f1_of
+
+CLASSES = ("absence", "eating", "other")
+POINTS = ((0.5, 1e6), (0.7, 3e6), (0.6, 4e6), (0.8, 9e6))
+
+
+def put(path: Path, data: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"schema": 1, **data}))
+
+
+def searched(directory: Path, points: tuple[tuple[float, float], ...] = POINTS) -> Path:
+    """A run directory with trials alone."""
+    directory.mkdir(parents=True, exist_ok=True)
+    experiment = {
+        "name": "x",
+        "model": {"space": "nasc"},
+        "search": {
+            "oracle": {"name": "nsga2", "population": 2},
+            "objectives": ["accuracy", "macs"],
+            "supernet": {},
+        },
+    }
+    (directory / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    costs = ["parameters", "macs", "int8_bytes", "float16_bytes", "peak_activation_bytes"]
+    header = ["trial", "status", "accuracy", "test_accuracy", "bytes", *costs, "seconds", "front"]
+    with (directory / "trials.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*header, "error", "layer1"])
+        for number, (accuracy, macs) in enumerate(points):
+            front = not any(a >= accuracy and m < macs for a, m in points)
+            figures = [accuracy, "", 9000, 100, int(macs), 9000, 9000, 500, 0.1]
+            row = [number, "completed", *figures, "yes" if front else "", "", "e3k3"]
+            writer.writerow(row)
+    return directory
+
+
+def evaluation(seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    truth, answers = rng.integers(0, 3, (2, 30))
+    return {
+        "classes": list(CLASSES),
+        "metrics": {"accuracy": float((truth == answers).mean())},
+        "confusion": confusion_matrix(truth, answers, labels=range(3)).tolist(),
+        "count": 30,
+        "predictions": np.eye(3)[answers].tolist(),
+        "labels": np.eye(3, dtype=int)[truth].tolist(),
+    }
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    directory = searched(tmp_path / "run")
+    entry = {"trial": 3, "directory": "winners/accuracy", "rule": "highest accuracy"}
+    put(directory / "winners.json", {"accuracy": entry, "chosen": "accuracy", "rule": "best"})
+    put(directory / "winners" / "accuracy" / "evaluation.json", evaluation(0))
+    space = NascSpace((30, 20, 1), 3)
+    architecture = space.reference("baseline").to_json()
+    place = directory / "winners" / "accuracy" / "architecture.json"
+    put(place, {"architecture": architecture})
+    return directory
+
+
+def shown(section: Any, directory: Path) -> str:
+    markup = section(files.read(directory))
+    HTMLParser().feed(markup)
+    return markup
+
+
+def test_generations_are_drawn_and_the_missing_comparison_named(run: Path) -> None:
+    page = shown(inherited.generations, run)
+    assert page.count("<svg") == 2
+    assert "by generation" in page
+    assert "--oracle random" in page
+
+
+def test_random_search_stands_beside_the_search(run: Path) -> None:
+    searched(run / "random", ((0.5, 2e6), (0.4, 5e6)))
+    curves = {"search": [[1, 0.1], [4, 0.5]], "random": [[1, 0.0], [2, 0.2]]}
+    put(run / "hypervolume.json", {"searches": curves})
+    page = shown(inherited.generations, run)
+    assert page.count("<svg") == 4
+    assert "random search" in page
+    assert "--oracle random" not in page
+
+
+def test_ranks_are_shown_with_their_interval(run: Path) -> None:
+    assert inherited.agreement(files.read(run)) is None
+    paths = [
+        {"trial": n, "supernet": {"accuracy": n / 20}, "stand_alone": {"accuracy": n / 15}}
+        for n in range(12)
+    ]
+    kendall = {
+        "accuracy": {"tau": 0.714, "low": 0.4, "high": 0.9},
+        "loss": {"tau": None, "low": None, "high": None},
+    }
+    put(run / "agreement.json", {"epochs": 20, "kendall": kendall, "paths": paths})
+    page = shown(inherited.agreement, run)
+    assert "0.71" in page
+    assert "12 candidates" in page
+    assert page.count("–") >= 3
+
+
+def test_every_searched_layer_is_drawn(run: Path) -> None:
+    page = shown(inherited.layers, run)
+    assert page.count(">E6 K3<") == 17  # two others have a stride, and an arrow
+    assert page.count(">E6 K5 ↓<") == 1
+
+
+def test_classes_of_one_network_and_of_its_ensemble(run: Path) -> None:
+    page = shown(inherited.classes, run)
+    assert "--ensemble" in page
+    channels = {"channel_f1": [0.111, None, 0.333]}
+    put(run / "train" / "winner-ensemble" / "evaluation.json", evaluation(1) | channels)
+    page = shown(inherited.classes, run)
+    assert "--ensemble" not in page
+    assert "0.111" in page
+    for name in CLASSES:
+        assert name in page
+
+
+def test_f1_of_a_confusion_matrix_is_scikit_learn_s() -> None:
+    rng = np.random.default_rng(3)
+    truth, answers = rng.integers(0, 4, (2, 50))
+    matrix = confusion_matrix(truth, answers, labels=range(5))  # the fifth class does not occur
+    found = f1_of(matrix)
+    np.testing.assert_allclose(found[:4], f1_score(truth, answers, average=None))
+    assert np.isnan(found[4])
+
+
+def test_other_searches_have_none_of_it(run: Path) -> None:
+    experiment = {"name": "x", "model": {"space": "wu_lee"}, "search": {"objectives": None}}
+    (run / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    read = files.read(run)
+    assert inherited.generations(read) is None
+    assert inherited.agreement(read) is None
+    assert inherited.layers(read) is None
