@@ -1,5 +1,6 @@
 """A smoke test under KerasTuner's own chief and worker processes."""
 
+import contextlib
 import json
 import os
 import socket
@@ -13,7 +14,7 @@ from kerasnas.tuners import Results
 PROGRAM = """
 import sys
 import keras_tuner
-from kerasnas.tuners import SizeConstrainedRandomOracle
+from kerasnas.tuners import Controller, ControllerOracle, NSGA2Oracle, SizeConstrainedRandomOracle
 
 def space(hp):
     hp.Int("units", 1, 50)
@@ -28,13 +29,20 @@ class Tuner(keras_tuner.Tuner):
             raise ValueError("units are a multiple of five")
         return {"score": values["units"]}
 
-oracle = SizeConstrainedRandomOracle(
+make, settings = {
+    "random": (SizeConstrainedRandomOracle, {}),
+    "NSGA-II": (NSGA2Oracle, {"population": 3, "exploitation": 1}),
+    "controller": (ControllerOracle, {"controller": Controller(budget=12, batch=2, exploration=0)}),
+}[sys.argv[2]]
+oracle = make(
     ("score", "max"), 12, cost=lambda values: values["units"], minimum=11,
-    max_consecutive_failed_trials=None,
+    objectives=[("cost", "min")], max_consecutive_failed_trials=None, **settings
 )
 tuner = Tuner(oracle, space, directory=sys.argv[1], project_name="p")
 tuner.search(verbose=0)
 """
+KINDS = ("random", "NSGA-II", "controller")
+WORKERS = ("worker0", "worker1")
 
 
 def free_port():
@@ -43,47 +51,58 @@ def free_port():
         return str(listener.getsockname()[1])
 
 
-@pytest.mark.slow
-def test_workers_of_a_chief_share_the_trials(tmp_path):
-    shared = {
-        **os.environ,
-        "KERASTUNER_ORACLE_IP": "127.0.0.1",
-        "KERASTUNER_ORACLE_PORT": free_port(),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
-    processes = []
-    try:
-        for name in ("chief", "worker0", "worker1"):
-            with (tmp_path / f"{name}.log").open("w") as log:
-                processes.append(
-                    subprocess.Popen(
-                        [sys.executable, "-c", PROGRAM, str(tmp_path)],
-                        env={**shared, "KERASTUNER_TUNER_ID": name},
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                    )
+@pytest.fixture(scope="module")
+def searches(tmp_path_factory):
+    """The directory of each oracle's search, and its workers' exit codes; all run at once."""
+    directories = {kind: tmp_path_factory.mktemp(kind) for kind in KINDS}
+    processes = {}
+    with contextlib.ExitStack() as stack:
+        for kind, directory in directories.items():
+            shared = {
+                **os.environ,
+                "KERASTUNER_ORACLE_IP": "127.0.0.1",
+                "KERASTUNER_ORACLE_PORT": free_port(),
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            }
+            for name in ("chief", *WORKERS):
+                process = subprocess.Popen(
+                    [sys.executable, "-c", PROGRAM, str(directory), kind],
+                    env={**shared, "KERASTUNER_TUNER_ID": name},
+                    stdout=stack.enter_context((directory / f"{name}.log").open("w")),
+                    stderr=subprocess.STDOUT,
                 )
-        ended = {}
-        for name, worker in zip(("worker0", "worker1"), processes[1:], strict=True):
-            ended[name] = worker.wait(timeout=240)  # the chief sleeps up to 20 s between its looks
-    finally:
-        for process in processes:
-            process.kill()
-        logs = "\n".join(path.read_text()[-2000:] for path in tmp_path.glob("*.log"))
-        print(logs)  # shown when the test fails
-    assert 0 in ended.values()
-    for name, code in ended.items():
+                stack.callback(process.wait)
+                stack.callback(process.kill)
+                processes[kind, name] = process
+        codes = {
+            # the chief sleeps up to 20 s between its looks
+            kind: [processes[kind, name].wait(timeout=600) for name in WORKERS]
+            for kind in KINDS
+        }
+    return {kind: (directories[kind], codes[kind]) for kind in KINDS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_of_a_chief_share_the_trials(kind, searches):
+    directory, codes = searches[kind]
+    logs = {path.stem: path.read_text() for path in directory.glob("*.log")}
+    print("\n".join(log[-2000:] for log in logs.values()))  # shown when the test fails
+    assert 0 in codes
+    for name, code in zip(WORKERS, codes, strict=True):
         # KerasTuner's chief leaves when no trial runs; who asks it afterwards finds nobody there.
-        assert code == 0 or "UNAVAILABLE" in (tmp_path / f"{name}.log").read_text()
-    trials = Results.read(tmp_path / "p").trials
-    assert len(trials) == 12
-    assert len({json.dumps(trial.values, sort_keys=True) for trial in trials}) == 12
-    for trial in trials:
+        assert code == 0 or "UNAVAILABLE" in logs[name]
+    results = Results.read(directory / "p")
+    assert len(results.trials) == 12
+    assert len({json.dumps(trial.values, sort_keys=True) for trial in results.trials}) == 12
+    for trial in results.trials:
         units = trial.values["units"]
         assert units >= 11
         assert ("kernel" in trial.values) == (trial.values["family"] == "conv")
         if units % 5:
-            assert (trial.status, trial.metrics) == ("completed", {"score": units})
+            assert trial.status == "completed"
+            assert trial.metrics == {"score": units, "cost": units}
         else:
             assert trial.status == "failed"
             assert "told no reason" in trial.message  # KerasTuner's protocol carries none
+    assert results.pareto_front()
