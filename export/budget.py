@@ -29,7 +29,7 @@ def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
     if rule == "float32_params":
         return 4 * sum(weight.value.shape.num_elements() for weight in model.trainable_weights)
     return sum(
-        np.count_nonzero(values) * _width(weight.name, values, form)
+        int(np.count_nonzero(values)) * _width(weight.name, values, form)
         for weight in _parameters(model)
         for values in [np.asarray(weight)]
     )

@@ -47,8 +47,9 @@ def convert(
             an application hands over features and reads scores without knowing scales.
         calibration: For `full_int8`, `(examples, *input shape)`.
         recurrent: How recurrent layers compute, where there are any: step after step written out
-            (`unroll`), as a file of one step (`step`), or else in a loop, the converter's (`while`) or, in `full_int8`, of which
-            the converter dies, one of integers (`int8_loop`).
+            (`unroll`), one step alone (`step`, see `kerasnas.export.step`), or else in a loop, the
+            converter's (`while`) or, in `full_int8`, of which the converter dies, one of integers
+            (`int8_loop`).
 
     Raises:
         ExportError: The converter has no such operators.

@@ -14,16 +14,11 @@ from typing import Any
 
 from kerasnas.export.tflite_graph import TfliteFile
 
-_TAKEN = {
-    "float32": frozenset(
-        "ADD CONV_2D DEPTHWISE_CONV_2D ELU FULLY_CONNECTED HARD_SWISH LOGISTIC MAX_POOL_2D MEAN "
-        "MUL RESHAPE SOFTMAX SUB TANH".split()
-    ),
-    "int8": frozenset(
-        "ADD CONV_2D DEPTHWISE_CONV_2D ELU FULLY_CONNECTED LOGISTIC MAX_POOL_2D MEAN MUL RESHAPE "
-        "SUB TANH".split()
-    ),
-}
+_ALWAYS = frozenset(
+    {"ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "ELU", "FULLY_CONNECTED", "LOGISTIC", "MAX_POOL_2D"}
+    | {"MEAN", "MUL", "RESHAPE", "SUB", "TANH"}
+)
+_TAKEN = {"int8": _ALWAYS, "float32": _ALWAYS | {"HARD_SWISH", "SOFTMAX"}}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The `step` form: one frame in, scores out, with the states of recurrent layers as ends of the file.
+"""The `step` form: one frame in, scores out, the states of recurrent layers being ends of the file.
 
 For sound that does not end: the application feeds one frame at a time, and hands the states that
 come out back in with the next one; zeros begin anew. After the last frame of a clip the scores are
@@ -21,9 +21,10 @@ STATE_NAME = "state"
 _MOST_CALIBRATION = 400  # frames with their states
 
 _BY_ELEMENT = frozenset(
-    "Activation ActivityRegularization Add AlphaDropout Average Dropout ELU GaussianDropout "
-    "GaussianNoise Identity LeakyReLU Maximum Minimum Multiply Normalization PReLU ReLU Rescaling "
-    "SpatialDropout1D SpatialDropout2D Subtract".split()
+    {"Activation", "ActivityRegularization", "Add", "AlphaDropout", "Average", "Dropout", "ELU"}
+    | {"GaussianDropout", "GaussianNoise", "Identity", "LeakyReLU", "Maximum", "Minimum"}
+    | {"Multiply", "Normalization", "ReLU", "Rescaling", "SpatialDropout1D", "SpatialDropout2D"}
+    | {"Subtract"}
 )
 _BY_WINDOW = {  # what says how many frames a layer looks at
     "AveragePooling1D": ("pool_size", "strides"),
@@ -129,7 +130,7 @@ def _axes(layer: Any) -> set[int]:
 
 
 def _sees_one_frame(layer: Any, names: Sequence[str]) -> bool:
-    return all(tuple(np.atleast_1d(getattr(layer, name)))[0] == 1 for name in names)
+    return all(np.atleast_1d(getattr(layer, name))[0] == 1 for name in names)
 
 
 def stepwise(model: Any) -> Any:

@@ -53,7 +53,7 @@ def model_card(path: Path) -> str | None:
 
 def _head(run: Run, export: Mapping[str, Any]) -> str:
     data, features = (run.experiment.get(part, {}) for part in ("data", "features"))
-    classes = export["classes"]
+    classes, clips = export["classes"], export["clips"]
     front_end = ", ".join(
         f"{name} {features[name]}"
         for name in ("kind", "sample_rate", "seconds", "n_fft", "hop_length", "mel_bins")
@@ -63,8 +63,8 @@ def _head(run: Run, export: Mapping[str, Any]) -> str:
         [
             f"# Model card: {run.experiment.get('name', run.path.name)}",
             "",
-            f"- **Data**: {data.get('dataset', 'not said')}, {export['clips']['test']} clips held out for the "
-            f"figures below, {export['clips']['calibration']} training clips for integer ranges.",
+            f"- **Data**: {data.get('dataset', 'not said')}, {clips['test']} clips held out for "
+            f"the figures below, {clips['calibration']} training clips for integer ranges.",
             f"- **Task**: {_KINDS[export['task'] == 'multi_label']}, {len(classes)} classes: "
             f"{', '.join(classes)}.",
             f"- **Input**: features of shape {tuple(export['input_shape'])} (frames, bins, "
@@ -195,12 +195,19 @@ def _limits(export: Mapping[str, Any]) -> str:
 
 def _usage(export: Mapping[str, Any]) -> str:
     # The smallest file is the one for phones; order and shapes are the same in all.
-    file = min(export["files"].values(), key=lambda entry: entry["bytes"])["file"]
-    shape, classes = export["input_shape"], len(export["classes"])
+    smallest = min(export["files"].values(), key=lambda entry: entry["bytes"])
+    file, shape, classes = smallest["file"], export["input_shape"], len(export["classes"])
     size = int(np.prod(shape))
-    return f"""## How to run it
+    shell = f"""## How to run it
 
-Recordings, from a shell: `kerasnas predict export/{file} RECORDING...`
+Recordings, from a shell: `kerasnas predict export/{file} RECORDING...`"""
+    if smallest["recurrent"] == "step":
+        return f"""{shell}
+
+In an app: each call takes one frame, float32 of shape {(1, 1, *shape[1:])}, and the states
+(`state0`, ...) that the call before it gave, zeros at first; it gives the scores so far, in the
+order of `export/labels.txt`, and the states for the next call."""
+    return f"""{shell}
 
 Python (`pip install ai-edge-litert`), `features` being float32 of shape {tuple(shape)}:
 
@@ -232,7 +239,8 @@ let interpreter = try Interpreter(modelPath: path)
 try interpreter.allocateTensors()
 try interpreter.copy(features.withUnsafeBytes {{ Data($0) }}, toInputAt: 0) // [Float] of {size}
 try interpreter.invoke()
-let scores = try interpreter.output(at: 0).data.withUnsafeBytes {{ Array($0.bindMemory(to: Float.self)) }}
+let output = try interpreter.output(at: 0)
+let scores = output.data.withUnsafeBytes {{ Array($0.bindMemory(to: Float.self)) }}
 ```
 
 Scores are in the order of `export/labels.txt`."""
