@@ -26,7 +26,6 @@ from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.ops import from_keras
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.size import predict_bytes
-from kerasnas.export.waveform_file import WaveformInput
 
 if TYPE_CHECKING:
     import keras
@@ -57,13 +56,9 @@ def export(
     classes: Sequence[str],
     task: Task = "single_label",
     settings: ExportSettings | None = None,
-    waveform: WaveformInput | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ExportResult:
     """Write `model_float16.tflite`, `model_int8.tflite`, `labels.txt` and `export.json`.
-
-    With `waveform` also `model_float16_waveform.tflite` and `model_int8_waveform.tflite`: the same
-    files with their front end before them.
 
     Each conversion runs in a child process with limits; every figure of the report is measured on
     the written file.
@@ -81,7 +76,6 @@ def export(
         classes: Names of the outputs, in order.
         task: One label a clip, or several.
         settings: Formats, budget, agreement floor, limits.
-        waveform: The front end of files that take the waveform, and what to check them on.
         progress: Called with a line before each slow step.
 
     Returns:
@@ -93,13 +87,6 @@ def export(
         CheckFailed: A check failed and `settings.on_fail` is not `report`; all files are written.
     """
     settings = settings or ExportSettings()
-    if settings.waveform and waveform is None:
-        raise ExportError("export.waveform: say in the argument waveform what the front end is")
-    if waveform is not None and settings.recurrent == "step":
-        raise ExportError(
-            "a file of one frame takes no waveform: leave export.waveform out, or take another "
-            "export.recurrent than step"
-        )
     directory = Path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -119,7 +106,7 @@ def export(
             raise ExportError(f"{network.path.name} gives scores that are not finite: train again")
         keras_parity = compare(reference, reference, labels, task)
         predicted = _predictions(network.model)
-        against = Reference(network, examples, reference, labels, task, waveform)
+        against = Reference(network, examples, reference, labels, task)
         made = {
             name: climb_down(against, name, scratch, settings, progress)
             for name in settings.formats
@@ -131,9 +118,6 @@ def export(
             path = directory / f"model_{name}.tflite"
             _write(path, examined.network.path.read_bytes())
             files[name] = _entry(examined, path.name, predicted, settings)
-            if examined.waveform is not None:
-                files[name]["waveform"] = examined.waveform.entry
-                _write(directory / examined.waveform.entry["file"], examined.waveform.content)
     checks = [check for examined in made.values() for check in examined.checks]
     scores: dict[str, NDArray[np.float32]] = {
         name: examined.scores for name, examined in made.items()
@@ -217,7 +201,7 @@ def _entry(
         "counted_bytes": measured.counted,
         "budget": settings.budget,
         "rule": settings.rule,
-        "verdict": worst([check for check in examined.checks if check.file == name]),
+        "verdict": worst(examined.checks),
         "predicted_bytes": bytes_,
         "prediction_error": None if bytes_ is None else bytes_ / facts.bytes - 1,
         "operators": facts.operators,
