@@ -102,10 +102,10 @@ def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
     match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
-    if not text or match is None:
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    if not (total := 3600.0 * hours + 60 * minutes + seconds):
         raise KerasnasError(f"--time-budget {text!r}: write it as 90s, 30m, 2h or 1h30m")
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return 3600.0 * hours + 60 * minutes + seconds
+    return total
 
 
 @_command

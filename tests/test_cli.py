@@ -184,7 +184,7 @@ def test_a_directory_that_is_no_run(tmp_path: Path) -> None:
         assert "no run directory" in call(command, tmp_path)
 
 
-@pytest.mark.parametrize("text", ["2 hours", "h", "-5m", ""])
+@pytest.mark.parametrize("text", ["2 hours", "h", "-5m", "", "0s"])
 def test_a_time_budget_that_cannot_be_read(text: str) -> None:
     assert "write it as 90s, 30m, 2h or 1h30m" in call(
         "search", experiment(None), f"--time-budget={text}"
