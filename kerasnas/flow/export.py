@@ -21,6 +21,10 @@ from kerasnas.flow.winners import description_of, winners_of
 from kerasnas.report import write as write_report
 from kerasnas.training.metrics import Predict
 
+_CALIBRATE_AMONG = 20_000
+"""Training clips that calibration clips are chosen among, evenly spaced: labels of all might not
+fit into memory."""
+
 OnFail = Literal["next-form", "error", "report"]
 _SAYING = {"failed": "check failed", "not proven": "not proven"}
 
@@ -148,6 +152,7 @@ def export_model(
     settings = loaded.experiment.export
     if on_fail is not None:
         settings = settings.model_copy(update={"on_fail": on_fail})
+    train = train[:: 1 + len(train) // _CALIBRATE_AMONG]
     chosen = stratified(loaded.targets[train], settings.calibration_clips, loaded.experiment.seed)
     with console.status("Exporting") as status:
         try:
