@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,9 +108,11 @@ def plan(
         members = among[targets[among, label] > 0.5]
         for number in range(count - len(members)):
             rng = np.random.default_rng((seed, label, number))
-            first, second = rng.choice(members, 2, replace=len(members) < 2)
+            first = int(rng.integers(len(members)))  # the other one is another, if there is one
+            other = (first + int(rng.integers(1, max(2, len(members))))) % len(members)
             orders = [tuple(int(piece) for piece in rng.permutation(pieces)) for _ in range(2)]
-            mixes.append(Mix(label, (int(first), int(second)), (orders[0], orders[1])))
+            pair = int(members[first]), int(members[other])
+            mixes.append(Mix(label, pair, (orders[0], orders[1])))
     return mixes
 
 
@@ -150,7 +153,8 @@ def mixed(
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with (directory / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds everything there
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds everything there
             first = int(done.read_text()) if done.exists() else 0
             if not first:
                 open_memmap(array, "w+", front_end.storage, (len(mixes), *shape)).flush()
