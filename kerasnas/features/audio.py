@@ -50,6 +50,21 @@ def read(path: Path, sample_rate: int, channels: int = 1) -> Waveform:
     return resample(_with_channels(path, samples, channels), rate, sample_rate)
 
 
+def rate_and_length(path: Path) -> tuple[int, float]:
+    """Samples per second and length in seconds of a recording, from its header.
+
+    Raises:
+        KerasnasError: As from `read`, as far as the header tells.
+    """
+    try:
+        info = soundfile.info(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise KerasnasError(_why_unreadable(path, error)) from None
+    if not info.frames:
+        raise KerasnasError(f"{path}: holds 0 samples; remove it from the data set")
+    return info.samplerate, info.duration
+
+
 def resample(samples: Waveform, rate: int, sample_rate: int) -> Waveform:
     """Resample float32 `(samples, channels)` from `rate` to `sample_rate` Hz."""
     if rate == sample_rate:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-import soundfile
-
-from kerasnas import datasets, experiment
-from kerasnas.datasets import Clips, DataSettings
+from kerasnas import datasets, experiment, objectives
+from kerasnas.datasets import Clips, DataSettings, SplitSettings
 from kerasnas.datasets.table import rows
 from kerasnas.errors import KerasnasError
+from kerasnas.features.audio import rate_and_length
 from kerasnas.files import write_atomically
 
 # Above this rate a phone's microphone brings little, and features cost more.
@@ -22,6 +21,11 @@ _LONGEST_CLIP = 10.0
 _FRAMES = 160
 _FEWEST_FRAMES = 40
 _PER_CLASS = 20
+# Below some such size in bytes the scales in an int8 file outweigh its smaller weights.
+_SMALL = 50_000
+# Enough to rank candidates, and to train a winner: those of configs/esc10_wu_lee.yaml.
+_CANDIDATE_EXAMPLES = 5_000
+_FINAL_EXAMPLES = 32_000
 
 
 @dataclass(frozen=True)
@@ -38,16 +42,18 @@ def init(folder: Path, output: Path, budget: int) -> str:
     """Write a starter experiment for `folder` to `output` and say what was found.
 
     Raises:
-        KerasnasError: The folder holds no recordings in a layout that can be read, or `output`
-            exists.
+        KerasnasError: The folder holds no recordings in a layout that can be read, or too few to
+            part, or `output` exists.
     """
     if output.exists():
         raise KerasnasError(f"{output} exists: move it away, or give another --output")
     settings = _layout(folder)
-    clips = datasets.load(settings)
+    clips = datasets.load(settings, settings.root)  # KERASNAS_DATA is not what was asked about
     look = _look(clips)
+    split = _split(clips)
+    training = len(datasets.split(clips, split, seed=0).train)
     name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
-    text = _yaml(name, settings, clips, look, budget)
+    text = _yaml(name, settings, clips, split, training, look, budget)
     write_atomically(output, text)
     experiment.load(output)
     counts = clips.counts
@@ -91,12 +97,9 @@ def _look(clips: Clips) -> _Look:
     rates: Counter[int] = Counter()
     lengths = []
     for clip in clips:
-        try:
-            info = soundfile.info(clip.path)
-        except soundfile.LibsndfileError as error:
-            raise KerasnasError(f"{clip.path} cannot be read as audio: {error}") from None
-        rates[info.samplerate] += 1
-        lengths.append(info.duration)
+        rate, seconds = rate_and_length(clip.path)
+        rates[rate] += 1
+        lengths.append(seconds)
     most = quantiles(lengths, n=10)[-1] if len(lengths) > 1 else lengths[0]
     return _Look(
         rate=rates.most_common(1)[0][0],
@@ -106,7 +109,23 @@ def _look(clips: Clips) -> _Look:
     )
 
 
-def _yaml(name: str, data: DataSettings, clips: Clips, look: _Look, budget: int) -> str:
+def _split(clips: Clips) -> SplitSettings:
+    if clips.folds:
+        return SplitSettings(by="fold", test_fold=clips.folds[-1])
+    if {clip.split for clip in clips} >= {"train", "test"}:
+        return SplitSettings(by="split")
+    return SplitSettings()
+
+
+def _yaml(
+    name: str,
+    data: DataSettings,
+    clips: Clips,
+    split: SplitSettings,
+    training: int,
+    look: _Look,
+    budget: int,
+) -> str:
     rate = min(look.rate, _HIGHEST_RATE)
     seconds = max(0.1, round(min(look.most, _LONGEST_CLIP), 1))
     samples = round(rate * seconds)
@@ -117,11 +136,16 @@ def _yaml(name: str, data: DataSettings, clips: Clips, look: _Look, budget: int)
         layout.append(f"  csv: {str(data.csv)!r}")
     if data.multi_label:
         layout.append("  multi_label: true  # a clip may carry several labels, or none")
-    split = "  by: fractions  # stratified; clips of one group stay together"
-    if clips.folds:
-        split = f"  by: fold\n  test_fold: {clips.folds[-1]!r}  # nothing is chosen on this fold"
-    elif {clip.split for clip in clips} >= {"train", "test"}:
-        split = "  by: split  # the split column"
+    parts = {
+        "fractions": "  by: fractions  # stratified; clips of one group stay together",
+        "fold": f"  by: fold\n  test_fold: {split.test_fold!r}  # nothing is chosen on this fold",
+        "split": "  by: split  # the split column",
+    }
+    score = objectives.scores(data.multi_label)[0].replace("_", " ")
+
+    def epochs(examples: int, fewest: int, most: int) -> int:
+        return max(fewest, min(examples // training, most))
+
     return f"""\
 # Written by `kerasnas init` for {len(clips)} clips of {len(clips.classes)} classes.
 schema: 1
@@ -129,7 +153,7 @@ name: {name}
 data:
 {chr(10).join(layout)}
 split:
-{split}
+{parts[split.by]}
 features:
   sample_rate: {rate}  # recordings: {look.rate} Hz
   seconds: {seconds}  # recordings: {look.shortest:.1f} to {look.most:.1f} s, median \
@@ -142,10 +166,31 @@ model:
   stem_strides: [2, 2]
 search:
   trials: 24
-  window: {{rule: int8_file, minimum: {budget // 10}, maximum: {budget}}}
+  choose: loss  # steadier than {score} on few validation clips
+  window:
+    rule: {"float16_file" if budget > _SMALL else "int8_file"}  # the larger of the two files
+    minimum: {budget // 10}
+    maximum: {budget}
 training:
-  candidate: {{epochs: 15}}
-  final: {{epochs: 100}}
+  candidate: &recipe
+    epochs: {epochs(_CANDIDATE_EXAMPLES, 5, 60)}
+    batch_size: 16
+    optimizer: adamw
+    learning_rate: 0.002
+    schedule: cosine
+    warm_up_epochs: 2
+    weight_decay: 0.001
+    augmentation:
+      mixup: uniform
+      mixup_domain: power
+      speeds: [0.9, 1.1]  # leave this out where pitch tells classes apart
+      time_roll: true
+      time_masks: {{count: 1, width: 0.15}}
+      frequency_masks: {{count: 1, width: 0.15}}
+  final:
+    <<: *recipe
+    epochs: {epochs(_FINAL_EXAMPLES, 20, 200)}
+    weight_average: 0.99
 export:
-  budget: {budget}
+  budget: {budget}  # bytes of each file
 """
