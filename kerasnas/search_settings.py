@@ -134,6 +134,11 @@ class SearchSettings(_Settings):
         "on, each validating what was trained on the others: all folds of the data set, some by "
         "name, or so many that are made here; null: once, on the validation clips",
     )
+    spread_folds: bool = Field(
+        False,
+        description="train the folds of a candidate side by side, each on a worker; false: one "
+        "after another on one worker, with other candidates beside it",
+    )
     architecture: str | dict[str, Option] | None = Field(
         None,
         description="keep the network fixed, and search only what tune lists: name of a reference, "
@@ -196,6 +201,8 @@ class SearchSettings(_Settings):
 
     @model_validator(mode="after")
     def _check(self) -> SearchSettings:
+        if self.spread_folds and self.folds is None:
+            raise ValueError("spread_folds: true needs folds")
         if self.architecture is not None and not self.tune:
             raise ValueError("a fixed architecture leaves nothing to search: give tune")
         for field, options in self.tune.items():

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas import objectives
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.files import write_json
 from kerasnas.flow import scores, task
+from kerasnas.flow.folds import mean_of_folds
 from kerasnas.flow.run import read_experiment
-from kerasnas.flow.task import Task
+from kerasnas.flow.task import Indices, Task
+from kerasnas.flow.trainings import Scores
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import OnEpoch, fit, normalise
-from kerasnas.training.metrics import Evaluation, fold_means
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners.runners.base import Evaluate, TrialContext
 
@@ -37,40 +37,64 @@ def candidate(run: str, cache: str) -> Evaluate:
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
-        mine = loaded.tuned(values)
-        experiment, architecture = mine.experiment, loaded.architecture(values)
-        recipe, test = experiment.training.candidate, mine.examples(loaded.split.test)
-        primary = experiment.primary_metric
-        names = {primary, "loss", *experiment.criteria}
-        on_validation: list[Evaluation] = []
-        on_test: list[Evaluation] = []
-        for number, (fold, (train, validation)) in enumerate(parts.items()):
-            directory = trial.directory if fold is None else trial.directory / f"fold{fold}"
-            held_out = mine.examples(validation)
-            watch = _Watch(trial, number * recipe.epochs)
-            model = _fitted(
-                architecture,
-                mine.examples(train, recipe),
-                recipe,
-                experiment.seed,
-                directory,
-                held_out,
-                watch.on_epoch,
-            )
-            if experiment.search.keep_models:
-                _save(model, directory / "model.keras")
-            on_validation.append(scores.score_model(model, mine, held_out))
-            on_test.append(scores.score_model(model, mine, test))
+        mine, found = loaded.tuned(values), []
+        for number, (name, part) in enumerate(parts.items()):
+            directory = trial.directory if name is None else trial.directory / f"fold{name}"
+            watch = _Watch(trial, number * mine.experiment.training.candidate.epochs)
+            found.append(_scored(mine, loaded.architecture(values), part, directory, watch))
             if watch.stopped:
                 break
-        cost = architecture.cost().to_json()
-        costs = {name: cost[name] for name in experiment.objectives if name in objectives.COSTS}
-        means = fold_means(on_validation)
-        metrics = {name: means[name] for name in names}
-        metrics[f"test_{primary}"] = fold_means(on_test)[primary]
-        return {"metrics": metrics | costs, **cost}
+        return mean_of_folds(loaded.experiment, found)
 
     return evaluate
+
+
+def fold(run: str, cache: str) -> Evaluate:
+    """One fold of a `candidate`: values are the candidate's `values`, and the `fold`'s name.
+
+    The result is for `mean_of_folds`.
+    """
+    loaded = _load(run, cache)
+    parts = {str(name): part for name, part in loaded.candidate_parts().items()}
+
+    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
+        assert trial.directory is not None
+        mine, part = loaded.tuned(values["values"]), parts[values["fold"]]
+        architecture = loaded.architecture(values["values"])
+        found = _scored(mine, architecture, part, trial.directory, _Watch(trial))
+        return {"metrics": {"loss": found["validation"]["metrics"]["loss"]}, **found}
+
+    return evaluate
+
+
+def _scored(
+    mine: Task,
+    architecture: Architecture,
+    part: tuple[Indices, Indices],
+    directory: Path,
+    watch: _Watch,
+) -> dict[str, Any]:
+    """Train a network on the first clips; score it on the second ones, and on the test clips."""
+    experiment = mine.experiment
+    recipe, held_out = experiment.training.candidate, mine.examples(part[1])
+    model = _fitted(
+        architecture,
+        mine.examples(part[0], recipe),
+        recipe,
+        experiment.seed,
+        directory,
+        held_out,
+        watch.on_epoch,
+    )
+    if experiment.search.keep_models:
+        _save(model, directory / "model.keras")
+    return {
+        "validation": Scores.of(scores.score_model(model, mine, held_out)).to_json(),
+        "test": Scores.of(
+            scores.score_model(model, mine, mine.examples(mine.split.test))
+        ).to_json(),
+        "cost": architecture.cost().to_json(),
+    }
 
 
 class _Watch:

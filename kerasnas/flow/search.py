@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from kerasnas.files import read_json, write_json
 from kerasnas.flow import agreement, task, trials, volume
 from kerasnas.flow.display import Display
 from kerasnas.flow.export import Exported, export_model
+from kerasnas.flow.folds import FoldRunner, mean_of_folds
 from kerasnas.flow.front import in_words
 from kerasnas.flow.front import winners as choose
 from kerasnas.flow.run import EXPERIMENT, open_run
@@ -32,7 +34,7 @@ from kerasnas.models.space import Values
 from kerasnas.report import write as write_report
 from kerasnas.tuners import Gene, Genes, MedianStop, Search, Trial, Window
 from kerasnas.tuners.loop import run as run_loop
-from kerasnas.tuners.runners.base import Job
+from kerasnas.tuners.runners.base import Job, Runner
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def find(
         left = settings.trials - len(engine.trials) + len(engine.history.waiting)
         with (
             closing(book),
-            runner(experiment, cluster, max(1, left), supernet is not None) as workers,
+            _runner(loaded, cluster, max(1, left), supernet is not None) as workers,
             Display(console, engine, settings.trials, workers.slots) as display,
         ):
 
@@ -241,6 +243,17 @@ def find(
         return choose(engine, experiment)
 
 
+def _runner(loaded: Task, cluster: str | None, candidates: int, resident: bool) -> Runner:
+    """What runs so many candidates, or the folds of each side by side."""
+    experiment = loaded.experiment
+    if resident or not experiment.search.spread_folds:
+        return runner(experiment, cluster, candidates, resident)
+    folds = list(loaded.candidate_parts())
+    workers = runner(experiment, cluster, candidates * len(folds))
+    combine = functools.partial(mean_of_folds, experiment)
+    return FoldRunner(workers, "kerasnas.flow.jobs:fold", folds, combine)
+
+
 def _genes(loaded: Task) -> Genes:
     """Those of the space, unless the architecture is fixed, and those of the tuned settings."""
     settings, genes = loaded.experiment.search, Genes(())
@@ -260,7 +273,10 @@ def _genes(loaded: Task) -> Genes:
 
 
 def _values(loaded: Task, enqueued: str | Values) -> Values:
-    """Values of all genes, of a point of the space that may be given by its name."""
+    """Values of all genes, of a point of the space that may be given by its name.
+
+    A reference may have values of layers which do not exist with these features: they are left out.
+    """
     if not isinstance(enqueued, str):
         return enqueued
     if enqueued not in loaded.space.references:
@@ -268,7 +284,9 @@ def _values(loaded: Task, enqueued: str | Values) -> Values:
             f"search.enqueue: {enqueued!r} is no point of the space; these are: "
             f"{', '.join(loaded.space.references)}"
         )
-    return loaded.space.references[enqueued]
+    names = {gene.name for gene in _genes(loaded)}
+    reference = loaded.space.references[enqueued]
+    return {name: value for name, value in reference.items() if name in names}
 
 
 def winners_directory(winners: dict[str, Trial], criterion: str) -> str:

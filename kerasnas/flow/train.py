@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from rich.console import Console
 
 from kerasnas import experiment as experiments
@@ -24,7 +22,6 @@ from kerasnas.flow.trainings import Scores, Training, Trainings
 from kerasnas.flow.winners import chosen, describe
 from kerasnas.flow.workers import train_missing
 from kerasnas.report import write as write_report
-from kerasnas.training.metrics import ByClass
 
 
 def train(
@@ -211,19 +208,13 @@ def _scores(
         write_json(path, {"schema": 1, "count": count, "scores": scores, "settings": settings})
     stored = read_json(path)
     known = {
-        name: Scores(
-            {metric: nan if value is None else value for metric, value in metrics.items()},
-            _by_class(directory, name),
-        )
+        name: Scores.from_json({"metrics": metrics, "by_class": _by_class(directory, name)})
         for name, metrics in stored["scores"].items()
     }
     return known, stored["count"]
 
 
-def _by_class(directory: Path, precision: str) -> ByClass | None:
+def _by_class(directory: Path, precision: str) -> Any:
     """From the evaluation of the model, or of one of its files."""
     name = "evaluation.json" if precision == "float32" else f"export/evaluation_{precision}.json"
-    columns = read_json(directory / name)["by_class"]
-    if columns is None:
-        return None
-    return {column: np.array(values, np.float64) for column, values in columns.items()}
+    return read_json(directory / name)["by_class"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
-from kerasnas.training.metrics import ByClass, class_fold_means, fold_means
+from kerasnas.training.metrics import ByClass, Evaluation, class_fold_means, fold_means
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,32 @@ class Scores:
 
     metrics: Mapping[str, float]
     by_class: ByClass | None
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Scores:
+        """What is kept of an evaluation."""
+        return cls(evaluation.metrics, evaluation.by_class)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON, where what has no value is null."""
+        classes = self.by_class
+        return {
+            "metrics": _finite(self.metrics),
+            "by_class": None
+            if classes is None
+            else {name: [_or_none(v) for v in values.tolist()] for name, values in classes.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Scores:
+        """Read back what `to_json` made, or what `evaluation.json` holds."""
+        classes = data["by_class"]
+        return cls(
+            {name: nan if value is None else value for name, value in data["metrics"].items()},
+            None
+            if classes is None
+            else {name: np.array(values, np.float64) for name, values in classes.items()},
+        )
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,24 @@ from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.run import read_experiment
 from kerasnas.flow.task import Task
-from kerasnas.tuners import Results, Search
+from kerasnas.tuners import Controller, Results, Search
 from kerasnas.tuners.runners.base import Event, Failed, Finished
 
 _EVERY = 10.0
 
 
 class Book:
-    """Keeps `trials.csv` and `search.json` up to date, and only the best candidates' models."""
+    """Keeps the tables of a search up to date, and only the best candidates' models.
+
+    These are `trials.csv`, `search.json` and, of a controller, `controller.json`: what it learned.
+    """
 
     def __init__(self, run: Path, search: Search, loaded: Task) -> None:
         self._run = run
         self._search = search
         self._experiment = loaded.experiment
+        oracle = loaded.experiment.search.oracle.propose()
+        self._controller = oracle if isinstance(oracle, Controller) else None
         self._written = 0.0
         for half in (run / "trials").rglob(".*-model.keras"):
             half.unlink(missing_ok=True)  # a kill came in between
@@ -63,6 +68,9 @@ class Book:
                 "seconds": round(self._search.elapsed, 1),
             },
         )
+        if self._controller is not None:
+            curve = [update._asdict() for update in self._controller.curve(self._search.history)]
+            write_json(self._run / "controller.json", {"schema": 1, "curve": curve})
         self._written = time.monotonic()
 
     def _csv(self) -> str:

@@ -2,10 +2,12 @@
 
 from math import prod
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kerasnas.experiment import Experiment, load
+from kerasnas.flow.search import _values as enqueued_values
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -46,3 +48,12 @@ def test_the_grid_is_the_papers_on_any_of_its_networks(grid: Experiment) -> None
     tuned = grid.tuned(best)
     assert tuned.training.final.augmentation.mixup_alpha == 2.0
     assert tuned.training.final.batch_size == 160
+
+
+def test_references_can_be_tried_first_where_their_last_layer_does_not_exist() -> None:
+    experiment = load(CONFIGS / "liu_zhang_mixtures.yaml")
+    loaded = SimpleNamespace(experiment=experiment, space=experiment.space(7))
+    values = enqueued_values(loaded, "crnn")
+    assert list(values) == [
+        f"layer{n}_{part}" for n in range(1, 7) for part in ("filters", "height", "width")
+    ]
