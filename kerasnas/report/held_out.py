@@ -110,33 +110,46 @@ def _tags(found: dict[str, Evaluation]) -> Markup:
         [
             *(_tags_of(precision, result) for precision, result in found.items()),
             note(
-                "Decisions at a score of 0.5. Average precision (AP) needs no threshold; it is the "
-                "share of the positives by chance. – where a tag has no positive clip, or was "
-                "never given."
+                "F1, precision and recall at a score of 0.5; tuned F1 at the tag's own threshold, "
+                "chosen on the validation clips that the final training kept back, if any. Average "
+                "precision (AP) and equal error rate need no threshold; by chance they are the "
+                "share of the positives, and 0.5. – where a tag has no positive clip, or was never "
+                "given."
             ),
         ]
     )
 
 
 def _tags_of(precision: str, result: Evaluation) -> Markup:
-    rows = [
+    known = result.by_class or {}
+    columns = {title: known[name] for name, title in _TAG_COLUMNS.items() if name in known}
+    rows: list[list[Node]] = [
         [
             score.name,
             str(score.positives),
             *(
-                "–" if isnan(value) else f"{value:.3f}"
+                "–" if value is None or isnan(value) else f"{value:.3f}"
                 for value in (
                     score.f1,
                     score.average_precision,
                     score.precision,
                     score.recall,
+                    *(column[index] for column in columns.values()),
                 )
             ),
         ]
-        for score in class_scores(result)
+        for index, score in enumerate(class_scores(result))
     ]
-    head = ["tag", "positive clips", "F1", "AP", "precision", "recall"]
+    head = ["tag", "positive clips", "F1", "AP", "precision", "recall", *columns]
     return table(f"{precision}: tags on {result.count} held-out clips", head, rows)
+
+
+_TAG_COLUMNS = {
+    "auc": "AUC",
+    "equal_error_rate": "equal error rate",
+    "threshold": "threshold",
+    "tuned_f1": "tuned F1",
+}
 
 
 def _folds_of(run: Run, name: str) -> Markup:

@@ -17,7 +17,7 @@ from kerasnas.report.formats import metric, percent, words
 from kerasnas.report.html import Markup
 from kerasnas.report.svg import BLUE, GREEN, INK, MUTED, ORANGE, SERIES, render, style
 
-_WIDTH = 4.8  # inches of 96 pixels: still legible on a telephone's 360 pixels
+WIDTH = 4.8  # inches of 96 pixels: still legible on a telephone's 360 pixels
 _CELLS_WITH_NUMBERS = 15
 
 
@@ -39,7 +39,7 @@ def score_against_size(
 ) -> Markup:
     """Every candidate as a dot (Wu & Lee 2020, figure 3), the sizes allowed shaded."""
     with style():
-        figure = Figure((_WIDTH, 3.4))
+        figure = Figure((WIDTH, 3.4))
         axes = figure.subplots()
         axes.scatter(np.divide(sizes, 1000), scores, s=22, color=BLUE, alpha=0.55, linewidths=0)
         low, high = _limits(sizes, window)
@@ -63,7 +63,7 @@ def score_against_size(
         axes.plot([], [], color=MUTED, linewidth=0.9, linestyle="--", label="median candidate")
         axes.set_xlim(low / 1000, high / 1000)
         axes.set_xlabel("size in kB (1000 bytes)")
-        _label_score(axes.yaxis, objective)
+        label_score(axes.yaxis, objective)
         figure.legend(loc="outside upper left", ncols=1)
         return render(figure, "sizes", f"{words(objective)} of every candidate against its size")
 
@@ -76,14 +76,14 @@ def histograms(
     bins = int(np.clip(np.sqrt(everything.size) * 1.5, 5, 20))
     edges = np.histogram_bin_edges(everything, bins)
     with style():
-        figure = Figure((_WIDTH, 0.6 + 0.62 * len(groups)))
+        figure = Figure((WIDTH, 0.6 + 0.62 * len(groups)))
         rows = figure.subplots(len(groups), sharex=True, sharey=True, squeeze=False)[:, 0]
         for axes, (value, scores), color in zip(rows, groups.items(), _shades(groups), strict=True):
             weights = np.full(len(scores), 1 / len(scores))
             axes.hist(scores, edges, weights=weights, color=color, edgecolor="white", linewidth=0.5)
             axes.axvline(float(np.mean(scores)), color=INK, linewidth=1.1)
             axes.set_ylabel(
-                f"{_short(value, 14)}\n(n = {len(scores)})",
+                f"{short(value, 14)}\n(n = {len(scores)})",
                 rotation=0,
                 ha="right",
                 va="center",
@@ -93,7 +93,7 @@ def histograms(
             axes.yaxis.set_major_formatter(_percentages)
             axes.tick_params(labelsize=8)
         figure.supylabel(words(gene), fontsize=9)
-        _label_score(rows[-1].xaxis, objective)
+        label_score(rows[-1].xaxis, objective)
         title = f"share of candidates by {words(objective)}, for each {words(gene)}"
         return render(figure, name, title)
 
@@ -111,7 +111,7 @@ def learning_curves(metric_name: str, curves: Sequence[Curve], name: str) -> Mar
     """Validation (solid) and training (dotted) values against epochs; a sole kind is solid."""
     validated = any(np.isfinite(curve.validation).any() for curve in curves)
     with style():
-        figure = Figure((_WIDTH, 3.0))
+        figure = Figure((WIDTH, 3.0))
         axes = figure.subplots()
         for curve, color in zip(curves, SERIES, strict=False):
             for values, line in (
@@ -128,7 +128,7 @@ def learning_curves(metric_name: str, curves: Sequence[Curve], name: str) -> Mar
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
         if (last := max(len(curve.training) for curve in curves)) > 1:
             axes.set_xlim(1, last)
-        _label_score(axes.yaxis, metric_name)
+        label_score(axes.yaxis, metric_name)
         figure.legend(loc="outside upper left", ncols=2)
         return render(figure, name, f"{words(metric_name)} against epochs")
 
@@ -145,7 +145,7 @@ def confusion_matrix(matrix: NDArray[np.int64], classes: Sequence[str], name: st
         axes.grid(False)
         # A square root, as a few clips in the wrong cell are what one looks for.
         axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
-        labels = [_short(label, 18) for label in classes]
+        labels = [short(label, 18) for label in classes]
         axes.set_xticks(range(len(classes)), labels, rotation=90, fontsize=size)
         axes.set_yticks(range(len(classes)), labels, fontsize=size)
         axes.tick_params(length=0)
@@ -163,7 +163,7 @@ def confusion_matrix(matrix: NDArray[np.int64], classes: Sequence[str], name: st
 def costs_by_block(blocks: Sequence[str], parameters: Sequence[int], macs: Sequence[int]) -> Markup:
     """Where a network's parameters and multiply-accumulates lie: two bars for each block."""
     with style():
-        figure = Figure((_WIDTH, 0.9 + 0.3 * len(blocks)))
+        figure = Figure((WIDTH, 0.9 + 0.3 * len(blocks)))
         axes = figure.subplots()
         rows = np.arange(len(blocks))
         for offset, values, color, label in (
@@ -172,7 +172,7 @@ def costs_by_block(blocks: Sequence[str], parameters: Sequence[int], macs: Seque
         ):
             total = max(sum(values), 1)
             axes.barh(rows + offset, np.divide(values, total), 0.36, color=color, label=label)
-        axes.set_yticks(rows, [_short(block, 28) for block in blocks])
+        axes.set_yticks(rows, [short(block, 28) for block in blocks])
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.xaxis.set_major_formatter(_percentages)
@@ -190,7 +190,8 @@ def _limits(sizes: Sequence[float], window: tuple[float, float] | None) -> tuple
     return max(0.0, low - margin), high + margin
 
 
-def _label_score(axis: Axis, objective: str) -> None:
+def label_score(axis: Axis, objective: str) -> None:
+    """Name an axis after what it shows, with few ticks; shares are percentages."""
     axis.set_label_text(words(objective))
     axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     if metric(objective, 0.0).endswith("%"):
@@ -206,5 +207,6 @@ def _shades(groups: Mapping[str, object]) -> list[tuple[float, float, float, flo
     return [tuple(c) for c in mpl.colormaps["viridis"](np.linspace(0.15, 0.8, len(groups)))]
 
 
-def _short(text: str, most: int) -> str:
+def short(text: str, most: int) -> str:
+    """At most so many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"

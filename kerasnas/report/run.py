@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json
-from kerasnas.objectives import direction
+from kerasnas.objectives import COSTS, direction
 
 _SCHEMA = 1
 _COUNTED = ("bytes", "parameters", "macs", "int8_bytes", "float16_bytes", "seconds")
@@ -39,6 +39,8 @@ class Trial:
         macs: Multiply-accumulates for one example.
         error: Why it failed.
         values: Of each gene, as written; empty where the gene is not active.
+        front: Whether no other trial dominates it.
+        costs: All costs of the architecture, by name.
     """
 
     number: int
@@ -53,6 +55,12 @@ class Trial:
     seconds: float | None
     error: str
     values: Mapping[str, str]
+    front: bool = False
+    costs: Mapping[str, float | None] = field(default_factory=dict)
+
+    def value(self, objective: str) -> float | None:
+        """An objective, be it a score or a cost."""
+        return self.objectives.get(objective, self.costs.get(objective))
 
     def score(self, objective: str) -> float:
         """An objective of a completed trial, for ranking: greater is better, unknown is worst."""
@@ -81,6 +89,8 @@ class Evaluation:
         confusion: `(classes, classes)`, rows are the truth; None where clips carry several labels.
         predictions: `(clips, classes)` scores.
         labels: `(clips, classes)` of 0 and 1.
+        by_class: Where clips carry several labels, by name a value for each class, None where it
+            has none; None where they do not.
     """
 
     classes: tuple[str, ...]
@@ -89,6 +99,7 @@ class Evaluation:
     count: int
     predictions: NDArray[np.float64]
     labels: NDArray[np.float64]
+    by_class: Mapping[str, list[float | None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +225,7 @@ def evaluation(run: Run, name: str) -> Evaluation:
             int(data["count"]),
             np.asarray(data["predictions"], dtype=np.float64),
             np.asarray(data["labels"], dtype=np.float64),
+            data.get("by_class"),
         )
         shape = (result.count, len(result.classes))
         if result.predictions.shape != shape or result.labels.shape != shape:
@@ -257,6 +269,8 @@ def _trial(row: Mapping[str, str], objectives: tuple[str, ...], genes: list[str]
         objectives={name: _number(row[name]) for name in objectives},
         test=_number(row.get(f"test_{objectives[0]}", "")),
         error=row["error"],
+        front=row.get("front") == "yes",
+        costs={name: _number(row.get(name) or "") for name in COSTS},
         values={name: row[name] for name in genes},
         **counted,
     )

@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.objectives import direction
 from kerasnas.report.run import Evaluation, Trial
 
 _FEW_VALUES = 8
@@ -78,6 +79,24 @@ def median_or_none(values: Sequence[float | None]) -> float | None:
     """The median of what is known."""
     known = [value for value in values if value is not None]
     return median(known) if known else None
+
+
+def best_epoch(values: Sequence[float], metric: str) -> int | None:
+    """The first epoch, from 1, with the best value of a metric; None where none is known."""
+    known = [(value, epoch) for epoch, value in enumerate(values, 1) if not isnan(value)]
+    if not known:
+        return None
+    best = (min if direction(metric) == "min" else max)(value for value, _ in known)
+    return next(epoch for value, epoch in known if value == best)
+
+
+def first_reaching(values: Sequence[float], target: float, metric: str) -> int | None:
+    """The first epoch, from 1, whose value is as good as `target`; None where none is."""
+    less = direction(metric) == "min"
+    for epoch, value in enumerate(values, 1):
+        if (value <= target) if less else (value >= target):  # never true of NaN
+            return epoch
+    return None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,106 @@
+"""The searched network beside named ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasnas.report import write
+from kerasnas.report.statistics import best_epoch, first_reaching
+from tests.report.pages import Page
+
+NAN = float("nan")
+
+
+def write_json(path: Path, data: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(data))
+
+
+def tagged(rates: list[float | None]) -> dict[str, Any]:
+    known = [rate for rate in rates if rate is not None]
+    labels = np.tile(np.eye(3, dtype=int)[:2], (10, 1))  # nobody gave the third tag
+    return {
+        "schema": 1,
+        "classes": ["speech", "rain", "dog"],
+        "metrics": {"loss": 0.3, "equal_error_rate": sum(known) / len(known)},
+        "confusion": None,
+        "by_class": {"positives": [10, 10, 0], "equal_error_rate": rates, "auc": rates},
+        "count": 20,
+        "predictions": labels.tolist(),
+        "labels": labels.tolist(),
+    }
+
+
+def history(rates: list[float | None]) -> dict[str, Any]:
+    epochs = [
+        {"epoch": n, "loss": 1 / n, "accuracy": 0.5, "val_loss": rate, "val_accuracy": None}
+        for n, rate in enumerate(rates, 1)
+    ]
+    return {"schema": 1, "epochs": epochs}
+
+
+@pytest.fixture
+def tagger(run: Path) -> Path:
+    """The searched network and `crnn`, two seeds, scored on held-out clips and over folds."""
+    write_json(run / "winners/accuracy/evaluation.json", tagged([0.1, 0.3, None]))
+    write_json(run / "winners/accuracy/history.json", history([0.5, 0.4, 0.2]))
+    for seed, rate in enumerate((0.3, 0.5)):
+        place = run / f"train/crnn/test-seed{seed}"
+        write_json(place / "evaluation.json", tagged([rate, 0.5, None]))
+        write_json(place / "history.json", history([0.6, None, 0.4]))
+    folds = json.loads((run / "train/winner/folds.json").read_text())
+    folds["by_class"] = {
+        "classes": ["speech", "rain", "dog"],
+        "positives": [12, 11, 0],
+        "float32": {"equal_error_rate": [0.2, 0.25, None]},
+    }
+    write_json(run / "train/winner/folds.json", folds)
+    return run
+
+
+def test_error_rates_are_listed_by_tag_with_the_searched_network_first(tagger: Path) -> None:
+    page = Page(write(tagger))
+    assert page.rows("compared", "Equal error rate by tag on 20 held-out clips") == [
+        ["positive clips", "10", "10", "0", ""],
+        ["searched (trial 1)", "0.100", "0.300", "–", "0.200"],
+        ["crnn", "0.400 ± 0.141", "0.500 ± 0.000", "–", "0.450 ± 0.071"],
+    ]
+    assert page.rows("compared", "Equal error rate by tag, mean over folds") == [
+        ["positive clips", "12", "11", "0", ""],
+        ["searched (trial 1)", "0.200", "0.250", "–", "0.225"],
+    ]
+
+
+def test_scores_are_listed_side_by_side_with_parameters_where_they_are_known(
+    tagger: Path,
+) -> None:
+    rows = Page(write(tagger)).rows("compared", "Scores on the same 20 held-out clips")
+    assert [row[0] for row in rows] == ["searched (trial 1)", "crnn"]
+    assert rows[0][1] != "–"
+    assert rows[1][1:4] == ["–", "2", "0.300 ± 0.000"]
+
+
+def test_epochs_until_the_baselines_best_are_told(tagger: Path) -> None:
+    rows = Page(write(tagger)).rows("curves", "Epochs until validation loss")
+    assert rows == [
+        ["searched (trial 1)", "3", "0.200 in epoch 3", "2"],
+        ["crnn", "3", "0.400 in epoch 3", "3"],
+    ]
+
+
+def test_best_epochs_pass_over_what_is_unknown() -> None:
+    assert best_epoch([0.5, NAN, 0.2, 0.2], "loss") == 3
+    assert best_epoch([0.5, NAN, 0.7], "accuracy") == 3
+    assert best_epoch([NAN], "loss") is None
+    assert first_reaching([0.5, NAN, 0.2], 0.4, "loss") == 3
+    assert first_reaching([0.5, 0.6], 0.6, "accuracy") == 2
+    assert first_reaching([0.5, NAN], 0.6, "accuracy") is None
+
+
+def test_the_table_of_tags_has_error_rates(tagger: Path) -> None:
+    rows = Page(write(tagger)).rows("held-out", "Keras, float32: tags on 20")
+    assert rows[0][-1] == "0.100"
+    assert rows[2][-1] == "–"
