@@ -70,13 +70,13 @@ def write(path: Path, data: Iterable[bytes]) -> None:
 
 def crc32c(data: bytes) -> int:
     """The CRC-32C (RFC 3720, appendix B.4) of some bytes."""
-    table, rows = _tables()
+    table, rows, single = _tables()
     state = 0xFFFFFFFF
     for start in range(0, len(data), _BLOCK):
         block = data[start : start + _BLOCK]
         if len(block) < _SHORT:
             for byte in block:
-                state = int(table[rows[-1] + ((state ^ byte) & 255)]) ^ (state >> 8)
+                state = single[(state ^ byte) & 255] ^ (state >> 8)
             continue
         index = np.frombuffer(block, np.uint8).astype(np.int32)
         index[:4] ^= np.frombuffer(_CHECKSUM.pack(state), np.uint8)
@@ -92,15 +92,15 @@ def _masked(data: bytes) -> int:
 
 
 @lru_cache(maxsize=1)
-def _tables() -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+def _tables() -> tuple[NDArray[np.uint32], NDArray[np.int32], list[int]]:
     """What a byte adds to the checksum, by the number of bytes behind it.
 
     A checksum without its start value is a sum (exclusive or) over the bytes, so that all bytes of
     a block are looked up at once.
 
     Returns:
-        Table `(_BLOCK * 256,)`, the row of a byte with the most bytes behind it first, and where
-        each row begins, `(_BLOCK,)`.
+        Table `(_BLOCK * 256,)`, the row of a byte with the most bytes behind it first; where each
+        row begins, `(_BLOCK,)`; and the last row as plain numbers.
     """
     row = np.arange(256, dtype=np.uint32)
     for _ in range(8):
@@ -108,4 +108,5 @@ def _tables() -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
     rows = [row]
     while len(rows) < _BLOCK:
         rows.append(rows[-1] >> 8 ^ row[rows[-1] & 255])
-    return np.concatenate(rows[::-1]), np.arange(_BLOCK, dtype=np.int32) * 256
+    starts = np.arange(_BLOCK, dtype=np.int32) * 256
+    return np.concatenate(rows[::-1]), starts, row.tolist()

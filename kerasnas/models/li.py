@@ -1,5 +1,6 @@
 """Li, "Audio tagging: LSTM and gated CNN", course report, Shanghai Jiao Tong University, 2018:
-the networks of sections 4, 5 and 7.2, and a search space round the LSTM tagger.
+the networks of sections 4, 5 and 7.2, and a search space round the LSTM tagger (that round the
+gated CNN is `kerasnas.models.li_gated`).
 
 What the report leaves open: hidden dense layers are rectified; the gated CNN's batch normalisation,
 pool sizes and attention come from the author's code, as do its cells (GRU) and their units (128);
@@ -19,10 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block
-from kerasnas.blocks.convolutional import Dense, Dropout, Flatten, Normalize, Reshape
-from kerasnas.blocks.gated import ConvolutionMaxPool, GatedConvolution, GatedRecurrent
-from kerasnas.blocks.recurrent import FlattenBins, Gru, LocatedTags, Lstm
-from kerasnas.errors import KerasnasError
+from kerasnas.blocks.convolutional import Dense, Dropout, Flatten, Normalize
+from kerasnas.blocks.recurrent import FlattenBins, Gru, Lstm
+from kerasnas.models.li_gated import LiGatedSettings, LiGatedSpace
 from kerasnas.models.space import SearchSpace, Values
 
 if TYPE_CHECKING:
@@ -142,33 +142,14 @@ class LiSpace(SearchSpace):
     def reference(self, name: str) -> Architecture:
         """A named network; all but `lstm` are no points of the space."""
         if name == "gcnn":
-            return self._gated()
+            settings = LiGatedSettings(normalize=self.settings.normalize)
+            space = LiGatedSpace(self.input_shape, self.classes, self.output, settings)
+            return space.reference(name)
         if name == "fc1":
             return self._ending([*self._frames(), Flatten()])
         if name == "fc2":
             return self._ending([*self._frames(), Flatten(), Dense(1024, "relu")])
         return super().reference(name)
-
-    def _gated(self) -> Architecture:
-        if self.output != "sigmoid":
-            raise KerasnasError(
-                "the network gcnn gives every class a score of its own: set training.final.loss to "
-                "binary_crossentropy, or data.multi_label"
-            )
-        frames, bins = self.input_shape[:2]
-        blocks = self._start()
-        if not self._has_channels:
-            blocks.append(Reshape((frames, bins, 1)))
-        blocks += [
-            GatedConvolution(64),
-            GatedConvolution(64),
-            ConvolutionMaxPool(256, pool_size=(2, 1)),
-            ConvolutionMaxPool(256, pool_size=(frames // 2, 1)),
-            Reshape((bins, 256)),
-            GatedRecurrent(128),
-            LocatedTags(self.classes),
-        ]
-        return Architecture(self.input_shape, tuple(blocks))
 
     @property
     def _has_channels(self) -> bool:

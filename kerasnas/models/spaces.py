@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from kerasnas.export.ops import Shape
 from kerasnas.models.li import LiSettings, LiSpace
+from kerasnas.models.li_gated import LiGatedSettings, LiGatedSpace
 from kerasnas.models.liu_zhang import LiuZhangSettings, LiuZhangSpace
 from kerasnas.models.nasc import NascSettings, NascSpace
 from kerasnas.models.space import SearchSpace
@@ -17,6 +18,7 @@ _SPACES: dict[type, type[Any]] = {
     WuLeeSettings: WuLeeSpace,
     LiuZhangSettings: LiuZhangSpace,
     LiSettings: LiSpace,
+    LiGatedSettings: LiGatedSpace,
     NascSettings: NascSpace,
 }
 
@@ -26,14 +28,14 @@ def _default(values: object) -> object:
 
 
 ModelSettings = Annotated[
-    WuLeeSettings | LiuZhangSettings | LiSettings | NascSettings,
+    WuLeeSettings | LiuZhangSettings | LiSettings | LiGatedSettings | NascSettings,
     Field(discriminator="space"),
     BeforeValidator(_default),
 ]
 
 
 def space_of(
-    settings: WuLeeSettings | LiuZhangSettings | LiSettings | NascSettings,
+    settings: WuLeeSettings | LiuZhangSettings | LiSettings | LiGatedSettings | NascSettings,
     input_shape: Shape,
     classes: int,
     output: Literal["softmax", "sigmoid"],
