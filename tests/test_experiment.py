@@ -79,29 +79,18 @@ def test_a_criterion_that_does_not_fit_the_labels(tmp_path: Path) -> None:
 
 def test_lis_taggers_may_end_with_the_reports_softmax(tmp_path: Path) -> None:
     text = (
-        "name: a
-data: {multi_label: true}
-model: {space: li}
-training:
-"
-        "  candidate: &r {loss: categorical_crossentropy}
-  final: *r
-"
+        "name: a\ndata: {multi_label: true}\nmodel: {space: li}\ntraining:\n"
+        "  candidate: &r {loss: categorical_crossentropy}\n  final: *r\n"
     )
     assert experiment.load(written(tmp_path, text)).space(5).output == "softmax"
 
 
 def test_stored_embeddings_and_audioset_belong_together(tmp_path: Path) -> None:
-    stored = "features: {kind: stored_embedding}
-"
-    assert "does not go with data.dataset: synthetic" in problem(tmp_path, f"name: a
-{stored}")
-    sounds = "name: a
-data: {dataset: audioset}
-"
+    stored = "features: {kind: stored_embedding}\n"
+    assert "does not go with data.dataset: synthetic" in problem(tmp_path, f"name: a\n{stored}")
+    sounds = "name: a\ndata: {dataset: audioset}\n"
     assert "log_mel does not go with data.dataset: audioset" in problem(tmp_path, sounds)
-    speeds = "training: {final: {augmentation: {speeds: [0.9]}}}
-"
+    speeds = "training: {final: {augmentation: {speeds: [0.9]}}}\n"
     assert "plays recordings" in problem(tmp_path, sounds + stored + speeds)
     known = experiment.load(written(tmp_path, sounds + stored))
     assert known.data.multi_label and known.features.input_shape == (10, 128)

@@ -43,12 +43,13 @@ class Evaluation:
             examples `channel_macro_f1` (each channel scored alone, mean over them), else
             `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean AUC),
             `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at 0.5),
-            `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and `scored_classes`, the number of
-            classes which the first three are means over.
+            `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and
+            `scored_classes`, the number of classes which the first three are means over.
         confusion: Clips by true (rows) and predicted (columns) class; None for several labels.
         by_class: For several labels, each `(classes,)`: `positives` (clips), `average_precision`,
-            `auc`, `d_prime`, `equal_error_rate`, `f1` (at 0.5), and `threshold` and `tuned_f1` where
-            thresholds were given; NaN where a class has no value. None for one label per clip.
+            `auc`, `d_prime`, `equal_error_rate`, `f1` (at 0.5), and `threshold` and `tuned_f1`
+            where thresholds were given; NaN where a class has no value. None for one label per
+            clip.
         channel_f1: Where channels are examples, of every class the mean over channels of its F1,
             `(classes,)`; None elsewhere.
         predictions: Mean of each clip's segments, float32 `(clips, classes)`.

@@ -4,7 +4,6 @@ import csv
 import json
 from pathlib import Path
 
-
 from kerasnas.report import models
 from kerasnas.report.run import read
 
@@ -23,9 +22,7 @@ def write(path: Path, first: str = "mean_auc") -> Path:
         table.writerow(header)
         trials = [(cell, value) for cell, values in ROWS.items() for value in values]
         for number, (cell, value) in enumerate(trials):
-            table.writerow(
-                [number, "completed", 0.25, 1.0, value, *[100] * 5, 1.5, "", cell]
-            )
+            table.writerow([number, "completed", 0.25, 1.0, value, *[100] * 5, 1.5, "", cell])
     for seed, value in enumerate((0.9375, 0.8125)):
         directory = path / "train" / "fc1" / f"test-seed{seed}"
         directory.mkdir(parents=True)
