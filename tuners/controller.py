@@ -133,12 +133,15 @@ class Controller:
         state = self.state(genes, history)
         if rng.random() < self.exploration_at(number):
             yield from uniform(genes, history, rng, number)
-        count, known = BATCH, 0
+        count, known, drawn = BATCH, 0, 0
         while True:
-            temperature = 2.0 ** min(known / PATIENCE, DOUBLINGS)
+            # Of those drawn together, as many are expected to be known as of those before.
+            expected = known + np.arange(count) * known / max(drawn, 1)
+            temperature = 2.0 ** np.minimum(expected / PATIENCE, DOUBLINGS)
             for values in sample(state.weights, state.table, rng, count, temperature):
                 known += key(values) in history.keys
                 yield values
+            drawn += count
             count = min(2 * count, LARGEST_BATCH)
 
     def exploration_at(self, number: int) -> float:

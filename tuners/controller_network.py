@@ -58,7 +58,12 @@ def step(layer: Layer, inputs: Array, output: Array, cell: Array) -> tuple[Array
         Output and cell, `(batch, units)` each, and the gates, `(batch, 4 * units)`.
     """
     scale, shift = _squashing(output.shape[1])
-    gates = np.tanh((inputs + output @ layer.recurrent) * scale) * scale + shift
+    gates = output @ layer.recurrent
+    gates += inputs
+    gates *= scale
+    np.tanh(gates, out=gates)
+    gates *= scale
+    gates += shift
     entry, forget, update, exit_ = _four(gates)
     cell = forget * cell + entry * update
     return exit_ * np.tanh(cell), cell, gates

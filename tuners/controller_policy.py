@@ -109,7 +109,7 @@ def sample(
     table: Sequence[Decision],
     rng: np.random.Generator,
     count: int,
-    temperature: float = 1.0,
+    temperature: float | Array = 1.0,
 ) -> list[dict[str, Value]]:
     """Values drawn from the policy, of the active genes only.
 
@@ -118,34 +118,41 @@ def sample(
         table: The genes.
         rng: Gives `len(table) * count` numbers.
         count: How many sets of values.
-        temperature: What logits are divided by: the greater, the closer to uniform.
+        temperature: What logits are divided by: the greater, the closer to uniform. One for all,
+            or `(count,)`, one for each set.
     """
     layers = _layers(weights)
     units = layers[0].recurrent.shape[0]
     outputs, cells = np.zeros((2, len(layers), count, units))
     first = weights["embedding"] @ layers[0].kernel + layers[0].bias
+    temperatures = np.broadcast_to(temperature, count)[:, None]
     previous = np.zeros(count, int)
     rows: list[dict[str, Value]] = [{} for _ in range(count)]
     names: set[str] = set()
     for decision, draws in zip(table, rng.random((len(table), count)), strict=True):
         gene, options = decision.gene, decision.options
-        on = list(range(count))
+        taking: Sequence[int] = range(count)
         if gene.conditions or gene.name in names:
-            on = [row for row in on if gene.name not in rows[row] and gene.active(rows[row])]
+            taking = [
+                row for row in taking if gene.name not in rows[row] and gene.active(rows[row])
+            ]
         names.add(gene.name)
-        places = [0] * len(on)
-        if len(options) > 1 and on:
+        places = [0] * len(taking)
+        # numpy is much quicker with slices than with lists
+        on = taking if len(taking) < count else slice(None)
+        if len(options) > 1 and taking:
             inputs = first[previous[on]]
             for index, layer in enumerate(layers):
                 if index:
                     inputs = outputs[index - 1, on] @ layer.kernel + layer.bias
                 state = outputs[index, on], cells[index, on]
                 outputs[index, on], cells[index, on], _ = step(layer, inputs, *state)
-            odds = _softmax(_logits(weights, decision, outputs[-1, on]) / temperature)
-            chosen = (np.cumsum(odds[:, :-1], axis=1) <= draws[on, None]).sum(axis=1)
+            logits = _logits(weights, decision, outputs[-1, on]) / temperatures[on]
+            odds = _odds(logits).cumsum(axis=1)
+            chosen = (odds[:, :-1] <= draws[on, None] * odds[:, -1:]).sum(axis=1)
             previous[on] = 1 + decision.first + chosen
             places = chosen.tolist()
-        for row, place in zip(on, places, strict=True):
+        for row, place in zip(taking, places, strict=True):
             rows[row][gene.name] = options[place]
     return rows
 
@@ -247,8 +254,13 @@ def _logits(weights: Weights, decision: Decision, outputs: Array) -> Array:
 
 
 def _softmax(logits: Array) -> Array:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    odds = _odds(logits)
     return odds / odds.sum(axis=1, keepdims=True)
+
+
+def _odds(logits: Array) -> Array:
+    """What a softmax divides by its sum."""
+    return np.exp(logits - logits.max(axis=1, keepdims=True))
 
 
 def _previous(table: Sequence[Decision], taken: Actions) -> Actions:
