@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from rich.console import Console
 from kerasnas import experiment as experiments
 from kerasnas import features
 from kerasnas.export.errors import CheckFailed
+from kerasnas.export.settings import OnFail
 from kerasnas.files import write_json
 from kerasnas.flow import scores, task
 from kerasnas.flow.run import read_experiment, run_of
@@ -25,7 +26,6 @@ _CALIBRATE_AMONG = 20_000
 """Training clips that calibration clips are chosen among, evenly spaced: labels of all might not
 fit into memory."""
 
-OnFail = Literal["next-form", "error", "report"]
 _SAYING = {"failed": "check failed", "not proven": "not proven"}
 
 
