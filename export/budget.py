@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
     if rule == "file":
         return file_bytes
     if rule == "float32_params":
-        return 4 * sum(weight.value.shape.num_elements() for weight in model.trainable_weights)
+        return 4 * sum(prod(weight.shape) for weight in model.trainable_weights)
     return sum(
         int(np.count_nonzero(values)) * _width(weight.name, values, form)
         for weight in _parameters(model)

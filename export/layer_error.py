@@ -8,6 +8,7 @@ into it) is left out.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,12 +89,14 @@ def _layer_outputs(model: Any, examples: Values) -> dict[str, Values]:
     import keras
 
     # A layer may have been called elsewhere, too: only calls within this model count.
-    calls = {id(node) for node in getattr(model, "_functional", model)._nodes}
-    outputs = {}
-    for layer in model.layers:
-        made = [n.output_tensors for n in layer._inbound_nodes if id(n) in calls]
-        if len(made) == 1 and len(made[0]) == 1:
-            outputs[layer.name] = made[0][0]
+    by_depth = getattr(model, "_functional", model)._nodes_by_depth
+    calls = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    times = Counter(call.operation.name for call in calls)
+    outputs = {
+        call.operation.name: call.output_tensors[0]
+        for call in calls
+        if times[call.operation.name] == len(call.output_tensors) == 1
+    }
     inner = keras.Model(model.inputs, outputs)
     values = inner.predict(examples, batch_size=_EXAMPLES, verbose=0)
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}

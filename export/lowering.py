@@ -35,7 +35,9 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
             return [Candidate("float16")]
         return [Candidate("full_int8"), Candidate("int8_weights")]
     if settings.recurrent == "step":
-        steps: tuple[Form, ...] = ("full_int8", "int8_weights") if format_ == "int8" else ("float16",)
+        steps: tuple[Form, ...] = (
+            ("full_int8", "int8_weights") if format_ == "int8" else ("float16",)
+        )
         return [Candidate(form, "step") for form in steps]
     if format_ == "float16":
         forms = {

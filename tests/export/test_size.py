@@ -73,8 +73,8 @@ def test_weights_cost_their_width(form: str):
     expected = {
         "float32": 4 * scalars + 4 * 32,
         "float16": 2 * scalars + 2 * 32,
-        # Kernel and bias each have a float32 scale and an int64 zero point a channel.
-        "full_int8": scalars + 4 * 32 + 2 * 12 * 32,
+        # Kernel and bias each have a float32 scale a channel, and share the int64 zero points.
+        "full_int8": scalars + 4 * 32 + 2 * 4 * 32 + 8 * 32,
     }
     assert more == expected[form]
 

@@ -101,7 +101,10 @@ def _refused() -> list[Any]:
 
     flat = layers.Reshape((FRAMES, BINS))
     return [
-        ((layers.Conv2D(2, 3), layers.Reshape((10, 14)), layers.GRU(2)), "'conv2d.*needs more than"),
+        (
+            (layers.Conv2D(2, 3), layers.Reshape((10, 14)), layers.GRU(2)),
+            "'conv2d.*needs more than",
+        ),
         ((flat, layers.Bidirectional(layers.GRU(2))), "'bidirectional.*needs more than one frame"),
         ((flat, layers.GRU(2, go_backwards=True)), "'gru.*must read frames forwards"),
         ((flat, layers.GRU(2, return_sequences=True), layers.Flatten()), "'flatten.*more than one"),

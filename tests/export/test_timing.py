@@ -36,7 +36,8 @@ def test_a_plan_holds_all_that_lives_at_once():
         first = rng.integers(0, 10, 20)
         sizes, spans = 64 * rng.integers(1, 20, 20), rng.integers(0, 4, 20)
         tensors = [
-            Lifetime(int(s), int(f), int(f + n)) for s, f, n in zip(sizes, first, spans, strict=True)
+            Lifetime(int(s), int(f), int(f + n))
+            for s, f, n in zip(sizes, first, spans, strict=True)
         ]
         at_once = [sum(t.size for t in tensors if t.first <= k <= t.last) for k in range(14)]
         assert max(at_once) <= plan(tensors) <= sum(t.size for t in tensors)
