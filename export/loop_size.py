@@ -2,7 +2,7 @@
 
 A loop is two graphs of its own, some fifty tensors and twenty operators: their tables are the same
 whatever the number of units. Read from files of `kerasnas.export.size.CONVERTER` (float) and of
-`kerasnas.export.int8_loop`, with one layer, in one direction and in two.
+`kerasnas.export.int8_loop`, with one layer, in one direction and in two, and with two layers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kerasnas.export.ops import Op
+
 
 class _Loop(NamedTuple):
     """Of a layer that gives every frame's state, and of one that gives the last frame's.
