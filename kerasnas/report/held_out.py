@@ -106,9 +106,17 @@ def _confusions(found: dict[str, Evaluation]) -> Markup:
 
 
 def _tags(found: dict[str, Evaluation]) -> Markup:
+    first = next(iter(found.values()))
+    left_out = int((first.labels.sum(axis=0) == 0).sum())
     return join(
         [
             *(_tags_of(precision, result) for precision, result in found.items()),
+            note(
+                f"{left_out} of {len(first.classes)} tags have no positive clip here and are left "
+                "out of every mean."
+            )
+            if left_out
+            else None,
             note(
                 "F1, precision and recall at a score of 0.5; tuned F1 at the tag's own threshold, "
                 "chosen on the validation clips that the final training kept back, if any. Average "
@@ -146,6 +154,7 @@ def _tags_of(precision: str, result: Evaluation) -> Markup:
 
 _TAG_COLUMNS = {
     "auc": "AUC",
+    "d_prime": "d'",
     "equal_error_rate": "equal error rate",
     "threshold": "threshold",
     "tuned_f1": "tuned F1",
