@@ -42,7 +42,7 @@ def test_clips_are_scored_by_the_mean_of_all_members(
     monkeypatch.setattr(flow, "train_missing", untrained)
     monkeypatch.setattr(flow, "run_jobs", here)
     run = workspace / "ensemble"
-    result = flow.ensemble(workspace / "small.yaml", architecture="model_b", run=run)
+    result = flow.ensemble(workspace / "small.yaml", architecture="model_a", run=run)
     assert list(result.members) == [f"fold {fold}" for fold in range(1, 6)]
     assert result.members["fold 4"]["accuracy"] == 4
 
