@@ -158,6 +158,14 @@ def test_a_high_temperature_is_uniform():
     assert sum((counts[n] - 3000) ** 2 / 3000 for n in (8, 16, 32)) < 13.8
 
 
+def test_every_set_may_have_a_temperature_of_its_own():
+    temperatures = np.repeat([1e-9, 1e6], 100)
+    drawn = sample(weights(scale=3.0), TABLE, np.random.default_rng(5), 200, temperatures)
+    cold, hot = ({tuple(values.items()) for values in part} for part in (drawn[:100], drawn[100:]))
+    assert len(cold) == 1
+    assert len(hot) >= 10  # of 15
+
+
 def test_entropy_of_even_odds():
     w = {name: np.zeros_like(part) for name, part in weights().items()}
     taken = np.array([actions(TABLE, {"filters_1": 8, "deep": False, "norm": "batch"})])
