@@ -112,7 +112,7 @@ def layers(run: Run) -> Markup | None:
         pictures.layers(blocks),
         f"Searched layers of trial {winner.trial}, from the input down: E is the expansion, K the "
         "kernel size. The length of a bar is the kernel's, its shade the expansion's; blue runs "
-        "along time, orange along frequency.",
+        "along time, orange along frequency; ↓ makes frames or bins fewer.",
     )
 
 
