@@ -20,10 +20,7 @@ _CANDIDATES = 5
 
 def section(run: Run) -> Markup:
     """Objectives and loss against epochs: of candidates, of winners, and beside other networks."""
-    candidates = [
-        (f"trial {trial.number}", run.path / "trials" / f"{trial.number:04d}")
-        for trial in run.completed[:_CANDIDATES]
-    ]
+    candidates = [_candidate(run, trial.number) for trial in run.completed[:_CANDIDATES]]
     try:
         winners = [
             (f"trial {w.trial} ({' and '.join(words(rule) for rule in w.rules)})", w.directory)
@@ -39,6 +36,15 @@ def section(run: Run) -> Markup:
     if not any(parts):
         raise MissingError("No training has left a history yet.")
     return join(parts)
+
+
+def _candidate(run: Run, number: int) -> tuple[str, Path]:
+    """A trial's name, and where its training's history is: that of the first fold, with folds."""
+    directory = run.path / "trials" / f"{number:04d}"
+    folds = sorted(path.parent for path in directory.glob("fold*/history.json"))
+    if not folds:
+        return f"trial {number}", directory
+    return f"trial {number}, fold {folds[0].name.removeprefix('fold')}", folds[0]
 
 
 def _against_others(run: Run) -> Markup | None:

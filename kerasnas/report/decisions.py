@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from kerasnas.objectives import COSTS
 from kerasnas.report import run as files
 from kerasnas.report import search_pictures as pictures
-from kerasnas.report.formats import metric, words
+from kerasnas.report.formats import count, metric, words
 from kerasnas.report.html import Markup, figure, join, note, table, tag
 from kerasnas.report.run import Run, Trial
 
@@ -33,7 +34,7 @@ def front(run: Run) -> Markup | None:
         f"{len(members)} of {len(run.completed)} candidates are on the front",
         ["trial", words(first), words(second)],
         [
-            [str(trial.number), *(metric(name, trial.value(name)) for name in names)]
+            [str(trial.number), *(_shown(name, trial.value(name)) for name in names)]
             for trial in sorted(members, key=lambda trial: trial.score(first), reverse=True)
         ],
     )
@@ -106,6 +107,10 @@ def choices(run: Run) -> Markup | None:
             note("Numbers count trials, whatever became of them; shading is the share of a row."),
         ]
     )
+
+
+def _shown(name: str, value: float | None) -> str:
+    return count(value) if name in COSTS else metric(name, value)
 
 
 def _objectives(run: Run) -> list[str]:

@@ -97,8 +97,18 @@ def export_report() -> dict[str, Any]:
             "int8": exported_file("int8", 111_222),
         },
         "checks": [
-            {"name": "budget", "file": "model_float16.tflite", "verdict": "failed", "message": over},
-            {"name": "budget", "file": "model_int8.tflite", "verdict": "passed", "message": "within"},
+            {
+                "name": "budget",
+                "file": "model_float16.tflite",
+                "verdict": "failed",
+                "message": over,
+            },
+            {
+                "name": "budget",
+                "file": "model_int8.tflite",
+                "verdict": "passed",
+                "message": "within",
+            },
         ],
         "verdict": "failed",
         "settings": {},

@@ -104,3 +104,12 @@ def test_the_table_of_tags_has_error_rates(tagger: Path) -> None:
     rows = Page(write(tagger)).rows("held-out", "Keras, float32: tags on 20")
     assert rows[0][-1] == "0.100"
     assert rows[2][-1] == "–"
+
+
+def test_candidates_scored_over_folds_show_the_first_folds_curve(run: Path) -> None:
+    for fold in "01":
+        write_json(run / f"trials/0001/fold{fold}/history.json", history([0.6, 0.5]))
+    page = Page(write(run))
+    drawn = [text.text for text in page.section("curves").iter("text")]
+    assert "trial 1, fold 0" in drawn
+    assert "trial 1, fold 1" not in drawn

@@ -20,6 +20,7 @@ SECTIONS = [
     "genes",
     "curves",
     "held-out",
+    "classes",
     "network",
     "trials",
     "export",
