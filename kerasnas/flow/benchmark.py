@@ -30,10 +30,12 @@ class Timed:
         names = [f"{count} thread{'s' if count > 1 else ''}" for count in threads]
         for name in ("bytes", *names, "× float32", "arena bytes", "XNNPACK", "needs"):
             table.add_column(name, justify="right")
-        for file in self.files:
+        names_alone = [Path(file.file).name for file in self.files]
+        alike = len(set(names_alone)) < len(names_alone)
+        for name, file in zip(names_alone, self.files, strict=True):
             share = f"{file.delegation.share:.0%}"
             table.add_row(
-                file.file,
+                file.file if alike else name,
                 f"{file.bytes:,}",
                 *(f"{times.median:.2f} ({times.p95:.2f})" for times in file.latency_ms),
                 "–" if file.speed_up is None else f"{file.speed_up:.2f}",
