@@ -110,7 +110,7 @@ def _scores(run: Run, scored: Mapping[Network, list[Evaluation]]) -> Markup:
 
 def _tags_of_clips(scored: Mapping[Network, list[Evaluation]]) -> Markup:
     first = next(iter(scored.values()))[0]
-    rows = []
+    rows: list[list[Node]] = []
     for network, known in scored.items():
         tables = [_column(each.by_class or {}, _RATE) for each in known]
         mean = [each.metrics.get(_RATE, nan) for each in known]
@@ -138,7 +138,7 @@ def _over_folds(run: Run) -> dict[str, dict[str, Any]]:
 def _tags_of_folds(found: Mapping[str, Mapping[str, Any]]) -> Markup:
     first = next(iter(found.values()))
     with files.understanding("folds.json"):
-        rows = []
+        rows: list[list[Node]] = []
         for name, classes in found.items():
             rates = _column(classes["float32"], _RATE)
             known = [rate for rate in rates if isfinite(rate)]
@@ -153,12 +153,9 @@ def _tags_of_folds(found: Mapping[str, Mapping[str, Any]]) -> Markup:
 
 
 def _tag_table(
-    caption: str, classes: Sequence[str], positives: Sequence[int], rows: list[list[str]]
+    caption: str, classes: Sequence[str], positives: Sequence[int], rows: list[list[Node]]
 ) -> Markup:
-    listed: list[list[Node]] = [
-        ["positive clips", *map(str, positives), ""],
-        *([*row] for row in rows),
-    ]
+    listed: list[list[Node]] = [["positive clips", *map(str, positives), ""], *rows]
     return table(caption, ["network", *classes, "mean"], listed)
 
 
