@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasnas.export.errors import ExportError
+from kerasnas.export.quiet import quiet
 
 if TYPE_CHECKING:
     import keras
@@ -20,14 +21,16 @@ def load_keras(path: Path) -> keras.Model:
     Raises:
         ExportError: The file is missing or damaged, or needs code that is not Keras's own.
     """
-    import keras
+    with quiet():
+        import keras
 
     if not path.is_file():
         raise ExportError(f"{path} does not exist: give a .keras file")
     if not zipfile.is_zipfile(path):
         raise ExportError(f"{path} is damaged, or no .keras file: save the model again")
     try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        with quiet():
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises what the damaged part happens to raise
         raise ExportError(
             f"{path} cannot be opened: {_first_line(error)} Save the model again, from stock "

@@ -90,6 +90,16 @@ def test_the_files_are_proven_on_clips_nobody_trained_on(searched: Path) -> None
     ]
 
 
+def test_results_come_without_the_notices_of_native_code(searched: Path) -> None:
+    model = searched / "winners" / "accuracy" / "model.keras"
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasnas", "evaluate", model], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "accuracy" in done.stdout
+    assert done.stderr == ""
+
+
 def test_features_json_checks_another_front_end(searched: Path) -> None:
     from kerasnas.features import LogMel, clip_features
     from kerasnas.features.description import decode
