@@ -292,14 +292,6 @@ def predict(
 
 
 @_command
-def report(run: Run) -> None:
-    """Write report.html from what a run directory holds."""
-    from kerasnas.report import write
-
-    _out.print(str(write(run)), markup=False)
-
-
-@_command
 def benchmark(
     files: Annotated[list[Path], typer.Argument(help=".tflite files.", show_default=False)],
     float32: Annotated[
@@ -314,6 +306,15 @@ def benchmark(
     _out.print(benchmark(files, float32, runs, json).table())
 
 
+@_command
+def report(run: Run) -> None:
+    """Write report.html from what a run directory holds."""
+    from kerasnas.report import write
+
+    _out.print(str(write(run)), markup=False)
+
+
+@_command
 def trials(
     run: Run,
     trial: Annotated[
