@@ -103,7 +103,7 @@ def _records(path: Path) -> Iterator[tuple[int, Embedded | Damage]]:
 
 
 def _packed(path: Path) -> Iterator[tuple[int, Embedded | Damage]]:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     try:
         with h5py.File(path, "r") as file:
