@@ -14,11 +14,14 @@ _HOMES = {
     "ExportError": "errors",
     "ExportSettings": "settings",
     "export": "pipeline",
+    "FrontEnd": "front_end",
     "from_keras": "ops",
     "layer_errors": "layer_error",
     "load": "interpreter",
     "predict_bytes": "size",
     "stratified": "calibration",
+    "WaveformInput": "waveform_file",
+    "with_front_end": "waveform",
 }
 __all__ = sorted(_HOMES)
 

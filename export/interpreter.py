@@ -45,7 +45,10 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class TfliteNetwork:
-    """A `.tflite` file in LiteRT, one example at a time, on one thread by default."""
+    """A `.tflite` file in LiteRT, one example at a time, on one thread by default.
+
+    Of a file that takes waveforms, an example is `(samples,)`.
+    """
 
     path: Path
     interpreter: Any
@@ -59,7 +62,8 @@ class TfliteNetwork:
         (source,) = self.interpreter.get_input_details()
         (sink,) = self.interpreter.get_output_details()
         for row, example in zip(scores, x, strict=True):
-            self.interpreter.set_tensor(source["index"], _to_type(example[None], source))
+            values = example.reshape(source["shape"])
+            self.interpreter.set_tensor(source["index"], _to_type(values, source))
             self.interpreter.invoke()
             row[:] = _to_float(self.interpreter.get_tensor(sink["index"])[0], sink)
         return scores
@@ -157,7 +161,8 @@ def load(path: str | Path, threads: int = 1) -> TfliteNetwork | StepNetwork | Ke
     for details in (*inputs, *outputs):
         if details["dtype"] not in (np.float32, np.int8, np.uint8):
             raise ExportError(f"{path} has a tensor of {details['dtype'].__name__} at its ends")
-    shape = tuple(int(size) for size in inputs[0]["shape"][1:])
+    sizes = tuple(int(size) for size in inputs[0]["shape"])
+    shape = sizes if len(sizes) == 1 else sizes[1:]  # a waveform has no batch before it
     return TfliteNetwork(path, interpreter, shape, int(outputs[0]["shape"][1]))
 
 
@@ -213,6 +218,12 @@ def latency(interpreter: Any, runs: int) -> tuple[float, float]:
         seconds.append(time.perf_counter() - start)
     median, high = np.percentile(seconds, (50, 95)) * 1000
     return float(median), float(high)
+
+
+def is_stateless(network: Network, first: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether an example's scores are the same bits after another example, without a reset."""
+    before, _, after = network.predict(np.stack([first, other[::-1], first]))
+    return np.array_equal(before, after, equal_nan=True)
 
 
 def _open(path: Path, threads: int) -> Any:

@@ -10,14 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.export.budget import counted_bytes
-from kerasnas.export.checks import Check, Measured, Task, check_file, compare, worst
+from kerasnas.export.checks import Check, Measured, Task, check_file, clip_scores, compare, worst
 from kerasnas.export.delegation import read_delegation
 from kerasnas.export.errors import ExportError
-from kerasnas.export.interpreter import KerasNetwork, StepNetwork, TfliteNetwork, load
+from kerasnas.export.interpreter import (
+    KerasNetwork,
+    StepNetwork,
+    TfliteNetwork,
+    is_stateless,
+    load,
+)
 from kerasnas.export.layer_error import blame
 from kerasnas.export.lowering import Candidate, candidates, convert_candidate
 from kerasnas.export.settings import ExportSettings, Format
 from kerasnas.export.tflite_file import read_facts
+from kerasnas.export.waveform_file import (
+    WaveformFile,
+    WaveformInput,
+    examine_waveform,
+    waveform_name,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class Reference:
         scores: The Keras model's, `(clips * segments, classes)`.
         labels: Of the clips, `(clips, classes)`.
         task: How decisions are made.
+        waveform: What a file that takes waveforms is made of; None where none is wanted.
     """
 
     network: KerasNetwork
@@ -37,6 +50,7 @@ class Reference:
     scores: NDArray[np.float32]
     labels: NDArray[np.float32]
     task: Task
+    waveform: WaveformInput | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +63,9 @@ class Examined:
         stock_bytes: Of the stock converter's file; None where there is none.
         scores: Of the test segments, `(clips * segments, classes)`.
         measured: Figures.
-        checks: Verdicts on them.
+        checks: Verdicts on them, and on the waveform file.
         failures: What came of the forms that were tried before it.
+        waveform: The file that takes waveforms, if one is wanted.
     """
 
     candidate: Candidate
@@ -60,6 +75,7 @@ class Examined:
     measured: Measured
     checks: list[Check]
     failures: tuple[str, ...]
+    waveform: WaveformFile | None = None
 
     @property
     def _rank(self) -> tuple[int, int]:
@@ -111,9 +127,13 @@ def climb_down(
         scores = network.predict(reference.examples)
         measured = _measure(network, candidate, scores, repeated, reference, settings)
         checks = check_file(f"model_{format_}.tflite", measured, settings)
-        made.append(
-            Examined(candidate, network, stock, scores, measured, checks, tuple(failures))
-        )
+        waveform = None
+        if reference.waveform is not None:
+            progress(f"Checking {candidate} on {len(reference.labels)} waveforms")
+            waveform = _with_waveform(reference, measured, path, format_, settings)
+            checks += waveform.checks
+        tried = tuple(failures)
+        made.append(Examined(candidate, network, stock, scores, measured, checks, tried, waveform))
         if worst(checks) != "failed" or settings.on_fail != "next-form":
             return made[-1]
         failures += [f"{candidate}: {c.message}" for c in checks if c.verdict == "failed"]
@@ -143,15 +163,28 @@ def _measure(
         facts=facts,
         counted=counted_bytes(settings.rule, model, candidate.form, facts.bytes),
         parity=parity,
-        stateless=_is_stateless(network, reference.examples),
+        stateless=is_stateless(network, reference.examples[0], reference.examples[-1]),
         delegation=read_delegation(network.interpreter, path.read_bytes()),
         repeated=repeated,
         blame=blame(model, path, reference.examples) if differs else "",
     )
 
 
-def _is_stateless(network: TfliteNetwork | StepNetwork, examples: NDArray[np.float32]) -> bool:
-    """Whether a clip's scores are the same bits after another clip, without a reset."""
-    first, other = examples[0], examples[-1][::-1]
-    before, _, after = network.predict(np.stack([first, other, first]))
-    return np.array_equal(before, after, equal_nan=True)
+def _with_waveform(
+    reference: Reference, measured: Measured, path: Path, format_: Format, settings: ExportSettings
+) -> WaveformFile:
+    assert reference.waveform is not None
+    segments = len(reference.scores) // len(reference.labels)
+    return examine_waveform(
+        reference.waveform,
+        path,
+        waveform_name(format_),
+        measured,
+        lambda scores: compare(
+            scores,
+            clip_scores(reference.scores, segments),
+            reference.labels,
+            reference.task,
+        ),
+        settings,
+    )

@@ -26,6 +26,7 @@ from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.ops import from_keras
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.size import predict_bytes
+from kerasnas.export.waveform_file import WaveformInput, waveform_name
 
 if TYPE_CHECKING:
     import keras
@@ -56,9 +57,13 @@ def export(
     classes: Sequence[str],
     task: Task = "single_label",
     settings: ExportSettings | None = None,
+    waveform: WaveformInput | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ExportResult:
     """Write `model_float16.tflite`, `model_int8.tflite`, `labels.txt` and `export.json`.
+
+    With `waveform` also `model_float16_waveform.tflite` and `model_int8_waveform.tflite`: the same
+    files with their front end before them.
 
     Each conversion runs in a child process with limits; every figure of the report is measured on
     the written file.
@@ -76,6 +81,7 @@ def export(
         classes: Names of the outputs, in order.
         task: One label a clip, or several.
         settings: Formats, budget, agreement floor, limits.
+        waveform: The front end of files that take the waveform, and what to check them on.
         progress: Called with a line before each slow step.
 
     Returns:
@@ -87,6 +93,13 @@ def export(
         CheckFailed: A check failed and `settings.on_fail` is not `report`; all files are written.
     """
     settings = settings or ExportSettings()
+    if settings.waveform and waveform is None:
+        raise ExportError("export.waveform: say in the argument waveform what the front end is")
+    if waveform is not None and settings.recurrent == "step":
+        raise ExportError(
+            "a file of one frame takes no waveform: leave export.waveform out, or take another "
+            "export.recurrent than step"
+        )
     directory = Path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -106,7 +119,7 @@ def export(
             raise ExportError(f"{network.path.name} gives scores that are not finite: train again")
         keras_parity = compare(reference, reference, labels, task)
         predicted = _predictions(network.model)
-        against = Reference(network, examples, reference, labels, task)
+        against = Reference(network, examples, reference, labels, task, waveform)
         made = {
             name: climb_down(against, name, scratch, settings, progress)
             for name in settings.formats
@@ -118,6 +131,12 @@ def export(
             path = directory / f"model_{name}.tflite"
             _write(path, examined.network.path.read_bytes())
             files[name] = _entry(examined, path.name, predicted, settings)
+            whole = directory / waveform_name(name)
+            if examined.waveform is None:
+                whole.unlink(missing_ok=True)  # of an earlier export, of another network
+            else:
+                files[name]["waveform"] = examined.waveform.entry
+                _write(whole, examined.waveform.content)
     checks = [check for examined in made.values() for check in examined.checks]
     scores: dict[str, NDArray[np.float32]] = {
         name: examined.scores for name, examined in made.items()
@@ -201,7 +220,7 @@ def _entry(
         "counted_bytes": measured.counted,
         "budget": settings.budget,
         "rule": settings.rule,
-        "verdict": worst(examined.checks),
+        "verdict": worst([check for check in examined.checks if check.file == name]),
         "predicted_bytes": bytes_,
         "prediction_error": None if bytes_ is None else bytes_ / facts.bytes - 1,
         "operators": facts.operators,

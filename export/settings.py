@@ -62,6 +62,11 @@ class ExportSettings(BaseModel):
         "the export ends with an error (next-form); the first form that converts is kept, and a "
         "failed check is an error (error) or only reported (report)",
     )
+    waveform: bool = Field(
+        False,
+        description="also write files that take the waveform, with the front end and the labels "
+        "in them, as MediaPipe's AudioClassifier loads them; they count whole",
+    )
     calibration_clips: int = Field(
         40, ge=1, description="training clips that set the ranges of the integer file"
     )

@@ -168,9 +168,7 @@ def search(
             )
         _out.print(compare(experiment, oracle, **given).summary(), markup=False)
         return
-    result = search(
-        experiment, **given, architecture=architecture, skip_corrupt=skip_corrupt
-    )
+    result = search(experiment, **given, architecture=architecture, skip_corrupt=skip_corrupt)
     _out.print(result.summary(), markup=False)
     if result.exported.failed:
         raise typer.Exit(1)
@@ -258,6 +256,12 @@ def export(
         Literal["next-form", "error", "report"] | None,
         typer.Option(help="What a failed check does."),
     ] = None,
+    waveform: Annotated[
+        bool | None,
+        typer.Option(
+            "--waveform/--no-waveform", help="Also write files that take the waveform (MediaPipe)."
+        ),
+    ] = None,
     cache: Cache = None,
 ) -> None:
     """Write float16 and int8 TFLite files and check them."""
@@ -270,6 +274,7 @@ def export(
         output=output,
         budget=budget,
         on_fail=on_fail,
+        waveform=waveform,
         cache=cache,
         console=_out,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.table import Table
 
 from kerasnas import experiment as experiments
@@ -13,6 +14,7 @@ from kerasnas.flow import scores, task
 from kerasnas.flow.predict import front_end
 from kerasnas.flow.run import read_experiment, run_of
 from kerasnas.flow.task import Indices, Part, Task
+from kerasnas.flow.waveform import waveforms
 from kerasnas.flow.winners import description_of
 from kerasnas.training.metrics import Evaluation
 
@@ -95,6 +97,11 @@ def evaluate_on(model: Path, loaded: Task, clips: Indices) -> Evaluation:
     from kerasnas.export import load
 
     network = load(model)
+    if len(network.input_shape) == 1:
+        known = [network.predict(waveform[None])[0] for waveform in waveforms(loaded, clips)]
+        segments = loaded.features.shape[1]
+        replayed = scores.replayed(np.repeat(np.array(known), segments, axis=0))
+        return scores.score(replayed, loaded, loaded.examples(clips))
     shape = loaded.features.shape[2:]
     if network.input_shape not in (shape, (-1, *shape[1:])):  # -1: of any number of frames
         raise KerasnasError(

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 from kerasnas import experiment as experiments
@@ -18,9 +16,9 @@ from kerasnas.files import write_json
 from kerasnas.flow import scores, task
 from kerasnas.flow.run import read_experiment, run_of
 from kerasnas.flow.task import Indices, Task
+from kerasnas.flow.waveform import waveform_input
 from kerasnas.flow.winners import description_of, winners_of
 from kerasnas.report import write as write_report
-from kerasnas.training.metrics import Predict
 
 _CALIBRATE_AMONG = 20_000
 """Training clips that calibration clips are chosen among, evenly spaced: labels of all might not
@@ -65,6 +63,11 @@ class Exported:
                 for name, path in self.files.items()
             ),
             *(
+                _waveform_line(self.directory, entry)
+                for entry in entries.values()
+                if "waveform" in entry
+            ),
+            *(
                 f"{_SAYING[check['verdict']]}: {check['message']}"
                 for check in self.report["checks"]
                 if check["verdict"] in _SAYING
@@ -80,6 +83,7 @@ def export_run(
     output: Path | None = None,
     budget: int | None = None,
     on_fail: OnFail | None = None,
+    waveform: bool | None = None,
     cache: Path | None = None,
     console: Console | None = None,
 ) -> Exported:
@@ -95,6 +99,7 @@ def export_run(
         output: Where to write; by default `export/` in the run directory, or beside the file.
         budget: Bytes, instead of the experiment's.
         on_fail: Instead of the experiment's.
+        waveform: Whether to write files that take the waveform, instead of the experiment's.
         cache: Directory for features.
         console: Where progress is shown.
 
@@ -112,7 +117,7 @@ def export_run(
         settings = (
             read_experiment(run_of(source)) if experiment is None else experiments.load(experiment)
         )
-    given = {"budget": budget, "on_fail": on_fail}
+    given = {"budget": budget, "on_fail": on_fail, "waveform": waveform}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.overridden(data)
     settings = settings.model_copy(update={"export": settings.export.model_copy(update=changed)})
@@ -152,6 +157,9 @@ def export_model(
     settings = loaded.experiment.export
     if on_fail is not None:
         settings = settings.model_copy(update={"on_fail": on_fail})
+    front_end = loaded.experiment.features
+    golden = features.golden(loaded.clips[int(test[0])].path, front_end)
+    waveform = waveform_input(loaded, test, golden) if settings.waveform else None
     train = train[:: 1 + len(train) // _CALIBRATE_AMONG]
     chosen = stratified(loaded.targets[train], settings.calibration_clips, loaded.experiment.seed)
     with console.status("Exporting") as status:
@@ -165,35 +173,33 @@ def export_model(
                 classes=loaded.clips.classes,
                 task="multi_label" if loaded.clips.multi_label else "single_label",
                 settings=settings,
+                waveform=waveform,
                 progress=status.update,
             )
         except CheckFailed as failure:
             result = failure.result
         for name, known in result.scores.items():
-            evaluation = scores.score(_replayed(known), loaded, loaded.examples(test))
+            evaluation = scores.score(scores.replayed(known), loaded, loaded.examples(test))
             write_json(
                 directory / f"evaluation_{name}.json", scores.to_json(evaluation, loaded, "test")
             )
-        front_end = loaded.experiment.features
         write_json(
             directory / "features.json",
             {
                 "schema": 1,
                 "settings": front_end.model_dump(mode="json"),
                 "front_end": features.describe(front_end),
-                "golden": features.golden(loaded.clips[int(test[0])].path, front_end),
+                "golden": golden,
             },
         )
     return Exported(directory, result.report)
 
 
-def _replayed(known: NDArray[np.float32]) -> Predict:
-    """Scores of examples that are known already, handed out in the order of the examples."""
-    handed = 0
-
-    def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        nonlocal handed
-        start, handed = handed, handed + len(x)
-        return known[start:handed]
-
-    return predict
+def _waveform_line(path: Path, entry: dict[str, Any]) -> str:
+    whole = entry["waveform"]
+    loads = "" if whole["mediapipe"] else "; MediaPipe loads no loops: export.recurrent: unroll"
+    return (
+        f"{path / whole['file']}: {whole['bytes']:,} bytes ({whole['front_end_bytes']:,} of them "
+        f"the front end), accuracy {whole['accuracy']:.3f}, agreement {whole['agreement']:.3f}, "
+        f"{whole['latency_ms']['median']:.1f} ms a clip{loads}"
+    )

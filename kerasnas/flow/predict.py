@@ -12,6 +12,7 @@ from rich.table import Table
 from kerasnas.errors import KerasnasError
 from kerasnas.features import FrontEnd, StoredEmbedding, read, sliding
 from kerasnas.features import front_end as front_end_of
+from kerasnas.features.clip_features import fit_length
 from kerasnas.files import read_json
 
 
@@ -72,7 +73,12 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
     times, scores = [], []
     for window in sliding(waveform, settings, hop_seconds):
         times.append((window.start, window.stop))
-        scores.append(network.predict(window.features).mean(axis=0))
+        if len(network.input_shape) == 1:
+            start, stop = (round(time * settings.sample_rate) for time in times[-1])
+            piece = fit_length(waveform[start:stop], settings)
+            scores.append(network.predict(piece.T)[0])
+        else:
+            scores.append(network.predict(window.features).mean(axis=0))
     return Prediction(recording, classes, tuple(times), np.array(scores, np.float32))
 
 

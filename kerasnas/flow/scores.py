@@ -36,6 +36,18 @@ def score(
     )
 
 
+def replayed(known: NDArray[np.float32]) -> Predict:
+    """Scores of examples that are known already, handed out in the order of the examples."""
+    handed = 0
+
+    def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        nonlocal handed
+        start, handed = handed, handed + len(x)
+        return known[start:handed]
+
+    return predict
+
+
 def score_model(
     model: Any, task: Task, examples: Examples, thresholds: Thresholds | None = None
 ) -> Evaluation:

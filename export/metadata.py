@@ -1,0 +1,94 @@
+"""TFLite metadata of a file that takes a waveform, as MediaPipe's AudioClassifier reads it.
+
+Metadata are a flatbuffer in a buffer of the file, which tells the sample rate of the input and
+which associated file has the labels of the output; associated files are a zip archive behind the
+file's own bytes. Source: `metadata_schema.fbs` of tflite-support (tables and their fields are known
+by number here: its generated Python classes come only with packages that bring much else).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flatbuffers
+
+BUFFER = b"TFLITE_METADATA"
+LABELS = "labels.txt"
+_IDENTIFIER = b"M001"
+_PARSER = "1.3.0"  # the first that knows AudioProperties
+_FEATURE_PROPERTIES, _AUDIO_PROPERTIES = 1, 4  # of the union ContentProperties
+_AXIS_LABELS = 2  # of the enumeration AssociatedFileType
+
+
+def audio_metadata(name: str, sample_rate: int) -> bytes:
+    """The metadata of a file with one mono waveform as input and one score a label as output.
+
+    Args:
+        name: Of the model, for people.
+        sample_rate: Hz.
+    """
+    builder = flatbuffers.Builder(1024)
+    string, table = builder.CreateString, _Tables(builder)
+    audio = table(2, numbers={0: ("Uint32", sample_rate), 1: ("Uint32", 1)})
+    waveform = table(
+        7,
+        {
+            0: string("waveform"),
+            1: string(f"Mono samples between -1 and 1, {sample_rate} a second."),
+            3: table(3, {1: audio}, {0: ("Uint8", _AUDIO_PROPERTIES)}),
+        },
+    )
+    labels = table(5, {0: string(LABELS)}, {2: ("Int8", _AXIS_LABELS)})
+    scores = table(
+        7,
+        {
+            0: string("scores"),
+            1: string("A score between 0 and 1 for every label."),
+            3: table(3, {1: table(0)}, {0: ("Uint8", _FEATURE_PROPERTIES)}),
+            6: table.vector([labels]),
+        },
+    )
+    graph = table(10, {2: table.vector([waveform]), 3: table.vector([scores])})
+    model = {0: string(name), 3: table.vector([graph]), 7: string(_PARSER)}
+    builder.Finish(table(8, model), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _Tables:
+    """Writes tables of a schema by the numbers of their fields."""
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+
+    def __call__(
+        self,
+        fields: int,
+        offsets: Mapping[int, int] | None = None,
+        numbers: Mapping[int, tuple[str, int]] | None = None,
+    ) -> int:
+        """A table that can have so many fields; integers are given with their types."""
+        self._builder.StartObject(fields)
+        for field, offset in (offsets or {}).items():
+            self._builder.PrependUOffsetTRelativeSlot(field, offset, 0)
+        for field, (kind, value) in (numbers or {}).items():
+            getattr(self._builder, f"Prepend{kind}Slot")(field, value, 0)
+        return int(self._builder.EndObject())
+
+    def vector(self, offsets: Sequence[int]) -> int:
+        """A vector of tables."""
+        self._builder.StartVector(4, len(offsets), 4)
+        for offset in reversed(offsets):
+            self._builder.PrependUOffsetTRelative(offset)
+        return int(self._builder.EndVector())
+
+
+def with_labels(content: bytes, classes: Sequence[str]) -> bytes:
+    """A file's bytes with the labels, one a line, as its associated file."""
+    file = io.BytesIO(content)
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
+        text = "".join(f"{name}\n" for name in classes)
+        archive.writestr(zipfile.ZipInfo(LABELS), text.encode())  # dated 1980, always
+    return file.getvalue()
