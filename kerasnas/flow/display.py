@@ -18,6 +18,7 @@ from kerasnas.tuners.objectives import pareto_front, ranking
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Progress, Started
 
 _LAST = 5
+_LINES = 200  # about so many lines tell of trials that succeeded, however many there are
 
 
 @dataclass
@@ -79,7 +80,12 @@ class Display:
                     self._say(f"trial {trial.number} will be run again: {reason}")
                 else:
                     self._count(trial)
-                    self._say(self._line(trial, event.seconds))
+                    if (
+                        self._console.is_terminal
+                        or trial.status == "failed"
+                        or self._done % max(1, self._trials // _LINES) == 0
+                    ):
+                        self._say(self._line(trial, event.seconds))
 
     def _count(self, trial: Trial) -> None:
         self._done += 1

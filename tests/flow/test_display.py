@@ -126,3 +126,10 @@ def test_a_resumed_search_knows_how_far_it_is_and_how_long_it_takes(tmp_path: Pa
         assert f"{sum(seconds) / 2 * 4 / 2:.0f} s left" in state
     with open_search(tmp_path, clock=lambda: 0.0, time_budget=search.elapsed + 7) as search:
         assert "7 s left" in Screen(search).display._state()
+
+
+def test_thousands_of_trials_do_not_fill_the_screen_where_there_is_no_terminal() -> None:
+    screen = Screen(open_search(trials=800))
+    lines = [screen.finish(screen.start(), 0.5, n) for n in range(6)]
+    assert [bool(line) for line in lines] == [False] * 3 + [True] + [False] * 2
+    assert screen.fail(screen.start(), "broken").startswith("trial 6 failed: broken")
