@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	&& { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: search test lint clean
+.PHONY: search test lint mediapipe-test clean
 
 search: .venv/installed
 	$(BIN)/kerasnas search configs/quickstart.yaml
@@ -29,5 +29,14 @@ lint: .venv/tools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+# MediaPipe's AudioClassifier on exported files, in an environment of its own: its pins are not ours.
+mediapipe-test: .venv/tools .venv-mediapipe/installed
+	$(BIN)/pytest tests/flow/test_waveform.py
+
+.venv-mediapipe/installed:
+	$(PYTHON) -m venv .venv-mediapipe
+	.venv-mediapipe/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==1.2.2
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-mediapipe build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -22,12 +22,12 @@ class Window:
     Attributes:
         start: Where it begins, seconds.
         stop: Where it ends, seconds; the recording's end when the clip was filled up.
-        features: float32 `(segments, frames, bins, channels)`.
+        waveform: Its samples, `(samples, channels)`; fewer than a clip's at a short recording.
     """
 
     start: float
     stop: float
-    features: NDArray[np.float32]
+    waveform: Waveform
 
 
 def of_file(path: Path, settings: WaveformFrontEnd, speed: float = 1.0) -> NDArray[np.float32]:
@@ -99,9 +99,9 @@ def sliding(
         settings: The front end's parameters; `settings.seconds` is the length of a clip.
         hop_seconds: Time between the beginnings of two clips; the clip length by default.
     """
-    hop = max(1, round((hop_seconds or settings.seconds) * settings.sample_rate))
+    rate = settings.sample_rate
+    hop = max(1, round((hop_seconds or settings.seconds) * rate))
     last = max(0, len(waveform) - settings.samples)
     for start in [*range(0, last, hop), last]:
         stop = min(len(waveform), start + settings.samples)
-        features = clip_features(waveform[start:stop], settings)
-        yield Window(start / settings.sample_rate, stop / settings.sample_rate, features)
+        yield Window(start / rate, stop / rate, waveform[start:stop])

@@ -12,11 +12,11 @@ from kerasnas.features.spectrogram import log_spectrogram
 
 def log_mel(waveform: Waveform, settings: LogMel) -> NDArray[np.float32]:
     """Log-mel spectrogram of a waveform, of shapes and units as in `log_spectrogram`."""
-    return log_spectrogram(waveform, settings, _mel_filters(settings))
+    return log_spectrogram(waveform, settings, mel_filters(settings))
 
 
 @lru_cache(maxsize=8)
-def _mel_filters(settings: LogMel) -> NDArray[np.float32]:
+def mel_filters(settings: LogMel) -> NDArray[np.float32]:
     """The filter bank, `(bins, n_fft // 2 + 1)`."""
     from librosa.filters import mel
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features import FrontEnd, StoredEmbedding, read, sliding
+from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
 from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
 from kerasnas.files import read_json
@@ -74,11 +74,10 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
     for window in sliding(waveform, settings, hop_seconds):
         times.append((window.start, window.stop))
         if len(network.input_shape) == 1:
-            start, stop = (round(time * settings.sample_rate) for time in times[-1])
-            piece = fit_length(waveform[start:stop], settings)
-            scores.append(network.predict(piece.T)[0])
+            scores.append(network.predict(fit_length(window.waveform, settings).T)[0])
         else:
-            scores.append(network.predict(window.features).mean(axis=0))
+            features = clip_features(window.waveform, settings)
+            scores.append(network.predict(features).mean(axis=0))
     return Prediction(recording, classes, tuple(times), np.array(scores, np.float32))
 
 

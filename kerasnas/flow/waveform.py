@@ -15,7 +15,7 @@ from kerasnas.features import FrontEnd as Settings
 from kerasnas.features import LogMel, Scalogram, read
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.description import decode
-from kerasnas.features.log_mel import _mel_filters
+from kerasnas.features.log_mel import mel_filters
 from kerasnas.features.morlet import bank
 from kerasnas.flow.task import Indices, Task
 
@@ -108,4 +108,4 @@ def _window(settings: LogMel | Scalogram) -> NDArray[np.float32]:
 def _filters(settings: LogMel | Scalogram) -> NDArray[np.float32]:
     if isinstance(settings, Scalogram):
         return bank(settings.n_fft, settings.octaves, settings.filters_per_octave)
-    return _mel_filters(settings)
+    return mel_filters(settings)
