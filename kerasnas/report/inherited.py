@@ -27,7 +27,7 @@ def generations(run: Run) -> Markup | None:
     None where no cost was an objective, and where there are neither generations nor a comparison.
     """
     cost = _cost(run)
-    population = ((run.experiment.get("search") or {}).get("oracle") or {}).get("population")
+    population = _population(run)
     compared = (run.path / "random" / "trials.csv").is_file()
     if cost is None or not run.completed or not (population or compared):
         return None
@@ -177,6 +177,12 @@ def f1_of(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     total = confusion.sum(axis=0) + confusion.sum(axis=1)
     hits = 2.0 * np.diag(confusion)
     return np.divide(hits, total, out=np.full(len(hits), np.nan), where=total > 0)
+
+
+def _population(run: Run) -> int | None:
+    """Candidates of one generation; None for an oracle without any, or given by its bare name."""
+    oracle = (run.experiment.get("search") or {}).get("oracle")
+    return oracle.get("population") if isinstance(oracle, dict) else None
 
 
 def _cost(run: Run) -> str | None:

@@ -108,3 +108,9 @@ def test_accuracy_passes_only_where_it_is_proven(clips: int, lost: int, verdict:
     assert check.verdict == verdict
     assert parity.drop == pytest.approx(lost / clips)
     assert ("only more test clips" in check.message) == (verdict == "not proven")
+
+
+def test_the_former_name_of_error_is_still_read():
+    assert ExportSettings(on_fail="fail").on_fail == "error"
+    with pytest.raises(ValueError, match="'next-form', 'error' or 'report'"):
+        ExportSettings(on_fail="stop")

@@ -90,6 +90,17 @@ def test_generations_are_drawn_and_the_missing_comparison_named(run: Path) -> No
     assert "--oracle random" in page
 
 
+def test_an_oracle_by_its_bare_name_has_no_generations(run: Path) -> None:
+    experiment = yaml.safe_load((run / "experiment.yaml").read_text())
+    experiment["search"]["oracle"] = "random"
+    (run / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    assert inherited.generations(files.read(run)) is None
+    searched(run / "random")
+    page = shown(inherited.generations, run)
+    assert page.count("<svg") == 3  # both clouds, and the fronts
+    assert "by generation" not in page
+
+
 def test_random_search_stands_beside_the_search(run: Path) -> None:
     searched(run / "random", ((0.5, 2e6), (0.4, 5e6)))
     curves = {"search": [[1, 0.1], [4, 0.5]], "random": [[1, 0.0], [2, 0.2]]}
