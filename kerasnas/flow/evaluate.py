@@ -96,16 +96,16 @@ def evaluate_on(model: Path, loaded: Task, clips: Indices) -> Evaluation:
     """
     from kerasnas.export import load
 
-    network = load(model)
+    network, thresholds = load(model), scores.known_thresholds(model, loaded.clips.classes)
     if len(network.input_shape) == 1:
         known = [network.predict(waveform[None])[0] for waveform in waveforms(loaded, clips)]
         segments = loaded.features.shape[1]
         replayed = scores.replayed(np.repeat(np.array(known), segments, axis=0))
-        return scores.score(replayed, loaded, loaded.examples(clips))
+        return scores.score(replayed, loaded, loaded.examples(clips), thresholds)
     shape = loaded.features.shape[2:]
     if network.input_shape not in (shape, (-1, *shape[1:])):  # -1: of any number of frames
         raise KerasnasError(
             f"{model} takes inputs of {network.input_shape}, the experiment's features are "
             f"{shape}: give the experiment that it was made by"
         )
-    return scores.score(network.predict, loaded, loaded.examples(clips))
+    return scores.score(network.predict, loaded, loaded.examples(clips), thresholds)

@@ -178,8 +178,12 @@ def export_model(
             )
         except CheckFailed as failure:
             result = failure.result
+        thresholds = scores.known_thresholds(model, loaded.clips.classes)
+        scores.write_thresholds(thresholds, directory, loaded.clips.classes)
         for name, known in result.scores.items():
-            evaluation = scores.score(scores.replayed(known), loaded, loaded.examples(test))
+            evaluation = scores.score(
+                scores.replayed(known), loaded, loaded.examples(test), thresholds
+            )
             write_json(
                 directory / f"evaluation_{name}.json", scores.to_json(evaluation, loaded, "test")
             )

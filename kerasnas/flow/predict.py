@@ -14,6 +14,7 @@ from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sl
 from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
 from kerasnas.files import read_json
+from kerasnas.flow.scores import Thresholds, known_thresholds
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,32 @@ class Prediction:
         classes: Names of the classes.
         times: Start and end of every clip, seconds.
         scores: `(clips, classes)`: the mean over each clip's segments.
+        thresholds: From which score on each class counts as heard, `(classes,)`; None where none
+            were chosen.
     """
 
     recording: Path
     classes: tuple[str, ...]
     times: tuple[tuple[float, float], ...]
     scores: NDArray[np.float32]
+    thresholds: Thresholds | None = None
 
     def table(self, top: int) -> Table:
-        """The best `top` classes of every clip."""
-        table = Table(title=str(self.recording), title_justify="left")
+        """The best `top` classes of every clip, with a mark at those that count as heard."""
+        heard = np.zeros(self.scores.shape, bool)
+        caption = None
+        if self.thresholds is not None:
+            heard, caption = self.scores >= self.thresholds, "* reaches the tag's threshold"
+        table = Table(
+            title=str(self.recording), title_justify="left", caption=caption, caption_justify="left"
+        )
         table.add_column("seconds", justify="right")
         table.add_column("tags")
-        for (start, stop), scores in zip(self.times, self.scores, strict=True):
+        for (start, stop), scores, marked in zip(self.times, self.scores, heard, strict=True):
             best = np.argsort(-scores)[:top]
-            tags = ", ".join(f"{self.classes[i]} {scores[i]:.2f}" for i in best)
+            tags = ", ".join(
+                f"{self.classes[i]} {scores[i]:.2f}{'*' if marked[i] else ''}" for i in best
+            )
             table.add_row(f"{start:.1f}-{stop:.1f}", tags)
         return table
 
@@ -48,7 +60,8 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
     """Score a recording, clip by clip.
 
     Args:
-        model: A `.tflite` file beside its `labels.txt` and `features.json`.
+        model: A `.tflite` file beside its `labels.txt` and `features.json`, and the
+            `thresholds.json` that exports of taggers have.
         recording: Any length and format; the last clip ends where the recording ends.
         hop_seconds: Time between the beginnings of two clips; the clip length by default.
 
@@ -78,7 +91,8 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
         else:
             features = clip_features(window.waveform, settings)
             scores.append(network.predict(features).mean(axis=0))
-    return Prediction(recording, classes, tuple(times), np.array(scores, np.float32))
+    thresholds = known_thresholds(model, classes)
+    return Prediction(recording, classes, tuple(times), np.array(scores, np.float32), thresholds)
 
 
 def front_end(model: Path) -> tuple[FrontEnd, tuple[str, ...]]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.errors import KerasnasError
+from kerasnas.files import read_json, write_json
 from kerasnas.flow.task import Indices, Task
 from kerasnas.training.examples import Examples
 from kerasnas.training.metrics import Evaluation, Predict, evaluate
@@ -14,6 +18,8 @@ from kerasnas.training.recipe import Loss
 from kerasnas.training.thresholds import choose
 
 Thresholds = NDArray[np.float64]
+
+_THRESHOLDS = "thresholds.json"
 
 
 def loss_of(task: Task) -> Loss:
@@ -64,6 +70,48 @@ def thresholds(model: Any, task: Task, validation: Indices) -> Thresholds | None
         return None
     found = score_model(model, task, task.examples(validation))
     return choose(found.labels, found.predictions)
+
+
+def known_thresholds(model: Path, classes: Sequence[str]) -> Thresholds | None:
+    """The thresholds that were chosen when a network was trained, `(classes,)`.
+
+    Args:
+        model: A `.keras` file, beside the `evaluation.json` of its training, or a `.tflite` file,
+            beside the `thresholds.json` of its export.
+        classes: In the order of the scores.
+
+    Returns:
+        None where none were chosen, or for other classes.
+
+    Raises:
+        KerasnasError: They are damaged.
+    """
+    trained = model.suffix == ".keras"
+    path = model.with_name("evaluation.json" if trained else _THRESHOLDS)
+    if not path.is_file():
+        return None
+    data = read_json(path)
+    try:
+        if trained:
+            values = (data["by_class"] or {}).get("threshold")
+            found = {} if values is None else dict(zip(data["classes"], values, strict=True))
+        else:
+            found = data["thresholds"]
+        if list(found) != list(classes):
+            return None
+        return np.array([float(value) for value in found.values()], np.float64)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise KerasnasError(f"{path} holds no threshold for each class: export again") from None
+
+
+def write_thresholds(found: Thresholds | None, directory: Path, classes: Sequence[str]) -> None:
+    """Write `thresholds.json` beside exported files; none where none were chosen."""
+    path = directory / _THRESHOLDS
+    if found is None:
+        path.unlink(missing_ok=True)  # of an earlier export, of another network
+        return
+    by_class = dict(zip(classes, found.tolist(), strict=True))
+    write_json(path, {"schema": 1, "chosen_on": "validation", "thresholds": by_class})
 
 
 def to_json(result: Evaluation, task: Task, part: str) -> dict[str, Any]:

@@ -174,7 +174,12 @@ def _files(export: Mapping[str, Any]) -> str:
 
 def _limits(export: Mapping[str, Any]) -> str:
     several = export["task"] == "multi_label"
-    answer = "Tags whose score is 0.5 or more are present." if several else "The best score wins."
+    answer = (
+        "Agreement counts tags whose score is 0.5 or more as present; thresholds tag by tag are in "
+        "`export/thresholds.json` where the training kept validation clips back to choose them."
+        if several
+        else "The best score wins."
+    )
     foreign = "" if several else " A sound of none of the classes gets one of them all the same."
     return "\n".join(
         [

@@ -6,6 +6,7 @@ import pytest
 
 from kerasnas.export.checks import Measured, check_file, compare
 from kerasnas.export.delegation import Delegation
+from kerasnas.export.interpreter import is_stateless
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.tflite_file import FileFacts
 
@@ -114,3 +115,23 @@ def test_the_former_name_of_error_is_still_read():
     assert ExportSettings(on_fail="fail").on_fail == "error"
     with pytest.raises(ValueError, match="'next-form', 'error' or 'report'"):
         ExportSettings(on_fail="stop")
+
+
+class Recurrent:
+    """A network whose state begins at zero with every clip, or goes on from the clip before."""
+
+    def __init__(self, remembers: bool) -> None:
+        self.remembers, self.state = remembers, 0.0
+
+    def predict(self, x):
+        return np.array([[self._score(clip)] for clip in x])
+
+    def _score(self, clip):
+        self.state = 0.01 * self.state * self.remembers + float(clip @ np.arange(len(clip)))
+        return self.state
+
+
+@pytest.mark.parametrize("remembers", [False, True])
+def test_clips_a_b_a_tell_whether_a_state_is_kept(remembers: bool):
+    clip = np.array([1.0, 2.0, 3.0], np.float32)  # also as B: it is turned round
+    assert is_stateless(Recurrent(remembers), clip, clip) is not remembers

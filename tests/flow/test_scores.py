@@ -1,9 +1,15 @@
+import json
+from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from kerasnas.errors import KerasnasError
 from kerasnas.flow import scores
+from kerasnas.flow.predict import Prediction
 from kerasnas.training.examples import Examples
 
 LABELS = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.float32)
@@ -58,3 +64,48 @@ def test_an_evaluation_is_written_class_by_class() -> None:
     assert written["by_class"]["equal_error_rate"] == [0, 0]
     result = scores.score_model(model, tagging, tagging.examples(np.arange(1)))
     assert scores.to_json(result, tagging, "test")["by_class"]["auc"] == [None, None]
+
+
+def test_thresholds_are_found_again_beside_the_model_and_its_files(tmp_path: Path) -> None:
+    tagging = task(multi_label=True)
+    result = scores.score_model(
+        model, tagging, tagging.examples(np.arange(4)), np.array([0.25, 0.75])
+    )
+    evaluation = scores.to_json(result, tagging, "test")
+    (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
+    found = scores.known_thresholds(tmp_path / "model.keras", ("a", "b"))
+    assert found is not None and found.tolist() == [0.25, 0.75]
+    scores.write_thresholds(found, tmp_path, ("a", "b"))
+    again = scores.known_thresholds(tmp_path / "model_int8.tflite", ("a", "b"))
+    assert again is not None and again.tolist() == [0.25, 0.75]
+    assert scores.known_thresholds(tmp_path / "model_int8.tflite", ("b", "a")) is None
+    scores.write_thresholds(None, tmp_path, ("a", "b"))
+    assert scores.known_thresholds(tmp_path / "model_int8.tflite", ("a", "b")) is None
+
+
+@pytest.mark.parametrize("by_class", [None, {"f1": [0.5, 0.5]}])
+def test_a_training_without_thresholds_has_none(tmp_path: Path, by_class: object) -> None:
+    data = {"classes": ["a", "b"], "by_class": by_class}
+    (tmp_path / "evaluation.json").write_text(json.dumps(data))
+    assert scores.known_thresholds(tmp_path / "model.keras", ("a", "b")) is None
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"thresholds": {"a": null, "b": 0.5}}'])
+def test_damaged_thresholds_are_one_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "thresholds.json").write_text(text)
+    with pytest.raises(KerasnasError, match=r"thresholds\.json holds no threshold for each class"):
+        scores.known_thresholds(tmp_path / "model_int8.tflite", ("a", "b"))
+
+
+def test_tags_that_reach_their_threshold_are_marked() -> None:
+    screen = Console(width=80, file=StringIO())
+    known = np.array([[0.3, 0.7]], np.float32)
+    for thresholds, shown in (
+        (np.array([0.25, 0.75]), "b 0.70, a 0.30*"),
+        (None, "b 0.70, a 0.30 "),
+    ):
+        found = Prediction(Path("x.wav"), ("a", "b"), ((0.0, 1.0),), known, thresholds)
+        screen.print(found.table(2))
+        assert shown in screen.file.getvalue()
+        assert ("threshold" in screen.file.getvalue()) == (thresholds is not None)
+        screen.file = StringIO()
