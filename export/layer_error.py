@@ -118,7 +118,11 @@ def _operator_outputs(path: Path, examples: Values) -> list[tuple[str, Values]]:
     wanted = [("input", source["index"])]
     for operator in interpreter._get_ops_details():
         wanted += [(operator["op_name"], int(index)) for index in operator["outputs"]]
-    wanted = [(name, index) for name, index in wanted if details[index]["dtype"] is not np.bool_]
+    wanted = [
+        (name, index)
+        for name, index in wanted
+        if index in details and details[index]["dtype"] is not np.bool_  # -1: of no use, not kept
+    ]
     seen: list[list[Values]] = [[] for _ in wanted]
     for example in examples:
         interpreter.set_tensor(source["index"], example[None])

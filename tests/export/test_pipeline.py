@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasnas.export import CheckFailed, ExportError, ExportSettings, export, load
+from kerasnas.export import (
+    CheckFailed,
+    ExportError,
+    ExportSettings,
+    export,
+    layer_errors,
+    load,
+)
 from kerasnas.export.convert import convert
 from kerasnas.export.randomize import randomize
 
@@ -204,8 +211,9 @@ def test_a_recurrent_network_is_integer_and_the_report_names_its_forms(tmp_path:
     from keras import layers
 
     x = _clips(40)
+    model = _recurrent(layers.Bidirectional(layers.GRU(24), name="memory"), 40)
     report = export(
-        _recurrent(layers.Bidirectional(layers.GRU(24)), 40),
+        model,
         tmp_path,
         calibration=x,
         test_x=x,
@@ -223,6 +231,9 @@ def test_a_recurrent_network_is_integer_and_the_report_names_its_forms(tmp_path:
     stateless = [check for check in report["checks"] if check["name"] == "stateless"]
     assert [check["verdict"] for check in stateless] == ["passed", "passed"]
     assert half["delegated"]["estimated"] and whole["delegated"]["estimated"]
+    for entry in (half, whole):  # a loop keeps no tensor for those of its outputs that nobody reads
+        errors = layer_errors(model, tmp_path / entry["file"], x)
+        assert "memory" in [error.layer for error in errors]
 
 
 def test_a_recurrent_layer_without_integers_keeps_int8_weights(tmp_path: Path):
