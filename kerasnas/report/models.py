@@ -11,7 +11,7 @@ from statistics import fmean
 from matplotlib.figure import Figure
 
 from kerasnas.report.formats import metric, words
-from kerasnas.report.html import Markup, figure, join, note, table, tag
+from kerasnas.report.html import Markup, figure, note, table, tag
 from kerasnas.report.pictures import WIDTH, label_score
 from kerasnas.report.run import Run, evaluation
 from kerasnas.report.svg import BLUE, INK, MUTED, render, style
@@ -38,14 +38,13 @@ def section(run: Run) -> Markup | None:
     return tag(
         "div",
         figure(_picture(found), caption),
-        join(
-            [
-                table(f"{words(_METRIC).capitalize()} by model", head, rows),
-                note(
-                    "Candidates have the short recipe, named networks the final one, once a seed. ",
-                    "Classes without a positive clip are left out of every mean.",
-                ),
-            ]
+        tag(
+            "div",
+            table("Mean AUC by model", head, rows),
+            note(
+                "Candidates have the short recipe, named networks the final one, once a seed. ",
+                "Classes without a positive clip are left out of every mean.",
+            ),
         ),
         class_="pictures",
     )

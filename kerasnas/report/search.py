@@ -81,8 +81,8 @@ def genes(run: Run, gene: str | None) -> Markup:
         if other != name and len(rows := groups(run.completed, other)) > 1
     ]
     listed = table(
-        f"Mean {words(objective)} and size by {words(name)}",
-        [words(name), "candidates", f"mean {words(objective)}", "mean size"],
+        f"Mean {_score(objective)} and size by {words(name)}",
+        [words(name), "candidates", f"mean {_score(objective)}", "mean size"],
         [_means(group, objective) for group in found],
     )
     return join(
@@ -192,7 +192,7 @@ def _other_genes(others: list[tuple[str, tuple[Group, ...]]], objective: str) ->
         tag("summary", "The same for every other gene"),
         table(
             "Means by the values of each gene",
-            ["value", "candidates", f"mean {words(objective)}", "mean size"],
+            ["value", "candidates", f"mean {_score(objective)}", "mean size"],
             rows,
         ),
     )
@@ -249,6 +249,11 @@ def _trial_row(run: Run, trial: Trial, chosen: int | None) -> list[str]:
     ]
 
 
+def _score(objective: str) -> str:
+    """An objective in words, to follow `mean`: mean AUC is one already."""
+    return words(objective).removeprefix("mean ")
+
+
 def _values(trial: Trial) -> str:
     """Active genes; those of one numbered part (`block1_...`) by their values alone."""
     single: list[str] = []
@@ -258,7 +263,8 @@ def _values(trial: Trial) -> str:
             parts.setdefault(part.group(1), []).append(value)
         elif value:
             single.append(f"{words(name)} {value}")
-    return "; ".join([", ".join(single), *(f"{k}: {', '.join(v)}" for k, v in parts.items())])
+    listed = [", ".join(single), *(f"{k}: {', '.join(v)}" for k, v in parts.items())]
+    return "; ".join(filter(None, listed))
 
 
 def _failed_trials(failed: list[Trial]) -> Markup:

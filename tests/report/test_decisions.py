@@ -65,6 +65,12 @@ def test_what_was_picked_is_counted_layer_by_layer_before_and_after_exploration(
     assert {"1", "3", "4", "2", "0"} <= set(drawn)
 
 
+def test_a_trial_whose_values_are_all_of_layers_lists_these_alone(controlled: Path) -> None:
+    assert (
+        Page(write(controlled)).rows("trials", "The best")[0][-1] == "layer1: 16, 1; layer2: 8, 3"
+    )
+
+
 def test_a_front_of_two_objectives_is_drawn_and_listed_with_the_best_first(
     controlled: Path,
 ) -> None:

@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 
 from kerasnas.report import models
+from kerasnas.report import write as write_report
 from kerasnas.report.run import read
+from tests.report.pages import Page
 
 ROWS = {  # cell: held-out mean AUC of each trial
     "lstm": (0.75, 0.875, 0.5),
@@ -44,6 +46,12 @@ def test_maximum_mean_and_minimum_of_each_model(tmp_path: Path) -> None:
         position = [row.find(f">{value}<") for value in expected]
         assert -1 not in position, (name, row)
     assert "held-out clips, by model" in html and "<svg" in html
+    assert "</figure><div><" in html  # table and note share the place beside the picture
+
+
+def test_what_is_a_mean_already_is_not_called_one_twice(tmp_path: Path) -> None:
+    page = Page(write_report(write(tmp_path)))
+    assert len(page.rows("genes", "Mean AUC and size by cell")) == 2
 
 
 def test_validation_scores_where_another_score_comes_first(tmp_path: Path) -> None:
