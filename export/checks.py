@@ -148,7 +148,7 @@ def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[
             f"{settings.agreement:.2%} are required",
             measured.blame,
         ),
-        _accuracy(file, measured, settings),
+        accuracy_check(file, parity, settings, measured.blame),
         _check(
             "finite",
             file,
@@ -245,12 +245,18 @@ def _budget(file: str, measured: Measured, settings: ExportSettings) -> Check:
     )
 
 
-def _accuracy(file: str, measured: Measured, settings: ExportSettings) -> Check:
+def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: str = "") -> Check:
     """Passed only where the upper bound of the drop is small, failed only where the lower is not.
 
     The bounds are those of `kerasnas.export.paired`; in between, the clips do not suffice to tell.
+
+    Args:
+        file: Its name.
+        parity: How it compares with the Keras model.
+        settings: What is required.
+        blame: Where its error arises, in words; empty where that is not known.
     """
-    parity, most = measured.parity, settings.accuracy_drop
+    most = settings.accuracy_drop
     low, high = parity.drop_bounds
     verdict: Verdict = "passed" if high <= most else "failed" if low > most else "not proven"
     text = (
@@ -259,8 +265,8 @@ def _accuracy(file: str, measured: Measured, settings: ExportSettings) -> Check:
     )
     if verdict == "not proven":
         text = f"{text}: only more test clips can prove it"
-    if verdict == "failed" and measured.blame:
-        text = f"{text}; {measured.blame}"
+    if verdict == "failed" and blame:
+        text = f"{text}; {blame}"
     return Check("accuracy", file, verdict, high, most, text)
 
 

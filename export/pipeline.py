@@ -26,6 +26,7 @@ from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.ops import from_keras
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.size import predict_bytes
+from kerasnas.export.tuned import TUNED, Tuned, gzip_bytes, tune
 from kerasnas.export.waveform_file import WaveformInput, waveform_name
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def export(
     test_y: NDArray[np.float32],
     classes: Sequence[str],
     task: Task = "single_label",
+    train: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     settings: ExportSettings | None = None,
     waveform: WaveformInput | None = None,
     progress: Callable[[str], None] = lambda line: None,
@@ -80,6 +82,9 @@ def export(
         test_y: Their labels, `(clips, classes)`.
         classes: Names of the outputs, in order.
         task: One label a clip, or several.
+        train: Clips to fine-tune on, as `calibration`, and their labels `(clips, classes)`; needed
+            where `settings` ask for it, as `sparsity` does. The files then hold the fine-tuned
+            model, `model_tuned.keras`, and are held against it, and it against `model`.
         settings: Formats, budget, agreement floor, limits.
         waveform: The front end of files that take the waveform, and what to check them on.
         progress: Called with a line before each slow step.
@@ -100,6 +105,10 @@ def export(
             "a file of one frame takes no waveform: leave export.waveform out, or take another "
             "export.recurrent than step"
         )
+    if settings.tuned and train is None:
+        raise ExportError(
+            "export.sparsity: give training clips and labels in the argument train, to fine-tune on"
+        )
     directory = Path(directory)
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -118,19 +127,30 @@ def export(
         if not np.isfinite(reference).all():
             raise ExportError(f"{network.path.name} gives scores that are not finite: train again")
         keras_parity = compare(reference, reference, labels, task)
-        predicted = _predictions(network.model)
         against = Reference(network, examples, reference, labels, task, waveform)
+        tuned: Tuned | None = None
+        if settings.tuned:
+            assert train is not None
+            tuned = tune(against, *train, scratch, settings, progress)
+            against = tuned.reference
+        predicted = _predictions(against.network.model)
         made = {
             name: climb_down(against, name, scratch, settings, progress)
             for name in settings.formats
         }
         # All or nothing: a failed conversion leaves the files of an earlier export together.
         _write(directory / "labels.txt", "".join(f"{name}\n" for name in classes).encode())
+        if tuned is None:
+            (directory / TUNED).unlink(missing_ok=True)  # of an earlier export
+        else:
+            _write(directory / TUNED, tuned.reference.network.path.read_bytes())
         files: dict[str, Any] = {}
         for name, examined in made.items():
             path = directory / f"model_{name}.tflite"
             _write(path, examined.network.path.read_bytes())
             files[name] = _entry(examined, path.name, predicted, settings)
+            if tuned is not None:
+                files[name]["without_tuning"] = tuned.without[name]
             whole = directory / waveform_name(name)
             if examined.waveform is None:
                 whole.unlink(missing_ok=True)  # of an earlier export, of another network
@@ -138,6 +158,8 @@ def export(
                 files[name]["waveform"] = examined.waveform.entry
                 _write(whole, examined.waveform.content)
     checks = [check for examined in made.values() for check in examined.checks]
+    if tuned is not None:
+        checks.append(tuned.check)
     scores: dict[str, NDArray[np.float32]] = {
         name: examined.scores for name, examined in made.items()
     }
@@ -149,6 +171,7 @@ def export(
         "clips": {"test": len(labels), "calibration": len(calibration)},
         "accuracy": {"keras": keras_parity.accuracy}
         | {name: file["accuracy"] for name, file in files.items()},
+        "tuning": None if tuned is None else tuned.entry,
         "files": files,
         "checks": [check.to_json() for check in checks],
         "verdict": worst(checks),
@@ -216,6 +239,7 @@ def _entry(
         "recurrent": recurrent,
         "failed_forms": list(examined.failures),
         "bytes": facts.bytes,
+        "gzip_bytes": gzip_bytes(examined.network.path),
         "stock_bytes": examined.stock_bytes,
         "counted_bytes": measured.counted,
         "budget": settings.budget,

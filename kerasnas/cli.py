@@ -262,6 +262,14 @@ def export(
             "--waveform/--no-waveform", help="Also write files that take the waveform (MediaPipe)."
         ),
     ] = None,
+    sparsity: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=0.99,
+            help="Share of weights to make zero, with fine-tuning on training clips.",
+        ),
+    ] = None,
     cache: Cache = None,
 ) -> None:
     """Write float16 and int8 TFLite files and check them."""
@@ -275,6 +283,7 @@ def export(
         budget=budget,
         on_fail=on_fail,
         waveform=waveform,
+        sparsity=sparsity,
         cache=cache,
         console=_out,
     )

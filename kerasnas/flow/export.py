@@ -55,7 +55,9 @@ class Exported:
     def lines(self) -> list[str]:
         """A line for each file and for each check that did not pass."""
         entries = self.report["files"]
+        tuning = self.report["tuning"]
         return [
+            *([] if tuning is None else [_tuning_line(tuning, entries)]),
             *(
                 f"{path}: {entries[name]['bytes']:,} bytes, accuracy "
                 f"{entries[name]['accuracy']:.3f}, agreement {entries[name]['agreement']:.3f}, "
@@ -84,6 +86,7 @@ def export_run(
     budget: int | None = None,
     on_fail: OnFail | None = None,
     waveform: bool | None = None,
+    sparsity: float | None = None,
     cache: Path | None = None,
     console: Console | None = None,
 ) -> Exported:
@@ -100,6 +103,7 @@ def export_run(
         budget: Bytes, instead of the experiment's.
         on_fail: Instead of the experiment's.
         waveform: Whether to write files that take the waveform, instead of the experiment's.
+        sparsity: Share of weights to make zero, with fine-tuning, instead of the experiment's.
         cache: Directory for features.
         console: Where progress is shown.
 
@@ -117,7 +121,7 @@ def export_run(
         settings = (
             read_experiment(run_of(source)) if experiment is None else experiments.load(experiment)
         )
-    given = {"budget": budget, "on_fail": on_fail, "waveform": waveform}
+    given = {"budget": budget, "on_fail": on_fail, "waveform": waveform, "sparsity": sparsity}
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.overridden(data)
     settings = settings.model_copy(update={"export": settings.export.model_copy(update=changed)})
@@ -145,7 +149,8 @@ def export_model(
         model: A `.keras` file.
         directory: Where to write.
         loaded: The task that it was trained for.
-        train: Clips that it was trained on; calibration clips are chosen among them.
+        train: Clips that it was trained on; calibration clips are chosen among them, and
+            fine-tuning goes on with them.
         test: Clips that nobody trained on.
         console: Where progress is shown.
         on_fail: Instead of the experiment's.
@@ -172,6 +177,7 @@ def export_model(
                 test_y=loaded.targets[test],
                 classes=loaded.clips.classes,
                 task="multi_label" if loaded.clips.multi_label else "single_label",
+                train=(loaded.features[train], loaded.targets[train]) if settings.tuned else None,
                 settings=settings,
                 waveform=waveform,
                 progress=status.update,
@@ -197,6 +203,18 @@ def export_model(
             },
         )
     return Exported(directory, result.report)
+
+
+def _tuning_line(tuning: dict[str, Any], entries: dict[str, Any]) -> str:
+    saved = "; ".join(
+        f"{name} {entry['without_tuning']['gzip_bytes']:,} to {entry['gzip_bytes']:,}"
+        for name, entry in entries.items()
+    )
+    return (
+        f"{tuning['file']}: {tuning['zeros']['tuned']:.1%} of the kernels are zeros, accuracy "
+        f"{tuning['accuracy']:.3f}, {tuning['accuracy_drop']['mean']:+.3f} lost; bytes after gzip: "
+        f"{saved}"
+    )
 
 
 def _waveform_line(path: Path, entry: dict[str, Any]) -> str:

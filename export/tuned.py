@@ -1,0 +1,158 @@
+"""Fine-tuning before an export: the new model, and what it costs and saves."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.export.calibration import flat_examples
+from kerasnas.export.checks import Check, Task, accuracy_check, compare
+from kerasnas.export.child import run_module
+from kerasnas.export.errors import ExportError
+from kerasnas.export.fine_tune import pruned_kernels
+from kerasnas.export.interpreter import KerasNetwork
+from kerasnas.export.ladder import Examined, Reference, climb_down
+from kerasnas.export.lowering import CALIBRATION
+from kerasnas.export.model_file import load_keras
+from kerasnas.export.settings import ExportSettings
+
+TUNED = "model_tuned.keras"
+"""Name of the fine-tuned model beside the files made of it."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A fine-tuned model.
+
+    Attributes:
+        reference: It, and its scores of the test clips.
+        entry: The report's entry.
+        check: Whether it is as accurate as the model that was given.
+        without: Of each format, figures of the file of the model that was given.
+    """
+
+    reference: Reference
+    entry: dict[str, Any]
+    check: Check
+    without: dict[str, dict[str, Any]]
+
+
+def tune(
+    given: Reference,
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    scratch: Path,
+    settings: ExportSettings,
+    progress: Callable[[str], None],
+) -> Tuned:
+    """Fine-tune a model as the settings say, and export it without that, for comparison.
+
+    Args:
+        given: The model and its scores.
+        x: Training clips, `(clips, *input shape)` or `(clips, segments, *input shape)`.
+        y: Their labels, `(clips, classes)`.
+        scratch: A directory, with the calibration clips for an integer file.
+        settings: What to do, and limits.
+        progress: Called with a line before each slow step.
+
+    Raises:
+        ExportError: The data do not fit, the model has layers that cannot be fine-tuned, the child
+            process was over a limit, or the model that was given does not convert.
+    """
+    progress("Fine-tuning")
+    network = fine_tuned(given.network, x, y, given.task, scratch, settings)
+    scores = network.predict(given.examples)
+    parity = compare(scores, given.scores, given.labels, given.task)
+    apart = scratch / "without"
+    apart.mkdir()
+    if (scratch / CALIBRATION).exists():
+        (apart / CALIBRATION).symlink_to(scratch / CALIBRATION)
+    plain = replace(given, waveform=None)
+    once = settings.model_copy(update={"repeat": False})
+    return Tuned(
+        reference=replace(given, network=network, scores=scores),
+        entry={
+            "file": TUNED,
+            "zeros": {"given": zeros(given.network.model), "tuned": zeros(network.model)},
+            "accuracy": parity.accuracy,
+            "agreement": parity.agreement,
+            "accuracy_drop": {"mean": parity.drop, "bounds": list(parity.drop_bounds)},
+        },
+        check=accuracy_check(TUNED, parity, settings),
+        without={
+            name: _figures(climb_down(plain, name, apart, once, progress))
+            for name in settings.formats
+        },
+    )
+
+
+def fine_tuned(
+    network: KerasNetwork,
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    task: Task,
+    scratch: Path,
+    settings: ExportSettings,
+) -> KerasNetwork:
+    """Fine-tune a network in a child process: `TUNED` in `scratch`; see `tune`."""
+    examples = flat_examples(x, network.input_shape, "training clips")
+    labels = np.asarray(y, np.float32)
+    if labels.shape != (len(x), network.outputs):
+        raise ExportError(
+            f"the labels of the training clips have shape {labels.shape}, not (clips, classes) = "
+            f"{(len(x), network.outputs)}"
+        )
+    np.save(scratch / "train_x.npy", examples)
+    np.save(scratch / "train_y.npy", labels.repeat(len(examples) // len(x), axis=0))
+    output = scratch / TUNED
+    run_module(
+        "kerasnas.export.fine_tune",
+        {
+            "model": str(network.path),
+            "x": str(scratch / "train_x.npy"),
+            "y": str(scratch / "train_y.npy"),
+            "task": task,
+            "sparsity": settings.sparsity,
+            "epochs": settings.tuning_epochs,
+            "learning_rate": settings.tuning_rate,
+            "output": str(output),
+        },
+        what=f"fine-tuning {network.path}",
+        time_limit=settings.time_limit,
+        memory_limit=settings.memory_limit,
+    )
+    return KerasNetwork(output, load_keras(output))
+
+
+def zeros(model: Any) -> float:
+    """Share of zeros in the kernels of a Keras model that pruning takes weights from."""
+    kernels = {
+        id(kernel): np.asarray(kernel)
+        for layer in model._flatten_layers(include_self=False)
+        for kernel in pruned_kernels(layer)
+    }
+    total = sum(kernel.size for kernel in kernels.values())
+    return 1 - sum(int(np.count_nonzero(kernel)) for kernel in kernels.values()) / max(total, 1)
+
+
+def gzip_bytes(path: Path) -> int:
+    """Bytes of a file after gzip at its best, as stores and downloads count them."""
+    return len(gzip.compress(path.read_bytes(), mtime=0))
+
+
+def _figures(examined: Examined) -> dict[str, Any]:
+    measured = examined.measured
+    return {
+        "form": measured.form,
+        "bytes": measured.facts.bytes,
+        "gzip_bytes": gzip_bytes(examined.network.path),
+        "counted_bytes": measured.counted,
+        "accuracy": measured.parity.accuracy,
+        "agreement": measured.parity.agreement,
+    }

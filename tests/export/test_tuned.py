@@ -1,0 +1,70 @@
+import gzip
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerasnas.export import ExportError, ExportSettings, export
+
+from .conftest import CLASSES, Exported, Trained
+
+pytestmark = pytest.mark.slow
+
+
+def _export(trained: Trained, directory: Path, **settings) -> dict:
+    labels = np.eye(len(CLASSES), dtype=np.float32)[np.arange(len(trained.train_x)) % len(CLASSES)]
+    return export(
+        trained.path,
+        directory,
+        calibration=trained.train_x,
+        test_x=trained.test_x,
+        test_y=trained.test_y,
+        classes=CLASSES,
+        train=(trained.train_x, labels),
+        settings=ExportSettings(
+            latency_runs=1, repeat=False, tuning_epochs=4, on_fail="report", **settings
+        ),
+    ).report
+
+
+def test_pruning_makes_zeros_that_the_files_and_the_rule_see(
+    trained: Trained, exported: Exported, tmp_path: Path
+):
+    report = _export(trained, tmp_path, sparsity=0.5, rule="dcase2020")
+    model = keras.models.load_model(tmp_path / "model_tuned.keras", compile=False)
+    kernels = [
+        layer.kernel for layer in model.layers if type(layer).__name__ in ("Conv2D", "Dense")
+    ]
+    for kernel in map(np.asarray, kernels):
+        assert abs(np.mean(kernel == 0) - 0.5) <= 1 / kernel.size
+    assert abs(report["tuning"]["zeros"]["tuned"] - 0.5) < 0.01 > report["tuning"]["zeros"]["given"]
+    for name, entry in report["files"].items():
+        without = entry["without_tuning"]
+        content = (tmp_path / entry["file"]).read_bytes()
+        assert entry["gzip_bytes"] == len(gzip.compress(content, mtime=0))
+        assert entry["gzip_bytes"] < without["gzip_bytes"]
+        assert entry["counted_bytes"] < 0.8 * without["counted_bytes"]
+        assert without["bytes"] == exported.report["files"][name]["bytes"]
+        assert without["accuracy"] == exported.report["files"][name]["accuracy"]
+    tuned = model.predict(trained.test_x.reshape(-1, *trained.test_x.shape[2:]), verbose=0)
+    right = tuned.reshape(len(trained.test_y), 2, -1).mean(axis=1).argmax(axis=1)
+    assert report["tuning"]["accuracy"] == np.mean(right == trained.test_y.argmax(axis=1))
+    assert [c["name"] for c in report["checks"] if c["file"] == "model_tuned.keras"] == ["accuracy"]
+    assert report == json.loads((tmp_path / "export.json").read_text())
+
+
+def test_fine_tuning_needs_training_clips_with_their_labels(trained: Trained, tmp_path: Path):
+    arguments = {
+        "calibration": trained.train_x,
+        "test_x": trained.test_x,
+        "test_y": trained.test_y,
+        "classes": CLASSES,
+        "settings": ExportSettings(sparsity=0.5),
+    }
+    with pytest.raises(ExportError, match="training clips and labels in the argument train"):
+        export(trained.path, tmp_path, **arguments)
+    with pytest.raises(ExportError, match=r"labels of the training clips have shape \(3, 3\)"):
+        export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
+    assert not list(tmp_path.glob("*.tflite"))
