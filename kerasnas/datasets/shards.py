@@ -71,7 +71,7 @@ def stream(
             if not skip_corrupt:
                 raise KerasnasError(
                     f"{message}. Fetch the file again, or leave such records out with "
-                    "--skip-corrupt"
+                    "data.audioset.skip_corrupt: true (kerasnas search --skip-corrupt)"
                 )
             if skipped is not None:
                 skipped.append(message)

@@ -153,7 +153,8 @@ def test_damaged_records_are_named_or_left_out_and_counted(root: Path, cache: Pa
     damage(root / "bal_train" / "00001.tfrecord")
     cut = root / "eval" / "00000.tfrecord"
     cut.write_bytes(cut.read_bytes()[:-20])
-    with pytest.raises(KerasnasError, match=r"00001.tfrecord: record 0 .*checksum.*--skip-corrupt"):
+    remedy = r"data\.audioset\.skip_corrupt: true \(kerasnas search --skip-corrupt\)"
+    with pytest.raises(KerasnasError, match=rf"00001.tfrecord: record 0 .*checksum.*{remedy}"):
         load(settings(), root, cache)
     clips = load(settings(skip_corrupt=True), root, cache)
     assert len(clips) == 50 and len(clips.skipped) == 2
