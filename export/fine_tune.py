@@ -74,6 +74,17 @@ def _prune(
     _fit(model, x, y, request, [sparsity.UpdatePruningStep()])
 
 
+def _train_rounded(
+    twin: Twin, x: NDArray[np.float32], y: NDArray[np.float32], request: dict[str, Any]
+) -> None:
+    import tf_keras
+
+    from kerasnas.export.fake_quantization import with_rounding
+
+    model = tf_keras.models.clone_model(twin.model, clone_function=with_rounding)
+    _fit(model, x, y, request, [])
+
+
 def _fit(
     model: Any,
     x: NDArray[np.float32],
@@ -95,7 +106,8 @@ def main(request: Path, error: Path) -> int:
 
     Args:
         request: JSON of `model` (a `.keras` file), `x` and `y` (`.npy` files of float32 `(examples,
-            *input shape)` and `(examples, classes)`), `task`, `sparsity`, `epochs`,
+            *input shape)` and `(examples, classes)`), `task`, `sparsity` (null for training with
+            rounded weights and outputs, see `kerasnas.export.fake_quantization`), `epochs`,
             `learning_rate` and `output` (the `.keras` file to write).
         error: Text file.
     """
@@ -114,9 +126,14 @@ def main(request: Path, error: Path) -> int:
         for _, layer in twin.layers:
             if isinstance(layer, tf_keras.layers.BatchNormalization):
                 layer.momentum = _MOMENTUM
-        _prune(twin, x, y, todo)
-        for layer, copy in twin.layers:
-            layer.set_weights(copy.get_weights())
+        # The wrappers put rounded kernels in the place of the variables.
+        trained = [(layer, list(copy.weights)) for layer, copy in twin.layers]
+        if todo["sparsity"] is None:
+            _train_rounded(twin, x, y, todo)
+        else:
+            _prune(twin, x, y, todo)
+        for layer, weights in trained:
+            layer.set_weights([np.asarray(weight) for weight in weights])
         check_model(model, "the fine-tuned model")
     except ExportError as refusal:
         error.write_text(f"{path}: {refusal}", encoding="utf-8")

@@ -83,7 +83,7 @@ def export(
         classes: Names of the outputs, in order.
         task: One label a clip, or several.
         train: Clips to fine-tune on, as `calibration`, and their labels `(clips, classes)`; needed
-            where `settings` ask for it, as `sparsity` does. The files then hold the fine-tuned
+            where `settings` ask for it, by `sparsity` or `qat`. The files then hold the fine-tuned
             model, `model_tuned.keras`, and are held against it, and it against `model`.
         settings: Formats, budget, agreement floor, limits.
         waveform: The front end of files that take the waveform, and what to check them on.
@@ -107,7 +107,13 @@ def export(
         )
     if settings.tuned and train is None:
         raise ExportError(
-            "export.sparsity: give training clips and labels in the argument train, to fine-tune on"
+            "export.sparsity and export.qat: give training clips and labels in the argument "
+            "train, to fine-tune on"
+        )
+    if settings.sparsity is not None and settings.qat is not None:
+        raise ExportError(
+            "export.sparsity and export.qat exclude each other: training with rounded weights "
+            "would fill the zeros again; leave one out"
         )
     directory = Path(directory)
     try:

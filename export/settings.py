@@ -75,8 +75,17 @@ class ExportSettings(BaseModel):
         "weights, with fine-tuning on the training clips; smaller under the rule dcase2020 and "
         "when compressed, not as a file",
     )
-    tuning_epochs: int = Field(10, ge=1, description="epochs of fine-tuning")
-    tuning_rate: float = Field(0.001, gt=0, description="its first learning rate, falling to zero")
+    qat: int | None = Field(
+        None,
+        ge=1,
+        description="epochs of quantisation-aware fine-tuning on the training clips before the "
+        "export, with weights and outputs rounded as in the int8 file, those of recurrent layers "
+        "apart; not together with sparsity",
+    )
+    tuning_epochs: int = Field(10, ge=1, description="epochs of fine-tuning for sparsity")
+    tuning_rate: float = Field(
+        0.001, gt=0, description="first learning rate of fine-tuning, falling to zero"
+    )
     calibration_clips: int = Field(
         40, ge=1, description="training clips that set the ranges of the integer file"
     )
@@ -95,4 +104,4 @@ class ExportSettings(BaseModel):
     @property
     def tuned(self) -> bool:
         """Whether the model is fine-tuned before its export."""
-        return self.sparsity is not None
+        return self.sparsity is not None or self.qat is not None

@@ -119,7 +119,7 @@ def fine_tuned(
             "y": str(scratch / "train_y.npy"),
             "task": task,
             "sparsity": settings.sparsity,
-            "epochs": settings.tuning_epochs,
+            "epochs": settings.qat or settings.tuning_epochs,
             "learning_rate": settings.tuning_rate,
             "output": str(output),
         },

@@ -270,6 +270,10 @@ def export(
             help="Share of weights to make zero, with fine-tuning on training clips.",
         ),
     ] = None,
+    qat: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs of quantisation-aware fine-tuning on training clips."),
+    ] = None,
     cache: Cache = None,
 ) -> None:
     """Write float16 and int8 TFLite files and check them."""
@@ -284,6 +288,7 @@ def export(
         on_fail=on_fail,
         waveform=waveform,
         sparsity=sparsity,
+        qat=qat,
         cache=cache,
         console=_out,
     )

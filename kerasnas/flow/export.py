@@ -87,6 +87,7 @@ def export_run(
     on_fail: OnFail | None = None,
     waveform: bool | None = None,
     sparsity: float | None = None,
+    qat: int | None = None,
     cache: Path | None = None,
     console: Console | None = None,
 ) -> Exported:
@@ -104,6 +105,7 @@ def export_run(
         on_fail: Instead of the experiment's.
         waveform: Whether to write files that take the waveform, instead of the experiment's.
         sparsity: Share of weights to make zero, with fine-tuning, instead of the experiment's.
+        qat: Epochs of quantisation-aware fine-tuning, instead of the experiment's.
         cache: Directory for features.
         console: Where progress is shown.
 
@@ -121,7 +123,13 @@ def export_run(
         settings = (
             read_experiment(run_of(source)) if experiment is None else experiments.load(experiment)
         )
-    given = {"budget": budget, "on_fail": on_fail, "waveform": waveform, "sparsity": sparsity}
+    given = {
+        "budget": budget,
+        "on_fail": on_fail,
+        "waveform": waveform,
+        "sparsity": sparsity,
+        "qat": qat,
+    }
     changed = {name: value for name, value in given.items() if value is not None}
     settings = settings.overridden(data)
     settings = settings.model_copy(update={"export": settings.export.model_copy(update=changed)})
@@ -206,14 +214,15 @@ def export_model(
 
 
 def _tuning_line(tuning: dict[str, Any], entries: dict[str, Any]) -> str:
-    saved = "; ".join(
-        f"{name} {entry['without_tuning']['gzip_bytes']:,} to {entry['gzip_bytes']:,}"
+    changes = "; ".join(
+        f"{name} accuracy {without['accuracy']:.3f} to {entry['accuracy']:.3f}, after gzip "
+        f"{without['gzip_bytes']:,} to {entry['gzip_bytes']:,} bytes"
         for name, entry in entries.items()
+        for without in [entry["without_tuning"]]
     )
     return (
-        f"{tuning['file']}: {tuning['zeros']['tuned']:.1%} of the kernels are zeros, accuracy "
-        f"{tuning['accuracy']:.3f}, {tuning['accuracy_drop']['mean']:+.3f} lost; bytes after gzip: "
-        f"{saved}"
+        f"{tuning['file']}: accuracy {tuning['accuracy']:.3f}, {tuning['zeros']['tuned']:.1%} of "
+        f"the kernels are zeros; by fine-tuning: {changes}"
     )
 
 

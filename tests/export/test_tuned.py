@@ -32,7 +32,7 @@ def _export(trained: Trained, directory: Path, **settings) -> dict:
 def test_pruning_makes_zeros_that_the_files_and_the_rule_see(
     trained: Trained, exported: Exported, tmp_path: Path
 ):
-    report = _export(trained, tmp_path, sparsity=0.5, rule="dcase2020")
+    report = _export(trained, tmp_path, sparsity=0.5, rule="dcase2020", formats=("int8",))
     model = keras.models.load_model(tmp_path / "model_tuned.keras", compile=False)
     kernels = [
         layer.kernel for layer in model.layers if type(layer).__name__ in ("Conv2D", "Dense")
@@ -55,6 +55,22 @@ def test_pruning_makes_zeros_that_the_files_and_the_rule_see(
     assert report == json.loads((tmp_path / "export.json").read_text())
 
 
+def test_training_with_rounding_moves_the_weights_and_is_held_against_both_files(
+    trained: Trained, exported: Exported, tmp_path: Path
+):
+    report = _export(trained, tmp_path, qat=2, formats=("int8",))
+    model = keras.models.load_model(tmp_path / "model_tuned.keras", compile=False)
+    for layer in model.layers:
+        if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D", "Dense"):
+            before = np.asarray(trained.model.get_layer(layer.name).kernel)
+            assert 0 < np.abs(np.asarray(layer.kernel) - before).max() < 0.1
+    entry = report["files"]["int8"]
+    assert entry["form"] == "full_int8"
+    assert entry["without_tuning"]["accuracy"] == exported.report["files"]["int8"]["accuracy"]
+    assert report["tuning"]["zeros"]["tuned"] < 0.01
+    assert min(entry["accuracy"], report["tuning"]["accuracy"]) > 0.8
+
+
 def test_fine_tuning_needs_training_clips_with_their_labels(trained: Trained, tmp_path: Path):
     arguments = {
         "calibration": trained.train_x,
@@ -66,5 +82,8 @@ def test_fine_tuning_needs_training_clips_with_their_labels(trained: Trained, tm
     with pytest.raises(ExportError, match="training clips and labels in the argument train"):
         export(trained.path, tmp_path, **arguments)
     with pytest.raises(ExportError, match=r"labels of the training clips have shape \(3, 3\)"):
+        export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
+    arguments["settings"] = ExportSettings(sparsity=0.5, qat=1)
+    with pytest.raises(ExportError, match="exclude each other"):
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
     assert not list(tmp_path.glob("*.tflite"))
