@@ -26,7 +26,7 @@ from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.ops import from_keras
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.size import predict_bytes
-from kerasnas.export.tuned import TUNED, Tuned, gzip_bytes, tune
+from kerasnas.export.tuned import TUNED, Tuned, gzip_bytes, require_packages, tune
 from kerasnas.export.waveform_file import WaveformInput, waveform_name
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def export(
             "export.sparsity and export.qat: give training clips and labels in the argument "
             "train, to fine-tune on"
         )
+    if settings.tuned:
+        require_packages()
     if settings.sparsity is not None and settings.qat is not None:
         raise ExportError(
             "export.sparsity and export.qat exclude each other: training with rounded weights "

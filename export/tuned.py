@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,20 @@ class Tuned:
     entry: dict[str, Any]
     check: Check
     without: dict[str, dict[str, Any]]
+
+
+def require_packages() -> None:
+    """See that fine-tuning can be imported.
+
+    Raises:
+        ExportError: Naming the package that is missing.
+    """
+    for package in ("tf_keras", "tensorflow_model_optimization"):
+        if importlib.util.find_spec(package) is None:
+            raise ExportError(
+                f"{package} is not installed, which export.sparsity and export.qat need: "
+                "pip install 'kerasnas[tuning]'"
+            )
 
 
 def tune(

@@ -71,7 +71,9 @@ def test_training_with_rounding_moves_the_weights_and_is_held_against_both_files
     assert min(entry["accuracy"], report["tuning"]["accuracy"]) > 0.8
 
 
-def test_fine_tuning_needs_training_clips_with_their_labels(trained: Trained, tmp_path: Path):
+def test_fine_tuning_needs_training_clips_with_their_labels(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     arguments = {
         "calibration": trained.train_x,
         "test_x": trained.test_x,
@@ -85,5 +87,8 @@ def test_fine_tuning_needs_training_clips_with_their_labels(trained: Trained, tm
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
     arguments["settings"] = ExportSettings(sparsity=0.5, qat=1)
     with pytest.raises(ExportError, match="exclude each other"):
+        export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ExportError, match=r"tf_keras is not installed.*kerasnas\[tuning\]"):
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
     assert not list(tmp_path.glob("*.tflite"))
