@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from math import inf
@@ -29,7 +28,7 @@ from kerasnas.flow.run import EXPERIMENT, open_run
 from kerasnas.flow.supernet import digest, prepare
 from kerasnas.flow.task import Task
 from kerasnas.flow.winners import chosen_values, describe
-from kerasnas.flow.workers import is_done, run_finals, runner
+from kerasnas.flow.workers import make_ready, run_finals, runner
 from kerasnas.models.space import Values
 from kerasnas.report import write as write_report
 from kerasnas.tuners import Gene, Genes, MedianStop, Search, Trial, Window
@@ -315,12 +314,9 @@ def _train_winners(
             "values": dict(trial.values),
             "cost": architecture.cost().to_json(),
         }
-        if is_done(directory, description):
-            continue
-        shutil.rmtree(directory, ignore_errors=True)
-        write_json(directory / "architecture.json", description)
-        values = {**description, "seed": experiment.seed, "fold": None}
-        jobs[directory.name] = (directory, values)
+        if make_ready(directory, description):
+            values = {**description, "seed": experiment.seed, "fold": None}
+            jobs[directory.name] = (directory, values)
     if jobs:
         names = " and ".join(f"the winner by {name}" for name in jobs)
         console.print(f"Training {names} with the final recipe ...")

@@ -162,34 +162,28 @@ def train_missing(
     cluster: str | None = None,
     epochs: int | None = None,
 ) -> None:
-    """Run those final trainings that the run directory does not hold yet; see `run_finals`.
+    """Run those final trainings that the run directory does not hold yet.
 
-    Args:
-        run: The run directory.
-        experiment: Number of workers, recipe.
-        jobs: By name: the directory for the results, and values for `jobs.final`, which are kept
-            there as the network's description.
-        cache: Directory for features.
-        console: Where progress is shown.
-        cluster: Of a Ray cluster.
-        epochs: Of each training, if not those of the final recipe.
-
-    Raises:
-        KerasnasError: A training failed.
+    Arguments and errors are those of `run_finals`; the values are kept as descriptions.
     """
-    waiting = {name: job for name, job in jobs.items() if not is_done(*job)}
-    for directory, values in waiting.values():
-        shutil.rmtree(directory, ignore_errors=True)
-        write_json(directory / "architecture.json", values)
+    waiting = {name: job for name, job in jobs.items() if make_ready(*job)}
     if waiting:
         console.print(f"Training {', '.join(waiting)} ...", markup=False)
         run_finals(run, experiment, waiting, cache, console, cluster, epochs)
 
 
-def is_done(directory: Path, description: dict[str, Any]) -> bool:
-    """Whether what `description` says has been trained and scored in `directory`."""
-    if not ((directory / "evaluation.json").exists() and (directory / "model.keras").exists()):
-        return False
-    stored = read_json(directory / "architecture.json")
-    names = description.keys() - {"cost"}  # predicted sizes may change with the converter
-    return all(stored.get(name) == description[name] for name in names)
+def make_ready(directory: Path, description: dict[str, Any]) -> bool:
+    """Empty `directory` for a training and keep its description there.
+
+    Returns:
+        Whether there is something to train: False, and nothing is touched, where the directory
+        holds what `description` says, trained and scored.
+    """
+    if (directory / "evaluation.json").exists() and (directory / "model.keras").exists():
+        stored = read_json(directory / "architecture.json")
+        names = description.keys() - {"cost"}  # predicted sizes may change with the converter
+        if all(stored.get(name) == description[name] for name in names):
+            return False
+    shutil.rmtree(directory, ignore_errors=True)
+    write_json(directory / "architecture.json", description)
+    return True
