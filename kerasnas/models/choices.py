@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,29 @@ class ChoiceSpace(SearchSpace):
                 )
             indices.append(names.index(values[gene]))
         return tuple(indices)
+
+    def chromosome(self, genes: Sequence[int]) -> Values:
+        """Values of a chromosome as papers print it: for every choice an option, counted from 1.
+
+        Raises:
+            KerasnasError: It has too few or too many genes, or one that is no option.
+        """
+        if len(genes) != len(self.choices):
+            raise KerasnasError(
+                f"a chromosome of {len(genes)} genes was given: this space has "
+                f"{len(self.choices)} layers to choose"
+            )
+        values = {}
+        for place, (gene, (layer, options)) in enumerate(
+            zip(genes, self.choices.items(), strict=True), 1
+        ):
+            if not 1 <= gene <= len(options):
+                raise KerasnasError(
+                    f"gene {place} of a chromosome is {gene}: it can be 1 to {len(options)} "
+                    f"({', '.join(options)})"
+                )
+            values[layer] = list(options)[gene - 1]
+        return values
 
     def architecture(self, values: Values) -> Architecture:
         """The network that the genes' values describe."""

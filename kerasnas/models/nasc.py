@@ -9,7 +9,7 @@ What the paper leaves open: filters, strides and units stand in figure 1 alone, 
 text. The defaults are a **stand-in**: they meet table 1's 3.31 M parameters and 2.03 G
 multiply-accumulates and put the large downsampling on layer 17; other networks meet them, too.
 ReLU6 is MobileNetV2's, the second GRU layer hands on its last states, and the input is standardised
-inside the network. A gene's values are named (`e6k3`), where the paper counts from 1 to 6.
+inside the network. A gene's values are named (`e6k3`), where the paper counts from 1 to 6; `chromosome` reads its way.
 """  # noqa: D205
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
@@ -91,7 +90,6 @@ class NascSpace(ChoiceSpace):
     Bottlenecks run along time and along frequency in turn, time first.
     """
 
-    references: ClassVar[Mapping[str, Values]] = {}
     settings: NascSettings = field(default_factory=NascSettings)
 
     def __post_init__(self) -> None:
@@ -104,7 +102,7 @@ class NascSpace(ChoiceSpace):
     @property
     def reference_names(self) -> tuple[str, ...]:
         """`baseline`: what is searched round (section 2.1); `vgg`: the variant of table 1."""
-        return ("baseline", "vgg")
+        return (*self.references, "vgg")
 
     def reference(self, name: str) -> Architecture:
         """A named network.
@@ -117,20 +115,16 @@ class NascSpace(ChoiceSpace):
         """
         if name == "vgg":
             return Architecture(self.input_shape, (Normalize(), *_VGG16, *self._ending()))
-        if name != "baseline":
-            raise KerasnasError(
-                f"unknown reference {name!r}: this space has {', '.join(self.reference_names)}"
-            )
-        return self.architecture(self.baseline)
+        return super().reference(name)
 
     @property
-    def baseline(self) -> Values:
-        """Values of the baseline's genes."""
+    def references(self) -> Mapping[str, Values]:
+        """Values of `baseline`'s genes."""
         values = {}
         for number, stage in enumerate(self._stages, 1):
             expansion = min(stage.expansions, key=lambda value: abs(value - 6))
             values[f"layer{number}"] = f"e{expansion}k{min(stage.kernel_sizes)}"
-        return MappingProxyType(values)
+        return {"baseline": values}
 
     @property
     def _stages(self) -> list[Stage]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
@@ -26,10 +26,8 @@ class SearchSpace(ABC):
         input_shape: `(frames, bins, channels)` of one example.
         classes: Number of outputs.
         output: `softmax` for one label a clip, `sigmoid` for several or for a paper's recipe.
-        references: Values of the named networks that are points of the space.
     """
 
-    references: ClassVar[Mapping[str, Values]]
     input_shape: Shape
     classes: int
     output: Literal["softmax", "sigmoid"] = "softmax"
@@ -45,6 +43,11 @@ class SearchSpace(ABC):
         Raises:
             KerasnasError: The input is too small for it, or a value is missing.
         """
+
+    @property
+    def references(self) -> Mapping[str, Values]:
+        """Values of the named networks that are points of the space."""
+        return {}
 
     @property
     def reference_names(self) -> tuple[str, ...]:

@@ -68,10 +68,27 @@ def test_values_take_one_option_a_layer() -> None:
 def test_one_convolution_takes_all_bins_that_are_left() -> None:
     for bins in (7, 8, 9):
         space = NascSpace((12, bins, 1), 3, settings=SMALL)
-        convolution = next(op for op in space.architecture(space.baseline).ops if "05_" in op.name)
+        convolution = next(op for op in space.reference("baseline").ops if "05_" in op.name)
         assert convolution.output_shape == (6, 1, 8)
         height, width, *_ = convolution.weights[0].shape
         assert (height, width) == (1, -(-bins // 2))
+
+
+def test_the_baseline_is_a_point_of_the_space(paper: NascSpace) -> None:
+    values = paper.references["baseline"]
+    assert paper.architecture(values) == paper.reference("baseline")
+    assert paper.chromosome([4] * 16 + [3] + [4] * 3) == values  # e6k3; layer 17 has e6k5 third
+
+
+def test_chromosomes_count_from_1_and_fit_the_space(paper: NascSpace) -> None:
+    values = paper.chromosome([1, 6, *[2] * 18])
+    assert list(values.values())[:3] == ["e3k3", "e6k7", "e3k5"]
+    assert values["layer17"] == "e3k7"
+    with pytest.raises(KerasnasError, match="chromosome of 19 genes.*20 layers"):
+        paper.chromosome([1] * 19)
+    for wrong in (0, 7):
+        with pytest.raises(KerasnasError, match=f"gene 3 of a chromosome is {wrong}: .*1 to 6 "):
+            paper.chromosome([1, 1, wrong, *[1] * 17])
 
 
 def test_wrong_values_are_named() -> None:
