@@ -9,7 +9,8 @@ What the paper leaves open: filters, strides and units stand in figure 1 alone, 
 text. The defaults are a **stand-in**: they meet table 1's 3.31 M parameters and 2.03 G
 multiply-accumulates and put the large downsampling on layer 17; other networks meet them, too.
 ReLU6 is MobileNetV2's, the second GRU layer hands on its last states, and the input is standardised
-inside the network. A gene's values are named (`e6k3`), where the paper counts from 1 to 6; `chromosome` reads its way.
+inside the network (the paper names no normalisation). A gene's values are named (`e6k3`), where the
+paper counts from 1 to 6: `chromosome` reads its way.
 """  # noqa: D205
 
 from __future__ import annotations
