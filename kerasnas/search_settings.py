@@ -149,10 +149,11 @@ class SearchSettings(_Settings):
         description="further genes: fields below training.candidate or features, dotted, each with "
         "the values it may have; training.final takes over what is chosen for training.candidate",
     )
-    enqueue: tuple[str | dict[str, Option], ...] = Field(
+    enqueue: tuple[str | dict[str, Option] | tuple[int, ...], ...] = Field(
         (),
         description="tried before anything is proposed: names of references that are points of the "
-        "space, or values of all genes",
+        "space, values of all genes, or, in a space of choices, chromosomes as Li et al. print "
+        "them: for every layer the number of its option, from 1",
     )
     workers: int | None = Field(
         None,

@@ -114,7 +114,7 @@ class Suggestion:
             return f"space exhausted: {self.tried:,} candidates gave nothing new{refused}"
         tried = f"no candidate fits the window of {window}: {self.tried:,} were tried, and"
         if self.sizes is None:
-            return f"{tried} none of them could be built. Change the space or the input"
+            return f"{tried} none of them has a finite size. Change the space or the input"
         least, middle, most = self.sizes
         return (
             f"{tried} their sizes were {least:,.0f} to {most:,.0f}, median {middle:,.0f}. "

@@ -39,6 +39,7 @@ def written(workspace: Path, name: str = "nasc", **settings: object) -> Path:
         "trials": 4,
         "objectives": ["accuracy", "macs"],
         "winners": {"middle": {"rule": "knee"}},
+        "enqueue": ["baseline", [2, 1]],
         "supernet": {"recalibration_clips": 16, "save_every": 2},
         **settings,
     }
@@ -84,6 +85,10 @@ def test_every_candidate_is_a_trial_with_its_costs(inherited: Path) -> None:
     assert {(row["layer1"], row["layer2"]) for row in trials} == {
         (first, second) for first in ("e1k3", "e2k3") for second in ("e1k3", "e2k3")
     }
+    assert [(row["layer1"], row["layer2"]) for row in trials[:2]] == [
+        ("e2k3", "e2k3"),  # the baseline
+        ("e2k3", "e1k3"),  # the chromosome 2, 1
+    ]
     for row in trials:
         assert 0 <= float(row["accuracy"]) <= 1
         assert int(row["macs"]) > 0
@@ -110,6 +115,13 @@ def test_another_space_s_supernet_is_refused_with_both_named(
     text = path.read_text().replace("filters: 4", "filters: 5")
     path.write_text(text)
     with pytest.raises(KerasnasError, match=r"holds a supernet of nasc \(2 .* and nasc \(2 "):
+        search(path)
+
+
+def test_enqueued_networks_keep_the_limits(inherited: Path, workspace: Path) -> None:
+    supernet = {"file": str(inherited / "supernet.npz")}
+    path = written(workspace, "limited", limits={"macs": 10}, supernet=supernet)
+    with pytest.raises(KerasnasError, match="baseline has macs .* search.limits.macs is 10: "):
         search(path)
 
 

@@ -68,7 +68,7 @@ def test_nothing_could_be_built():
     window = Window(lambda values: math.inf)
     found = choose(candidates(1, 2), window, (), patience=100)
     assert found.sizes is None
-    assert "none of them could be built" in found.nothing(window)
+    assert "none of them has a finite size" in found.nothing(window)
 
 
 @pytest.mark.parametrize("cost", [None, "12", math.nan, True])
