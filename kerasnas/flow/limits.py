@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from kerasnas.errors import KerasnasError
 from kerasnas.flow.task import Task
 from kerasnas.models.space import Values
 
@@ -27,7 +28,7 @@ class Sizes:
 
     def __call__(self, values: Values) -> float:
         self._tried += 1
-        if broken := self.broken(values):
+        if broken := self._broken(values):
             self._refused += 1
             for name, cost in broken.items():
                 count, least, most = self._above.get(name, (0, cost, cost))
@@ -35,12 +36,24 @@ class Sizes:
             return inf
         return self._loaded.architecture(values).size(self._loaded.experiment.search.window.rule)
 
-    def broken(self, values: Values) -> dict[str, int]:
-        """A candidate's costs that are above their limits, by name."""
-        if not self._limits:
-            return {}
-        cost = self._loaded.architecture(values).cost().to_json()
-        return {name: cost[name] for name, most in self._limits.items() if cost[name] > most}
+    def check(self, values: Values, what: str) -> None:
+        """Refuse values that a user gave.
+
+        Args:
+            values: Of all genes.
+            what: What to call them.
+
+        Raises:
+            KerasnasError: They break limits, which are named with what the values cost.
+        """
+        if broken := self._broken(values):
+            above = " and ".join(
+                f"{name} {cost:,} (at most {self._limits[name]:,})" for name, cost in broken.items()
+            )
+            raise KerasnasError(
+                f"{what} breaks search.limits with {above}: give another network, or raise the "
+                "limits"
+            )
 
     def explained(self, reason: str) -> str:
         """A reason why no candidate is left, with the part that the limits have in it."""
@@ -56,3 +69,10 @@ class Sizes:
             f"search.limits refuses every candidate that was tried, {self._tried:,} in all: "
             f"{limits}. Raise the limits, or change the space"
         )
+
+    def _broken(self, values: Values) -> dict[str, int]:
+        """A candidate's costs that are above their limits, by name."""
+        if not self._limits:
+            return {}
+        cost = self._loaded.architecture(values).cost().to_json()
+        return {name: cost[name] for name, most in self._limits.items() if cost[name] > most}

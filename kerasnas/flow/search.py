@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,16 @@ from kerasnas.flow.export import Exported, export_model
 from kerasnas.flow.folds import FoldRunner, mean_of_folds
 from kerasnas.flow.front import in_words
 from kerasnas.flow.front import winners as choose
+from kerasnas.flow.limits import Sizes
 from kerasnas.flow.run import EXPERIMENT, open_run
 from kerasnas.flow.supernet import digest, prepare
 from kerasnas.flow.task import Task
 from kerasnas.flow.winners import chosen_values, describe
 from kerasnas.flow.workers import make_ready, run_finals, runner
+from kerasnas.models.choices import ChoiceSpace
 from kerasnas.models.space import Values
 from kerasnas.report import write as write_report
-from kerasnas.tuners import Gene, Genes, MedianStop, Search, Trial, Window
+from kerasnas.tuners import Gene, Genes, MedianStop, Search, SearchError, Trial, Window
 from kerasnas.tuners.loop import run as run_loop
 from kerasnas.tuners.runners.base import Job, Runner
 
@@ -166,26 +168,19 @@ def find(
         TunerError: As from `Search`.
     """
     experiment, settings = loaded.experiment, loaded.experiment.search
-    rule = settings.window.rule
     stop = None
     if settings.stop_hopeless:
         first = max(1, experiment.training.candidate.epochs // 3)
         stop = MedianStop(metric="val_loss", direction="min", first_step=first)
 
-    def size(values: Values) -> float:
-        architecture = loaded.architecture(values)
-        if settings.limits:
-            cost = architecture.cost().to_json()
-            if any(cost[name] > most for name, most in settings.limits.items()):
-                return inf
-        return architecture.size(rule)
+    sizes = Sizes(loaded)
 
     with Search(
         _genes(loaded),
         [(name, objectives.direction(name)) for name in experiment.objectives],
         propose=settings.oracle.propose(),
         max_trials=settings.trials,
-        window=Window(size, settings.window.minimum, settings.window.maximum),
+        window=Window(sizes, settings.window.minimum, settings.window.maximum),
         seed=experiment.seed,
         directory=run,
         identity={
@@ -197,8 +192,10 @@ def find(
         max_consecutive_failures=settings.consecutive_failures,
         time_budget=None if settings.hours is None else 3600 * settings.hours,
     ) as engine:
-        for values in settings.enqueue:
-            engine.enqueue(_values(loaded, values))
+        for enqueued in settings.enqueue:
+            values = _values(loaded, enqueued)
+            sizes.check(values, f"search.enqueue: {enqueued}")
+            engine.enqueue(values)
 
         arguments = {"run": str(run.absolute()), "cache": str(cache)}
 
@@ -228,7 +225,10 @@ def find(
                 display(event)
                 book.on_event(event)
 
-            run_loop(engine, workers, job, on_event=on_event, median_stop=stop)
+            try:
+                run_loop(engine, workers, job, on_event=on_event, median_stop=stop)
+            except SearchError as error:
+                raise SearchError(sizes.explained(str(error))) from error
         completed = len(engine.history.completed())
         if completed < settings.trials:
             console.print(
@@ -271,13 +271,20 @@ def _genes(loaded: Task) -> Genes:
     return genes.extended(Gene(field, values=options) for field, options in settings.tune.items())
 
 
-def _values(loaded: Task, enqueued: str | Values) -> Values:
-    """Values of all genes, of a point of the space that may be given by its name.
+def _values(loaded: Task, enqueued: str | Values | Sequence[int]) -> Values:
+    """Values of all genes, of a point of the space given by them, its name or its chromosome.
 
     A reference may have values of layers which do not exist with these features: they are left out.
     """
-    if not isinstance(enqueued, str):
+    if isinstance(enqueued, Mapping):
         return enqueued
+    if not isinstance(enqueued, str):
+        if not isinstance(loaded.space, ChoiceSpace):
+            raise KerasnasError(
+                f"search.enqueue: {list(enqueued)} is a chromosome, which the space "
+                f"{loaded.experiment.model.space} has none of: give values by the genes' names"
+            )
+        return loaded.space.chromosome(enqueued)
     if enqueued not in loaded.space.references:
         raise KerasnasError(
             f"search.enqueue: {enqueued!r} is no point of the space; these are: "

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from kerasnas.errors import KerasnasError
 from kerasnas.flow.limits import Sizes
 from kerasnas.models.nasc import NascSettings, NascSpace, Stage
 
@@ -26,7 +27,9 @@ def test_networks_above_a_limit_are_infinitely_large() -> None:
     size = sizes(macs=LOW)
     assert size(CHEAP) == SPACE.architecture(CHEAP).size("int8_file")
     assert size(DEAR) == float("inf")
-    assert size.broken(DEAR) == {"macs": HIGH}
+    size.check(CHEAP, "cheap")
+    with pytest.raises(KerasnasError, match=rf"dear .*macs {HIGH:,} \(at most {LOW:,}\): "):
+        size.check(DEAR, "dear")
     assert size.explained("nothing new") == (
         f"nothing new (search.limits refused 1 of them: macs at most {LOW:,}, and 1 had "
         f"{HIGH:,} to {HIGH:,})"
