@@ -1,8 +1,9 @@
 """Bytes that a recurrent layer takes in a `.tflite` file beyond its weights.
 
 A loop is two graphs of its own, some fifty tensors and twenty operators: their tables are the same
-whatever the number of units. Read from files of `kerasnas.export.size.CONVERTER` (float) and of
-`kerasnas.export.int8_loop`, with one layer, in one direction and in two, and with two layers.
+whatever the number of units, and loops that are alike share what they write in the same way. Read
+from files of `kerasnas.export.size.CONVERTER` (float) and of `kerasnas.export.int8_loop`: one to
+three layers, of equal and of different units, in one direction and in two.
 """
 
 from __future__ import annotations
@@ -13,29 +14,37 @@ from kerasnas.export.ops import Op
 
 
 class _Loop(NamedTuple):
-    """Of a layer that gives every frame's state, and of one that gives the last frame's.
+    """Pairs are of a loop that gives every frame's state, and of one that gives the last frame's.
 
-    A file's first layer brings operators that were not there yet (`first`); a second direction
-    shares less with the first than a second layer does.
+    Attributes:
+        common: Operators that only loops have, once in a file.
+        first: The first loop of its sort.
+        another: Each further one of a sort that is there.
+        alike: What it shares with a loop of as many units.
+        backward: The first loop of a backward direction, beside the forward one.
+        another_backward: Each further one.
     """
 
-    first: int
-    layer: tuple[int, int]
+    common: int
+    first: tuple[int, int]
+    another: int
+    alike: int
     backward: tuple[int, int]
+    another_backward: int
 
 
 _LOOPS = {
     "float32": {
-        "gru": _Loop(2600, (1112, 548), (816, 736)),
-        "lstm": _Loop(2200, (1032, 468), (720, 704)),
+        "gru": _Loop(970, (2706, 2270), 1270, 610, (848, 672), 740),
+        "lstm": _Loop(700, (2528, 2060), 1180, 560, (784, 608), 750),
     },
     "float16": {
-        "gru": _Loop(2488, (1296, 776), (816, 736)),
-        "lstm": _Loop(2136, (1152, 552), (720, 704)),
+        "gru": _Loop(1160, (2768, 2300), 1290, 570, (880, 720), 770),
+        "lstm": _Loop(850, (2582, 2050), 1200, 500, (832, 720), 800),
     },
     "full_int8": {
-        "gru": _Loop(992, (1548, 1046), (1942, 1654)),
-        "lstm": _Loop(892, (1444, 910), (1770, 1514)),
+        "gru": _Loop(536, (2360, 1852), 1490, 230, (1912, 1600), 952),
+        "lstm": _Loop(496, (2208, 1700), 1430, 220, (1768, 1480), 905),
     },
 }
 _WIDTH = {"float32": 4, "float16": 2, "full_int8": 1}
@@ -45,22 +54,34 @@ _RESET_BEFORE = 232  # a second product in the loop of integers
 def loops_bytes(layers: list[Op], form: str) -> int:
     """Bytes of all recurrent layers of a file, weights included."""
     width = _WIDTH[form]
-    total = max((_LOOPS[form][op.kind].first for op in layers), default=0)
-    arrays: set[int] = set()
+    total = max((_LOOPS[form][op.kind].common for op in layers), default=0)
+    zeros: set[int] = set()  # arrays of zeros that the file holds, by their bytes
+    sorts: set[tuple[str, bool, bool]] = set()
+    known: set[tuple[str, int]] = set()
     for op in layers:
-        directions = 2 if op.attributes["bidirectional"] else 1
-        sequences, units = op.attributes["return_sequences"], op.attributes["units"]
-        loop, which = _LOOPS[form][op.kind], 0 if sequences else 1
-        total += loop.layer[which] + (directions - 1) * loop.backward[which] + width * op.parameters
+        both, sequences = op.attributes["bidirectional"], op.attributes["return_sequences"]
+        units, loop = op.attributes["units"], _LOOPS[form][op.kind]
+        which = 0 if sequences else 1
+        for backward in (False, True)[: 2 if both else 1]:
+            is_new = (op.kind, sequences, backward) not in sorts
+            if backward:
+                total += loop.backward[which] if is_new else loop.another_backward
+            else:
+                total += loop.first[which] if is_new else loop.another
+                total -= loop.alike if (op.kind, units) in known else 0
+            sorts.add((op.kind, sequences, backward))
+        known.add((op.kind, units))
+        total += width * op.parameters
         if form != "full_int8":
-            # The converter's loop begins with an array of zeros, which the file holds.
-            arrays |= {frames(op) * units} if sequences else set()
+            # The converter's loop begins with an array of zeros of its whole output.
+            zeros |= {width * frames(op) * units} if sequences else set()
             continue
         total += 3 * sum(weight.size for weight in op.weights if weight.name == "bias")  # int32
-        total += 3 * units * directions  # the first state, int8 and int16
+        total += (2 if both else 1) * units  # the first state, in int8 and, of zeros, in int16
+        zeros.add(2 * units)
         if op.kind == "gru" and not op.attributes["reset_after"]:
-            total += directions * _RESET_BEFORE
-    return total + width * sum(arrays)
+            total += (2 if both else 1) * _RESET_BEFORE
+    return total + sum(zeros)
 
 
 def frames(op: Op) -> int:

@@ -82,6 +82,9 @@ class Op(NamedTuple):
         return sum(weight.size for weight in self.weights)
 
 
+RECURRENT = frozenset({"gru", "lstm"})
+"""Kinds of layers that take frames in turn."""
+
 _KINDS = {
     "ActivityRegularization": "dropout",
     "Add": "add",

@@ -6,15 +6,16 @@ import pytest
 
 from kerasnas.export import ExportError, from_keras, predict_bytes
 from kerasnas.export.convert import convert
+from kerasnas.export.nodes import Constant, Node, lower
 from kerasnas.export.ops import Op, Weight
 from kerasnas.export.randomize import randomize
-from kerasnas.export.size import Constant, Node, lower
 
 FORMS = ("float32", "float16", "full_int8")
 INPUT = Op("input", "input", (), (8, 8, 4))
 CONV = Op("conv2d", "conv", ("input",), (8, 8, 6), (Weight("kernel", (3, 3, 4, 6)),))
-KERNEL = Constant("weight", 216, 4, 6)
-BIAS = Constant("bias", 6, 1, 6)
+SHAPE = (1, 8, 8, 6)
+KERNEL = Constant("weight", (6, 3, 3, 4), 6)
+BIAS = Constant("bias", (6,), 6)
 
 
 def _after(op: Op, kind: str, name: str, function: str | None = None) -> Op:
@@ -25,16 +26,16 @@ def _after(op: Op, kind: str, name: str, function: str | None = None) -> Op:
 def test_batch_normalisation_and_relu_disappear_into_the_convolution():
     bn = _after(CONV, "batch_norm", "bn")
     relu = _after(bn, "activation", "relu", "relu")
-    assert lower((INPUT, CONV, bn, relu)) == [Node("CONV_2D", 1, 4, (KERNEL, BIAS))]
+    assert lower((INPUT, CONV, bn, relu)) == [Node("CONV_2D", 1, SHAPE, (KERNEL, BIAS))]
 
 
 def test_swish_is_two_operators_and_dropout_none():
     dropout = _after(CONV, "dropout", "dropout")
     swish = _after(dropout, "activation", "swish", "silu")
     assert lower((INPUT, CONV, dropout, swish)) == [
-        Node("CONV_2D", 1, 4, (KERNEL,)),
-        Node("LOGISTIC", 1, 4),
-        Node("MUL", 2, 4),
+        Node("CONV_2D", 1, SHAPE, (KERNEL,)),
+        Node("LOGISTIC", 1, SHAPE),
+        Node("MUL", 2, SHAPE),
     ]
 
 
@@ -54,6 +55,16 @@ def test_batch_normalisation_after_a_fused_relu_stays():
     bn = _after(relu, "batch_norm", "bn")
     operators = [node.operator for node in lower((INPUT, CONV, relu, bn))]
     assert operators == ["CONV_2D", "MUL", "ADD"]
+
+
+def test_a_sum_has_the_scale_of_a_convolution_that_goes_straight_into_it():
+    active = _after(CONV, "activation", "active", "silu")
+    after = Op("conv2d", "after", ("active",), (8, 8, 6), (Weight("kernel", (1, 1, 6, 6)),))
+    add = Op("add", "add", ("active", "after"), (8, 8, 6))
+    assert lower((INPUT, CONV, active, after, add))[-1].like_input
+    other = _after(after, "activation", "other", "silu")
+    add = Op("add", "add", ("active", "other"), (8, 8, 6))
+    assert not lower((INPUT, CONV, active, after, other, add))[-1].like_input
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -140,7 +151,7 @@ def test_random_networks_are_predicted_within_a_hundredth():
 
 
 @pytest.mark.slow
-def test_a_network_of_other_layers_is_predicted_within_three_hundredths():
+def test_a_network_of_other_layers_is_predicted_within_two_hundredths():
     import keras
     from keras import layers
 
@@ -160,7 +171,7 @@ def test_a_network_of_other_layers_is_predicted_within_three_hundredths():
     examples = rng.normal(size=(1, 16, 16, 1)).astype(np.float32)
     for form in FORMS:
         real = len(convert(model, form, examples).content)
-        assert predict_bytes(from_keras(model), form) == pytest.approx(real, rel=0.03), form
+        assert predict_bytes(from_keras(model), form) == pytest.approx(real, rel=0.02), form
 
 
 def _crnn(rng: np.random.Generator) -> Any:
@@ -186,7 +197,7 @@ def _crnn(rng: np.random.Generator) -> Any:
 
 
 @pytest.mark.slow
-def test_random_recurrent_networks_are_predicted_within_three_hundredths():
+def test_random_recurrent_networks_are_predicted_within_two_hundredths():
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")
     rng = np.random.default_rng(seed)
@@ -196,7 +207,7 @@ def test_random_recurrent_networks_are_predicted_within_three_hundredths():
     examples = rng.normal(size=(2, *model.input_shape[1:])).astype(np.float32)
     for form in ("float16", "full_int8"):
         real = len(convert(model, form, examples).content)
-        assert predict_bytes(ops, form) == pytest.approx(real, rel=0.03), (seed, form)
+        assert predict_bytes(ops, form) == pytest.approx(real, rel=0.02), (seed, form)
 
 
 def test_a_recurrent_layer_costs_its_weights_and_its_loop():

@@ -1,0 +1,229 @@
+"""The TFLite operators that an export makes of a network.
+
+`lower` repeats what the converter does: batch normalisation folded into the convolution before it,
+ReLU fused into the operator before it, swish as LOGISTIC and MUL, dropout gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import prod
+from typing import Literal, NamedTuple
+
+from kerasnas.export.errors import ExportError
+from kerasnas.export.forms import Form
+from kerasnas.export.ops import RECURRENT, Op, Shape
+
+# TFLite operators of an activation, by the name Keras gives the function.
+_ACTIVATIONS = {
+    "elu": ("ELU",),
+    "linear": (),
+    "relu": ("RELU",),
+    "relu6": ("RELU6",),
+    "sigmoid": ("LOGISTIC",),
+    "silu": ("LOGISTIC", "MUL"),
+    "softmax": ("SOFTMAX",),
+    "swish": ("LOGISTIC", "MUL"),
+    "tanh": ("TANH",),
+}
+_FOLDING = {
+    "conv2d": "CONV_2D",
+    "depthwise_conv2d": "DEPTHWISE_CONV_2D",
+    "dense": "FULLY_CONNECTED",
+}
+_SIMPLE = {
+    "add": "ADD",
+    "average_pool2d": "AVERAGE_POOL_2D",
+    "concatenate": "CONCATENATION",
+    "divide": "DIV",
+    "max_pool2d": "MAX_POOL_2D",
+    "multiply": "MUL",
+}
+WEIGHTED = frozenset(_FOLDING.values())
+_FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
+_FUSING = WEIGHTED.union(_SIMPLE.values()) - {"CONCATENATION"}
+_OVER_FRAMES = {"mean_over_frames": "MEAN", "sum_over_frames": "SUM"}
+
+
+class Constant(NamedTuple):
+    """A constant of a lowered operator: its shape, and the channels with a scale of their own.
+
+    Indices (`role` "index") are int32 in every form. A `bias` is int32 in integer form.
+    """
+
+    role: Literal["weight", "bias", "index"]
+    shape: Shape
+    channels: int = 1
+
+    @property
+    def size(self) -> int:
+        """Number of scalars."""
+        return prod(self.shape)
+
+
+class Node(NamedTuple):
+    """One TFLite operator.
+
+    Attributes:
+        operator: Its name.
+        inputs: How many of them are computed.
+        shape: Of its output.
+        constants: Its other inputs.
+        like_input: Whether its integer output has the scale of an input of the same shape.
+    """
+
+    operator: str
+    inputs: int
+    shape: Shape
+    constants: tuple[Constant, ...] = ()
+    like_input: bool = False
+
+
+def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
+    """The operators that the export makes of a network, without its recurrent layers.
+
+    Raises:
+        ExportError: The kind of an operation, or its activation function, is not known here.
+    """
+    consumers = Counter(name for op in ops for name in op.inputs)
+    nodes: list[Node] = []
+    # Of each output: the node that computes it, and whether that node may take in what follows.
+    source: dict[str, tuple[int, bool]] = {}
+    wide: set[str] = set()  # what `kerasnas.export.wide` computes in int16
+    for op in ops:
+        index, open_ = source[op.inputs[0]] if op.inputs else (-1, False)
+        open_ = open_ and consumers[op.inputs[0]] == 1
+        shape = (1, *op.output_shape)
+        node = nodes[index] if open_ else None
+        if op.kind in ("input", "dropout"):
+            source[op.name] = (index, open_)
+            continue
+        if op.kind == "batch_norm" and node and node.operator in WEIGHTED:
+            kernel = node.constants[0]
+            nodes[index] = node._replace(constants=(kernel, _bias(kernel, op.output_shape[-1])))
+            source[op.name] = (index, True)
+            continue
+        if op.kind in RECURRENT:
+            source[op.name] = (len(nodes) - 1, False)
+            continue
+        if form == "full_int8" and _is_wide(op, wide):
+            nodes += [Node("QUANTIZE", 1, shape)] * len(set(op.inputs) - wide)
+            nodes += _wide_nodes(op, shape)
+            source[op.name] = (len(nodes) - 1, False)
+            wide.add(op.name)
+            continue
+        if op.kind == "activation":
+            function = op.attributes["function"]
+            if function not in _ACTIVATIONS:
+                raise ExportError(
+                    f"the size of a file with the activation {function!r} ({op.name}) cannot be "
+                    f"predicted: the known ones are {', '.join(_ACTIVATIONS)}"
+                )
+            if function in _FUSED_ACTIVATIONS and node and node.operator in _FUSING:
+                source[op.name] = (index, False)
+                continue
+            operators = _ACTIVATIONS[function]
+            nodes += [Node(name, 2 if name == "MUL" else 1, shape) for name in operators]
+            source[op.name] = (len(nodes) - 1, False) if operators else (index, open_)
+            continue
+        added = _nodes(op, shape)
+        if op.kind == "add" and any(_is_plain_product(nodes, source[name]) for name in op.inputs):
+            added = tuple(node._replace(like_input=True) for node in added)
+        nodes += added
+        source[op.name] = (len(nodes) - 1, True)
+    return nodes
+
+
+def _is_plain_product(nodes: list[Node], source: tuple[int, bool]) -> bool:
+    """Whether the converter gives it the scale of the sum that it goes into.
+
+    Its range is that of a batch normalisation that has become a part of it, so it is not known.
+    """
+    index, open_ = source
+    return open_ and nodes[index].operator in WEIGHTED
+
+
+def _nodes(op: Op, shape: Shape) -> tuple[Node, ...]:
+    channels = shape[-1]
+    if op.kind in _FOLDING:
+        kernel = _kernel(op)
+        constants = (kernel, _bias(kernel, channels)) if len(op.weights) > 1 else (kernel,)
+        return (Node(_FOLDING[op.kind], 1, shape, constants),)
+    if op.kind in ("add", "multiply"):
+        return (Node(_SIMPLE[op.kind], 2, shape),) * (len(op.inputs) - 1)
+    if op.kind in _SIMPLE:
+        return (Node(_SIMPLE[op.kind], len(op.inputs), shape),)
+    if op.kind in _OVER_FRAMES:
+        return (Node(_OVER_FRAMES[op.kind], 1, shape, (_index(1),)),)
+    if op.kind == "softmax_over_frames":
+        swapped, order = (1, *shape[:0:-1]), (_index(len(shape)),)
+        return (
+            Node("TRANSPOSE", 1, swapped, order),
+            Node("SOFTMAX", 1, swapped),
+            Node("TRANSPOSE", 1, shape, order),
+        )
+    if op.kind == "global_average_pool":
+        return (Node("MEAN", 1, shape, (_index(2),)),)
+    if op.kind == "normalization":
+        size = op.weights[0].size if op.weights else op.attributes["statistics"]
+        statistics = Constant("weight", (1,) * (len(shape) - 1) + (size,))
+        return (Node("SUB", 1, shape, (statistics,)), Node("MUL", 1, shape, (statistics,)))
+    if op.kind == "batch_norm":  # nothing before it to fold it into
+        scale = Constant("weight", (channels,))
+        return (Node("MUL", 1, shape, (scale,)), Node("ADD", 1, shape, (scale,)))
+    if op.kind in ("flatten", "reshape"):
+        return (Node("RESHAPE", 1, shape, (_index(len(shape)),)),)
+    if op.kind == "permute":
+        return (Node("TRANSPOSE", 1, shape, (_index(len(shape)),)),)
+    if op.kind == "get_item":
+        return (Node("STRIDED_SLICE", 1, shape, (_index(len(shape)),) * 3),)
+    raise ExportError(
+        f"the size of a file with the operation {op.kind!r} ({op.name}) cannot be predicted: it "
+        "has to be converted to be measured"
+    )
+
+
+def _kernel(op: Op) -> Constant:
+    """The kernel of a convolution or dense layer, in the order of axes that TFLite has."""
+    *window, inputs, outputs = op.weights[0].shape
+    if op.kind == "dense":  # one scale for all of its channels
+        return Constant("weight", (outputs, inputs))
+    channels = op.output_shape[-1]
+    if op.kind == "depthwise_conv2d":
+        return Constant("weight", (1, *window, channels), channels)
+    return Constant("weight", (channels, *window, inputs), channels)
+
+
+def _is_wide(op: Op, wide: set[str]) -> bool:
+    """Whether `kerasnas.export.wide.wide_operation` takes it out of the converter's hands."""
+    if op.kind == "activation":
+        return op.attributes["function"] == "softmax" and len(op.output_shape) == 2
+    if op.kind in ("divide", "softmax_over_frames"):
+        return True
+    return op.kind in ("multiply", *_OVER_FRAMES) and not wide.isdisjoint(op.inputs)
+
+
+def _wide_nodes(op: Op, shape: Shape) -> tuple[Node, ...]:
+    if op.kind == "activation":
+        return (Node("SOFTMAX", 1, shape),)
+    if op.kind == "sum_over_frames":
+        factor = Constant("weight", (1,))
+        return (Node("MEAN", 1, shape, (_index(1),)), Node("MUL", 1, shape, (factor,)))
+    if op.kind == "divide":
+        casts = (Node("CAST", 1, shape),) * 4
+        single = ("MUL", "EQUAL", "MINIMUM", "MAXIMUM")
+        return (
+            *casts,
+            *(Node(name, 1, shape, (_index(1),)) for name in single),
+            Node("ADD", 2, shape),
+            Node("DIV", 2, shape),
+        )
+    return _nodes(op, shape)
+
+
+def _index(size: int) -> Constant:
+    return Constant("index", (size,))
+
+
+def _bias(kernel: Constant, channels: int) -> Constant:
+    return Constant("bias", (channels,), kernel.channels)
