@@ -27,21 +27,6 @@ def minimised(values: Array, directions: Sequence[Direction]) -> Array:
     return np.asarray(values, float).reshape(-1, len(signs)) * signs
 
 
-def dominance(objectives: Array) -> NDArray[np.bool_]:
-    """Which point dominates which: nowhere worse and somewhere better.
-
-    Args:
-        objectives: `(points, objectives)`, minimised.
-
-    Returns:
-        `(points, points)`; `[i, j]` says that i dominates j.
-    """
-    nowhere_worse = np.ones((len(objectives), len(objectives)), bool)
-    for column in objectives.T:
-        nowhere_worse &= column[:, None] <= column[None, :]
-    return nowhere_worse & ~nowhere_worse.T  # both ways only for equal points
-
-
 def sort_fronts(objectives: Array, violations: Array | None = None) -> list[NDArray[np.intp]]:
     """Points by front: the first is dominated by none, the next only by the first, and so on.
 
@@ -70,7 +55,7 @@ def _ranks(objectives: Array) -> NDArray[np.integer]:
     count, width = objectives.shape
     if width == 1 or not count:
         return np.unique(objectives, return_inverse=True)[1].reshape(-1)
-    return _ranks_of_pairs(objectives) if width == 2 else _ranks_by_peeling(objectives)
+    return _ranks_of_pairs(objectives) if width == 2 else _ranks_by_bits(objectives)
 
 
 def _ranks_of_pairs(objectives: Array) -> NDArray[np.integer]:
@@ -79,38 +64,70 @@ def _ranks_of_pairs(objectives: Array) -> NDArray[np.integer]:
     In lexicographic order a point can only be dominated by one before it, and within a front the
     last has the least second objective: `least`, which grows from front to front.
     """
-    order = np.lexsort((objectives[:, 1], objectives[:, 0]))
+    firsts, seconds = objectives.T
+    order = firsts.argsort()
+    ordered = firsts[order]
+    new = np.ones(len(order), bool)  # equal points share a front
+    if (ordered[1:] == ordered[:-1]).any():
+        # NumPy orders complex numbers lexicographically, in more time.
+        points = np.ascontiguousarray(objectives, np.float64).view(np.complex128)[:, 0]
+        order = points.argsort()
+        np.not_equal(points[order[1:]], points[order[:-1]], out=new[1:])
     least: list[float] = []
     fronts: list[int] = []
-    front, before, first_before = 0, math.nan, math.nan
-    for first, second in zip(*objectives[order].T.tolist(), strict=True):
-        if second != before or first != first_before:  # equal points share a front
-            front = bisect_right(least, second)
-            if front == len(least):
-                least.append(second)
-            else:
-                least[front] = second
-            before, first_before = second, first
+    for second in seconds[order[new]].tolist():
+        front = bisect_right(least, second)
+        if front == len(least):
+            least.append(second)
+        else:
+            least[front] = second
         fronts.append(front)
     # NumPy sorts the small type, by which the fronts are made, in linear time.
     small = np.uint16 if len(order) < 1 << 16 else np.intp
     ranks: NDArray[np.integer] = np.empty(len(order), small)
-    ranks[order] = fronts
+    ranks[order] = np.fromiter(fronts, small, len(fronts))[new.cumsum() - 1]
     return ranks
 
 
-def _ranks_by_peeling(objectives: Array) -> NDArray[np.integer]:
-    """`_ranks` of any number of objectives, in memory n squared."""
-    dominates = dominance(objectives)
-    dominators = np.count_nonzero(dominates, 0)
-    ranks = np.empty(len(objectives), np.intp)
-    rank = 0
-    while (front := np.flatnonzero(dominators == 0)).size:
-        ranks[front] = rank
-        dominators -= np.count_nonzero(dominates[front], 0)
-        dominators[front] = -1
-        rank += 1
-    return ranks
+def _ranks_by_bits(objectives: Array) -> NDArray[np.integer]:
+    """`_ranks` of any number of objectives, in n log n operations on sets of points.
+
+    Sets are the bits of an integer, n squared / 8 bytes in all. In lexicographic order a point can
+    only be dominated by one before it, which in no other objective comes behind it, and one that a
+    front's member dominates has such a member in every front before that one.
+    """
+    order = np.lexsort(objectives.T[::-1])
+    points = objectives[order]
+    bits = [1 << place for place in range(len(points))]
+    better = [-1] * len(points)
+    for column in points.T[1:]:
+        before = 0
+        for place in column.argsort(kind="stable").tolist():
+            better[place] &= before
+            before |= bits[place]
+    repeated = np.zeros(len(points), bool)  # equal points share a front
+    repeated[1:] = (points[1:] == points[:-1]).all(axis=1)
+    members: list[int] = []
+    ranks: list[int] = []
+    for bit, dominators, again in zip(bits, better, repeated.tolist(), strict=True):
+        if again:
+            ranks.append(ranks[-1])
+            continue
+        low, high = 0, len(members)
+        while low < high:
+            middle = (low + high) // 2
+            if dominators & members[middle]:
+                low = middle + 1
+            else:
+                high = middle
+        if low == len(members):
+            members.append(bit)
+        else:
+            members[low] |= bit
+        ranks.append(low)
+    found = np.empty(len(order), np.intp)
+    found[order] = ranks
+    return found
 
 
 def _grouped(ranks: NDArray[np.integer]) -> list[NDArray[np.intp]]:

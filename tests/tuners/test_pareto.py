@@ -21,10 +21,12 @@ def dominates(a, b, broken_a, broken_b):
     )
 
 
-def test_dominance_table():
-    points = list(product([0.0, 1.0, np.inf], repeat=2))
-    expected = [[dominates(a, b, 0, 0) for b in points] for a in points]
-    assert pareto.dominance(np.array(points)).tolist() == expected
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_which_of_two_points_is_first(width):
+    for pair in product(product([0.0, 1.0, np.inf], repeat=width), repeat=2):
+        first = [not dominates(other, point, 0, 0) for point, other in (pair, pair[::-1])]
+        front = pareto.sort_fronts(np.array(pair))[0].tolist()
+        assert front == [index for index in range(2) if first[index]]
 
 
 def test_fronts_by_hand():
