@@ -3,11 +3,14 @@
 A reduced supernet of 12 choices of 6 unidirectional bottlenecks on 64 frames of 40 bins. Scoring is
 compared with the forward pass of the extracted network, once that is built and traced, and with
 building and evaluating it; the fair step (six paths, one update) with six training steps of
-extracted networks, three of each of two of its paths, both sides' batch normalisation fused.
-Medians of the processor's time on one thread; each side's measurements alternate with the other's.
+extracted networks, three of each of two paths that mirror one another, so that they cost what the
+six do on average; both sides' batch normalisation fused. Every ratio is the median over rounds, in
+each of which both sides are measured once, by the clock and by the processor's time on one thread.
 Also: traces, and resident memory over the candidates.
 
-    python benchmarks/supernet.py [--candidates 100] [--steps 5]
+    python benchmarks/supernet.py [--only score|step] [--candidates 100] [--rounds 5]
+
+On a free core `score` takes half a minute and `step` a minute, most of both tracing.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from statistics import median
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -70,50 +75,71 @@ def clips(count: int) -> Examples:
     return Examples.of_clips(features, targets, np.arange(count))
 
 
-def seconds(function: Callable[[], Any]) -> float:
-    """The processor's time for one call."""
-    start = time.process_time()
+class Times(NamedTuple):
+    """Seconds of one call, by the clock and of the processor."""
+
+    clock: float
+    processor: float
+
+
+def timed(function: Callable[[], Any]) -> Times:
+    """How long one call takes."""
+    clock, processor = time.perf_counter(), time.process_time()
     function()
-    return time.process_time() - start
+    return Times(time.perf_counter() - clock, time.process_time() - processor)
 
 
-def score(supernet: Supernet, examples: Examples, candidates: int) -> None:
+def report(what: str, ours: list[Times], peer: list[Times]) -> None:
+    """Print the medians of rounds, and that of the rounds' ratios."""
+    cells = []
+    for kind in Times._fields:
+        pairs = [(getattr(a, kind), getattr(b, kind)) for a, b in zip(ours, peer, strict=True)]
+        own, other = (1000 * median(column) for column in zip(*pairs, strict=True))
+        ratio = median(a / b for a, b in pairs)
+        cells.append(f"{kind} {own:.1f} and {other:.1f} ms, ratio {ratio:.2f}")
+    print(f"{what}: {'; '.join(cells)}", flush=True)
+
+
+def score(supernet: Supernet, candidates: int, rounds: int) -> None:
     """Scoring, resident and not."""
     rng = np.random.default_rng(1)
 
     def random_path() -> np.ndarray:
         return rng.integers(0, supernet.space.options, supernet.space.layers)
 
-    first = seconds(lambda: supernet.score(random_path(), examples))
-    print(f"first score, tracing included: {first:.1f} s", flush=True)
-    resident, alone, built = [], [], []
-    for _ in range(3):
-        path = random_path()
-        start = time.process_time()
-        model = supernet.select(path).model
-        model.compile(jit_compile=False)
+    examples = clips(128)
+    first = timed(lambda: supernet.score(random_path(), examples))
+    print(f"first score, tracing included: {first.processor:.1f} s", flush=True)
+    for size in (BATCH, len(examples)):
+        resident, alone, again, built = [], [], [], []
+        for _ in range(2):
+            path = random_path()
+            evaluated: Callable[[], Any] | None = None
 
-        def evaluated(model: keras.Model = model) -> None:
-            evaluate(
-                model.predict_on_batch,
-                examples,
-                multi_label=False,
-                loss="categorical_crossentropy",
-                batch_size=len(examples),
-            )
+            def build(path: np.ndarray = path, size: int = size) -> None:
+                nonlocal evaluated
+                model = supernet.select(path).model
+                model.compile(jit_compile=False)
+                evaluated = partial(
+                    evaluate,
+                    model.predict_on_batch,
+                    examples,
+                    multi_label=False,
+                    loss="categorical_crossentropy",
+                    batch_size=size,
+                )
+                evaluated()
 
-        evaluated()
-        built.append(time.process_time() - start)
-        for _ in range(4):
-            resident.append(seconds(lambda path=path: supernet.score(path, examples)))
-            alone.append(seconds(evaluated))
-    one, two, three = map(np.median, (resident, alone, built))
-    print(
-        f"scoring {len(examples)} examples: resident {1000 * one:.0f} ms, "
-        f"extracted, built and traced, {1000 * two:.0f} ms ({one / two:.2f} of it), "
-        f"built and evaluated {1000 * three:.0f} ms (resident is {three / one:.1f} times as fast)",
-        flush=True,
-    )
+            built.append(timed(build))
+            assert evaluated is not None
+            scored = partial(supernet.score, path, examples, size)
+            again.append(timed(scored))
+            for _ in range(rounds):
+                resident.append(timed(scored))
+                alone.append(timed(evaluated))
+        named = f"{len(examples)} examples, {size} at a time"
+        report(f"scoring {named}, and by the extracted network, built and traced", resident, alone)
+        report(f"building, tracing and scoring by {named}, and scoring", built, again)
     few, process, memory = clips(BATCH), psutil.Process(), []
     for _ in range(candidates):
         supernet.score(random_path(), few, BATCH)
@@ -125,23 +151,22 @@ def score(supernet: Supernet, examples: Examples, candidates: int) -> None:
     )
 
 
-def step(supernet: Supernet, examples: Examples, steps: int) -> None:
+def step(supernet: Supernet, rounds: int) -> None:
     """The fair step and six steps of extracted networks."""
-    recipe, rng = Recipe(), np.random.default_rng(2)
-    rows = np.arange(BATCH)
+    recipe, rng, examples, rows = Recipe(), np.random.default_rng(2), clips(BATCH), np.arange(BATCH)
     x, y = examples.x(rows), examples.y(rows)
     paths = supernet.space.fair_paths(rng)
-    start = time.process_time()
     fair, _ = supernet.fair_step(recipe)
-    fair(paths, x, y)
-    print(f"first fair step, tracing included: {time.process_time() - start:.1f} s", flush=True)
+    first = timed(lambda: fair(paths, x, y))
+    print(f"first fair step, tracing included: {first.processor:.1f} s", flush=True)
     trainers = []
-    for path in paths[:2]:
+    for path in (paths[0], supernet.space.options - 1 - paths[0]):
         model = supernet.select(path).model
         trainer = keras.Model(model.inputs, model.outputs)
         trainer.compile("adam", loss="categorical_crossentropy", jit_compile=False)
         with fused_kernels(model, recipe.batch_norm_momentum):
-            trainer.train_on_batch(x, y)
+            first = timed(lambda trainer=trainer: trainer.train_on_batch(x, y))
+        print(f"first step of an extracted network: {first.processor:.1f} s", flush=True)
         trainers.append(trainer)
 
     def six() -> None:
@@ -149,27 +174,30 @@ def step(supernet: Supernet, examples: Examples, steps: int) -> None:
             trainer.train_on_batch(x, y)
 
     together, apart = [], []
-    for _ in range(steps):
-        together.append(seconds(lambda: fair(paths, x, y)))
-        apart.append(seconds(six))
-    one, two = np.median(together), np.median(apart)
-    print(
-        f"fair step of {len(paths)} paths, batch {BATCH}: {1000 * one:.0f} ms; as many steps of "
-        f"extracted networks {1000 * two:.0f} ms ({one / two:.2f} of it)"
+    for _ in range(rounds):
+        together.append(timed(lambda: fair(paths, x, y)))
+        apart.append(timed(six))
+    report(
+        f"fair step of {len(paths)} paths, batch {BATCH}, and as many steps of extracted networks",
+        together,
+        apart,
     )
 
 
 def main() -> None:
     """Print every ratio."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--candidates", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=5)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--only", choices=("score", "step"), help="both by default")
+    parser.add_argument("--candidates", type=int, default=100, help="whose memory is watched")
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    supernet, examples = Supernet(space()), clips(128)
-    score(supernet, examples, arguments.candidates)
-    step(supernet, examples, arguments.steps)
+    supernet = Supernet(space())
+    if arguments.only != "step":
+        score(supernet, arguments.candidates, arguments.rounds)
+    if arguments.only != "score":
+        step(supernet, arguments.rounds)
     print(f"traces: {supernet.traces}")
 
 
