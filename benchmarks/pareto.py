@@ -169,22 +169,22 @@ def sorting() -> None:
     from pymoo.operators.survival.rank_and_crowding.metrics import calc_crowding_distance
     from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-    pairs = {
-        "sort": (sort_fronts, NonDominatedSorting().do),
-        "crowding": (crowding, calc_crowding_distance),
-    }
-    print(f"\n{'microseconds, two objectives':<40}{'ours':>8}{'pymoo':>11}{'ratio':>8}")
-    for name, functions in pairs.items():
+    sort = sort_fronts, NonDominatedSorting().do
+    distance = crowding, calc_crowding_distance
+    rows = (("sort", 2, sort), ("sort", 3, sort), ("crowding", 2, distance))
+    print(f"\n{'microseconds':<40}{'ours':>8}{'pymoo':>11}{'ratio':>8}")
+    for name, width, functions in rows:
         for count in (128, 1000, 5000):
             seconds: tuple[list[float], list[float]] = ([], [])
             for repeat in range(100):
-                points = np.random.default_rng(repeat).random((count, 2))
+                points = np.random.default_rng(repeat).random((count, width))
                 for function, spent in zip(functions, seconds, strict=True):
                     start = time.perf_counter()
                     function(points)
                     spent.append(time.perf_counter() - start)
             own, peer = (1e6 * median(spent) for spent in seconds)
-            print(f"{f'{name}, {count} points':<40}{own:>8.0f}{peer:>11.0f}{own / peer:>7.2f}x")
+            what = f"{name}, {count} points of {width} objectives"
+            print(f"{what:<40}{own:>8.0f}{peer:>11.0f}{own / peer:>7.2f}x")
 
 
 if __name__ == "__main__":
