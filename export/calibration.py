@@ -1,4 +1,4 @@
-"""Choosing and checking the examples that set the ranges of an integer file."""
+"""Choosing the examples that set the ranges of an integer file, and checking what is given."""
 
 from __future__ import annotations
 
@@ -59,6 +59,29 @@ def flat_examples(
     if not np.isfinite(x).all():
         raise ExportError(f"the {what} have values that are not finite: check the front end")
     return x.reshape(-1, *input_shape)
+
+
+def checked_labels(
+    y: NDArray[np.float32], clips: int, classes: int, what: str
+) -> NDArray[np.float32]:
+    """Labels of so many clips and classes as float32, `(clips, classes)`.
+
+    Args:
+        y: Labels.
+        clips: Number of clips that they belong to.
+        classes: The model's outputs.
+        what: What to call the clips in messages.
+
+    Raises:
+        ExportError: Their shape is another.
+    """
+    labels = np.asarray(y, np.float32)
+    if labels.shape != (clips, classes):
+        raise ExportError(
+            f"the labels of the {what} have shape {labels.shape}, not (clips, classes) = "
+            f"{(clips, classes)}"
+        )
+    return labels
 
 
 def calibration_examples(

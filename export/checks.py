@@ -260,7 +260,7 @@ def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: s
     low, high = parity.drop_bounds
     verdict: Verdict = "passed" if high <= most else "failed" if low > most else "not proven"
     text = (
-        f"{file} loses {100 * parity.drop:.2f} points of the Keras model's accuracy, at most "
+        f"{file} loses {100 * parity.drop:z.2f} points of the Keras model's accuracy, at most "
         f"{100 * high:.2f} by the upper 95 % bound; {100 * most:.2f} are allowed"
     )
     if verdict == "not proven":

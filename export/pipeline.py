@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.calibration import calibration_examples, flat_examples
+from kerasnas.export.calibration import calibration_examples, checked_labels, flat_examples
 from kerasnas.export.checks import Task, compare, worst
 from kerasnas.export.errors import CheckFailed, ExportError
 from kerasnas.export.forms import PREDICTED, Form
@@ -122,10 +122,13 @@ def export(
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(f"{directory} cannot be written to: {error.strerror}") from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise ExportError(f"{directory} is read-only: give another directory")
     with tempfile.TemporaryDirectory(prefix="kerasnas-") as temporary:
         scratch = Path(temporary)
         network = _network(model, scratch)
-        labels = _check_labels(network, test_x, test_y, classes)
+        _check_classes(network, classes)
+        labels = checked_labels(test_y, len(test_x), len(classes), "test clips")
         shape = network.input_shape
         examples = flat_examples(test_x, shape, "test clips")
         if "int8" in settings.formats:
@@ -211,12 +214,7 @@ def _network(model: keras.Model | str | Path, scratch: Path) -> KerasNetwork:
     return KerasNetwork(path, load_keras(path))
 
 
-def _check_labels(
-    network: KerasNetwork,
-    test_x: NDArray[np.float32],
-    test_y: NDArray[np.float32],
-    classes: Sequence[str],
-) -> NDArray[np.float32]:
+def _check_classes(network: KerasNetwork, classes: Sequence[str]) -> None:
     if len(classes) != network.outputs:
         raise ExportError(
             f"{len(classes)} labels ({', '.join(classes)}) were given for a model with "
@@ -224,13 +222,6 @@ def _check_labels(
         )
     if any("\n" in name or not name for name in classes) or len(set(classes)) != len(classes):
         raise ExportError(f"labels must be different lines of text, not {list(classes)}")
-    labels = np.asarray(test_y, np.float32)
-    if labels.shape != (len(test_x), len(classes)):
-        raise ExportError(
-            f"the labels of the test clips have shape {labels.shape}, not (clips, classes) = "
-            f"{(len(test_x), len(classes))}"
-        )
-    return labels
 
 
 def _entry(

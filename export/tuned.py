@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.calibration import flat_examples
+from kerasnas.export.calibration import checked_labels, flat_examples
 from kerasnas.export.checks import Check, Task, accuracy_check, compare
 from kerasnas.export.child import run_module
 from kerasnas.export.errors import ExportError
@@ -117,12 +117,7 @@ def fine_tuned(
 ) -> KerasNetwork:
     """Fine-tune a network in a child process: `TUNED` in `scratch`; see `tune`."""
     examples = flat_examples(x, network.input_shape, "training clips")
-    labels = np.asarray(y, np.float32)
-    if labels.shape != (len(x), network.outputs):
-        raise ExportError(
-            f"the labels of the training clips have shape {labels.shape}, not (clips, classes) = "
-            f"{(len(x), network.outputs)}"
-        )
+    labels = checked_labels(y, len(x), network.outputs, "training clips")
     np.save(scratch / "train_x.npy", examples)
     np.save(scratch / "train_y.npy", labels.repeat(len(examples) // len(x), axis=0))
     output = scratch / TUNED
