@@ -74,7 +74,7 @@ def loops_bytes(layers: list[Op], form: str) -> int:
         total += width * op.parameters
         if form != "full_int8":
             # The converter's loop begins with an array of zeros of its whole output.
-            zeros |= {width * frames(op) * units} if sequences else set()
+            zeros |= {width * op.output_shape[0] * units} if sequences else set()
             continue
         total += 3 * sum(weight.size for weight in op.weights if weight.name == "bias")  # int32
         total += (2 if both else 1) * units  # the first state, in int8 and, of zeros, in int16
@@ -82,8 +82,3 @@ def loops_bytes(layers: list[Op], form: str) -> int:
         if op.kind == "gru" and not op.attributes["reset_after"]:
             total += (2 if both else 1) * _RESET_BEFORE
     return total + sum(zeros)
-
-
-def frames(op: Op) -> int:
-    """Steps of a recurrent layer."""
-    return op.macs // sum(weight.size for weight in op.weights if weight.name != "bias")

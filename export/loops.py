@@ -18,6 +18,7 @@ from kerasnas.export.elu import with_integer_elu
 from kerasnas.export.errors import ExportError
 from kerasnas.export.int8_loop import write_loop
 from kerasnas.export.integers import Writer, int8_scale
+from kerasnas.export.products import with_integer_products
 from kerasnas.export.recurrent import Cell, Range, cells, trace
 from kerasnas.export.stock import Converted, convert_stock
 from kerasnas.export.tflite_graph import Scale, Tensor, TfliteFile
@@ -122,6 +123,7 @@ def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> Co
         stock = convert_stock(model, "full_int8", (calibration,))
         file = TfliteFile(stock)
         with_integer_elu(file)
+        with_integer_products(file)
         return Converted(file.content(), len(stock))
     return Converted(_Joint(features, result, cutter.cuts, calibration).content(), None)
 
@@ -175,6 +177,7 @@ class _Joint:
             values = [self._values[id(tensor)] for tensor in inputs]
             file = TfliteFile(convert_stock(keras.Model(inputs, outputs), "full_int8", values))
             with_integer_elu(file)
+            with_integer_products(file)
             return file
         file = TfliteFile()
         tensors = [file.main.tensor((1, *tensor.shape[1:]), "float32") for tensor in inputs]

@@ -127,6 +127,20 @@ def test_elu_is_integer_too(tmp_path: Path):
     np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
 
 
+def test_layer_and_group_normalisation_are_integer_too(tmp_path: Path):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((8, 6))
+    x = layers.GroupNormalization(2)(layers.LayerNormalization()(layers.Dense(8)(inputs)))
+    x = layers.GlobalMaxPooling1D()(x)
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+    x = np.random.default_rng(0).normal(size=(16, 8, 6)).astype(np.float32)
+    network = _open(convert(model, "full_int8", x).content, tmp_path / "model.tflite")
+    assert read_facts(network.path).float_operators == {}
+    np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
+
+
 @pytest.mark.parametrize("change", ["activation", "mask"])
 def test_a_recurrent_layer_without_a_loop_is_named(change: str):
     import keras

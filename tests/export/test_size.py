@@ -244,3 +244,16 @@ def test_a_recurrent_layer_costs_its_weights_and_its_loop():
             for units in (20, 40)
         ]
         assert longer[1] - longer[0] == width * 50 * 20
+
+
+def test_a_recurrent_layer_that_is_called_again_has_its_weights_once():
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((12, 8))
+    layer = layers.GRU(8, return_sequences=True)
+    once = from_keras(keras.Model(inputs, layer(inputs)))
+    twice = from_keras(keras.Model(inputs, layer(layer(inputs))))
+    weights = 4 * layer.count_params()
+    more = predict_bytes(twice, "float32") - predict_bytes(once, "float32")
+    assert 0 < more < weights
