@@ -54,7 +54,9 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
         return [forms[settings.recurrent]]
     if settings.recurrent == "int8_loop":
         return [forms["while"]]
-    if max(layer.input.shape[1] for layer in layers) > _FEW_STEPS:
+    # A layer may be called more than once, with a mask or first states behind its input.
+    calls = [node.input_tensors[0] for layer in layers for node in layer._inbound_nodes]
+    if max(x.shape[1] for x in calls) > _FEW_STEPS:
         del forms["unroll"]
     return list(forms.values())
 

@@ -38,6 +38,18 @@ def test_forms_from_best_to_last(format_: Any, recurrent: Any, frames: int, expe
     assert [str(c) for c in candidates(_model(frames), format_, settings)] == expected
 
 
+def test_a_recurrent_layer_may_have_a_mask_and_be_called_twice():
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((20, 4))
+    layer = layers.GRU(4, return_sequences=True)
+    x = layers.Flatten()(layer(layer(layers.Masking()(inputs))))
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    forms = [str(candidate) for candidate in candidates(model, "float16", ExportSettings())]
+    assert forms == ["float16 with while", "float16 with unroll"]
+
+
 def test_a_network_without_recurrent_layers_has_forms_without_loops():
     model = _model(20, recurrent=False)
     settings = ExportSettings(recurrent="unroll")
