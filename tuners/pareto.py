@@ -75,12 +75,14 @@ def _ranks_of_pairs(objectives: Array) -> NDArray[np.integer]:
         np.not_equal(points[order[1:]], points[order[:-1]], out=new[1:])
     least: list[float] = []
     fronts: list[int] = []
+    count = 0
     for second in seconds[order[new]].tolist():
         front = bisect_right(least, second)
-        if front == len(least):
-            least.append(second)
-        else:
+        if front < count:
             least[front] = second
+        else:
+            least.append(second)
+            count += 1
         fronts.append(front)
     # NumPy sorts the small type, by which the fronts are made, in linear time.
     small = np.uint16 if len(order) < 1 << 16 else np.intp
