@@ -284,7 +284,10 @@ def _values(loaded: Task, enqueued: str | Values | Sequence[int]) -> Values:
                 f"search.enqueue: {list(enqueued)} is a chromosome, which the space "
                 f"{loaded.experiment.model.space} has none of: give values by the genes' names"
             )
-        return loaded.space.chromosome(enqueued)
+        try:
+            return loaded.space.chromosome(enqueued)
+        except KerasnasError as error:
+            raise KerasnasError(f"search.enqueue: {error}") from None
     if enqueued not in loaded.space.references:
         raise KerasnasError(
             f"search.enqueue: {enqueued!r} is no point of the space; these are: "

@@ -118,10 +118,13 @@ def test_another_space_s_supernet_is_refused_with_both_named(
         search(path)
 
 
-def test_enqueued_networks_keep_the_limits(inherited: Path, workspace: Path) -> None:
+def test_enqueued_networks_fit_the_space_and_the_limits(inherited: Path, workspace: Path) -> None:
     supernet = {"file": str(inherited / "supernet.npz")}
     path = written(workspace, "limited", limits={"macs": 10}, supernet=supernet)
     with pytest.raises(KerasnasError, match=r"enqueue: baseline .*macs .* .at most 10.: "):
+        search(path)
+    path = written(workspace, "long", enqueue=[[1, 2, 1]], supernet=supernet)
+    with pytest.raises(KerasnasError, match=r"search.enqueue: a chromosome of 3 genes .* 2 layers"):
         search(path)
 
 
