@@ -12,11 +12,9 @@ from typing import Literal
 
 from rich.console import Console
 
-from kerasnas import experiment as experiments
-from kerasnas.datasets import cache_root
 from kerasnas.experiment import Experiment
 from kerasnas.flow import task, volume
-from kerasnas.flow.run import open_run
+from kerasnas.flow.run import open_run, resolved
 from kerasnas.flow.search import find
 from kerasnas.flow.supernet import prepare
 from kerasnas.report import write as write_report
@@ -82,13 +80,10 @@ def compare(
         TunerError: No candidate lies in the window, or the run is in use.
     """
     console = console or Console()
-    if not isinstance(experiment, Experiment):
-        experiment = experiments.load(Path(experiment))
+    experiment, run, cache = resolved(experiment, run, cache)
     experiment = experiment.overridden(data, workers, max_trials, seconds)
     search = experiment.search.model_copy(update={"oracle": RandomSettings()})
     other = experiment.model_copy(update={"search": search})
-    run = Path(run or Path("runs") / experiment.name)
-    cache = cache_root(cache).absolute()
     with open_run(run, experiment), open_run(run / oracle, other, overwrite):
         loaded = task.load(other, cache, progress=console.is_terminal)
         supernet = prepare(run, loaded, cache, console) if search.supernet else None

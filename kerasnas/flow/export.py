@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from rich.console import Console
 
 from kerasnas import experiment as experiments
 from kerasnas import features
+from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import CheckFailed
-from kerasnas.export.settings import OnFail
-from kerasnas.files import write_json
+from kerasnas.export.settings import ExportSettings, OnFail
+from kerasnas.files import read_json, write_json
 from kerasnas.flow import scores, task
 from kerasnas.flow.run import read_experiment, run_of
 from kerasnas.flow.task import Indices, Task
@@ -23,6 +25,9 @@ from kerasnas.report import write as write_report
 _CALIBRATE_AMONG = 20_000
 """Training clips that calibration clips are chosen among, evenly spaced: labels of all might not
 fit into memory."""
+
+_MADE_FROM = "made_from.json"
+"""Says what the files of an export were made from; written last, when all of them are there."""
 
 _SAYING = {"failed": "check failed", "not proven": "not proven"}
 
@@ -142,6 +147,22 @@ def export_run(
     return exported
 
 
+def export_missing(
+    model: Path,
+    directory: Path,
+    loaded: Task,
+    train: Indices,
+    test: Indices,
+    console: Console,
+    on_fail: OnFail | None = None,
+) -> Exported:
+    """What `export_model` makes of the same arguments: only made where it is not there yet."""
+    if _is_there(directory, _made_from(model, _settings(loaded, on_fail), loaded, train, test)):
+        return Exported(directory, read_json(directory / "export.json"))
+    console.print(f"Exporting {model.parent} to TFLite ...", markup=False)
+    return export_model(model, directory, loaded, train, test, console, on_fail)
+
+
 def export_model(
     model: Path,
     directory: Path,
@@ -167,25 +188,24 @@ def export_model(
     from kerasnas.export.calibration import stratified
 
     console = console or Console(quiet=True)
-    settings = loaded.experiment.export
-    if on_fail is not None:
-        settings = settings.model_copy(update={"on_fail": on_fail})
+    settings = _settings(loaded, on_fail)
     front_end = loaded.experiment.features
     golden = features.golden(loaded.clips[int(test[0])].path, front_end)
     waveform = waveform_input(loaded, test, golden) if settings.waveform else None
-    train = train[:: 1 + len(train) // _CALIBRATE_AMONG]
-    chosen = stratified(loaded.targets[train], settings.calibration_clips, loaded.experiment.seed)
+    among = train[:: 1 + len(train) // _CALIBRATE_AMONG]
+    chosen = stratified(loaded.targets[among], settings.calibration_clips, loaded.experiment.seed)
+    _forget(directory)
     with console.status("Exporting") as status:
         try:
             result = export(
                 model,
                 directory,
-                calibration=loaded.features[train[chosen]],
+                calibration=loaded.features[among[chosen]],
                 test_x=loaded.features[test],
                 test_y=loaded.targets[test],
                 classes=loaded.clips.classes,
                 task="multi_label" if loaded.clips.multi_label else "single_label",
-                train=(loaded.features[train], loaded.targets[train]) if settings.tuned else None,
+                train=(loaded.features[among], loaded.targets[among]) if settings.tuned else None,
                 settings=settings,
                 waveform=waveform,
                 progress=status.update,
@@ -210,7 +230,46 @@ def export_model(
                 "golden": golden,
             },
         )
+        write_json(directory / _MADE_FROM, _made_from(model, settings, loaded, train, test))
     return Exported(directory, result.report)
+
+
+def _settings(loaded: Task, on_fail: OnFail | None) -> ExportSettings:
+    settings = loaded.experiment.export
+    return settings if on_fail is None else settings.model_copy(update={"on_fail": on_fail})
+
+
+def _made_from(
+    model: Path, settings: ExportSettings, loaded: Task, train: Indices, test: Indices
+) -> dict[str, Any]:
+    """Everything that shapes the files of an export, as JSON."""
+    return {
+        "schema": 1,
+        "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "clips": loaded.clips.digest(),
+        "train": hashlib.sha256(train.tobytes()).hexdigest(),
+        "test": hashlib.sha256(test.tobytes()).hexdigest(),
+        "seed": loaded.experiment.seed,
+        "features": loaded.experiment.features.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json"),
+    }
+
+
+def _is_there(directory: Path, made_from: dict[str, Any]) -> bool:
+    """Whether `directory` holds a whole export that was made from the same."""
+    path = directory / _MADE_FROM
+    if not path.exists() or read_json(path) != made_from:
+        return False
+    files = Exported(directory, read_json(directory / "export.json")).files.values()
+    return all(file.exists() for file in files)
+
+
+def _forget(directory: Path) -> None:
+    """See that `directory` says of no files what they were made from, while they are written."""
+    try:
+        (directory / _MADE_FROM).unlink(missing_ok=True)
+    except OSError as error:
+        raise KerasnasError(f"{directory} cannot be written to: {error.strerror}") from None
 
 
 def _tuning_line(tuning: dict[str, Any], entries: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,19 @@ from kerasnas.training.thresholds import choose
 Thresholds = NDArray[np.float64]
 
 _THRESHOLDS = "thresholds.json"
+
+
+def listed(metrics: Mapping[str, float | None]) -> str:
+    """Those metrics that have a value, for the screen, without how many classes they are means of.
+
+    Args:
+        metrics: By name, as `evaluation.json` holds them.
+    """
+    return ", ".join(
+        f"{name} {value:.3f}"
+        for name, value in metrics.items()
+        if value is not None and name != "scored_classes"
+    )
 
 
 def loss_of(task: Task) -> Loss:

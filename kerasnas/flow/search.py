@@ -11,21 +11,20 @@ from typing import Any
 
 from rich.console import Console
 
-from kerasnas import experiment as experiments
 from kerasnas import objectives
-from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.export.quiet import quiet
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import agreement, task, trials, volume
 from kerasnas.flow.display import Display
-from kerasnas.flow.export import Exported, export_model
+from kerasnas.flow.export import Exported, export_missing
 from kerasnas.flow.folds import FoldRunner, mean_of_folds
 from kerasnas.flow.front import in_words
 from kerasnas.flow.front import winners as choose
 from kerasnas.flow.limits import Sizes
-from kerasnas.flow.run import EXPERIMENT, open_run
+from kerasnas.flow.run import EXPERIMENT, open_run, resolved
+from kerasnas.flow.scores import listed
 from kerasnas.flow.supernet import digest, prepare
 from kerasnas.flow.task import Task
 from kerasnas.flow.winners import chosen_values, describe
@@ -53,8 +52,8 @@ class SearchResult:
         """A few lines for the screen."""
         return "\n".join(
             [
-                f"Chosen by {self.criterion}: trial {self.winner.number}, "
-                + ", ".join(f"test {name} {value:.3f}" for name, value in self.scores.items()),
+                f"Chosen by {self.criterion}: trial {self.winner.number}; on test clips "
+                f"{listed(self.scores)}",
                 *self.exported.lines(),
                 f"Report: {self.report}",
             ]
@@ -102,14 +101,11 @@ def search(
         KeyboardInterrupt: As it comes; the same call goes on.
     """
     console = console or Console()
-    if not isinstance(experiment, Experiment):
-        experiment = experiments.load(Path(experiment))
+    experiment, run, cache = resolved(experiment, run, cache)
     fixed: str | Values | None = architecture
     if architecture is not None and (Path(architecture) / EXPERIMENT).is_file():
         fixed = chosen_values(Path(architecture))
     experiment = experiment.overridden(data, workers, max_trials, seconds, fixed, skip_corrupt)
-    run = Path(run or Path("runs") / experiment.name)
-    cache = cache_root(cache).absolute()  # workers may have another environment
     with open_run(run, experiment, overwrite):
         return _search_in(run, experiment, cache, cluster, console)
 
@@ -134,10 +130,10 @@ def _search_in(
     if supernet is not None:
         agreement.measure(run, loaded, cache, console, cluster)
     directory = run / winners_directory(winners, chosen)
-    console.print("Exporting to TFLite ...")
     loaded = loaded.tuned(winners[chosen].values)
     train, _, test = loaded.final_parts(None)
-    exported = export_model(directory / "model.keras", run / "export", loaded, train, test, console)
+    model = directory / "model.keras"
+    exported = export_missing(model, run / "export", loaded, train, test, console)
     volume.measure(run)
     report = write_report(run)
     metrics = read_json(directory / "evaluation.json")["metrics"]

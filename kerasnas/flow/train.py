@@ -9,14 +9,12 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from kerasnas import experiment as experiments
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import task
-from kerasnas.flow.export import export_model
-from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment
+from kerasnas.flow.export import export_missing
+from kerasnas.flow.run import EXPERIMENT, open_run, read_experiment, resolved
 from kerasnas.flow.task import Task
 from kerasnas.flow.trainings import Scores, Training, Trainings
 from kerasnas.flow.winners import chosen, describe
@@ -105,12 +103,11 @@ def opened(
     """
     source = Path(source)
     searched = (source / EXPERIMENT).is_file()
-    settings = read_experiment(source) if searched else experiments.load(source)
+    given = read_experiment(source) if searched else source
+    settings, run, cache = resolved(given, run or (source if searched else None), cache)
     settings = settings.overridden(data, workers)
     if architecture is None and not searched:
         raise KerasnasError(f"{source} has no chosen network: give --architecture")
-    run = run or (source if searched else Path("runs") / settings.name)
-    cache = cache_root(cache).absolute()  # workers may have another environment
     with open_run(run, settings):
         loaded = task.load(settings, cache, progress=console.is_terminal)
         label, network, tuned = _network(architecture or str(source), loaded)
@@ -191,30 +188,14 @@ def _folds(folds: str | None, loaded: Task) -> list[str | None]:
 def _scores(
     directory: Path, loaded: Task, fold: str | None, console: Console
 ) -> tuple[dict[str, Scores], int]:
-    """What all precisions score, and on how many clips; exports unless these settings were."""
-    settings = loaded.experiment.export.model_dump(mode="json")
-    path = directory / "scores.json"
-    if not path.exists() or read_json(path)["settings"] != settings:
-        console.print(f"Exporting {directory.name} ...")
-        train, _, test = loaded.final_parts(fold)
-        exported = export_model(
-            directory / "model.keras", directory / "export", loaded, train, test, on_fail="report"
-        )
-        scores = {"float32": read_json(directory / "evaluation.json")["metrics"]}
-        for name, file in exported.files.items():
-            metrics = read_json(exported.directory / f"evaluation_{name}.json")["metrics"]
-            scores[name] = {**metrics, "bytes": file.stat().st_size}
-        count = len(test)
-        write_json(path, {"schema": 1, "count": count, "scores": scores, "settings": settings})
-    stored = read_json(path)
-    known = {
-        name: Scores.from_json({"metrics": metrics, "by_class": _by_class(directory, name)})
-        for name, metrics in stored["scores"].items()
-    }
-    return known, stored["count"]
-
-
-def _by_class(directory: Path, precision: str) -> Any:
-    """From the evaluation of the model, or of one of its files."""
-    name = "evaluation.json" if precision == "float32" else f"export/evaluation_{precision}.json"
-    return read_json(directory / name)["by_class"]
+    """What all precisions score, and on how many clips; exports what is not exported yet."""
+    train, _, test = loaded.final_parts(fold)
+    exported = export_missing(
+        directory / "model.keras", directory / "export", loaded, train, test, console, "report"
+    )
+    scores = {"float32": Scores.from_json(read_json(directory / "evaluation.json"))}
+    for name, file in exported.files.items():
+        found = read_json(exported.directory / f"evaluation_{name}.json")
+        metrics = {**found["metrics"], "bytes": file.stat().st_size}
+        scores[name] = Scores.from_json({**found, "metrics": metrics})
+    return scores, len(test)

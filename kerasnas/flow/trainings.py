@@ -150,7 +150,11 @@ class Trainings:
 
     def table(self) -> Table:
         """For the screen."""
-        table = Table(title=f"{self.label}: {self.metric.replace('_', ' ')}")
+        deviations = [self.deviation(name) for name in self.precisions]
+        table = Table(
+            title=f"{self.label}: {self.metric.replace('_', ' ')}",
+            caption=None if deviations[0] is None else "±: standard deviation over seeds",
+        )
         table.add_column("tested on")
         table.add_column("seed", justify="right")
         table.add_column("clips", justify="right")
@@ -166,7 +170,6 @@ class Trainings:
                 *(_shown(each[self.metric]) for each in metrics),
                 f"{metrics[-1]['bytes']:,.0f}",
             )
-        deviations = [self.deviation(name) for name in self.precisions]
         table.add_section()
         table.add_row(
             "all",

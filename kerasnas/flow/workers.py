@@ -15,6 +15,7 @@ from rich.progress import TextColumn, TimeElapsedColumn
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.files import read_json, write_json
+from kerasnas.flow.scores import listed
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
 from kerasnas.tuners.runners.environment import available_cores
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings, WorkerSettings
@@ -139,11 +140,7 @@ def run_jobs(
                         bar.update(tasks[event.id], completed=event.step)
                     case Finished():
                         free.add(event.slot)
-                        scores = ", ".join(
-                            f"{name} {value:.3f}"
-                            for name, value in event.result["metrics"].items()
-                            if value is not None
-                        )
+                        scores = listed(event.result["metrics"])
                         bar.update(tasks[event.id], completed=epochs, note=scores)
                         if not console.is_terminal:
                             console.print(f"{event.id}: {scores} ({event.seconds:.0f} s)")

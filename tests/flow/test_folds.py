@@ -1,15 +1,17 @@
 """Folds of a candidate side by side, on a runner that does as it is told."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from rich.console import Console
 
+from kerasnas.experiment import Experiment
+from kerasnas.flow import task
 from kerasnas.flow.folds import FoldRunner
-from kerasnas.flow.search import search
+from kerasnas.flow.run import open_run
+from kerasnas.flow.search import find
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Job, Progress, Started
 from tests.flow.conftest import SMALL
 
@@ -169,13 +171,11 @@ def test_a_search_scores_the_same_with_its_folds_spread(workspace: Path, tmp_pat
             **SMALL["search"], "trials": 1, "folds": 2, "workers": 2, "threads": 1,
             "spread_folds": spread_folds,
         }  # fmt: skip
-        settings["training"] = {"candidate": {"epochs": 1}, "final": {"epochs": 1}}
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(settings))
-        result = search(path, run=tmp_path / name)
-        found[name] = {**result.winner.metrics}
-        assert {place.name for place in (result.run / "trials/0000").glob("fold*")} == {
-            "fold1", "fold2",
-        }  # fmt: skip
-        assert json.loads((result.run / "winners.json").read_text())["schema"] == 1
+        settings["training"] = {"candidate": {"epochs": 1}}
+        experiment, run = Experiment.model_validate(settings), tmp_path / name
+        with open_run(run, experiment):
+            loaded = task.load(experiment)
+            winners = find(run, loaded, workspace / "cache", None, Console(quiet=True))
+        found[name] = {**winners["accuracy"].metrics}
+        assert {place.name for place in (run / "trials/0000").glob("fold*")} == {"fold1", "fold2"}
     assert found["one_after_another"] == pytest.approx(found["side_by_side"], rel=1e-4)

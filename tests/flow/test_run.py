@@ -71,6 +71,15 @@ def test_a_read_only_directory(tmp_path: Path) -> None:
         make_run(tmp_path, MINE)
 
 
+def test_a_read_only_directory_in_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(tmp_path, MINE)
+    (tmp_path / "export").mkdir()
+    make_run(tmp_path, MINE)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "export")  # root, too
+    with pytest.raises(KerasnasError, match="export is read-only: make it writable"):
+        make_run(tmp_path, MINE)
+
+
 def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KerasnasError, match="cannot be made.*--run"):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
+from kerasnas.flow import export as exporting
+from kerasnas.flow import task
 from kerasnas.flow.evaluate import evaluate
 from kerasnas.flow.predict import predict
+from kerasnas.flow.run import read_experiment
 from kerasnas.flow.search import search
 from kerasnas.flow.train import train
 
@@ -129,11 +135,34 @@ def test_the_same_call_trains_nothing_again(searched: Path, workspace: Path) -> 
     files = [
         searched / "trials" / "0001" / "history.json",
         searched / "winners" / "accuracy" / "model.keras",
+        searched / "export" / "model_int8.tflite",
     ]
     before = [path.stat().st_mtime_ns for path in files]
     search(workspace / "small.yaml")
     assert [path.stat().st_mtime_ns for path in files] == before
     assert len(rows(searched)) == 3
+
+
+def test_an_export_is_only_made_again_where_something_changed(
+    searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(exporting, "export_model", lambda *given: made.append(given))
+    directory = shutil.copytree(searched / "export", tmp_path / "export")
+    loaded = task.load(read_experiment(searched))
+    train, _, test = loaded.final_parts(None)
+    best = searched / "winners" / "accuracy" / "model.keras"
+    other = searched / "trials" / "0000" / "model.keras"
+    console = Console(quiet=True)
+    known = exporting.export_missing(best, directory, loaded, train, test, console)
+    assert known.report == read(directory / "export.json")
+    assert not made
+    exporting.export_missing(best, directory, loaded, train, test, console, "error")
+    exporting.export_missing(best, directory, loaded, train, test[1:], console)
+    exporting.export_missing(other, directory, loaded, train, test, console)
+    (directory / "model_int8.tflite").unlink()
+    exporting.export_missing(best, directory, loaded, train, test, console)
+    assert [given[0] for given in made] == [best, best, other, best]
 
 
 def test_a_recording_of_any_length_is_tagged(searched: Path, workspace: Path) -> None:
@@ -160,8 +189,12 @@ def test_a_reference_trains_with_the_final_recipe(workspace: Path) -> None:
 
 
 def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) -> None:
+    experiment = yaml.safe_load((workspace / "small.yaml").read_text())
+    experiment["search"]["winners"] = {"best": {"by": "accuracy"}}  # one to train and to export
+    experiment["export"]["formats"] = ["float16"]
+    (workspace / "interrupted.yaml").write_text(yaml.safe_dump(experiment))
     command = [
-        sys.executable, "-m", "kerasnas", "search", "small.yaml",
+        sys.executable, "-m", "kerasnas", "search", "interrupted.yaml",
         "--run", "interrupted", "--max-trials", "2",
     ]  # fmt: skip
     journal = workspace / "interrupted" / "journal.jsonl"
@@ -170,7 +203,7 @@ def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) 
     os.kill(first.pid, signal.SIGINT)
     _, errors = first.communicate(timeout=60)
     assert first.returncode == 130
-    assert "kerasnas search small.yaml --run interrupted" in errors
+    assert "kerasnas search interrupted.yaml --run interrupted" in errors
     second = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     wait_for(journal, '"event":"finish"', second)
     os.kill(second.pid, signal.SIGKILL)

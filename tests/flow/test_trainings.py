@@ -52,6 +52,10 @@ def test_seeds_are_averaged_and_their_deviation_is_that_of_their_means() -> None
     assert found.mean("float32") == pytest.approx(0.125)
     assert found.deviation("float32") == pytest.approx(0.05 / 2**0.5)
     assert found.to_json()["by_class"]["positives"] == [6, 4]
+    screen = Console(width=120, file=StringIO())
+    screen.print(found.table())
+    assert "0.125 ± 0.035" in screen.file.getvalue()
+    assert "±: standard deviation over seeds" in screen.file.getvalue()
 
 
 def test_folds_without_any_rate_are_null_on_disk_and_a_dash_on_the_screen() -> None:
