@@ -10,10 +10,7 @@ from kerasnas.models.space import Values
 
 
 class Sizes:
-    """Called with a candidate's values: its bytes by the window's rule, or infinity.
-
-    Infinite is what costs more than `search.limits` allow. Every call counts as a candidate that
-    was tried.
+    """Bytes of candidates by the window's rule; infinite where `search.limits` allow less.
 
     Args:
         loaded: The task.
@@ -27,6 +24,7 @@ class Sizes:
         self._above: dict[str, list[int]] = {}  # by limit, the costs above it: number, least, most
 
     def __call__(self, values: Values) -> float:
+        """Bytes of a candidate, or infinity; it counts as one that was tried."""
         self._tried += 1
         if broken := self._broken(values):
             self._refused += 1
