@@ -26,7 +26,7 @@ from kerasnas.models.li import LiSpace
 from kerasnas.models.liu_zhang import LiuZhangSpace
 from kerasnas.models.nasc import NascSettings, NascSpace, Stage
 from kerasnas.models.space import SearchSpace
-from kerasnas.models.wu_lee import WuLeeSpace
+from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
 
 FORMS = ("float16", "full_int8")
 REDUCED = NascSettings(
@@ -44,6 +44,9 @@ SPACES: dict[str, SearchSpace] = {
     "liu_zhang": LiuZhangSpace((16, 64, 1), 7, output="sigmoid"),
     "nasc": NascSpace((16, 64, 1), 3, "softmax", REDUCED),
     "wu_lee": WuLeeSpace((16, 64, 1), 10),  # four poolings leave one frame
+    "wu_lee with statistics": WuLeeSpace(
+        (16, 64, 1), 10, settings=WuLeeSettings(pooling="statistics")
+    ),
 }
 
 

@@ -38,6 +38,7 @@ _SIMPLE = {
     "divide": "DIV",
     "max_pool2d": "MAX_POOL_2D",
     "multiply": "MUL",
+    "subtract": "SUB",
 }
 WEIGHTED = frozenset(_FOLDING.values())
 _FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
@@ -86,6 +87,7 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
         ExportError: The kind of an operation, or its activation function, is not known here.
     """
     consumers = Counter(name for op in ops for name in op.inputs)
+    taken_in = _taken_in(ops, consumers)
     nodes: list[Node] = []
     # Of each output: the node that computes it, and whether that node may take in what follows.
     source: dict[str, tuple[int, bool]] = {}
@@ -102,6 +104,9 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
             kernel = node.constants[0]
             nodes[index] = node._replace(constants=(kernel, _bias(kernel, op.output_shape[-1])))
             source[op.name] = (index, True)
+            continue
+        if op.name in taken_in:
+            source[op.name] = (index, False)
             continue
         if op.kind in RECURRENT:
             source[op.name] = (len(nodes) - 1, False)
@@ -132,6 +137,21 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
         nodes += added
         source[op.name] = (len(nodes) - 1, True)
     return nodes
+
+
+def _taken_in(ops: tuple[Op, ...], consumers: Counter[str]) -> set[str]:
+    """Batch normalisations of vectors that become a part of the dense layer after them."""
+    readers = {name: op for op in ops for name in op.inputs}
+    found = set()
+    for op in ops:
+        if op.kind != "batch_norm" or len(op.output_shape) > 1:
+            continue
+        reader = op
+        while consumers[reader.name] == 1 and (reader is op or reader.kind == "dropout"):
+            reader = readers[reader.name]
+        if reader.kind == "dense":
+            found.add(op.name)
+    return found
 
 
 def _is_plain_product(nodes: list[Node], source: tuple[int, bool]) -> bool:

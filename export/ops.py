@@ -18,8 +18,8 @@ computes them (shapes without the batch):
 - `get_item`: the `channels` from the first to below the second of these two, `x[..., a:b]`.
 - `permute`: `layers.Permute` by its `dims`, counted from 1.
 - `max_pool2d`, `average_pool2d`: `pool_size`, and `strides` where windows overlap or leave gaps.
-- `add`, `multiply`, `concatenate` (last axis): Keras' merging layers; frames of one channel are
-  multiplied onto all channels.
+- `add`, `subtract`, `multiply`, `concatenate` (last axis): Keras' merging layers; frames of one
+  channel are multiplied onto all channels, one frame is subtracted from all frames.
 - `divide`: `keras.ops.divide(x, y)`.
 - `activation`: `function`, by the name Keras gives it (`elu`, `silu`, `softmax`, ...).
 

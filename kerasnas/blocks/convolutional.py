@@ -3,7 +3,8 @@
 Sources: Wu & Lee, "Searching for efficient network architectures for acoustic scene
 classification", DCASE 2020, section 2 and figure 1 (depthwise separable convolution, inverted
 residual with swish); Sandler et al., "MobileNetV2", CVPR 2018 (inverted residual, linear
-bottleneck). Convolutions in front of a batch normalisation have no bias.
+bottleneck); Snyder et al., "X-vectors", ICASSP 2018 (statistics pooling). Convolutions in front of
+a batch normalisation have no bias.
 
 TensorFlow's depthwise convolution takes equal strides only. Unequal ones stand on the pointwise
 convolution that follows, which picks the same places of an output computed everywhere; the
@@ -133,6 +134,37 @@ class GlobalAveragePool(Block):
 
     def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
         return net.global_average_pool(x)
+
+
+@dataclass(frozen=True)
+class StatisticsPool(Block):
+    """Mean of what `body` makes, and how far what its poolings take in varies over time.
+
+    Modulations tell textures such as rain and fire apart, and poolings smooth them away: so every
+    resolution gives its own. Snyder et al. pool the last layer alone. In place of the standard
+    deviation stands the mean of max(0, x - mean), half the mean absolute deviation, which needs no
+    root and so stays in int8; it is taken over the frames of every bin, then averaged over bins.
+    A batch normalisation follows, since their sizes differ.
+    """
+
+    kind: ClassVar[str] = "statistics_pool"
+    body: tuple[Block, ...]
+
+    def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
+        statistics = []
+        for index, block in enumerate(self.body):
+            with net.scope(f"{index}_{block.kind}"):
+                if isinstance(block, Pool):
+                    statistics.append(_deviation(net, x))
+                x = block(net, x)
+        return net.batch_norm(net.concatenate(net.global_average_pool(x), *statistics))
+
+
+def _deviation(net: Recorder, x: Tensor) -> Tensor:
+    """Half the mean absolute deviation of every channel from its mean over the frames."""
+    mean = net.average_pool2d(x, (x.shape[0], 1), "frame_mean")
+    above = net.activation(net.subtract(x, mean, "centred"), "relu", "above_mean")
+    return net.global_average_pool(above, "deviation")
 
 
 @dataclass(frozen=True)

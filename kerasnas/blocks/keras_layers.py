@@ -36,6 +36,7 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
     "activation": lambda op: layers.Activation(op.attributes["function"], name=op.name),
     "add": lambda op: layers.Add(name=op.name),
     "multiply": lambda op: layers.Multiply(name=op.name),
+    "subtract": lambda op: layers.Subtract(name=op.name),
     "divide": lambda op: _divide(op.name),
     "concatenate": lambda op: layers.Concatenate(name=op.name),
     "get_item": lambda op: _channels(op),

@@ -153,6 +153,10 @@ class Recorder:
         """Elementwise sum of two tensors of one shape."""
         return self._record("add", name, (x, y), x.shape)
 
+    def subtract(self, x: Tensor, y: Tensor, name: str = "subtract") -> Tensor:
+        """`x` without `y`, of whose one frame every frame of `x` is relieved."""
+        return self._record("subtract", name, (x, y), x.shape)
+
     def multiply(self, x: Tensor, y: Tensor, name: str = "multiply") -> Tensor:
         """Elementwise product; a `y` of one channel is multiplied onto all channels of `x`."""
         return self._record("multiply", name, (x, y), x.shape)
@@ -161,10 +165,10 @@ class Recorder:
         """Elementwise quotient of two tensors of one shape."""
         return self._record("divide", name, (x, y), x.shape)
 
-    def concatenate(self, x: Tensor, y: Tensor, name: str = "concatenate") -> Tensor:
-        """The channels of `x`, then those of `y`."""
-        shape = (*x.shape[:-1], x.shape[-1] + y.shape[-1])
-        return self._record("concatenate", name, (x, y), shape)
+    def concatenate(self, *tensors: Tensor, name: str = "concatenate") -> Tensor:
+        """The channels of the first of some tensors, then those of the second, and so on."""
+        shape = (*tensors[0].shape[:-1], sum(tensor.shape[-1] for tensor in tensors))
+        return self._record("concatenate", name, tensors, shape)
 
     def channels(self, x: Tensor, first: int, end: int, name: str) -> Tensor:
         """The channels from `first` to below `end`."""

@@ -5,7 +5,8 @@ table 4 compares them with (`kerasnas.models.comparison`).
 Deviations, each an option or named here: the input is standardised inside the network; `model_a`
 has the 3x3 first module that table 3 prints, `model_a_5x5` the 5x5 one that the paper's own size
 arithmetic asks for; stem stride and activation follow the paper's text (1, swish), and the
-authors' published code (2, ReLU; filters in multiples of 4) through the settings.
+authors' published code (2, ReLU; filters in multiples of 4) through the settings; `pooling:
+statistics` is not theirs.
 """  # noqa: D205
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from kerasnas.blocks.convolutional import (
     InvertedResidual,
     Normalize,
     Pool,
+    StatisticsPool,
     Stem,
 )
 from kerasnas.errors import KerasnasError
@@ -53,6 +55,11 @@ class WuLeeSettings(BaseModel):
     stem_strides: tuple[int, int] = Field((1, 1), description="(2, 2) in the authors' code")
     stem_activation: Literal["silu", "relu"] = "silu"
     growth: tuple[float, ...] = Field((1.0, 1.25, 1.5, 1.75, 2.0), min_length=1)
+    pooling: Literal["mean", "statistics"] = Field(
+        "mean",
+        description="what the last layer reads: the mean of every channel, as in the paper, or "
+        "also how far each block's output varies over time (statistics)",
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the last layer")
 
     @model_validator(mode="after")
@@ -137,24 +144,22 @@ class WuLeeSpace(SearchSpace):
     def architecture(self, values: Values) -> Architecture:
         """The network that the genes' values describe."""
         filters = int(values["stem_filters"])
-        blocks: list[Block] = [
-            Normalize(),
-            Stem(
-                filters,
-                strides=self.settings.stem_strides,
-                activation=self.settings.stem_activation,
-            ),
-        ]
+        stem = Stem(
+            filters, strides=self.settings.stem_strides, activation=self.settings.stem_activation
+        )
+        body: list[Block] = []
         for index in range(1, values["blocks"] + 1):
-            blocks.append(_module(values[f"block{index}_module_a"], filters))
+            body.append(_module(values[f"block{index}_module_a"], filters))
             filters = int(values["growth"] * filters)
-            blocks.append(_module(values[f"block{index}_module_b"], filters))
-            blocks.append(Pool(values[f"block{index}_pooling"]))
-        blocks.append(GlobalAveragePool())
-        if self.settings.dropout:
-            blocks.append(Dropout(self.settings.dropout))
-        blocks.append(Dense(self.classes, self.output))
-        return Architecture(self.input_shape, tuple(blocks))
+            body.append(_module(values[f"block{index}_module_b"], filters))
+            body.append(Pool(values[f"block{index}_pooling"]))
+        if self.settings.pooling == "statistics":
+            body = [StatisticsPool(tuple(body))]
+        else:
+            body.append(GlobalAveragePool())
+        dropout = [Dropout(self.settings.dropout)] if self.settings.dropout else []
+        scores = Dense(self.classes, self.output)
+        return Architecture(self.input_shape, (Normalize(), stem, *body, *dropout, scores))
 
 
 def _module(name: str, filters: int) -> Block:

@@ -57,6 +57,20 @@ def test_batch_normalisation_after_a_fused_relu_stays():
     assert operators == ["CONV_2D", "MUL", "ADD"]
 
 
+def test_batch_normalisation_of_a_vector_disappears_into_the_dense_layer_after_it():
+    pool = Op("global_average_pool", "pool", ("input",), (3,))
+    bn = _after(pool, "batch_norm", "bn")
+    dropout = _after(bn, "dropout", "dropout")
+    dense = Op(
+        "dense", "dense", ("dropout",), (5,), (Weight("kernel", (3, 5)), Weight("bias", (5,)))
+    )
+    operators = [node.operator for node in lower((INPUT, pool, bn, dropout, dense))]
+    assert operators == ["MEAN", "FULLY_CONNECTED"]
+    add = Op("add", "add", ("bn", "dropout"), (3,))
+    operators = [node.operator for node in lower((INPUT, pool, bn, dropout, add))]
+    assert operators == ["MEAN", "MUL", "ADD", "ADD"]
+
+
 def test_a_sum_has_the_scale_of_a_convolution_that_goes_straight_into_it():
     active = _after(CONV, "activation", "active", "silu")
     after = Op("conv2d", "after", ("active",), (8, 8, 6), (Weight("kernel", (1, 1, 6, 6)),))
@@ -165,6 +179,7 @@ def test_a_network_of_other_layers_is_predicted_within_two_hundredths():
     x = layers.BatchNormalization()(layers.Multiply()([x, y]))
     x = layers.Concatenate()([x, y])
     x = layers.Dense(20, activation="tanh")(layers.Flatten()(x))
+    x = layers.Dropout(0.2)(layers.BatchNormalization()(x))
     model = keras.Model(inputs, layers.Dense(5, activation="softmax")(x))
     rng = np.random.default_rng(0)
     randomize(model, rng)
