@@ -54,13 +54,15 @@ def plan(tensors: list[Lifetime]) -> int:
 
 
 def lifetimes(graph: Graph) -> list[Lifetime]:
-    """Lifetimes of a graph's tensors that are not constant; its inputs and outputs live throughout.
+    """Lifetimes of a graph's tensors that are not constant.
 
+    Its inputs, its outputs and the states that it keeps live throughout.
     A constant that is stored in float16 and read as float32 counts as constant.
     """
     operators = graph.t.operators
     last = len(operators)
     ends = {int(index) for index in (*graph.t.inputs, *graph.t.outputs)}
+    ends |= {index for index, tensor in enumerate(graph.t.tensors) if tensor.isVariable}
     spans = {index: [0, last] for index in ends}
     constant = _constants(graph)
     for number, operator in enumerate(operators):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kerasnas.export.delegation import Delegation
 from kerasnas.export.paired import upper_bound
 from kerasnas.export.settings import ExportSettings
-from kerasnas.export.tflite_file import FileFacts
+from kerasnas.export.tflite_file import FileFacts, version_of
 
 Task = Literal["single_label", "multi_label"]
 Verdict = Literal["passed", "not proven", "failed"]
@@ -76,6 +76,7 @@ class Measured(NamedTuple):
         delegation: What XNNPACK takes of it.
         repeated: Whether another process gave the same bytes; None where none was asked.
         blame: Where its error arises, in words; empty where that is not known.
+        too_new: Operators that need a newer runtime than allowed, in words; likewise.
     """
 
     form: str
@@ -86,6 +87,7 @@ class Measured(NamedTuple):
     delegation: Delegation
     repeated: bool | None = None
     blame: str = ""
+    too_new: str = ""
 
 
 def decisions(scores: Scores, task: Task) -> NDArray[Any]:
@@ -161,17 +163,7 @@ def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[
             "decay",
             measured.blame,
         ),
-        _check(
-            "stateless",
-            file,
-            measured.stateless,
-            measured.stateless,
-            True,
-            f"the scores of {file} do not depend on the clip before"
-            if measured.stateless
-            else f"{file} keeps a state from one clip to the next: make its recurrent layers with "
-            "stateful=False",
-        ),
+        _stateless(file, measured.stateless, settings),
         _check(
             "operators",
             file,
@@ -182,7 +174,7 @@ def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[
             if foreign
             else f"{file} has built-in operators only",
         ),
-        _runtime(file, facts, settings),
+        _runtime(file, measured, settings),
         _delegated(file, measured.delegation, settings),
     ]
     if measured.form == "full_int8":
@@ -270,9 +262,27 @@ def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: s
     return Check("accuracy", file, verdict, high, most, text)
 
 
-def _runtime(file: str, facts: FileFacts, settings: ExportSettings) -> Check:
-    needed = facts.minimum_runtime
-    passed = needed is None or _version(needed) <= _version(settings.runtime)
+def _stateless(file: str, stateless: bool, settings: ExportSettings) -> Check:
+    """Passed also where a state was asked for; then the message tells what applications must do."""
+    asked = settings.recurrent == "fused_lstm"
+    if stateless:
+        text = f"the scores of {file} do not depend on the clip before"
+    elif asked:
+        text = (
+            f"{file} keeps state: reset between clips, by reset_all_variables() before each, as "
+            "was done for all figures here; asked for by export.recurrent: fused_lstm"
+        )
+    else:
+        text = (
+            f"{file} keeps a state from one clip to the next: make its recurrent layers with "
+            "stateful=False"
+        )
+    return _check("stateless", file, stateless or asked, stateless, not asked, text)
+
+
+def _runtime(file: str, measured: Measured, settings: ExportSettings) -> Check:
+    needed = measured.facts.minimum_runtime
+    passed = needed is None or version_of(needed) <= version_of(settings.runtime)
     return _check(
         "runtime",
         file,
@@ -281,11 +291,8 @@ def _runtime(file: str, facts: FileFacts, settings: ExportSettings) -> Check:
         settings.runtime,
         f"{file} needs a TensorFlow Lite runtime of {needed or 'any version'}, "
         f"{settings.runtime} is allowed",
+        measured.too_new,
     )
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
 
 
 def _delegated(file: str, delegation: Delegation, settings: ExportSettings) -> Check:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,15 +48,20 @@ def convert(
             an application hands over features and reads scores without knowing scales.
         calibration: For `full_int8`, `(examples, *input shape)`.
         recurrent: How recurrent layers compute, where there are any: step after step written out
-            (`unroll`), one step alone (`step`, see `kerasnas.export.step`), or else in a loop, the
-            converter's (`while`) or, in `full_int8`, of which the converter dies, one of integers
-            (`int8_loop`).
+            (`unroll`), one step alone (`step`, see `kerasnas.export.step`), by the runtime's own
+            operator, which keeps its state (`fused_lstm`, see `kerasnas.export.fused`), or else in
+            a loop, the converter's (`while`) or, in `full_int8`, of which the converter dies, one
+            of integers (`int8_loop`).
 
     Raises:
         ExportError: The converter has no such operators.
     """
     if recurrent == "step":
         return _convert_step(model, form, calibration)
+    if recurrent == "fused_lstm":
+        from kerasnas.export.fused import convert_fused
+
+        return convert_fused(model, form, calibration)
     if recurrent == "unroll":
         model = unrolled(model)
     if form != "full_int8":
@@ -89,6 +95,8 @@ def main(request: Path, error: Path) -> int:
     """
     todo = json.loads(request.read_text(encoding="utf-8"))
     path = Path(todo["model"])
+    if todo["recurrent"] == "fused_lstm":
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before TensorFlow is imported
     try:
         model = load_keras(path)
         check_model(model, "the model")

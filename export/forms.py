@@ -7,7 +7,7 @@ from typing import Literal
 Form = Literal["float32", "float16", "int8_weights", "full_int8"]
 """Arithmetic of a file; see `kerasnas.export.convert.convert`."""
 
-Recurrent = Literal["int8_loop", "while", "unroll", "step"]
+Recurrent = Literal["int8_loop", "while", "unroll", "step", "fused_lstm"]
 """How recurrent layers compute in a file; see there."""
 
 Rule = Literal["file", "dcase2020", "float32_params"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,13 +47,15 @@ class Network(Protocol):
 class TfliteNetwork:
     """A `.tflite` file in LiteRT, one example at a time, on one thread by default.
 
-    Of a file that takes waveforms, an example is `(samples,)`.
+    Of a file that takes waveforms, an example is `(samples,)`. With `resets`, states that a file
+    keeps from one run to the next (see `kerasnas.export.fused`) begin anew with every example.
     """
 
     path: Path
     interpreter: Any
     input_shape: tuple[int, ...]
     outputs: int
+    resets: bool = True
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
@@ -63,6 +65,8 @@ class TfliteNetwork:
         (sink,) = self.interpreter.get_output_details()
         for row, example in zip(scores, x, strict=True):
             values = example.reshape(source["shape"])
+            if self.resets:
+                self.interpreter.reset_all_variables()
             self.interpreter.set_tensor(source["index"], _to_type(values, source))
             self.interpreter.invoke()
             row[:] = _to_float(self.interpreter.get_tensor(sink["index"])[0], sink)
@@ -208,12 +212,16 @@ def run_on_zeros(interpreter: Any) -> None:
 
 
 def latency(interpreter: Any, runs: int) -> tuple[float, float]:
-    """Median and 95th percentile of the milliseconds of a run, the copy of the input apart."""
+    """Median and 95th percentile of the milliseconds of a run, the copy of the input apart.
+
+    States that a file keeps are reset before each, which counts: applications have to do it, too.
+    """
     for _ in range(_UNTIMED_RUNS):
         run_on_zeros(interpreter)
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()
+        interpreter.reset_all_variables()
         interpreter.invoke()
         seconds.append(time.perf_counter() - start)
     median, high = np.percentile(seconds, (50, 95)) * 1000
@@ -222,6 +230,8 @@ def latency(interpreter: Any, runs: int) -> tuple[float, float]:
 
 def is_stateless(network: Network, first: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
     """Whether an example's scores are the same bits after another example, without a reset."""
+    if isinstance(network, TfliteNetwork):
+        network = replace(network, resets=False)
     before, _, after = network.predict(np.stack([first, other[::-1], first]))
     return np.array_equal(before, after, equal_nan=True)
 

@@ -22,8 +22,9 @@ from kerasnas.export.interpreter import (
 )
 from kerasnas.export.layer_error import blame
 from kerasnas.export.lowering import Candidate, candidates, convert_candidate
+from kerasnas.export.runtimes import too_new
 from kerasnas.export.settings import ExportSettings, Format
-from kerasnas.export.tflite_file import read_facts
+from kerasnas.export.tflite_file import read_facts, version_of
 from kerasnas.export.waveform_file import (
     WaveformFile,
     WaveformInput,
@@ -158,15 +159,19 @@ def _measure(
         or parity.agreement < settings.agreement
         or parity.drop_bounds[0] > settings.accuracy_drop
     )
+    needed = facts.minimum_runtime
+    newer = needed is not None and version_of(needed) > version_of(settings.runtime)
     return Measured(
         form=candidate.form,
         facts=facts,
         counted=counted_bytes(settings.rule, model, candidate.form, facts.bytes),
         parity=parity,
-        stateless=is_stateless(network, reference.examples[0], reference.examples[-1]),
+        stateless=not facts.keeps_state
+        and is_stateless(network, reference.examples[0], reference.examples[-1]),
         delegation=read_delegation(network.interpreter, path.read_bytes()),
         repeated=repeated,
         blame=blame(model, path, reference.examples) if differs else "",
+        too_new=too_new(path, settings.runtime) if newer else "",
     )
 
 

@@ -125,6 +125,7 @@ def _operator_outputs(path: Path, examples: Values) -> list[tuple[str, Values]]:
     ]
     seen: list[list[Values]] = [[] for _ in wanted]
     for example in examples:
+        interpreter.reset_all_variables()
         interpreter.set_tensor(source["index"], example[None])
         interpreter.invoke()
         for values, (_, index) in zip(seen, wanted, strict=True):

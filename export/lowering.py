@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kerasnas.export.child import run_module
+from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form, Recurrent
 from kerasnas.export.interpreter import KerasNetwork
 from kerasnas.export.recurrent import recurrent_layers
@@ -28,17 +29,23 @@ class Candidate(NamedTuple):
 
 
 def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
-    """The forms to try for a model, best first."""
+    """The forms to try for a model, best first.
+
+    Raises:
+        ExportError: The settings ask for fused LSTM layers, and the model has others, or none.
+    """
     layers = recurrent_layers(model)
+    if settings.recurrent == "fused_lstm":
+        require_lstm(layers)
     if not layers:
         if format_ == "float16":
             return [Candidate("float16")]
         return [Candidate("full_int8"), Candidate("int8_weights")]
-    if settings.recurrent == "step":
-        steps: tuple[Form, ...] = (
+    if settings.recurrent in ("step", "fused_lstm"):
+        alone: tuple[Form, ...] = (
             ("full_int8", "int8_weights") if format_ == "int8" else ("float16",)
         )
-        return [Candidate(form, "step") for form in steps]
+        return [Candidate(form, settings.recurrent) for form in alone]
     if format_ == "float16":
         forms = {
             "while": Candidate("float16", "while"),
@@ -59,6 +66,27 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
     if max(x.shape[1] for x in calls) > _FEW_STEPS:
         del forms["unroll"]
     return list(forms.values())
+
+
+def require_lstm(layers: list[Any]) -> None:
+    """Refuse recurrent layers that cannot be fused, or a network without any.
+
+    Raises:
+        ExportError: The message names the first layer.
+    """
+    from keras import layers as keras_layers
+
+    remedy = "leave export.recurrent at auto"
+    if not layers:
+        raise ExportError(f"the network has no LSTM layer for fused_lstm: {remedy}")
+    for layer in layers:
+        both = isinstance(layer, keras_layers.Bidirectional)
+        for inner in (layer.forward_layer, layer.backward_layer) if both else (layer,):
+            if type(inner) is not keras_layers.LSTM:
+                raise ExportError(
+                    f"the recurrent layer {layer.name!r} ({type(inner).__name__}) is no LSTM "
+                    f"layer, as fused_lstm needs: {remedy}"
+                )
 
 
 def convert_candidate(

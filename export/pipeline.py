@@ -21,9 +21,10 @@ from kerasnas.export.errors import CheckFailed, ExportError
 from kerasnas.export.forms import PREDICTED, Form
 from kerasnas.export.interpreter import KerasNetwork, latency
 from kerasnas.export.ladder import Examined, Reference, climb_down
-from kerasnas.export.lowering import CALIBRATION
+from kerasnas.export.lowering import CALIBRATION, require_lstm
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.ops import from_keras
+from kerasnas.export.recurrent import recurrent_layers
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.size import predict_bytes
 from kerasnas.export.tuned import TUNED, Tuned, gzip_bytes, require_packages, tune
@@ -110,8 +111,7 @@ def export(
             "export.sparsity and export.qat: give training clips and labels in the argument "
             "train, to fine-tune on"
         )
-    if settings.tuned:
-        require_packages()
+    require_packages(settings)
     if settings.sparsity is not None and settings.qat is not None:
         raise ExportError(
             "export.sparsity and export.qat exclude each other: training with rounded weights "
@@ -127,6 +127,8 @@ def export(
     with tempfile.TemporaryDirectory(prefix="kerasnas-") as temporary:
         scratch = Path(temporary)
         network = _network(model, scratch)
+        if settings.recurrent == "fused_lstm":
+            require_lstm(recurrent_layers(network.model))
         _check_classes(network, classes)
         labels = checked_labels(test_y, len(test_x), len(classes), "test clips")
         shape = network.input_shape
@@ -236,6 +238,7 @@ def _entry(
         "file": name,
         "form": form,
         "recurrent": recurrent,
+        "keeps_state": facts.keeps_state,
         "failed_forms": list(examined.failures),
         "bytes": facts.bytes,
         "gzip_bytes": gzip_bytes(examined.network.path),

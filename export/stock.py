@@ -43,9 +43,34 @@ def convert_stock(
     Raises:
         ExportError: The converter has no such operators.
     """
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
+
+    function = convert_variables_to_constants_v2(inference(model))
+    return convert_function(function, form, calibration)
+
+
+def convert_function(
+    function: Any,
+    form: Form,
+    calibration: Sequence[NDArray[np.float32]] = (),
+    holder: Any = None,
+) -> bytes:
+    """`TFLiteConverter`'s file of a concrete function.
+
+    Args:
+        function: Of inputs with known shapes.
+        form: See `kerasnas.export.convert`.
+        calibration: As for `convert_stock`.
+        holder: The `tf.Module` that has the function's variables, where it has any.
+
+    Raises:
+        ExportError: The converter has no such operators.
+    """
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([_freeze(model)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], holder)
     if form != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         # Runtimes before 2.17 accept dense layers with a scale a channel, by their version number,
@@ -69,12 +94,9 @@ def _batches(calibration: Sequence[NDArray[np.float32]]) -> Iterator[list[NDArra
         yield [example[None] for example in examples]
 
 
-def _freeze(model: keras.Model) -> Any:
-    """The model in inference as a function of constants."""
+def inference(model: Any) -> Any:
+    """A model of Keras or tf_keras in inference, as a concrete function with a batch of one."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import (
-        convert_variables_to_constants_v2,
-    )
 
     inputs = [INPUT_NAME, *(f"{INPUT_NAME}{index}" for index in range(1, len(model.inputs)))]
     signature = [
@@ -86,4 +108,4 @@ def _freeze(model: keras.Model) -> Any:
         input_signature=signature,
         autograph=False,
     )
-    return convert_variables_to_constants_v2(function.get_concrete_function())
+    return function.get_concrete_function()

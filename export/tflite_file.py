@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasnas.export.errors import ExportError
 
-_CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+_CONVERSIONS = frozenset({"CAST", "DEQUANTIZE", "QUANTIZE"})
 _FLOATS = frozenset({"FLOAT32", "FLOAT16", "FLOAT64"})
 
 
@@ -22,10 +22,12 @@ class FileFacts:
     Attributes:
         bytes: Of the whole file.
         operators: Operators by `NAME:version`, and how many of each.
-        float_operators: Those that compute in float, by name, without QUANTIZE and DEQUANTIZE.
+        float_operators: Those that compute in float, by name, without conversions to and from it.
         foreign_operators: Custom and Flex operators, which a phone's runtime does not have.
         minimum_runtime: Oldest TensorFlow Lite runtime that has all of its operators, as the
             converter writes it; None where it does not.
+        keeps_state: Whether it has variables, which go on from one run to the next until an
+            application resets them.
     """
 
     bytes: int
@@ -33,6 +35,7 @@ class FileFacts:
     float_operators: dict[str, int]
     foreign_operators: tuple[str, ...]
     minimum_runtime: str | None
+    keeps_state: bool = False
 
 
 def read_facts(path: Path) -> FileFacts:
@@ -46,7 +49,9 @@ def read_facts(path: Path) -> FileFacts:
     operators: Counter[str] = Counter()
     floats: Counter[str] = Counter()
     foreign: set[str] = set()
+    keeps_state = False
     for graph in (model.Subgraphs(i) for i in range(model.SubgraphsLength())):
+        keeps_state |= any(graph.Tensors(i).IsVariable() for i in range(graph.TensorsLength()))
         for operator in (graph.Operators(i) for i in range(graph.OperatorsLength())):
             code = model.OperatorCodes(operator.OpcodeIndex())
             name = builtin[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
@@ -64,7 +69,20 @@ def read_facts(path: Path) -> FileFacts:
         dict(sorted(floats.items())),
         tuple(sorted(foreign)),
         _metadata(model, b"min_runtime_version"),
+        keeps_state,
     )
+
+
+def minimum_runtime(content: bytes) -> str | None:
+    """Oldest TensorFlow Lite runtime that has all operators of a file, if it says so."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    return _metadata(schema.Model.GetRootAs(content), b"min_runtime_version")
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """A version, `2.16.1`, as numbers, which can be compared."""
+    return tuple(int(part) for part in text.split("."))
 
 
 def looks_like_tflite(path: Path) -> bool:

@@ -234,7 +234,7 @@ def builtin_code(code: Any) -> int:
 def _drop_unused_tensors(graph: Any) -> None:
     used = {int(i) for i in (*graph.inputs, *graph.outputs)}
     for operator in graph.operators:
-        used.update(int(i) for i in (*operator.inputs, *operator.outputs))
+        used.update(int(i) for i in (*operator.inputs, *operator.outputs, *_scales(operator)))
     kept = [index for index in range(len(graph.tensors)) if index in used]
     moved = {old: new for new, old in enumerate(kept)} | {-1: -1}
     graph.tensors = [graph.tensors[index] for index in kept]
@@ -243,6 +243,12 @@ def _drop_unused_tensors(graph: Any) -> None:
     for operator in graph.operators:
         operator.inputs = [moved[int(i)] for i in operator.inputs]
         operator.outputs = [moved[int(i)] for i in operator.outputs]
+        operator.intermediates = [moved[i] for i in _scales(operator)] or None
+
+
+def _scales(operator: Any) -> list[int]:
+    """Tensors that only tell an operator the scales of its inner values; LSTMs have such."""
+    return [] if operator.intermediates is None else [int(i) for i in operator.intermediates]
 
 
 def _drop_unread(graph: Any, main: bool) -> None:

@@ -14,6 +14,14 @@ from kerasnas.export.errors import ExportError
 from kerasnas.export.interpreter import latency, open_tflite
 from kerasnas.export.tflite_file import read_facts
 
+NO_OPERATOR_TIMES = (
+    "LiteRT's Python interface has no profiler: TensorFlow Lite's benchmark_model, with "
+    "--enable_op_profiling=true, tells the time by operator on a phone"
+)
+"""Looked for in ai-edge-litert 2.3: `Interpreter` takes no profiler, `CompiledModel` shows none of
+the events that the C library's `LiteRtCreateProfiler` collects, and its `benchmark_litert_model`
+times whole runs."""
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -33,9 +41,11 @@ class Benchmark:
         bytes: Its size.
         latency_ms: On one thread, and on all where there are more.
         arena_bytes: Of inner tensors; always an estimate, see `kerasnas.export.arena`.
-        operators: By `NAME:version`, how many; how long each takes LiteRT does not tell in Python.
+        operators: By `NAME:version`, how many; how long each takes is not known, see
+            `NO_OPERATOR_TIMES`.
         delegation: What XNNPACK takes.
         minimum_runtime: Oldest TensorFlow Lite runtime that has all operators, if it says so.
+        keeps_state: Whether its variables were reset before each run, as applications must.
         speed_up: The median of the float32 file on one thread over this one's; None without one.
     """
 
@@ -46,11 +56,12 @@ class Benchmark:
     operators: dict[str, int]
     delegation: Delegation
     minimum_runtime: str | None
+    keeps_state: bool
     speed_up: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All figures by name."""
-        return asdict(self) | {"arena_estimated": True}
+        return asdict(self) | {"arena_estimated": True, "operator_milliseconds": None}
 
 
 def benchmark(
@@ -88,5 +99,6 @@ def _measure(path: Path, runs: int, base: float | None) -> Benchmark:
         operators=facts.operators,
         delegation=read_delegation(interpreter, content),
         minimum_runtime=facts.minimum_runtime,
+        keeps_state=facts.keeps_state,
         speed_up=None if base is None else base / latencies[0].median,
     )

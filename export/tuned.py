@@ -44,18 +44,26 @@ class Tuned:
     without: dict[str, dict[str, Any]]
 
 
-def require_packages() -> None:
-    """See that fine-tuning can be imported.
+def require_packages(settings: ExportSettings) -> None:
+    """See that what the settings need of tf_keras can be imported.
 
     Raises:
         ExportError: Naming the package that is missing.
     """
-    for package in ("tf_keras", "tensorflow_model_optimization"):
-        if importlib.util.find_spec(package) is None:
-            raise ExportError(
-                f"{package} is not installed, which export.sparsity and export.qat need: "
-                "pip install 'kerasnas[tuning]'"
-            )
+    needed = {
+        "export.sparsity and export.qat": (
+            settings.tuned,
+            ("tf_keras", "tensorflow_model_optimization"),
+        ),
+        "export.recurrent: fused_lstm": (settings.recurrent == "fused_lstm", ("tf_keras",)),
+    }
+    for what, (asked, packages) in needed.items():
+        for package in packages if asked else ():
+            if importlib.util.find_spec(package) is None:
+                raise ExportError(
+                    f"{package} is not installed, which is needed for {what}: "
+                    "pip install 'kerasnas[tuning]'"
+                )
 
 
 def tune(

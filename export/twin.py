@@ -18,6 +18,7 @@ from kerasnas.export.errors import ExportError
 _TOLERANCE = 1e-4
 """Largest difference from a layer's output, relative to the largest value in it."""
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
+_REMEDY = "which sparsity, qat and fused_lstm need: replace it, or export without these settings"
 _NOT_CARRIED = ("_initializer", "_regularizer", "_constraint")
 
 
@@ -61,8 +62,7 @@ class Twin(NamedTuple):
         for pair, source, copy in zip(self.pairs, sources, copies, strict=True):
             if not _close(source, copy):
                 raise ExportError(
-                    f"the layer {pair.name!r} computes something else in tf_keras, which "
-                    "fine-tuning needs: replace it, or export without sparsity and qat"
+                    f"the layer {pair.name!r} computes something else in tf_keras, {_REMEDY}"
                 )
 
 
@@ -188,6 +188,5 @@ def _layer(layer: Any) -> Any:
 
 def _unknown(operation: Any) -> ExportError:
     return ExportError(
-        f"{operation.name!r} ({type(operation).__name__}) has no counterpart in tf_keras, which "
-        "fine-tuning needs: replace it, or export without sparsity and qat"
+        f"{operation.name!r} ({type(operation).__name__}) has no counterpart in tf_keras, {_REMEDY}"
     )

@@ -98,7 +98,7 @@ def examine_waveform(
         facts=facts,
         counted=facts.bytes if settings.rule == "file" else measured.counted,
         parity=parity,
-        stateless=is_stateless(network, given.golden, given.golden),
+        stateless=not facts.keeps_state and is_stateless(network, given.golden, given.golden),
         delegation=read_delegation(network.interpreter, content),
     )
     difference = _difference(given)
@@ -117,7 +117,8 @@ def examine_waveform(
         "operators": facts.operators,
         "delegated": whole.delegation.to_json(),
         "minimum_runtime": facts.minimum_runtime,
-        "mediapipe": len(TfliteFile(content).graphs) == 1,
+        "mediapipe": len(TfliteFile(content).graphs) == 1 and not facts.keeps_state,
+        "keeps_state": facts.keeps_state,
         "largest_difference": parity.largest_difference,
         "agreement": parity.agreement,
         "accuracy": parity.accuracy,

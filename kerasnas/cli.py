@@ -256,6 +256,13 @@ def export(
         Literal["next-form", "error", "report"] | None,
         typer.Option(help="What a failed check does."),
     ] = None,
+    recurrent: Annotated[
+        Literal["auto", "int8_loop", "while", "unroll", "step", "fused_lstm"] | None,
+        typer.Option(
+            help="How recurrent layers compute; files of fused_lstm keep their state and must be "
+            "reset before each clip."
+        ),
+    ] = None,
     waveform: Annotated[
         bool | None,
         typer.Option(
@@ -286,6 +293,7 @@ def export(
         output=output,
         budget=budget,
         on_fail=on_fail,
+        recurrent=recurrent,
         waveform=waveform,
         sparsity=sparsity,
         qat=qat,

@@ -24,7 +24,10 @@ class Timed:
 
     def table(self) -> Table:
         """A row for each file."""
-        table = Table(caption="milliseconds a run: median (95th percentile); arena estimated")
+        caption = "milliseconds a run: median (95th percentile); arena estimated"
+        if any(file.keeps_state for file in self.files):
+            caption += "; * keeps state: reset before each run"
+        table = Table(caption=caption)
         table.add_column("file", overflow="fold")
         threads = [latency.threads for latency in self.files[0].latency_ms]
         names = [f"{count} thread{'s' if count > 1 else ''}" for count in threads]
@@ -35,7 +38,7 @@ class Timed:
         for name, file in zip(names_alone, self.files, strict=True):
             share = f"{file.delegation.share:.0%}"
             table.add_row(
-                file.file if alike else name,
+                (file.file if alike else name) + ("*" if file.keeps_state else ""),
                 f"{file.bytes:,}",
                 *(f"{times.median:.2f} ({times.p95:.2f})" for times in file.latency_ms),
                 "–" if file.speed_up is None else f"{file.speed_up:.2f}",
@@ -50,6 +53,7 @@ class Timed:
         return {
             "schema": 1,
             "files": [file.to_json() for file in self.files],
+            "no_operator_milliseconds": timing.NO_OPERATOR_TIMES,
             "runtime": f"ai-edge-litert {version('ai-edge-litert')}",
             "machine": platform.machine(),
         }

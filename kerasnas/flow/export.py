@@ -13,7 +13,7 @@ from kerasnas import experiment as experiments
 from kerasnas import features
 from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import CheckFailed
-from kerasnas.export.settings import ExportSettings, OnFail
+from kerasnas.export.settings import ExportSettings, Lowering, OnFail
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import scores, task
 from kerasnas.flow.run import read_experiment, run_of
@@ -29,6 +29,7 @@ fit into memory."""
 _MADE_FROM = "made_from.json"
 """Says what the files of an export were made from; written last, when all of them are there."""
 
+_RESET = "keeps state: call reset_all_variables() before each clip"
 _SAYING = {"failed": "check failed", "not proven": "not proven"}
 
 
@@ -67,6 +68,7 @@ class Exported:
                 f"{path}: {entries[name]['bytes']:,} bytes, accuracy "
                 f"{entries[name]['accuracy']:.3f}, agreement {entries[name]['agreement']:.3f}, "
                 f"{entries[name]['latency_ms']['median']:.1f} ms a segment"
+                f"{'; ' + _RESET if entries[name].get('keeps_state') else ''}"
                 for name, path in self.files.items()
             ),
             *(
@@ -90,6 +92,7 @@ def export_run(
     output: Path | None = None,
     budget: int | None = None,
     on_fail: OnFail | None = None,
+    recurrent: Lowering | None = None,
     waveform: bool | None = None,
     sparsity: float | None = None,
     qat: int | None = None,
@@ -108,6 +111,7 @@ def export_run(
         output: Where to write; by default `export/` in the run directory, or beside the file.
         budget: Bytes, instead of the experiment's.
         on_fail: Instead of the experiment's.
+        recurrent: How recurrent layers compute, instead of the experiment's.
         waveform: Whether to write files that take the waveform, instead of the experiment's.
         sparsity: Share of weights to make zero, with fine-tuning, instead of the experiment's.
         qat: Epochs of quantisation-aware fine-tuning, instead of the experiment's.
@@ -131,6 +135,7 @@ def export_run(
     given = {
         "budget": budget,
         "on_fail": on_fail,
+        "recurrent": recurrent,
         "waveform": waveform,
         "sparsity": sparsity,
         "qat": qat,
@@ -287,7 +292,11 @@ def _tuning_line(tuning: dict[str, Any], entries: dict[str, Any]) -> str:
 
 def _waveform_line(path: Path, entry: dict[str, Any]) -> str:
     whole = entry["waveform"]
-    loads = "" if whole["mediapipe"] else "; MediaPipe loads no loops: export.recurrent: unroll"
+    loads = ""
+    if not whole["mediapipe"]:
+        kept = whole.get("keeps_state")
+        reason = f"{_RESET}, as MediaPipe does not" if kept else "MediaPipe loads no loops"
+        loads = f"; {reason}: export.recurrent: unroll"
     return (
         f"{path / whole['file']}: {whole['bytes']:,} bytes ({whole['front_end_bytes']:,} of them "
         f"the front end), accuracy {whole['accuracy']:.3f}, agreement {whole['agreement']:.3f}, "

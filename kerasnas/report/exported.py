@@ -34,6 +34,20 @@ class File:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """One exported file that takes the waveform: a front end and a classifier."""
+
+    name: str
+    bytes: int
+    front_end_bytes: int
+    classifier_bytes: int
+    agreement: float
+    accuracy: float
+    latency_median: float
+    mediapipe: bool
+
+
+@dataclass(frozen=True)
 class Check:
     """One check of one file."""
 
@@ -53,6 +67,7 @@ class Export:
     """What `export.json` holds."""
 
     files: tuple[File, ...]
+    wholes: tuple[Whole, ...]
     checks: tuple[Check, ...]
     keras_accuracy: float
     clips: int
@@ -72,6 +87,9 @@ def read_export(run: Run) -> Export:
     with understanding("export/export.json"):
         return Export(
             tuple(_file(entry) for entry in data["files"].values()),
+            tuple(
+                _whole(entry["waveform"]) for entry in data["files"].values() if "waveform" in entry
+            ),
             tuple(
                 Check(str(c["name"]), str(c["file"]), str(c["verdict"]), str(c["message"]))
                 for c in data["checks"]
@@ -120,6 +138,7 @@ def section(run: Run) -> Markup:
                 f"one thread of the machine that exported ({export.machine}), not of a phone. "
                 f"{versions}."
             ),
+            _waveform(export),
             table(
                 "Checks",
                 ["check", "verdict", "file", "finding"],
@@ -138,12 +157,43 @@ def section(run: Run) -> Markup:
     )
 
 
+def _waveform(export: Export) -> Node:
+    """Files that take the waveform, their two parts apart; nothing where there are none."""
+    if not export.wholes:
+        return None
+    rows: list[list[Node]] = [
+        ["bytes", *(count(whole.bytes) for whole in export.wholes)],
+        ["of them front end", *(count(whole.front_end_bytes) for whole in export.wholes)],
+        ["of them classifier", *(count(whole.classifier_bytes) for whole in export.wholes)],
+        ["accuracy", *(percent(whole.accuracy) for whole in export.wholes)],
+        ["agreement with Keras", *(percent(whole.agreement) for whole in export.wholes)],
+        ["latency of a clip, median", *(milliseconds(w.latency_median) for w in export.wholes)],
+        ["MediaPipe takes it", *("yes" if w.mediapipe else "no" for w in export.wholes)],
+    ]
+    names = (whole.name for whole in export.wholes)
+    return table("Files that take the waveform", ["", *names], rows)
+
+
+def _whole(entry: Mapping[str, Any]) -> Whole:
+    return Whole(
+        name=str(entry["file"]),
+        bytes=int(entry["bytes"]),
+        front_end_bytes=int(entry["front_end_bytes"]),
+        classifier_bytes=int(entry["classifier_bytes"]),
+        agreement=float(entry["agreement"]),
+        accuracy=float(entry["accuracy"]),
+        latency_median=float(entry["latency_ms"]["median"]),
+        mediapipe=bool(entry["mediapipe"]),
+    )
+
+
 def _file(entry: Mapping[str, Any]) -> File:
     predicted, runtime = entry["predicted_bytes"], entry["minimum_runtime"]
     difference, stock = entry["largest_difference"], entry["stock_bytes"]
     return File(
         name=str(entry["file"]),
-        form=" with ".join(filter(None, (entry["form"], entry.get("recurrent")))),
+        form=" with ".join(filter(None, (entry["form"], entry.get("recurrent"))))
+        + ("; keeps state: reset between clips" if entry.get("keeps_state") else ""),
         bytes=int(entry["bytes"]),
         budget=int(entry["budget"]),
         predicted_bytes=None if predicted is None else int(predicted),

@@ -20,6 +20,7 @@ from kerasnas.report.statistics import wilson
 
 _EXPORT = "export/export.json"
 _NAMES = {"keras": "model.keras (float32)"}
+_STATE = "keeps state: reset between clips"
 _KINDS = {True: "several tags a clip", False: "one label a clip"}
 
 
@@ -43,6 +44,7 @@ def model_card(path: Path) -> str | None:
                 *_network(run),
                 _accuracy(run, export),
                 _files(export),
+                *_waveform_files(export),
                 _limits(export),
                 _usage(export),
             ]
@@ -148,7 +150,8 @@ def _files(export: Mapping[str, Any]) -> str:
         rows.append(
             [
                 f"`{entry['file']}`",
-                " with ".join(words(part) for part in (entry["form"], entry["recurrent"]) if part),
+                " with ".join(words(part) for part in (entry["form"], entry["recurrent"]) if part)
+                + (f"; {_STATE}" if entry.get("keeps_state") else ""),
                 count(entry["bytes"]),
                 count(stock),
                 ", ".join(f"{n} {k}" for k, n in entry["float_operators"].items()) or "none",
@@ -172,6 +175,36 @@ def _files(export: Mapping[str, Any]) -> str:
     return "\n".join(["## Files", "", _table(heading, rows), *([""] if remarks else []), *remarks])
 
 
+def _waveform_files(export: Mapping[str, Any]) -> list[str]:
+    """Of files that take the waveform, bytes of front end and classifier apart; often nothing."""
+    wholes = [entry["waveform"] for entry in export["files"].values() if "waveform" in entry]
+    if not wholes:
+        return []
+    rows = [
+        [
+            f"`{whole['file']}`",
+            count(whole["bytes"]),
+            count(whole["front_end_bytes"]),
+            count(whole["classifier_bytes"]),
+            percent(whole["accuracy"]),
+            percent(whole["agreement"]),
+            whole["minimum_runtime"] or "–",
+            "yes" if whole["mediapipe"] else "no",
+            whole["verdict"],
+        ]
+        for whole in wholes
+    ]
+    heading = ["file", "bytes", "front end", "classifier", "accuracy", "agreement"]
+    heading += ["runtime", "MediaPipe takes it", "checks"]
+    samples, rate = wholes[0]["samples"], wholes[0]["sample_rate"]
+    return [
+        "## Files that take the waveform\n\n" + _table(heading, rows),
+        f"Their input is float32 of shape ({samples},), mono, full scale ±1, at {rate} Hz: the "
+        "front end, labels and sample rate are in the file, as MediaPipe's AudioClassifier reads "
+        "them.",
+    ]
+
+
 def _limits(export: Mapping[str, Any]) -> str:
     several = export["task"] == "multi_label"
     answer = (
@@ -188,14 +221,21 @@ def _limits(export: Mapping[str, Any]) -> str:
             f"- {answer} Scores are not calibrated probabilities.{foreign}",
             "- Figures hold for recordings like the held-out ones: other microphones, rooms and "
             "regions are to be measured before they are relied on.",
-            "- The files take features, not a waveform: an app has to compute them as "
-            "`export/features.json` says, whose golden values tell whether it does.",
+            "- Files named under Files take features, not a waveform: an app has to compute them "
+            "as `export/features.json` says, whose golden values tell whether it does.",
+            *([_KEPT] if any(e.get("keeps_state") for e in export["files"].values()) else []),
             f"- Latencies in `{_EXPORT}` are those of the machine that exported "
             f"({export['machine']}), not of a phone: `kerasnas benchmark` measures others.",
             "- Not for decisions about people, or where a missed sound is dangerous, without a "
             "study of its own.",
         ]
     )
+
+
+_KEPT = (
+    "- Files whose form says that they keep state (fused LSTM) go on from the clip before: an app "
+    "has to reset them before each clip. Figures here were taken so. MediaPipe does not do it."
+)
 
 
 def _usage(export: Mapping[str, Any]) -> str:
@@ -212,6 +252,8 @@ Recordings, from a shell: `kerasnas predict export/{file} RECORDING...`"""
 In an app: each call takes one frame, float32 of shape {(1, 1, *shape[1:])}, and the states
 (`state0`, ...) that the call before it gave, zeros at first; it gives the scores so far, in the
 order of `export/labels.txt`, and the states for the next call."""
+    kept = bool(smallest.get("keeps_state"))
+    python, kotlin, swift = (code if kept else "" for code in _RESETS)
     return f"""{shell}
 
 Python (`pip install ai-edge-litert`), `features` being float32 of shape {tuple(shape)}:
@@ -222,7 +264,7 @@ from ai_edge_litert.interpreter import Interpreter
 interpreter = Interpreter(model_path="export/{file}")
 interpreter.allocate_tensors()
 interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features[None])
-interpreter.invoke()
+{python}interpreter.invoke()
 scores = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
 ```
 
@@ -233,14 +275,14 @@ val interpreter = Interpreter(FileUtil.loadMappedFile(context, "{file}"))
 val input = ByteBuffer.allocateDirect(4 * {size}).order(ByteOrder.nativeOrder())
 input.asFloatBuffer().put(features) // frames, then bins, then channels
 val scores = Array(1) {{ FloatArray({classes}) }}
-interpreter.run(input, scores)
+{kotlin}interpreter.run(input, scores)
 ```
 
 iOS (pod `TensorFlowLiteSwift`), the file in the bundle:
 
 ```swift
 let path = Bundle.main.path(forResource: "{Path(file).stem}", ofType: "tflite")!
-let interpreter = try Interpreter(modelPath: path)
+let interpreter = try Interpreter(modelPath: path){swift}
 try interpreter.allocateTensors()
 try interpreter.copy(features.withUnsafeBytes {{ Data($0) }}, toInputAt: 0) // [Float] of {size}
 try interpreter.invoke()
@@ -249,6 +291,14 @@ let scores = output.data.withUnsafeBytes {{ Array($0.bindMemory(to: Float.self))
 ```
 
 Scores are in the order of `export/labels.txt`."""
+
+
+_RESETS = (
+    "interpreter.reset_all_variables()  # before each clip: the file keeps its state\n",
+    "interpreter.resetVariableTensors() // before each clip: the file keeps its state\n",
+    " // anew for each clip: the file keeps its state",
+)
+"""How applications begin a clip anew, in Python, Kotlin and Swift, whose interpreter cannot."""
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

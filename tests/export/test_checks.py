@@ -82,6 +82,16 @@ def test_messages_name_the_remedy_or_who_is_to_blame():
     messages = _failed(_measured(GOOD, counted=1200, stateless=False), settings)
     assert "1,200 bytes by the rule dcase2020, 200 (20.0%) more than" in messages["budget"]
     assert "stateful=False" in messages["stateless"]
+    asked = ExportSettings(recurrent="fused_lstm", budget=1000)
+    (kept,) = [
+        check
+        for check in check_file("model.tflite", _measured(GOOD, stateless=False), asked)
+        if check.name == "stateless"
+    ]
+    assert (kept.verdict, kept.received) == ("passed", False)
+    assert "keeps state: reset between clips" in kept.message
+    old = _measured(GOOD, facts={"minimum_runtime": "2.17.0"}, too_new="ADD:9 needs 2.17.0")
+    assert _failed(old, ExportSettings())["runtime"].endswith("allowed; ADD:9 needs 2.17.0")
     wrong = _failed(_measured(GOOD[:, ::-1], blame="it is layer 'x'"), settings)
     assert all(wrong[name].endswith("; it is layer 'x'") for name in ("agreement", "accuracy"))
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from kerasnas.export import ExportSettings
+from kerasnas.export import ExportError, ExportSettings
 from kerasnas.export.lowering import candidates
 
 
@@ -31,6 +31,7 @@ def _model(frames: int, recurrent: bool = True) -> Any:
         ),
         ("int8", "int8_loop", 20, ["full_int8 with int8_loop"]),
         ("int8", "while", 20, ["int8_weights with while"]),
+        ("int8", "step", 20, ["full_int8 with step", "int8_weights with step"]),
     ],
 )
 def test_forms_from_best_to_last(format_: Any, recurrent: Any, frames: int, expected: list[str]):
@@ -48,6 +49,28 @@ def test_a_recurrent_layer_may_have_a_mask_and_be_called_twice():
     model = keras.Model(inputs, layers.Dense(2)(x))
     forms = [str(candidate) for candidate in candidates(model, "float16", ExportSettings())]
     assert forms == ["float16 with while", "float16 with unroll"]
+
+
+def test_fused_lstm_is_for_lstm_layers_alone_and_only_where_asked_for():
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((60, 4))
+    x = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(
+        layers.LSTM(2, return_sequences=True)(inputs)
+    )
+    model = keras.Model(inputs, layers.Flatten()(x))
+    settings = ExportSettings(recurrent="fused_lstm")
+    forms = [str(candidate) for candidate in candidates(model, "int8", settings)]
+    assert forms == ["full_int8 with fused_lstm", "int8_weights with fused_lstm"]
+    assert [str(c) for c in candidates(model, "float16", settings)] == ["float16 with fused_lstm"]
+    with pytest.raises(ExportError, match=r"'bidirectional.*' \(GRU\) is no LSTM layer.*auto"):
+        candidates(_model(60), "int8", settings)
+    with pytest.raises(ExportError, match="no LSTM layer for fused_lstm: leave .* at auto"):
+        candidates(_model(60, recurrent=False), "float16", settings)
+    for format_ in ("float16", "int8"):
+        found = candidates(model, format_, ExportSettings())
+        assert "fused_lstm" not in {candidate.recurrent for candidate in found}
 
 
 def test_a_network_without_recurrent_layers_has_forms_without_loops():

@@ -91,4 +91,7 @@ def test_fine_tuning_needs_training_clips_with_their_labels(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ExportError, match=r"tf_keras is not installed.*kerasnas\[tuning\]"):
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
+    arguments["settings"] = ExportSettings(recurrent="fused_lstm")
+    with pytest.raises(ExportError, match=r"tf_keras is not installed.*fused_lstm.*\[tuning\]"):
+        export(trained.path, tmp_path, **arguments)
     assert not list(tmp_path.glob("*.tflite"))

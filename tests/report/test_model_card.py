@@ -5,7 +5,7 @@ from kerasnas.report import write
 from kerasnas.report.model_card import model_card
 from kerasnas.report.statistics import wilson
 
-from .conftest import CLASSES, COUNT
+from .conftest import CLASSES, COUNT, whole_file
 
 
 def _rows(card: str, heading: str) -> list[list[str]]:
@@ -55,6 +55,26 @@ def test_several_tags_have_an_interval_over_clips(run: Path):
     keras, *_ = _rows(card, "Accuracy on held-out clips")
     # 17 of 20 clips have every tag right, three have one of three: mean 0.9, deviation 0.244.
     assert keras[2] == "74.3 % to 95.7 %"  # 0.85 -+ 1.96 * 0.2442 / sqrt(20)
+
+
+def test_a_file_that_keeps_its_state_says_so_wherever_it_is_run(run: Path):
+    path = run / "export" / "export.json"
+    report = json.loads(path.read_text())
+    changes = {"recurrent": "fused_lstm", "keeps_state": True}
+    report["files"]["int8"] |= changes | {"waveform": whole_file("int8", 40_000, 111_222)}
+    plain = model_card(run)
+    path.write_text(json.dumps(report))
+    card = model_card(run)
+    assert card is not None and plain is not None
+    _, whole = _rows(card, "Files")
+    assert whole[1] == "full int8 with fused lstm; keeps state: reset between clips"
+    for word in ("interpreter.reset_all_variables()", "resetVariableTensors()", "anew for each"):
+        assert word in card and word not in plain
+    (entry,) = _rows(card, "Files that take the waveform")
+    assert entry[1:4] == ["151 222", "40 000", "111 222"]
+    assert entry[-2:] == ["no", "passed"]
+    assert "float32 of shape (32000,), mono, full scale ±1, at 16000 Hz" in card
+    assert "Files that take the waveform" not in plain
 
 
 def test_without_an_export_there_is_no_card(run: Path):

@@ -12,6 +12,7 @@ import pytest
 
 from kerasnas.errors import KerasnasError
 from kerasnas.report import write
+from tests.report.conftest import whole_file
 from tests.report.pages import Page
 
 SECTIONS = [
@@ -131,11 +132,18 @@ def test_exported_files_are_listed_with_every_check(page):
 def test_a_file_whose_scores_are_not_finite_is_still_listed(run):
     path = run / "export" / "export.json"
     report = json.loads(path.read_text())
-    report["files"]["int8"]["largest_difference"] = None
+    changes = {"largest_difference": None, "recurrent": "fused_lstm", "keeps_state": True}
+    report["files"]["int8"] |= changes | {"waveform": whole_file("int8", 40_000, 111_222)}
     path.write_text(json.dumps(report))
     page = Page(write(run))
     rows = {row[0]: row[1:] for row in page.rows("export", "Measured on the files")}
     assert rows["largest difference of a score"][1] == "not finite"
+    assert rows["form"][1].endswith("fused lstm; keeps state: reset between clips")
+    rows = {row[0]: row[1:] for row in page.rows("export", "Files that take the waveform")}
+    assert rows["bytes"] == ["151 222"]
+    assert rows["of them front end"] == ["40 000"]
+    assert rows["of them classifier"] == ["111 222"]
+    assert rows["MediaPipe takes it"] == ["no"]
 
 
 def test_folds_are_listed_with_the_held_out_one_marked(page):

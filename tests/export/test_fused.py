@@ -1,0 +1,87 @@
+"""LSTM layers as one operator that keeps its state: opt-in, labelled, reset where we score it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kerasnas.export import ExportSettings, export, load
+from kerasnas.export.convert import convert
+from kerasnas.export.interpreter import is_stateless
+from kerasnas.export.randomize import randomize
+from kerasnas.export.tflite_file import read_facts
+
+pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
+
+FRAMES, BINS, CLASSES = 6, 8, ("low", "middle", "high")
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((FRAMES, BINS))
+    x = layers.LSTM(12, return_sequences=True)(inputs)
+    x = layers.Bidirectional(layers.LSTM(6))(x)
+    model = keras.Model(inputs, layers.Dense(len(CLASSES), activation="softmax")(x))
+    randomize(model, np.random.default_rng(1))
+    return model
+
+
+@pytest.fixture(scope="module")
+def clips() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(12, FRAMES, BINS)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("form", "loop", "tolerance"), [("float16", "while", 0.005), ("full_int8", "int8_loop", 0.1)]
+)
+def test_a_fused_file_is_smaller_than_a_loop_and_right_after_a_reset(
+    model: Any, clips: np.ndarray, form: Any, loop: Any, tolerance: float, tmp_path: Path
+):
+    path, other = tmp_path / "fused.tflite", tmp_path / "loop.tflite"
+    path.write_bytes(convert(model, form, clips, "fused_lstm").content)
+    other.write_bytes(convert(model, form, clips, loop).content)
+    assert path.stat().st_size < other.stat().st_size
+    facts = read_facts(path)
+    operators = {name.partition(":")[0]: count for name, count in facts.operators.items()}
+    assert operators["UNIDIRECTIONAL_SEQUENCE_LSTM"] == 3
+    assert facts.keeps_state and not read_facts(other).keeps_state
+    assert facts.foreign_operators == ()
+    if form == "full_int8":
+        assert facts.float_operators == {}
+    network = load(path)
+    np.testing.assert_allclose(network.predict(clips), model(clips), atol=tolerance)
+    first, _, again = network.predict(clips[[0, 1, 0]])
+    np.testing.assert_array_equal(first, again)
+    assert not is_stateless(network, clips[0], clips[1])
+    assert is_stateless(load(other), clips[0], clips[1])
+
+
+def test_an_export_says_that_the_file_keeps_its_state(
+    model: Any, clips: np.ndarray, tmp_path: Path
+):
+    report = export(
+        model,
+        tmp_path,
+        calibration=clips,
+        test_x=clips,
+        test_y=np.eye(3, dtype=np.float32)[np.arange(12) % 3],
+        classes=CLASSES,
+        settings=ExportSettings(
+            recurrent="fused_lstm",
+            formats=("int8",),
+            on_fail="report",
+            latency_runs=1,
+            repeat=False,
+        ),
+    ).report
+    entry = report["files"]["int8"]
+    assert (entry["form"], entry["recurrent"]) == ("full_int8", "fused_lstm")
+    assert entry["keeps_state"] and entry["failed_forms"] == []
+    (check,) = [check for check in report["checks"] if check["name"] == "stateless"]
+    assert check["verdict"] == "passed"
+    assert "reset_all_variables() before each" in check["message"]
