@@ -3,8 +3,9 @@
     python examples/synthetic_layouts.py chime_home DIR [--clips 120]
     kerasnas search configs/liu_zhang_2020.yaml --data DIR
 
-Lengths, rates and channels are those of the public recordings; what is learned from them says
-nothing about these. SINS' evaluation set goes beside DIR, as `DCASE2018-task5-eval`.
+Lengths, rates and channels are those of the public recordings, as are SINS' four folds; what is
+learned from them says nothing about these. SINS' evaluation set goes beside DIR, as
+`DCASE2018-task5-eval`.
 """
 
 import argparse
@@ -15,7 +16,10 @@ from kerasnas.datasets import SyntheticSettings, mixtures, synthetic_embeddings
 RECORDINGS = {
     "esc50": (mixtures.write_esc50, {"seconds": 5, "sample_rate": 44_100}),
     "chime_home": (mixtures.write_chime_home, {"seconds": 4, "sample_rate": 16_000}),
-    "sins": (mixtures.write_sins, {"seconds": 10, "sample_rate": 16_000, "channels": 4}),
+    "sins": (
+        mixtures.write_sins,
+        {"seconds": 10, "sample_rate": 16_000, "channels": 4, "folds": 4},
+    ),
     "tau2020_3class": (
         mixtures.write_tau2020_3class,
         {"seconds": 10, "sample_rate": 48_000, "channels": 2, "subtype": "PCM_24"},
