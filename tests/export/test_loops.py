@@ -141,6 +141,19 @@ def test_layer_and_group_normalisation_are_integer_too(tmp_path: Path):
     np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
 
 
+def test_an_embedding_of_numbers_given_as_floats_is_integer_too(tmp_path: Path):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((12,))
+    x = layers.GlobalAveragePooling1D()(layers.Embedding(20, 6)(inputs))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+    x = np.random.default_rng(0).integers(20, size=(16, 12)).astype(np.float32)
+    network = _open(convert(model, "full_int8", x).content, tmp_path / "model.tflite")
+    assert read_facts(network.path).float_operators == {}
+    np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
+
+
 @pytest.mark.parametrize("change", ["activation", "mask"])
 def test_a_recurrent_layer_without_a_loop_is_named(change: str):
     import keras
