@@ -9,7 +9,8 @@ Deviations: tensors are Keras's; sequences are one tensor `(clips, frames, units
 frames; cross-entropies never apply an activation twice (TFLearn's `binary_crossentropy` puts a
 sigmoid onto sigmoid outputs); a loss or metric that has no name here is one of Keras's objects, as
 are optimisers with other settings; nothing is logged unless `tensorboard_dir` is given. Arguments
-of TFLearn's that are not here (`dynamic`, `reuse`, `restore`, ...) are refused.
+of TFLearn's that are not here (`dynamic`, `reuse`, `restore`, ...) are refused. The whole list of
+deviations is in docs/baselines.md.
 """
 
 from importlib import import_module
