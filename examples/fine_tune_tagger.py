@@ -1,16 +1,19 @@
 """Search an LSTM tagger, load it in TFLearn's DNN, go on training it there, and export it.
 
-The data are synthetic and made on the way; for your own, change `data` and `features`.
+The data are synthetic and made on the way; a run directory of yours is taken as it is.
 
-    python examples/fine_tune_tagger.py [directory]
+    python examples/fine_tune_tagger.py [DIRECTORY]
+    python examples/fine_tune_tagger.py runs/esc10_li --epochs 10 --batch-size 16
+    kerasnas evaluate runs/esc10_li/fine_tuned/model.keras
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import kerasnas
 import kerasnas.baselines as tflearn
 from kerasnas.flow import task
+from kerasnas.flow.run import read_experiment
 
 EXPERIMENT = {
     "schema": 1,
@@ -40,14 +43,17 @@ EXPERIMENT = {
 }
 
 
-def main(directory: str = "tagger", trials: int = 6, epochs: int = 20) -> tflearn.DNN:
-    """Search, fine-tune, save, export; returns the fine-tuned network."""
-    run = Path(directory) / "run"
+def search(directory: Path, trials: int = 6, epochs: int = 20) -> Path:
+    """Search in synthetic recordings; returns the run directory."""
     final = {"training": EXPERIMENT["training"] | {"final": {"epochs": epochs}}}
     experiment = kerasnas.Experiment.model_validate(EXPERIMENT | final)
-    kerasnas.search(experiment, run=run, max_trials=trials)
+    kerasnas.search(experiment, run=directory / "run", max_trials=trials)
+    return directory / "run"
 
-    loaded = task.load(experiment)
+
+def fine_tune(run: Path, epochs: int = 5, batch_size: int = 64) -> tflearn.DNN:
+    """Go on training what a search has chosen; save and export it beside the run's winners."""
+    loaded = task.load(read_experiment(run))
     parts = {name: loaded.examples(loaded.part(name)) for name in ("train", "validation", "test")}
     data = {
         name: (part.x(range(len(part))), part.y(range(len(part)))) for name, part in parts.items()
@@ -55,7 +61,13 @@ def main(directory: str = "tagger", trials: int = 6, epochs: int = 20) -> tflear
 
     model = tflearn.DNN.from_run(run, learning_rate=0.0003)  # or model.load(run) in your own DNN
     print(f"{', '.join(model.labels)}: accuracy as searched {model.evaluate(*data['test'])[0]:.3f}")
-    model.fit(*data["train"], n_epoch=5, validation_set=data["validation"], show_metric=True)
+    model.fit(
+        *data["train"],
+        n_epoch=epochs,
+        batch_size=batch_size,
+        validation_set=data["validation"],
+        show_metric=True,
+    )
     print(f"accuracy after going on {model.evaluate(*data['test'])[0]:.3f}")
     model.save(run / "fine_tuned" / "model.keras")
     exported = kerasnas.export_run(run / "fine_tuned" / "model.keras")
@@ -63,5 +75,17 @@ def main(directory: str = "tagger", trials: int = 6, epochs: int = 20) -> tflear
     return model
 
 
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("directory", type=Path, nargs="?", default=Path("tagger"))
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, default=64)
+    arguments = parser.parse_args()
+    ended = (arguments.directory / "winners.json").is_file()
+    run = arguments.directory if ended else search(arguments.directory)
+    fine_tune(run, arguments.epochs, arguments.batch_size)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main()

@@ -8,13 +8,31 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kerasnas.errors import KerasnasError
+
 Side = Literal["pre", "post"]
 
 
 def to_categorical(y: ArrayLike, nb_classes: int | None = None) -> NDArray[np.float64]:
-    """Class indices `(clips,)` as one-hot rows `(clips, nb_classes)`; None: as many as exist."""
+    """Classes `(clips,)` as one-hot rows `(clips, classes)`.
+
+    Args:
+        y: Indices below `nb_classes`; without it any values, names too.
+        nb_classes: Number of columns; by default there is one for each value that occurs, in
+            rising order.
+
+    Raises:
+        KerasnasError: An index is outside.
+    """
+    if nb_classes is None:
+        return np.eye(len(np.unique(y)))[np.unique(y, return_inverse=True)[1].reshape(-1)]
     indices = np.asarray(y, np.int64).reshape(-1)
-    return np.eye(int(indices.max()) + 1 if nb_classes is None else nb_classes)[indices]
+    if len(indices) and not 0 <= indices.min() <= indices.max() < nb_classes:
+        raise KerasnasError(
+            f"classes go from {indices.min()} to {indices.max()}, and nb_classes is {nb_classes}: "
+            "give indices from 0, and as many classes as the highest index and one"
+        )
+    return np.eye(nb_classes)[indices]
 
 
 def pad_sequences(

@@ -98,7 +98,14 @@ class DNN:
         if loss is None:
             sigmoid = output_activation(model) == "sigmoid"
             loss = "binary_crossentropy" if sigmoid else "categorical_crossentropy"
-        network = regression(model.outputs[0], optimizer, loss, metric, learning_rate, batch_size)
+        network = regression(
+            model.outputs[0],
+            optimizer=optimizer,
+            loss=loss,
+            metric=metric,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+        )
         dnn = cls(network, clip_gradients)
         dnn.labels = labels
         return dnn
@@ -113,6 +120,7 @@ class DNN:
         batch_size: int | None = None,
         shuffle: bool | None = None,
         snapshot_epoch: bool = True,
+        *,
         run_id: str | None = None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> keras.callbacks.History:
@@ -290,7 +298,7 @@ def _array(data: Data, shape: tuple[int | None, ...], what: str, verb: str) -> A
 def _set_aside(x: Array, y: Array, share: float) -> tuple[Array, Array, tuple[Array, Array]]:
     """Clips to train on, and the share for validation: the same ones in every call."""
     order = np.random.default_rng(0).permutation(len(x))
-    count = round(share * len(x))
+    count = len(x) - int(len(x) * (1 - share))
     if not 0 < share < 1 or not 0 < count < len(x):
         raise KerasnasError(
             f"validation_set is {share}, and there are {len(x)} clips: give a share that leaves "

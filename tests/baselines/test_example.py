@@ -16,7 +16,7 @@ def test_the_example_fine_tunes_a_searched_tagger(tmp_path, monkeypatch, capsys)
     spec = importlib.util.spec_from_file_location("fine_tune_tagger", EXAMPLE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    model = module.main(str(tmp_path), trials=1, epochs=2)
+    model = module.fine_tune(module.search(tmp_path, trials=1, epochs=2))
     assert model.labels == ("alarm", "speech", "vacuum_cleaner")
     printed = capsys.readouterr().out
     assert "accuracy as searched" in printed and "Epoch 005 | acc: " in printed

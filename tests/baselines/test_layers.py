@@ -92,6 +92,18 @@ def test_weights_may_be_initialised_otherwise() -> None:
     assert np.abs(again.get_layer("mine").get_weights()[0]).max() <= 0.04
 
 
+def test_names_by_which_keras_means_something_else_keep_tflearns_meaning() -> None:
+    x = tflearn.input_data([None, 300])
+    layer = model_of(tflearn.fully_connected(x, 300, weights_init="normal")).layers[-1]
+    assert abs(layer.get_weights()[0].std() - 0.02) < 0.001  # Keras: 0.05
+    with pytest.raises(KerasnasError, match="activation 'leaky_relu'.*relu6"):
+        tflearn.fully_connected(x, 3, "leaky_relu")  # slopes: TFLearn 0.1, Keras 0.2
+    with pytest.raises(KerasnasError, match="initialisation 'he_normal'.*object of Keras"):
+        tflearn.fully_connected(x, 3, weights_init="he_normal")
+    with pytest.raises(TypeError, match="positional"):
+        tflearn.lstm(tflearn.input_data([None, 4, 3]), 2, "tanh", "sigmoid", 0.8, True)  # bias
+
+
 @pytest.mark.parametrize("cell", ["BasicLSTMCell", "GRUCell", "BasicRNNCell"])
 def test_both_directions_end_at_the_last_frame(cell: str) -> None:
     x = tflearn.input_data([None, 5, 3])
@@ -119,5 +131,8 @@ def test_data_utilities_pad_and_cut_at_the_end() -> None:
     assert padded.tolist() == [[1, 2, 0], [3, 4, 5]]
     clip = np.full((4, 2), 0.5, np.float32)
     assert tflearn.data_utils.pad_sequences([clip], 10, "float32").sum() == 4
-    assert tflearn.data_utils.to_categorical([2, 0]).tolist() == [[0, 0, 1], [1, 0, 0]]
     assert tflearn.data_utils.to_categorical([1], 4).tolist() == [[0, 1, 0, 0]]
+    # Without a number of classes TFLearn 0.5 gives a column to each value that occurs.
+    assert tflearn.data_utils.to_categorical([7, 2, 7]).tolist() == [[0, 1], [1, 0], [0, 1]]
+    with pytest.raises(KerasnasError, match="go from 1 to 4, and nb_classes is 4"):
+        tflearn.data_utils.to_categorical([1, 4], 4)

@@ -5,7 +5,7 @@ Weights begin as TFLearn's: a normal distribution of deviation 0.02, cut at two 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +15,57 @@ if TYPE_CHECKING:
     import keras
 
 
+Activation = str | Callable[[Any], Any]
+
+_ACTIVATIONS = (
+    *("linear", "tanh", "sigmoid", "softmax", "softplus", "softsign"),
+    *("relu", "relu6", "elu", "selu"),
+)
+
+
+def check_name(what: str, value: Any, known: Iterable[str]) -> None:
+    """Refuse a name by which TFLearn means nothing, or something else than Keras.
+
+    Raises:
+        KerasnasError: `value` is text, and none of those.
+    """
+    if isinstance(value, str) and value.lower() not in known:
+        raise KerasnasError(
+            f"unknown {what} {value!r}: give one of {', '.join(known)}, or an object of Keras"
+        )
+
+
 def initial(weights_init: Any) -> Any:
-    """What Keras calls TFLearn's initialisation."""
+    """What Keras calls TFLearn's initialisation.
+
+    Raises:
+        KerasnasError: The name is unknown.
+    """
     import keras
 
-    truncated = weights_init == "truncated_normal"
-    return keras.initializers.TruncatedNormal(stddev=0.02) if truncated else weights_init
+    names = {
+        "zeros": lambda: keras.initializers.Zeros(),
+        "normal": lambda: keras.initializers.RandomNormal(stddev=0.02),
+        "truncated_normal": lambda: keras.initializers.TruncatedNormal(stddev=0.02),
+        "uniform": lambda: keras.initializers.RandomUniform(0, 1),
+        "xavier": lambda: keras.initializers.GlorotUniform(),
+    }
+    check_name("initialisation", weights_init, names)
+    return names[weights_init.lower()]() if isinstance(weights_init, str) else weights_init
+
+
+def function(activation: Activation) -> Activation:
+    """An activation as Keras takes it.
+
+    Raises:
+        KerasnasError: The name is unknown, or Keras's function of that name is another one.
+    """
+    check_name("activation", activation, _ACTIVATIONS)
+    return activation.lower() if isinstance(activation, str) else activation
 
 
 def input_data(
-    shape: Sequence[int | None], dtype: Any = "float32", name: str | None = None
+    shape: Sequence[int | None], *, dtype: Any = "float32", name: str | None = None
 ) -> keras.KerasTensor:
     """The network's input.
 
@@ -42,13 +83,14 @@ def input_data(
 def fully_connected(
     incoming: keras.KerasTensor,
     n_units: int,
-    activation: str = "linear",
+    activation: Activation = "linear",
     bias: bool = True,
     weights_init: Any = "truncated_normal",
     bias_init: Any = "zeros",
     regularizer: str | None = None,
     weight_decay: float = 0.001,
     trainable: bool = True,
+    *,
     name: str | None = None,
 ) -> keras.KerasTensor:
     """Dense layer: `(clips, ...)` is flattened, and becomes `(clips, n_units)`.
@@ -56,10 +98,11 @@ def fully_connected(
     Args:
         incoming: Two axes or more.
         n_units: Number of outputs.
-        activation: By name.
+        activation: By name, or a function of Keras.
         bias: Whether a bias is added.
-        weights_init: `truncated_normal`, or an initialiser of Keras.
-        bias_init: An initialiser of Keras, or its name.
+        weights_init: `zeros`, `normal`, `truncated_normal` (deviation 0.02), `uniform` (0 to 1),
+            `xavier`, or an initialiser of Keras.
+        bias_init: Likewise.
         regularizer: `L1` or `L2`; none by default.
         weight_decay: Its strength: L1 adds weight_decay |w|, L2 weight_decay w² / 2, as
             TensorFlow 1 defined it.
@@ -78,10 +121,10 @@ def fully_connected(
     x = flatten(incoming) if len(incoming.shape) > 2 else incoming
     return keras.layers.Dense(
         n_units,
-        activation,
+        function(activation),
         use_bias=bias,
         kernel_initializer=initial(weights_init),
-        bias_initializer=bias_init,
+        bias_initializer=initial(bias_init),
         kernel_regularizer=penalties[regularizer](),
         trainable=trainable,
         name=name,
@@ -89,7 +132,7 @@ def fully_connected(
 
 
 def dropout(
-    incoming: keras.KerasTensor, keep_prob: float, name: str | None = None
+    incoming: keras.KerasTensor, keep_prob: float, *, name: str | None = None
 ) -> keras.KerasTensor:
     """Keep every input with the chance `keep_prob` while training, scaled by 1 / keep_prob.
 
@@ -124,9 +167,9 @@ def reshape(
 
 
 def activation(
-    incoming: keras.KerasTensor, activation: str = "linear", name: str | None = None
+    incoming: keras.KerasTensor, activation: Activation = "linear", name: str | None = None
 ) -> keras.KerasTensor:
-    """An activation function by its name."""
+    """An activation by its name, or a function of Keras."""
     import keras
 
-    return keras.layers.Activation(activation, name=name)(incoming)
+    return keras.layers.Activation(function(activation), name=name)(incoming)

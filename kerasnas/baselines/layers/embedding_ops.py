@@ -14,6 +14,7 @@ def embedding(
     incoming: keras.KerasTensor,
     input_dim: int,
     output_dim: int,
+    *,
     weights_init: Any = "truncated_normal",
     trainable: bool = True,
     name: str | None = None,
@@ -24,7 +25,7 @@ def embedding(
         incoming: Integers below `input_dim`.
         input_dim: Number of different integers.
         output_dim: Values of a vector.
-        weights_init: `truncated_normal`, or an initialiser of Keras.
+        weights_init: As of `fully_connected`.
         trainable: Whether training changes the vectors.
         name: Of the layer.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kerasnas.errors import KerasnasError
+from kerasnas.baselines.layers.core import check_name
 
 if TYPE_CHECKING:
     import keras
@@ -79,7 +79,7 @@ class Regression:
             "mean_square": lambda: keras.losses.MeanSquaredError(),
             "hinge_loss": lambda: keras.losses.Hinge(),
         }
-        return losses[self.loss]() if isinstance(self.loss, str) else self.loss
+        return losses[self.loss.lower()]() if isinstance(self.loss, str) else self.loss
 
     def _metric(self, model: keras.Model) -> Any:
         import keras
@@ -93,6 +93,7 @@ class Regression:
 
 def regression(
     incoming: keras.KerasTensor,
+    *,
     optimizer: Any = "adam",
     loss: Any = "categorical_crossentropy",
     metric: Any = "default",
@@ -125,10 +126,5 @@ def regression(
         ("loss", loss, _LOSSES),
         ("metric", metric, ("default", "accuracy")),
     ):
-        given = value.lower() if isinstance(value, str) else None
-        if given is not None and given not in known:
-            raise KerasnasError(
-                f"unknown {argument} {value!r}: give one of {', '.join(known)}, or an object of "
-                "Keras"
-            )
+        check_name(argument, value, known)
     return Regression(incoming, optimizer, loss, metric, learning_rate, batch_size, shuffle_batches)

@@ -8,7 +8,7 @@ gates with the bias 1. The GRU resets the state before the product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,8 @@ Keep = float | tuple[float, float] | None
 @dataclass(frozen=True)
 class _Cell:
     num_units: int
-    activation: str = "tanh"
+    _: KW_ONLY
+    activation: core.Activation = "tanh"
     weights_init: Any = None
 
     def layer(self, inputs: int, return_seq: bool, backwards: bool = False) -> Any:
@@ -35,10 +36,12 @@ class _Cell:
         title, gates, arguments = self._keras()
         limit = np.sqrt(6 / (inputs + self.num_units + gates * self.num_units))
         uniform = keras.initializers.RandomUniform(-limit, limit)
-        start = uniform if self.weights_init is None else core.initial(self.weights_init)
+        start = (
+            uniform if self.weights_init in (None, "xavier") else core.initial(self.weights_init)
+        )
         return getattr(keras.layers, title)(
             self.num_units,
-            activation=self.activation,
+            activation=core.function(self.activation),
             kernel_initializer=start,
             recurrent_initializer=start.clone() if start is uniform else start,
             return_sequences=return_seq,
@@ -66,11 +69,11 @@ class BasicRNNCell(_Cell):
 class BasicLSTMCell(_Cell):
     """Long short-term memory, whose forget gate begins with the bias `forget_bias`."""
 
-    inner_activation: str = "sigmoid"
+    inner_activation: core.Activation = "sigmoid"
     forget_bias: float = 1.0
 
     def _keras(self) -> tuple[str, int, dict[str, Any]]:
-        return "LSTM", 4, {"recurrent_activation": self.inner_activation}
+        return "LSTM", 4, {"recurrent_activation": core.function(self.inner_activation)}
 
     def start(self, layer: Any) -> None:
         """Set the forget gate's bias, the second of four in Keras."""
@@ -83,10 +86,11 @@ class BasicLSTMCell(_Cell):
 class GRUCell(_Cell):
     """Gated recurrent units."""
 
-    inner_activation: str = "sigmoid"
+    inner_activation: core.Activation = "sigmoid"
 
     def _keras(self) -> tuple[str, int, dict[str, Any]]:
-        return "GRU", 2, {"recurrent_activation": self.inner_activation, "reset_after": False}
+        gates = core.function(self.inner_activation)
+        return "GRU", 2, {"recurrent_activation": gates, "reset_after": False}
 
     def start(self, layer: Any) -> None:
         """Set the biases of the two gates, the first of three in Keras."""
@@ -98,23 +102,25 @@ class GRUCell(_Cell):
 def simple_rnn(
     incoming: keras.KerasTensor,
     n_units: int,
-    activation: str = "sigmoid",
+    activation: core.Activation = "sigmoid",
     dropout: Keep = None,
+    *,
     weights_init: Any = None,
     return_seq: bool = False,
     name: str | None = None,
 ) -> keras.KerasTensor:
     """Plain recurrent layer; arguments and shapes as of `lstm`."""
-    cell = BasicRNNCell(n_units, activation, weights_init)
+    cell = BasicRNNCell(n_units, activation=activation, weights_init=weights_init)
     return _run(incoming, cell, dropout, return_seq, name)
 
 
 def lstm(
     incoming: keras.KerasTensor,
     n_units: int,
-    activation: str = "tanh",
-    inner_activation: str = "sigmoid",
+    activation: core.Activation = "tanh",
+    inner_activation: core.Activation = "sigmoid",
     dropout: Keep = None,
+    *,
     weights_init: Any = None,
     forget_bias: float = 1.0,
     return_seq: bool = False,
@@ -128,7 +134,7 @@ def lstm(
         activation: Of the cell's input and output.
         inner_activation: Of the gates.
         dropout: The share KEPT of inputs and of outputs, or a pair of both; None drops nothing.
-        weights_init: `truncated_normal` or an initialiser of Keras; None is the module's default.
+        weights_init: As of `fully_connected`; None and `xavier` are the module's default.
         forget_bias: That the forget gate begins with.
         return_seq: Whether all frames are returned.
         name: Of the layer.
@@ -139,22 +145,34 @@ def lstm(
     Raises:
         KerasnasError: The dropout is no share above 0, or the input has no frames.
     """
-    cell = BasicLSTMCell(n_units, activation, weights_init, inner_activation, forget_bias)
+    cell = BasicLSTMCell(
+        n_units,
+        activation=activation,
+        weights_init=weights_init,
+        inner_activation=inner_activation,
+        forget_bias=forget_bias,
+    )
     return _run(incoming, cell, dropout, return_seq, name)
 
 
 def gru(
     incoming: keras.KerasTensor,
     n_units: int,
-    activation: str = "tanh",
-    inner_activation: str = "sigmoid",
+    activation: core.Activation = "tanh",
+    inner_activation: core.Activation = "sigmoid",
     dropout: Keep = None,
+    *,
     weights_init: Any = None,
     return_seq: bool = False,
     name: str | None = None,
 ) -> keras.KerasTensor:
     """Gated recurrent units; arguments and shapes as of `lstm`."""
-    cell = GRUCell(n_units, activation, weights_init, inner_activation)
+    cell = GRUCell(
+        n_units,
+        activation=activation,
+        weights_init=weights_init,
+        inner_activation=inner_activation,
+    )
     return _run(incoming, cell, dropout, return_seq, name)
 
 
@@ -163,6 +181,7 @@ def bidirectional_rnn(
     rnncell_fw: _Cell,
     rnncell_bw: _Cell,
     return_seq: bool = False,
+    *,
     name: str | None = None,
 ) -> keras.KerasTensor:
     """Two cells over the frames, one from each end; their outputs side by side.
