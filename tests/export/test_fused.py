@@ -57,7 +57,8 @@ def test_a_fused_file_is_smaller_than_a_loop_and_right_after_a_reset(
     np.testing.assert_allclose(network.predict(clips), model(clips), atol=tolerance)
     first, _, again = network.predict(clips[[0, 1, 0]])
     np.testing.assert_array_equal(first, again)
-    assert not is_stateless(network, clips[0], clips[1])
+    # Integers may round what a clip leaves behind away, but not behind every clip.
+    assert not all(is_stateless(network, clips[0], clip) for clip in clips[1:])
     assert is_stateless(load(other), clips[0], clips[1])
 
 
