@@ -10,7 +10,7 @@ search: .venv/installed
 	$(BIN)/kerasnas search configs/quickstart.yaml
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/tools
 	$(BIN)/ruff format --check .
