@@ -37,6 +37,11 @@ EXAMPLES: dict[str, list[Block]] = {
         convolutional.Pool("max", (3, 3), (2, 2)),
     ],
     "global_average_pool": [convolutional.GlobalAveragePool()],
+    "statistics_pool": [
+        convolutional.StatisticsPool(
+            (convolutional.Pool("max"), convolutional.Stem(4), convolutional.Pool("average"))
+        ),
+    ],
     "dropout": [convolutional.Dropout(0.3)],
     "dense": [convolutional.Dense(9, "relu")],
     "convolution_pool": [

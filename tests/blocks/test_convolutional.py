@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.blocks.convolutional import Dense, Pool, StatisticsPool
+from kerasnas.blocks.convolutional import Pool, StatisticsPool
 
 
 def test_statistics_are_half_the_mean_absolute_deviation_over_time() -> None:
@@ -16,9 +16,3 @@ def test_statistics_are_half_the_mean_absolute_deviation_over_time() -> None:
     expected = np.concatenate([last.mean(axis=(1, 2)), *(each / 2 for each in deviations)], axis=1)
     untrained = np.sqrt(1 + 1e-3)  # batch normalisation
     np.testing.assert_allclose(model(x), expected / untrained, rtol=1e-4, atol=1e-6)
-
-
-def test_statistics_survive_json() -> None:
-    body = (Pool("max", (2, 1)), Pool("average"))
-    architecture = Architecture((9, 8, 2), (StatisticsPool(body), Dense(3, "softmax")))
-    assert Architecture.from_json(architecture.to_json()) == architecture
