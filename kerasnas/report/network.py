@@ -124,11 +124,11 @@ def _rows(blocks: Iterable[_Block]) -> Iterable[list[Node]]:
 
 
 def _blocks(ops: tuple[Op, ...]) -> list[_Block]:
-    """Operations by the block that their names start with (`03_inverted_residual.expand`)."""
+    """Operations by the innermost block that they are of (`02_statistics_pool.1_stem.conv`)."""
     blocks: dict[str, list[_Line]] = {}
     for op in ops:
-        prefix, dot, name = op.name.partition(".")
-        lines = blocks.setdefault(prefix if dot else "", [])
+        prefix, _, name = op.name.rpartition(".")
+        lines = blocks.setdefault(prefix, [])
         if op.kind in _ATTACHED and lines:
             last = lines.pop()
             lines.append(
@@ -141,15 +141,15 @@ def _blocks(ops: tuple[Op, ...]) -> list[_Block]:
                 )
             )
         else:
-            lines.append(
-                _Line(name or op.name, _what(op), _shape(op.output_shape), op.parameters, op.macs)
-            )
+            lines.append(_Line(name, _what(op), _shape(op.output_shape), op.parameters, op.macs))
     return [_Block(_title(prefix), tuple(lines)) for prefix, lines in blocks.items()]
 
 
 def _title(prefix: str) -> str:
-    index, _, kind = prefix.partition("_")
-    return f"{int(index)} · {words(kind)}" if index.isdigit() else prefix or "input"
+    parts = [part.partition("_") for part in prefix.split(".")]
+    if not all(index.isdigit() for index, _, _ in parts):
+        return prefix or "input"
+    return f"{'.'.join(str(int(index)) for index, _, _ in parts)} · {words(parts[-1][2])}"
 
 
 def _what(op: Op) -> str:
