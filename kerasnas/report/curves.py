@@ -30,7 +30,7 @@ def section(run: Run) -> Markup:
         winners = []
     parts = [
         _figures(run, candidates, "candidates", "The best candidates, short recipe."),
-        _figures(run, winners, "winners", "The winners, trained again with the final recipe."),
+        _figures(run, winners, "winners", "The winners, trained with the final recipe."),
         _against_others(run),
     ]
     if not any(parts):

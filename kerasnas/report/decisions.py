@@ -38,8 +38,9 @@ def front(run: Run) -> Markup | None:
             for trial in sorted(members, key=lambda trial: trial.score(first), reverse=True)
         ],
     )
+    how = "the supernet's weights" if run.inherits else "the short recipe"
     caption = (
-        "On validation clips, with the short recipe. No candidate is better than one of the front "
+        f"On validation clips, with {how}. No candidate is better than one of the front "
         "in one objective without being worse in the other."
     )
     return tag("div", figure(picture, caption), listed, class_="pictures")

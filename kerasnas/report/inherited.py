@@ -147,7 +147,6 @@ def classes(run: Run) -> Markup | None:
             label = f"{label}, mean of channels"
         columns[label] = f1_of(evaluation.confusion)
     (first, _), *_ = found.values()
-    inherits = (run.experiment.get("search") or {}).get("supernet") is not None
     rows: list[list[Node]] = [
         [name, *(metric("f1", _known(column[index])) for column in columns.values())]
         for index, name in enumerate(first.classes)
@@ -162,7 +161,7 @@ def classes(run: Run) -> Markup | None:
                 marked=[len(rows) - 1],
             ),
             paragraph("Not answered by an ensemble yet: kerasnas train RUN --ensemble.")
-            if len(found) == 1 and inherits
+            if len(found) == 1 and run.inherits
             else None,
         ]
     )

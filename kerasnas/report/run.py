@@ -130,6 +130,11 @@ class Run:
         """Names of the decisions, in the experiment's order."""
         return tuple(self.trials[0].values) if self.trials else ()
 
+    @property
+    def inherits(self) -> bool:
+        """Whether candidates were scored with a supernet's weights, and not trained themselves."""
+        return (self.experiment.get("search") or {}).get("supernet") is not None
+
 
 def read(path: Path) -> Run:
     """Read what every section needs.

@@ -58,10 +58,12 @@ def sizes(run: Run) -> Markup:
         marks,
         window and (window[1], window[2]),
     )
-    caption = (
-        "Each dot is a candidate, trained with the short recipe and scored on validation clips. "
-        f"Window (shaded): {window_in_words(run)}."
+    how = (
+        "scored on validation clips with the supernet's weights"
+        if run.inherits
+        else "trained with the short recipe and scored on validation clips"
     )
+    caption = f"Each dot is a candidate, {how}. Window (shaded): {window_in_words(run)}."
     return tag("div", figure(picture, caption), _how_it_went(run), class_="pictures")
 
 

@@ -16,7 +16,10 @@ def section(run: Run) -> Markup:
     several = bool((settings.get("data") or {}).get("multi_label"))
     criteria = [
         ("The architecture", f"validation clips: {_validation(settings)}"),
-        ("Weights of candidates", "training clips"),
+        (
+            "Weights of candidates",
+            "the supernet's: training clips" if run.inherits else "training clips",
+        ),
         (
             "Weights of winners",
             "training clips; the validation clips tell when to stop, and which epoch to keep"

@@ -69,11 +69,12 @@ def _why_chosen(run: Run, winner: Winner, trial: Trial | None) -> Node:
     if trial is None:
         return join([start, "."])
     objective = winner.rules[0] if winner.rules[0] in trial.objectives else run.objectives[0]
+    how = "scored with the supernet's weights" if run.inherits else "trained"
     return join(
         [
             start,
             f" ({metric(objective, trial.objectives.get(objective))}) among {scored} candidates ",
-            f"that were trained. It has {count(trial.parameters)} parameters and measures "
+            f"that were {how}. It has {count(trial.parameters)} parameters and measures "
             f"{count(trial.bytes)} bytes where the window allows {window_in_words(run)}.",
         ]
     )
@@ -82,18 +83,19 @@ def _why_chosen(run: Run, winner: Winner, trial: Trial | None) -> Node:
 def _on_held_out_clips(run: Run, held_out: Evaluation | None) -> Node:
     if held_out is None:
         return None
+    how = "Trained from scratch" if run.inherits else "Trained again"
     if held_out.confusion is None:
         shown = ", ".join(
             f"{words(name)} {metric(name, value)}"
             for name, value in held_out.metrics.items()
             if name != "scored_classes"
         )
-        return f"Trained again with the final recipe, on {held_out.count} held-out clips: {shown}."
+        return f"{how} with the final recipe, on {held_out.count} held-out clips: {shown}."
     correct = int(held_out.confusion.trace())
     low, high = wilson(correct, held_out.count)
     return join(
         [
-            "Trained again with the final recipe, it gets ",
+            f"{how} with the final recipe, it gets ",
             tag("strong", f"{correct} of {held_out.count}"),
             f" held-out clips right: {percent(correct / held_out.count)} "
             f"(95 % interval {percent(low)} to {percent(high)}). "

@@ -12,7 +12,7 @@ import yaml
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kerasnas.models.nasc import NascSpace
-from kerasnas.report import inherited
+from kerasnas.report import decisions, inherited, search, selection, summary
 from kerasnas.report import run as files
 from kerasnas.report.inherited import f1_of
 
@@ -126,6 +126,20 @@ def test_ranks_are_shown_with_their_interval(run: Path) -> None:
     assert "0.71" in page
     assert "12 candidates" in page
     assert page.count("–") >= 3
+
+
+def test_candidates_are_not_said_to_be_trained(run: Path) -> None:
+    put(run / "search.json", {"objectives": [["accuracy", "max"], ["macs", "min"]]})
+    sections = summary.section, search.sizes, decisions.front, selection.section
+    inheriting = [shown(section, run) for section in sections]
+    experiment = yaml.safe_load((run / "experiment.yaml").read_text())
+    experiment["search"]["supernet"] = None
+    (run / "experiment.yaml").write_text(yaml.safe_dump(experiment))
+    for page, section in zip(inheriting, sections, strict=True):
+        assert "supernet's" in page
+        assert "short recipe" not in page
+        assert "rained again" not in page
+        assert "supernet's" not in shown(section, run)
 
 
 def test_every_searched_layer_is_drawn(run: Path) -> None:
