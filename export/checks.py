@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kerasnas.export.delegation import Delegation
 from kerasnas.export.paired import upper_bound
 from kerasnas.export.settings import ExportSettings
-from kerasnas.export.tflite_file import FileFacts, version_of
+from kerasnas.export.tflite_file import FileFacts
 
 Task = Literal["single_label", "multi_label"]
 Verdict = Literal["passed", "not proven", "failed"]
@@ -281,8 +281,7 @@ def _stateless(file: str, stateless: bool, settings: ExportSettings) -> Check:
 
 
 def _runtime(file: str, measured: Measured, settings: ExportSettings) -> Check:
-    needed = measured.facts.minimum_runtime
-    passed = needed is None or version_of(needed) <= version_of(settings.runtime)
+    needed, passed = measured.facts.minimum_runtime, measured.facts.runs_on(settings.runtime)
     return _check(
         "runtime",
         file,

@@ -24,7 +24,7 @@ from kerasnas.export.layer_error import blame
 from kerasnas.export.lowering import Candidate, candidates, convert_candidate
 from kerasnas.export.runtimes import too_new
 from kerasnas.export.settings import ExportSettings, Format
-from kerasnas.export.tflite_file import read_facts, version_of
+from kerasnas.export.tflite_file import read_facts
 from kerasnas.export.waveform_file import (
     WaveformFile,
     WaveformInput,
@@ -159,8 +159,6 @@ def _measure(
         or parity.agreement < settings.agreement
         or parity.drop_bounds[0] > settings.accuracy_drop
     )
-    needed = facts.minimum_runtime
-    newer = needed is not None and version_of(needed) > version_of(settings.runtime)
     return Measured(
         form=candidate.form,
         facts=facts,
@@ -171,7 +169,7 @@ def _measure(
         delegation=read_delegation(network.interpreter, path.read_bytes()),
         repeated=repeated,
         blame=blame(model, path, reference.examples) if differs else "",
-        too_new=too_new(path, settings.runtime) if newer else "",
+        too_new="" if facts.runs_on(settings.runtime) else too_new(path, settings.runtime),
     )
 
 

@@ -37,6 +37,11 @@ class FileFacts:
     minimum_runtime: str | None
     keeps_state: bool = False
 
+    def runs_on(self, runtime: str) -> bool:
+        """Whether a runtime, `2.16.1`, has all of its operators; so where the file does not say."""
+        needed = self.minimum_runtime
+        return needed is None or version_of(needed) <= version_of(runtime)
+
 
 def read_facts(path: Path) -> FileFacts:
     """Facts of a file that a runtime has already accepted: nothing is verified here."""
@@ -68,7 +73,7 @@ def read_facts(path: Path) -> FileFacts:
         dict(sorted(operators.items())),
         dict(sorted(floats.items())),
         tuple(sorted(foreign)),
-        _metadata(model, b"min_runtime_version"),
+        minimum_runtime(data),
         keeps_state,
     )
 
