@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
+from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.task import Task
 from kerasnas.models.space import Values
@@ -26,13 +27,14 @@ class Sizes:
     def __call__(self, values: Values) -> float:
         """Bytes of a candidate, or infinity; it counts as one that was tried."""
         self._tried += 1
-        if broken := self._broken(values):
+        architecture = self._loaded.architecture(values)
+        if broken := self._broken(architecture):
             self._refused += 1
             for name, cost in broken.items():
                 count, least, most = self._above.get(name, (0, cost, cost))
                 self._above[name] = [count + 1, min(least, cost), max(most, cost)]
             return inf
-        return self._loaded.architecture(values).size(self._loaded.experiment.search.window.rule)
+        return architecture.size(self._loaded.experiment.search.window.rule)
 
     def check(self, values: Values, what: str) -> None:
         """Refuse values that a user gave.
@@ -44,7 +46,7 @@ class Sizes:
         Raises:
             KerasnasError: They break limits, which are named with what the values cost.
         """
-        if broken := self._broken(values):
+        if broken := self._broken(self._loaded.architecture(values)):
             above = " and ".join(
                 f"{name} {cost:,} (at most {self._limits[name]:,})" for name, cost in broken.items()
             )
@@ -68,9 +70,9 @@ class Sizes:
             f"{limits}. Raise the limits, or change the space"
         )
 
-    def _broken(self, values: Values) -> dict[str, int]:
+    def _broken(self, architecture: Architecture) -> dict[str, int]:
         """A candidate's costs that are above their limits, by name."""
         if not self._limits:
             return {}
-        cost = self._loaded.architecture(values).cost().to_json()
+        cost = architecture.cost().to_json()
         return {name: cost[name] for name, most in self._limits.items() if cost[name] > most}
