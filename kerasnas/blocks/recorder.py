@@ -154,7 +154,7 @@ class Recorder:
         return self._record("add", name, (x, y), x.shape)
 
     def subtract(self, x: Tensor, y: Tensor, name: str = "subtract") -> Tensor:
-        """`x` without `y`, of whose one frame every frame of `x` is relieved."""
+        """`x` minus `y`, whose one frame is subtracted from every frame of `x`."""
         return self._record("subtract", name, (x, y), x.shape)
 
     def multiply(self, x: Tensor, y: Tensor, name: str = "multiply") -> Tensor:
