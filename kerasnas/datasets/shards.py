@@ -90,6 +90,8 @@ def write(directory: Path, clips: Iterable[Embedded], clips_a_shard: int = 1024)
 
 def _records(path: Path) -> Iterator[tuple[int, Embedded | Damage]]:
     try:
+        if path.stat().st_size == 0:  # as an interrupted or a full disk's fetch leaves it
+            yield 0, Damage(0, "the file is empty")
         for number, data in enumerate(tfrecord.records(path)):
             if isinstance(data, Damage):
                 yield number, data

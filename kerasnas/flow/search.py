@@ -122,7 +122,7 @@ def _search_in(
     for message in loaded.clips.skipped:
         console.print(f"left out: {message}", markup=False)
     if loaded.clips.skipped:
-        console.print(f"{len(loaded.clips.skipped)} damaged records were left out in all")
+        console.print(f"damaged records left out: {len(loaded.clips.skipped)}")
     supernet = prepare(run, loaded, cache, console) if experiment.search.supernet else None
     winners = find(run, loaded, cache, cluster, console, supernet)
     chosen = experiment.choose

@@ -153,12 +153,14 @@ def test_damaged_records_are_named_or_left_out_and_counted(root: Path, cache: Pa
     damage(root / "bal_train" / "00001.tfrecord")
     cut = root / "eval" / "00000.tfrecord"
     cut.write_bytes(cut.read_bytes()[:-20])
+    (root / "bal_train" / "00009.tfrecord").touch()
     remedy = r"data\.audioset\.skip_corrupt: true \(kerasnas search --skip-corrupt\)"
     with pytest.raises(KerasnasError, match=rf"00001.tfrecord: record 0 .*checksum.*{remedy}"):
         load(settings(), root, cache)
     clips = load(settings(skip_corrupt=True), root, cache)
-    assert len(clips) == 50 and len(clips.skipped) == 2
-    assert "00000.tfrecord: record 11 cannot be read: cut short" in clips.skipped[1]
+    assert len(clips) == 50 and len(clips.skipped) == 3
+    assert "00009.tfrecord: record 0 cannot be read: the file is empty" in clips.skipped[1]
+    assert "00000.tfrecord: record 11 cannot be read: cut short" in clips.skipped[2]
     assert "synthetic00000016_30000" not in clips.ids
     found = extract(clips, StoredEmbedding(), cache, progress=False)
     last = [*embedded(3, range(51))][-1].embedding
