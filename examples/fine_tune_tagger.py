@@ -10,6 +10,8 @@ The data are synthetic and made on the way; a run directory of yours is taken as
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 import kerasnas
 import kerasnas.baselines as tflearn
 from kerasnas.flow import task
@@ -54,21 +56,22 @@ def search(directory: Path, trials: int = 6, epochs: int = 20) -> Path:
 def fine_tune(run: Path, epochs: int = 5, batch_size: int = 64) -> tflearn.DNN:
     """Go on training what a search has chosen; save and export it beside the run's winners."""
     loaded = task.load(read_experiment(run))
-    parts = {name: loaded.examples(loaded.part(name)) for name in ("train", "validation", "test")}
-    data = {
-        name: (part.x(range(len(part))), part.y(range(len(part)))) for name, part in parts.items()
-    }
+    # Like the winner's training, which keeps clips back to validate only where it stops early.
+    train, kept_back, test = (
+        (part.x(np.arange(len(part))), part.y(np.arange(len(part))))
+        for part in map(loaded.examples, loaded.final_parts(None))
+    )
 
     model = tflearn.DNN.from_run(run, learning_rate=0.0003)  # or model.load(run) in your own DNN
-    print(f"{', '.join(model.labels)}: accuracy as searched {model.evaluate(*data['test'])[0]:.3f}")
+    print(f"{', '.join(model.labels)}: accuracy as searched {model.evaluate(*test)[0]:.3f}")
     model.fit(
-        *data["train"],
+        *train,
         n_epoch=epochs,
         batch_size=batch_size,
-        validation_set=data["validation"],
+        validation_set=kept_back if len(kept_back[0]) else None,
         show_metric=True,
     )
-    print(f"accuracy after going on {model.evaluate(*data['test'])[0]:.3f}")
+    print(f"accuracy after going on {model.evaluate(*test)[0]:.3f}")
     model.save(run / "fine_tuned" / "model.keras")
     exported = kerasnas.export_run(run / "fine_tuned" / "model.keras")
     print("\n".join(exported.lines()))

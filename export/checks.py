@@ -251,10 +251,13 @@ def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: s
     most = settings.accuracy_drop
     low, high = parity.drop_bounds
     verdict: Verdict = "passed" if high <= most else "failed" if low > most else "not proven"
+    drop = round(100 * parity.drop, 2)
     text = (
-        f"{file} loses {100 * parity.drop:z.2f} points of the Keras model's accuracy, at most "
-        f"{100 * high:.2f} by the upper 95 % bound; {100 * most:.2f} are allowed"
+        f"{file} gains {-drop:.2f} points on the Keras model's accuracy, and loses"
+        if drop < 0
+        else f"{file} loses {drop:z.2f} points of the Keras model's accuracy,"
     )
+    text += f" at most {100 * high:.2f} by the upper 95 % bound; {100 * most:.2f} are allowed"
     if verdict == "not proven":
         text = f"{text}: only more test clips can prove it"
     if verdict == "failed" and blame:

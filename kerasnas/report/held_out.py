@@ -118,11 +118,14 @@ def _tags(found: dict[str, Evaluation]) -> Markup:
             if left_out
             else None,
             note(
-                "F1, precision and recall at a score of 0.5; tuned F1 at the tag's own threshold, "
-                "chosen by the Keras model's scores of the validation clips that the final "
-                "training kept back, if any, and the same for its files. Average precision (AP) "
-                "and equal error rate need no threshold; by chance they are the share of the "
-                "positives, and 0.5. – where a tag has no positive clip, or was never given."
+                "F1, precision and recall at a score of 0.5; ",
+                "tuned F1 at the tag's own threshold, chosen by the Keras model's scores of the "
+                "validation clips that the final training kept back, and the same for its files. "
+                if "tuned_f1" in (first.by_class or {})
+                else "",
+                "Average precision (AP) and equal error rate need no threshold; by chance they are "
+                "the share of the positives, and 0.5. – where a tag has no positive clip, or was "
+                "never given.",
             ),
         ]
     )

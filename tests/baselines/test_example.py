@@ -19,6 +19,7 @@ def test_the_example_fine_tunes_a_searched_tagger(tmp_path, monkeypatch, capsys)
     model = module.fine_tune(module.search(tmp_path, trials=1, epochs=2))
     assert model.labels == ("alarm", "speech", "vacuum_cleaner")
     printed = capsys.readouterr().out
+    assert "val_loss" not in printed  # the winner was trained on the validation clips, too
     assert "accuracy as searched" in printed and "Epoch 005 | acc: " in printed
     directory = tmp_path / "run" / "fine_tuned"
     files = {path.name for path in (directory / "export").iterdir()}

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasnas.export.checks import Measured, check_file, compare
+from kerasnas.export.checks import Measured, accuracy_check, check_file, compare
 from kerasnas.export.delegation import Delegation
 from kerasnas.export.interpreter import is_stateless
 from kerasnas.export.settings import ExportSettings
@@ -13,6 +13,7 @@ from kerasnas.export.tflite_file import FileFacts
 FACTS = FileFacts(1000, {"CONV_2D:3": 1}, {}, (), "1.14.0")
 LABELS = np.eye(2, dtype=np.float32)[np.arange(300) % 2]
 GOOD = LABELS
+SETTINGS = ExportSettings()
 
 
 def test_single_label_decisions_are_best_classes_of_clip_means():
@@ -119,6 +120,13 @@ def test_accuracy_passes_only_where_it_is_proven(clips: int, lost: int, verdict:
     assert check.verdict == verdict
     assert parity.drop == pytest.approx(lost / clips)
     assert ("only more test clips" in check.message) == (verdict == "not proven")
+
+
+def test_a_file_that_is_more_accurate_than_the_model_gains():
+    reference = LABELS.copy()
+    reference[:3] = reference[:3, ::-1]
+    check = accuracy_check("a.tflite", compare(LABELS, reference, LABELS, "single_label"), SETTINGS)
+    assert check.message.startswith("a.tflite gains 1.00 points on the Keras model's accuracy, and")
 
 
 def test_the_former_name_of_error_is_still_read():
