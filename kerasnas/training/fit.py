@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kerasnas.errors import KerasnasError
 from kerasnas.training.batches import Batches
 from kerasnas.training.examples import Examples, statistics
-from kerasnas.training.fused import fused_kernels
+from kerasnas.training.fused import FusedAdam, FusedAdamW, fused_kernels
 from kerasnas.training.metrics import evaluate
 from kerasnas.training.recipe import Loss, Recipe
 
@@ -242,9 +242,12 @@ def check_loss(loss: float, epoch: int) -> None:
 def optimizer_of(recipe: Recipe) -> keras.optimizers.Optimizer:
     """The recipe's optimiser; the learning rate is set before every step."""
     clipping = {"global_clipnorm": recipe.clip_norm, "clipvalue": recipe.clip_value}
+    fused = keras.backend.backend() == "tensorflow"
     if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(recipe.learning_rate, **clipping)
-    optimizer = keras.optimizers.AdamW(
+        adam = FusedAdam if fused else keras.optimizers.Adam
+        return adam(recipe.learning_rate, **clipping)
+    adamw = FusedAdamW if fused else keras.optimizers.AdamW
+    optimizer = adamw(
         recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         **clipping,
