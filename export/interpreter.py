@@ -129,7 +129,8 @@ class KerasNetwork:
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
         _check_shape(self.path, x, self.input_shape)
-        scores = self.model.predict(x, batch_size=_KERAS_BATCH, verbose=0)
+        with quiet():  # of several models TensorFlow warns that each has its own function
+            scores = self.model.predict(x, batch_size=_KERAS_BATCH, verbose=0)
         return np.asarray(scores, np.float32)
 
 
