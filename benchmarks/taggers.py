@@ -41,8 +41,10 @@ def main() -> None:
         serve = {"kerasnas": _kerasnas, "stock Keras 3": _stock, "PyTorch": _torch}
         serve[arguments.serve](arguments.networks, arguments.clips)
         return
-    print(f"{EPOCHS} epochs of {arguments.clips} clips, median of {arguments.rounds} rounds")
-    print(f"{'':8}{'':16}{'seconds':>9}  kerasnas is")
+    print(
+        f"{EPOCHS} epochs of {arguments.clips} clips, median (range) of {arguments.rounds} rounds"
+    )
+    print(f"{'':8}{'':16}{'seconds':20}kerasnas is, round by round")
     for network in arguments.networks.split(","):
         found = _measure(network, arguments)
         ours = found.get("kerasnas")
@@ -50,8 +52,13 @@ def main() -> None:
             ratio = ""
             if ours is not None and name != "kerasnas":
                 pairs = zip(seconds, ours, strict=True)
-                ratio = f"{statistics.median(a / b for a, b in pairs):.2f}x as fast"
-            print(f"{network:8}{name:16}{statistics.median(seconds):9.2f}  {ratio}", flush=True)
+                ratio = f"{_spread([a / b for a, b in pairs])} times as fast"
+            print(f"{network:8}{name:16}{_spread(seconds):20}{ratio}", flush=True)
+
+
+def _spread(values: list[float]) -> str:
+    """Median and range."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
 def _measure(network: str, arguments: argparse.Namespace) -> dict[str, list[float]]:
