@@ -285,6 +285,7 @@ def test_several_labels_give_tables_of_tags(run, evaluation, trials):
     # $peech: 7 clips, 6 of them answered, and one of another label's taken for it
     assert rows[1][:3] == ["$peech", "7", f"{2 * 6 / (7 + 7):.3f}"]
     assert "mean average precision 0.877" in page.text("summary")
+    assert "tuned F1" not in page.text("held-out")  # no threshold was chosen
 
 
 def test_one_candidate_alone_is_drawn(run):
