@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasnas.export.child import REFUSED
-from kerasnas.export.elu import with_integer_elu
 from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form, Recurrent
+from kerasnas.export.integer_operators import with_integer_operators
 from kerasnas.export.loops import convert_integers
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.recurrent import unrolled
@@ -76,7 +76,7 @@ def _convert_step(model: keras.Model, form: Form, calibration: np.ndarray | None
     inputs = step_calibration(step, calibration) if calibration is not None else ()
     stock = convert_stock(step, form, inputs)
     file = TfliteFile(stock)
-    with_integer_elu(file)
+    with_integer_operators(file)
     for ends in (file.main.t.inputs[1:], file.main.t.outputs[1:]):
         for number, index in enumerate(ends):
             file.main.t.tensors[index].name = f"{STATE_NAME}{number}"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kerasnas.export.elu import with_integer_elu
 from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form
+from kerasnas.export.integer_operators import with_integer_operators
 from kerasnas.export.recurrent import recurrent_layers
 from kerasnas.export.stock import Converted, convert_function, inference
 from kerasnas.export.tflite_graph import TfliteFile
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 
 _OPERATOR = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 _PARITY_EXAMPLES = 2
+# Places in the operator's inputs and intermediates, from the schema's `lite/kernels/lstm.cc`.
+_STATE, _MEMORY, _PRODUCT = 18, 19, 4
+_MEMORY_MARGIN = 2  # of the cell state, over what calibration saw: int16 has room for it
+_FINEST = 2.0**-12
+"""Of the cell state, up to 8: as the operator keeps the sums in front of its gates."""
+_COARSEST = 2.0**-9
+"""Of the cell state, up to 64: the last that the runtime's tanh takes."""
 
 
 def convert_fused(
@@ -54,8 +61,8 @@ def convert_fused(
     inputs = () if calibration is None else (calibration,)
     stock = convert_function(inference(twin.model), form, inputs, holder)
     file = TfliteFile(stock)
-    with_integer_elu(file)
-    fused = sum(file.main.name_of(operator) == _OPERATOR for operator in file.main.t.operators)
+    with_integer_operators(file)
+    fused = _mended(file)
     wanted = sum(2 if hasattr(layer, "backward_layer") else 1 for layer in recurrent_layers(model))
     if fused != wanted:
         raise ExportError(
@@ -64,3 +71,30 @@ def convert_fused(
             "export.recurrent at auto"
         )
     return Converted(file.content(), len(stock))
+
+
+def _mended(file: TfliteFile) -> int:
+    """Let LSTM operators compute what Keras does; how many there are.
+
+    The converter (of TensorFlow 2.21) clips cell states at 10. In integers it gives the output, the
+    hidden state and the product that becomes both a scale each, as calibration saw them, where the
+    runtime copies the integers from one to the others; it sees cell states at the ends of clips
+    only; and it gives small ones 2^-16 or less, at which the runtime's tanh (`ApplyTanh` in
+    `lite/kernels/internal`, for 0 to 6 integer bits) writes nothing.
+    """
+    found = 0
+    for operator in file.main.t.operators:
+        if file.main.name_of(operator) != _OPERATOR:
+            continue
+        found += 1
+        operator.builtinOptions.cellClip = 0.0
+        tensors = file.main.t.tensors
+        output = tensors[operator.outputs[0]]
+        if output.type != file.schema.TensorType.INT8:
+            continue
+        for index in (operator.inputs[_STATE], operator.intermediates[_PRODUCT]):
+            tensors[index].quantization = output.quantization
+        memory = tensors[operator.inputs[_MEMORY]].quantization
+        step = float(memory.scale[0]) * _MEMORY_MARGIN
+        memory.scale = np.array([min(max(step, _FINEST), _COARSEST)], np.float32)
+    return found

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.elu import with_integer_elu
 from kerasnas.export.errors import ExportError
 from kerasnas.export.int8_loop import write_loop
+from kerasnas.export.integer_operators import with_integer_operators
 from kerasnas.export.integers import Writer, int8_scale
-from kerasnas.export.products import with_integer_products
 from kerasnas.export.recurrent import Cell, Range, cells, trace
 from kerasnas.export.stock import Converted, convert_stock
 from kerasnas.export.tflite_graph import Scale, Tensor, TfliteFile
@@ -122,8 +121,7 @@ def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> Co
     if not cutter.cuts:
         stock = convert_stock(model, "full_int8", (calibration,))
         file = TfliteFile(stock)
-        with_integer_elu(file)
-        with_integer_products(file)
+        with_integer_operators(file)
         return Converted(file.content(), len(stock))
     return Converted(_Joint(features, result, cutter.cuts, calibration).content(), None)
 
@@ -176,8 +174,7 @@ class _Joint:
         if outputs:
             values = [self._values[id(tensor)] for tensor in inputs]
             file = TfliteFile(convert_stock(keras.Model(inputs, outputs), "full_int8", values))
-            with_integer_elu(file)
-            with_integer_products(file)
+            with_integer_operators(file)
             return file
         file = TfliteFile()
         tensors = [file.main.tensor((1, *tensor.shape[1:]), "float32") for tensor in inputs]

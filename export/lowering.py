@@ -29,14 +29,8 @@ class Candidate(NamedTuple):
 
 
 def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
-    """The forms to try for a model, best first.
-
-    Raises:
-        ExportError: The settings ask for fused LSTM layers, and the model has others, or none.
-    """
+    """The forms to try for a model, best first."""
     layers = recurrent_layers(model)
-    if settings.recurrent == "fused_lstm":
-        require_lstm(layers)
     if not layers:
         if format_ == "float16":
             return [Candidate("float16")]

@@ -20,6 +20,8 @@ _TOLERANCE = 1e-4
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
 _REMEDY = "which sparsity, qat and fused_lstm need: replace it, or export without these settings"
 _NOT_CARRIED = ("_initializer", "_regularizer", "_constraint")
+_ONLY_OFF = ("rms_scaling",)
+"""What tf_keras' layers do not have, nor most of Keras 3's."""
 
 
 class Pair(NamedTuple):
@@ -177,7 +179,9 @@ def _layer(layer: Any) -> Any:
     configuration = {
         _RENAMED.get((kind, name), name): value
         for name, value in layer.get_config().items()
-        if value is not None and not name.endswith(_NOT_CARRIED)  # None: Keras 3's own, unused
+        if value is not None  # Keras 3's own, unused
+        and not name.endswith(_NOT_CARRIED)
+        and (value or name not in _ONLY_OFF)
     }
     configuration["dtype"] = layer.dtype_policy.name
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kerasnas.report.formats import count, milliseconds, percent, words
+from kerasnas.report.formats import count, form, milliseconds, percent
 from kerasnas.report.html import Markup, Node, badge, join, note, paragraph, table, tag
 from kerasnas.report.run import Run, part, understanding
 
@@ -112,7 +112,7 @@ def section(run: Run) -> Markup:
         ["budget", *(count(file.budget) for file in export.files)],
         ["predicted bytes", *(_predicted(file) for file in export.files)],
         ["bytes of the stock converter's file", *(_stock(file) for file in export.files)],
-        ["form", *(words(file.form) for file in export.files)],
+        ["form", *(file.form for file in export.files)],
         [share, *(percent(file.accuracy) for file in export.files)],
         ["agreement with Keras", *(percent(file.agreement) for file in export.files)],
         ["largest difference of a score", *(_difference(f) for f in export.files)],
@@ -192,8 +192,7 @@ def _file(entry: Mapping[str, Any]) -> File:
     difference, stock = entry["largest_difference"], entry["stock_bytes"]
     return File(
         name=str(entry["file"]),
-        form=" with ".join(filter(None, (entry["form"], entry.get("recurrent"))))
-        + ("; keeps state: reset between clips" if entry.get("keeps_state") else ""),
+        form=form(entry),
         bytes=int(entry["bytes"]),
         budget=int(entry["budget"]),
         predicted_bytes=None if predicted is None else int(predicted),

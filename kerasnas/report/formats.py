@@ -1,12 +1,14 @@
-"""Numbers as a report prints them."""
+"""Numbers and names as a report prints them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
+from typing import Any
 
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _SHARES = ("accuracy", "agreement")
+_KEPT = "keeps state: reset between clips"
 _ABBREVIATIONS = {"f1": "F1", "auc": "AUC"}
 
 
@@ -28,6 +30,12 @@ def metric(name: str, value: float | None) -> str:
 def words(name: str) -> str:
     """A metric's or a column's name in words."""
     return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
+
+
+def form(entry: Mapping[str, Any]) -> str:
+    """How an exported file computes, by its entry in `export.json`, and that it keeps a state."""
+    parts = (words(part) for part in (entry["form"], entry.get("recurrent")) if part)
+    return " with ".join(parts) + (f"; {_KEPT}" if entry.get("keeps_state") else "")
 
 
 def count(value: float | None) -> str:

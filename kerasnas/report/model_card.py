@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from kerasnas.report import run as files
-from kerasnas.report.formats import count, kilobytes, millions, percent, words
+from kerasnas.report.formats import count, form, kilobytes, millions, percent
 from kerasnas.report.network import layers, read_architecture
 from kerasnas.report.run import MissingError, Run
 from kerasnas.report.statistics import wilson
 
 _EXPORT = "export/export.json"
 _NAMES = {"keras": "model.keras (float32)"}
-_STATE = "keeps state: reset between clips"
 _KINDS = {True: "several tags a clip", False: "one label a clip"}
 
 
@@ -150,8 +149,7 @@ def _files(export: Mapping[str, Any]) -> str:
         rows.append(
             [
                 f"`{entry['file']}`",
-                " with ".join(words(part) for part in (entry["form"], entry["recurrent"]) if part)
-                + (f"; {_STATE}" if entry.get("keeps_state") else ""),
+                form(entry),
                 count(entry["bytes"]),
                 count(stock),
                 ", ".join(f"{n} {k}" for k, n in entry["float_operators"].items()) or "none",

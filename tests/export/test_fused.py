@@ -22,6 +22,7 @@ def model() -> Any:
     import keras
     from keras import layers
 
+    keras.utils.set_random_seed(1)
     inputs = keras.Input((FRAMES, BINS))
     x = layers.LSTM(12, return_sequences=True)(inputs)
     x = layers.Bidirectional(layers.LSTM(6))(x)
@@ -52,13 +53,48 @@ def test_a_fused_file_is_smaller_than_a_loop_and_right_after_a_reset(
     if form == "full_int8":
         assert facts.float_operators == {}
     network = load(path)
-    if form == "float16":  # the runtime's integer LSTM was seen 0.1 off: docs/recurrent.md
-        np.testing.assert_allclose(network.predict(clips), model(clips), atol=0.005)
+    # Two int8 steps of 1/256; with the converter's own scales it was 0.1.
+    tolerance = 0.008 if form == "full_int8" else 0.005
+    np.testing.assert_allclose(network.predict(clips), model(clips), atol=tolerance)
     first, _, again = network.predict(clips[[0, 1, 0]])
     np.testing.assert_array_equal(first, again)
     # Integers may round what a clip leaves behind away, but not behind every clip.
     assert not all(is_stateless(network, clips[0], clip) for clip in clips[1:])
     assert is_stateless(load(other), clips[0], clips[1])
+
+
+def test_layer_normalisation_between_lstm_layers_is_integer_too(clips: np.ndarray, tmp_path: Path):
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((FRAMES, BINS))
+    x = layers.LayerNormalization()(layers.LSTM(12, return_sequences=True)(inputs))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.LSTM(6)(x)))
+    path = tmp_path / "fused.tflite"
+    path.write_bytes(convert(model, "full_int8", clips, "fused_lstm").content)
+    assert read_facts(path).float_operators == {}
+    np.testing.assert_allclose(load(path).predict(clips), model(clips), atol=0.02)
+
+
+def test_a_cell_state_may_grow_as_in_keras(tmp_path: Path):
+    """Twenty frames up and ten down: a state that is clipped at 10 would be back at 0."""
+    import keras
+    from keras import layers
+
+    units = 4
+    inputs = keras.Input((30, 1))
+    lstm = layers.LSTM(units)
+    model = keras.Model(inputs, layers.Dense(2)(lstm(inputs)))
+    kernel = np.zeros((1, 4 * units), np.float32)
+    kernel[:, 2 * units : 3 * units] = 9  # what is added; gates, i, f and o, read no clip
+    bias = np.repeat(np.array([9, 9, 0, 0], np.float32), units)  # let all in, forget nothing
+    recurrent = np.random.default_rng(0).normal(0, 0.1, (units, 4 * units))
+    lstm.set_weights([kernel, recurrent, bias])
+    clip = np.where(np.arange(30) < 20, 1, -1).astype(np.float32).reshape(1, 30, 1)
+    path = tmp_path / "fused.tflite"
+    path.write_bytes(convert(model, "float16", clip, "fused_lstm").content)
+    np.testing.assert_allclose(load(path).predict(clip), model(clip), atol=0.005)
 
 
 def test_an_export_says_that_the_file_keeps_its_state(

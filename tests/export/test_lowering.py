@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from kerasnas.export import ExportError, ExportSettings
-from kerasnas.export.lowering import candidates
+from kerasnas.export.lowering import candidates, require_lstm
+from kerasnas.export.recurrent import recurrent_layers
 
 
 def _model(frames: int, recurrent: bool = True) -> Any:
@@ -65,9 +66,9 @@ def test_fused_lstm_is_for_lstm_layers_alone_and_only_where_asked_for():
     assert forms == ["full_int8 with fused_lstm", "int8_weights with fused_lstm"]
     assert [str(c) for c in candidates(model, "float16", settings)] == ["float16 with fused_lstm"]
     with pytest.raises(ExportError, match=r"'bidirectional.*' \(GRU\) is no LSTM layer.*auto"):
-        candidates(_model(60), "int8", settings)
+        require_lstm(recurrent_layers(_model(60)))
     with pytest.raises(ExportError, match="no LSTM layer for fused_lstm: leave .* at auto"):
-        candidates(_model(60, recurrent=False), "float16", settings)
+        require_lstm(recurrent_layers(_model(60, recurrent=False)))
     for format_ in ("float16", "int8"):
         found = candidates(model, format_, ExportSettings())
         assert "fused_lstm" not in {candidate.recurrent for candidate in found}

@@ -1,29 +1,51 @@
-"""ELU in int8: the runtime has it, the converter leaves it in float."""
+"""Operators that the converter leaves in float between integers, in int8.
+
+ELU the runtime has, the converter does not. Negation and squares, which the runtime lacks, are
+products: Keras' layer normalisation subtracts the mean by a negation, its group normalisation
+squares.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kerasnas.export.integers import RUNTIME
-from kerasnas.export.tflite_graph import Graph, TfliteFile
+from kerasnas.export.tflite_graph import Graph, Scale, TfliteFile
+
+_MINUS_ONE = -127
+_MUL_VERSION = 2  # the first of int8
 
 
-def with_integer_elu(file: TfliteFile) -> None:
-    """Let every ELU between a DEQUANTIZE and QUANTIZEs compute in int8.
+def with_integer_operators(file: TfliteFile) -> None:
+    """Let every ELU, NEG and SQUARE between a DEQUANTIZE and QUANTIZEs compute in int8.
 
-    The runtime's table of 256 results holds the very numbers that float would be rounded to.
+    The runtime's table of 256 results of ELU holds the very numbers that float would be rounded to.
     """
-    for operator in float_operators(file.main, "ELU"):
-        to_integers(file.main, operator)
+    main, schema = file.main, file.schema
+    for operator in _between_integers(main, "ELU"):
+        _to_integers(main, operator)
         file.require_runtime(RUNTIME)
+    for name in ("NEG", "SQUARE"):
+        for operator in _between_integers(main, name):
+            _to_integers(main, operator)
+            (factor,) = operator.inputs
+            if name == "NEG":
+                minus_one = np.array([_MINUS_ONE], np.int8)
+                factor = main.constant(minus_one, Scale(1 / 127)).place
+            operator.opcodeIndex = file.operator_code("MUL", _MUL_VERSION)
+            operator.inputs = [*operator.inputs, factor]
+            operator.builtinOptionsType = schema.BuiltinOptions.MulOptions
+            operator.builtinOptions = schema.MulOptionsT()
 
 
-def float_operators(main: Graph, name: str) -> list[Any]:
+def _between_integers(main: Graph, name: str) -> list[Any]:
     """Operators of this name, of one input, between a DEQUANTIZE and QUANTIZEs to one scale."""
     return [operator for operator in main.t.operators if _is_in_float(main, operator, name)]
 
 
-def to_integers(main: Graph, operator: Any) -> None:
+def _to_integers(main: Graph, operator: Any) -> None:
     """Let an operator read what is dequantised for it, and write what its results become."""
     source: Any = main.producer(int(operator.inputs[0]))
     readers = main.consumers(int(operator.outputs[0]))
