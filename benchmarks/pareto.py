@@ -126,8 +126,6 @@ def pymoo_nsga2(problem: Problem, seed: int, candidates: int, population: int) -
 
 def contestants() -> Iterator[tuple[str, Contestant]]:
     """Name and search."""
-    one = ours(lambda p: NSGA2(p, exploitation=1, mutations=1))
-    yield "kerasnas NSGA-II, alpha 1, 1 mutation", one
     yield "kerasnas NSGA-II, alpha 1", ours(lambda p: NSGA2(p, exploitation=1))
     yield "kerasnas NSGA-II, the paper's", ours(NSGA2)
     yield "kerasnas random search", ours(lambda p: uniform)

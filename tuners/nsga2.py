@@ -5,10 +5,11 @@ Li et al., "Neural Architecture Search on Acoustic Scene Classification", Inters
 selection in `survival`. Constraints: a candidate outside the search's window is never tried, and
 trials with a `violation` come behind all feasible ones.
 
-Deviations: the paper's Algorithm 2 prints the two shares of a generation the other way round than
-its equation 1, which is followed; the random part of a generation comes first, as it needs no
-results; no values are tried twice; and no worker waits at the end of a generation unless it is
-asked for (`synchronous`).
+Deviations: a child comes from an exchange or from a mutation, each half of the time, where the
+paper's Algorithm 2 mutates what was exchanged, which finds worse fronts (`benchmarks/pareto.py`);
+that algorithm prints the two shares of a generation the other way round than equation 1, which is
+followed; the random part of a generation comes first, as it needs no results; no values are tried
+twice; and no worker waits at the end of a generation unless it is asked for (`synchronous`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from .variation import exchanged, mutated, winners
 
 CHILDREN = 1000
 """After so many children of which none was new and inside the window, candidates are random."""
+
+EXCHANGED = 0.5
+"""The chance that a child comes from an exchange, and not from a mutation."""
 
 
 @dataclass(frozen=True)
@@ -105,4 +109,7 @@ class NSGA2:
                 genes.chromosome(survivors.trials[index].values)
                 for index in winners(survivors.ranks, survivors.crowding, rng)
             )
-            yield mutated(genes, exchanged(genes, first, second, rng), self.mutations, rng)
+            if rng.random() < EXCHANGED:
+                yield exchanged(genes, first, second, rng)
+            else:
+                yield mutated(genes, first, self.mutations, rng)

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections import Counter
+from math import comb
 
 import numpy as np
 import pytest
@@ -58,17 +59,26 @@ def trial(number, accuracy=0.0, cost=0.0, violation=0.0):
 # --- Operators ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ranks, crowding", [([0, 1, 2, 3], [0] * 4), ([1] * 4, [4, 3, 2, 1])])
-def test_tournament(ranks, crowding):
-    drawn = {winners(ranks, crowding, rng(seed)) for seed in range(300)}
-    # Member 3 is worst and loses always, member 0 wins always, and nobody is paired with itself.
-    assert {frozenset(pair) for pair in drawn} == {frozenset({0, 1}), frozenset({0, 2})}
+@pytest.mark.parametrize("ranks, crowding", [(range(12), [0] * 12), ([1] * 12, range(12, 0, -1))])
+def test_tournament_has_five_entrants(ranks, crowding):
+    """The best of five out of twelve is member j with the chance C(11 - j, 4) / C(12, 5)."""
+    pairs = [winners(ranks, crowding, rng(seed)) for seed in range(792)]
+    first = Counter(one for one, _ in pairs)
+    expected = [comb(11 - member, 4) for member in range(8)]  # they add up to C(12,5) = 792
+    assert set(first) <= set(range(8)), "the last four cannot be best of five"
+    # chi-square of the five most frequent with 5 degrees of freedom, one in a thousand
+    assert sum((first[j] - expected[j]) ** 2 / expected[j] for j in range(5)) < 20.5
+    # Without the first winner the best that is left has the chance 5/11 of being drawn again.
+    best = sum(other == (0 if one else 1) for one, other in pairs)
+    assert abs(best - 792 * 5 / 11) < 3.3 * np.sqrt(792 * 5 / 11 * 6 / 11)
+
+
+def test_tournament_of_few():
+    assert {winners([0, 1, 2], [0.0] * 3, rng(seed)) for seed in range(20)} == {(0, 1)}
 
 
 def test_tournament_asks_for_the_front_before_the_crowding():
-    assert Counter(
-        index for seed in range(100) for index in winners([0, 1], [0.0, np.inf], rng(seed))
-    )[0] > 120  # fmt: skip
+    assert winners([0, 1, 1, 1, 1], [0.0, 1.0, 2.0, np.inf, 3.0], rng()) == (0, 3)
 
 
 def test_exchange_takes_two_genes_and_not_those_between():
@@ -76,8 +86,8 @@ def test_exchange_takes_two_genes_and_not_those_between():
     spots = Counter()
     for seed in range(400):
         child = exchanged(GENES, zeros, ones, rng(seed))
-        assert sum(child) == 2
-        spots.update(index for index, value in enumerate(child) if value)
+        assert sum(child.values()) == 2
+        spots.update(index for index, value in enumerate(child.values()) if value)
     # 40 expected at each of 20 positions; chi-square with 19 degrees of freedom, one in a thousand
     assert sum((spots[index] - 40) ** 2 / 40 for index in range(20)) < 43.8
 
@@ -98,9 +108,9 @@ def test_children_of_conditional_genes_are_whole():
     families = set()
     for seed, (first, second) in enumerate(itertools.permutations(parents, 2)):
         pair = TREE.chromosome(first), TREE.chromosome(second)
-        child = mutated(TREE, exchanged(TREE, *pair, rng(seed)), 4, rng(seed))
-        assert TREE.check(child) == child
-        families.add((first["family"], second["family"], child["family"]))
+        for child in (exchanged(TREE, *pair, rng(seed)), mutated(TREE, pair[0], 4, rng(seed))):
+            assert TREE.check(child) == child
+            families.add((first["family"], second["family"], child["family"]))
     assert len(families) == 8
 
 
@@ -108,7 +118,7 @@ def test_what_an_exchange_makes_active_comes_from_the_other_parent():
     dense = {"family": "dense", "units": 16, "fixed": 1}
     conv = {"family": "conv", "kernel": 5, "norm": True, "momentum": 0.75, "fixed": 1}
     child = exchanged(TREE, TREE.chromosome(dense), TREE.chromosome(conv), rng())
-    assert TREE.decode([0] * 6, child) == conv  # only `family` is active in both
+    assert child == conv  # only `family` is active in both
 
 
 def test_mutating_where_nothing_varies():
@@ -200,6 +210,18 @@ def test_each_generation_has_its_share_of_children():
     # Shares of 0, 1/4, 2/4, 3/4, 1, 1 of ten; Python rounds halves to even.
     assert [children[generation] for generation in range(6)] == [0, 2, 5, 8, 10, 10]
     assert propose.share(1) == 0.25
+
+
+def test_half_of_the_children_are_exchanged_and_half_are_mutated():
+    exchanges = 0
+    for seed in range(200):
+        search = make(NSGA2(2, exploitation=1), 3, seed=seed)
+        for value in (0, 1):
+            search.enqueue(dict.fromkeys((gene.name for gene in GENES), value))
+        child = Counter(run(search)[2].values())
+        assert max(child[0], child[1]) >= 16, "one to four genes differ from the first parent's"
+        exchanges += sorted((child[0], child[1])) == [2, 18]
+    assert abs(exchanges - 101) < 3.3 * np.sqrt(200 / 4)  # a mutation looks so in one of a hundred
 
 
 def test_children_keep_to_the_window_and_none_comes_twice():
