@@ -11,7 +11,7 @@ from typing import Any
 
 from kerasnas.report import run as files
 from kerasnas.report.formats import count, mean_and_deviation, words
-from kerasnas.report.html import Markup, Node, join, note, table
+from kerasnas.report.html import Markup, Node, join, note, table, tag
 from kerasnas.report.run import Evaluation, MissingError, Run
 
 _WINNER = "winner"
@@ -68,12 +68,11 @@ def section(run: Run) -> Markup | None:
             _scores(run, scored) if len(scored) > 1 else None,
             _tags_of_clips(scored) if tagger else None,
             _tags_of_folds(over_folds) if over_folds else None,
-            note(
-                "`kerasnas train RUN --architecture NAME` adds a named network."
-                if lone
-                else "All were trained with the final recipe. ± is the deviation over seeds. "
-                "Held-out clips chose nothing; the searched network was chosen with clips of the "
-                "folds."
+            note(tag("code", "kerasnas train RUN --architecture NAME"), " adds a named network.")
+            if lone
+            else note(
+                "All were trained with the final recipe. ± is the deviation over seeds. Held-out "
+                "clips chose nothing; the searched network was chosen with clips of the folds."
             ),
         ]
     )
