@@ -6,17 +6,20 @@ building and evaluating it; the fair step (six paths, one update) with six train
 extracted networks, three of each of two paths that mirror one another, so that they cost what the
 six do on average; both sides' batch normalisation fused. Every ratio is the median over rounds, in
 each of which both sides are measured once, by the clock and by the processor's time on one thread.
-Also: traces, and resident memory over the candidates.
+Also: traces, resident memory over the candidates, and the most that a fair step adds to it, beside
+a training step of an extracted network.
 
-    python benchmarks/supernet.py [--only score|step] [--candidates 100] [--rounds 5]
+    python benchmarks/supernet.py [--only score|step|memory] [--candidates 100] [--rounds 5]
 
-On a free core `score` takes half a minute and `step` a minute, most of both tracing.
+For `memory` set MALLOC_MMAP_THRESHOLD_=65536, so that what is freed is given back at once.
+On a free core `score` takes half a minute, `step` and `memory` a minute each, most of it tracing.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -40,6 +43,7 @@ from kerasnas.training.metrics import evaluate
 from kerasnas.training.recipe import Recipe
 
 SHAPE, CLASSES, BATCH = (64, 40, 1), 10, 32
+WIDE = 128  # a batch whose activations are most of what a step holds
 FILTERS = (8, 8, 12, 12, 16, 16, 16, 16, 24, 24, 24, 24)
 HALVED = (2, 4, 8)  # layers with strides of 2
 
@@ -184,20 +188,61 @@ def step(supernet: Supernet, rounds: int) -> None:
     )
 
 
+def peak(function: Callable[[], Any]) -> float:
+    """The most that one call adds to resident memory, in MiB, looked at every millisecond."""
+    process, ended, most = psutil.Process(), threading.Event(), 0
+
+    def watch() -> None:
+        nonlocal most
+        while not ended.wait(0.001):
+            most = max(most, process.memory_info().rss)
+
+    before, watcher = process.memory_info().rss, threading.Thread(target=watch)
+    watcher.start()
+    function()
+    ended.set()
+    watcher.join()
+    return (most - before) / 2**20
+
+
+def memory(supernet: Supernet, rounds: int) -> None:
+    """What a fair step of six of the dearest paths holds at most, and a step of one alone."""
+    recipe, examples, rows = Recipe(), clips(WIDE), np.arange(WIDE)
+    x, y = tf.constant(examples.x(rows)), tf.constant(examples.y(rows))
+    dearest = np.full(supernet.space.layers, supernet.space.options - 1, np.int32)
+    paths = np.stack([dearest] * supernet.space.options)
+    fair, _ = supernet.fair_step(recipe)
+    model = supernet.select(dearest).model
+    trainer = keras.Model(model.inputs, model.outputs)
+    trainer.compile("adam", loss="categorical_crossentropy", jit_compile=False)
+    with fused_kernels(model, recipe.batch_norm_momentum):
+        trainer.train_on_batch(x[:1], y[:1])
+    steps = {
+        "the fair step of six paths": lambda: fair(paths, x, y),
+        "a training step of the extracted network": lambda: trainer.train_on_batch(x, y),
+    }
+    for name, function in steps.items():
+        function()  # traced, and the optimiser's variables are there
+        most = [peak(function) for _ in range(rounds)]
+        print(f"{name}, batch {WIDE}: at most {median(most):.0f} MiB more", flush=True)
+
+
 def main() -> None:
     """Print every ratio."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--only", choices=("score", "step"), help="both by default")
+    parser.add_argument("--only", choices=("score", "step", "memory"), help="all by default")
     parser.add_argument("--candidates", type=int, default=100, help="whose memory is watched")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     supernet = Supernet(space())
-    if arguments.only != "step":
+    if arguments.only in (None, "score"):
         score(supernet, arguments.candidates, arguments.rounds)
-    if arguments.only != "score":
+    if arguments.only in (None, "step"):
         step(supernet, arguments.rounds)
+    if arguments.only in (None, "memory"):
+        memory(supernet, arguments.rounds)
     print(f"traces: {supernet.traces}")
 
 
