@@ -15,7 +15,8 @@ computes them (shapes without the batch):
 - `mean_over_frames`: `(frames, channels)` to `(channels,)`, `layers.GlobalAveragePooling1D`.
 - `sum_over_frames`: the same sum, `keras.ops.sum(x, axis=1)`.
 - `softmax_over_frames`: `layers.Softmax(axis=1)` of `(frames, channels)`.
-- `get_item`: the `channels` from the first to below the second of these two, `x[..., a:b]`.
+- `get_item`: the `channels` from the first to below the second of these two, `x[..., a:b]`, or
+  the `frames`, `x[:, a:b]`.
 - `permute`: `layers.Permute` by its `dims`, counted from 1.
 - `max_pool2d`, `average_pool2d`: `pool_size`, and `strides` where windows overlap or leave gaps.
 - `add`, `subtract`, `multiply`, `concatenate` (last axis): Keras' merging layers; frames of one
@@ -296,8 +297,11 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
         return {"dims": tuple(layer.dims)}
     if kind == "get_item":
         key = layer._inbound_nodes[0].arguments.args[1]
-        if isinstance(key, tuple) and key[0] is Ellipsis and isinstance(key[1], slice):
-            return {"channels": (key[1].start, key[1].stop)}
+        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], slice):
+            if key[0] is Ellipsis:
+                return {"channels": (key[1].start, key[1].stop)}
+            if key[0] == slice(None):
+                return {"frames": (key[1].start, key[1].stop)}
     if type(layer).__name__ == "Dropout":
         return {"rate": layer.rate}
     return {}

@@ -29,9 +29,7 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
         use_bias=False,
         name=op.name,
     ),
-    "dense": lambda op: layers.Dense(
-        op.output_shape[-1], use_bias=len(op.weights) > 1, name=op.name
-    ),
+    "dense": lambda op: _dense(op),
     "batch_norm": lambda op: layers.BatchNormalization(name=op.name),
     "activation": lambda op: layers.Activation(op.attributes["function"], name=op.name),
     "add": lambda op: layers.Add(name=op.name),
@@ -39,7 +37,7 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
     "subtract": lambda op: layers.Subtract(name=op.name),
     "divide": lambda op: _divide(op.name),
     "concatenate": lambda op: layers.Concatenate(name=op.name),
-    "get_item": lambda op: _channels(op),
+    "get_item": lambda op: _item(op),
     "permute": lambda op: layers.Permute(op.attributes["dims"], name=op.name),
     "max_pool2d": lambda op: layers.MaxPooling2D(
         op.attributes["pool_size"],
@@ -68,12 +66,24 @@ def _divide(name: str) -> Callable[[Any], Any]:
     return quotient
 
 
-def _channels(op: Op) -> Callable[[Any], Any]:
-    """Some channels of a tensor: an item of it, since Keras has no such layer."""
-    first, end = op.attributes["channels"]
+def _dense(op: Op) -> Any:
+    trainable = op.weights[0].trainable
+    return layers.Dense(
+        op.output_shape[-1],
+        use_bias=len(op.weights) > 1,
+        kernel_initializer="glorot_uniform" if trainable else "zeros",
+        trainable=trainable,
+        name=op.name,
+    )
+
+
+def _item(op: Op) -> Callable[[Any], Any]:
+    """Some channels or frames of a tensor: an item of it, since Keras has no such layer."""
+    [(axis, bounds)] = op.attributes.items()
+    key = (... if axis == "channels" else slice(None), slice(*bounds))
 
     def item(tensor: Any) -> Any:
-        result = tensor[..., first:end]
+        result = tensor[key]
         result._keras_history.operation.name = op.name
         return result
 

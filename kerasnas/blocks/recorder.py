@@ -126,10 +126,17 @@ class Recorder:
             strides=strides,
         )
 
-    def dense(self, x: Tensor, units: int, bias: bool = True, name: str = "dense") -> Tensor:
-        """Dense layer over the last axis."""
-        kernel = Weight("kernel", (x.shape[-1], units))
-        weights = (kernel, Weight("bias", (units,))) if bias else (kernel,)
+    def dense(
+        self,
+        x: Tensor,
+        units: int,
+        bias: bool = True,
+        trainable: bool = True,
+        name: str = "dense",
+    ) -> Tensor:
+        """Dense layer over the last axis; one that is not trainable starts with zeros."""
+        kernel = Weight("kernel", (x.shape[-1], units), trainable)
+        weights = (kernel, Weight("bias", (units,), trainable)) if bias else (kernel,)
         shape = (*x.shape[:-1], units)
         macs = prod(x.shape[:-1]) * kernel.size
         return self._record("dense", name, (x,), shape, weights, macs)
@@ -154,7 +161,7 @@ class Recorder:
         return self._record("add", name, (x, y), x.shape)
 
     def subtract(self, x: Tensor, y: Tensor, name: str = "subtract") -> Tensor:
-        """`x` minus `y`, whose one frame is subtracted from every frame of `x`."""
+        """`x` minus `y`; where `y` is one frame, it is subtracted from every frame of `x`."""
         return self._record("subtract", name, (x, y), x.shape)
 
     def multiply(self, x: Tensor, y: Tensor, name: str = "multiply") -> Tensor:
@@ -174,6 +181,11 @@ class Recorder:
         """The channels from `first` to below `end`."""
         shape = (*x.shape[:-1], end - first)
         return self._record("get_item", name, (x,), shape, channels=(first, end))
+
+    def frames(self, x: Tensor, first: int, end: int, name: str) -> Tensor:
+        """The frames from `first` to below `end`."""
+        shape = (end - first, *x.shape[1:])
+        return self._record("get_item", name, (x,), shape, frames=(first, end))
 
     def shuffle_channels(self, x: Tensor, groups: int, name: str = "shuffle") -> Tensor:
         """Deal channels out: the first of every group, the second of every group, and so on."""

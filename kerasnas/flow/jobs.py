@@ -22,6 +22,7 @@ from kerasnas.flow.trainings import Scores
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import OnEpoch, fit, normalise
 from kerasnas.training.recipe import Recipe
+from kerasnas.training.texture import fit_texture
 from kerasnas.tuners.runners.base import Evaluate, TrialContext
 
 
@@ -195,6 +196,7 @@ def _fitted(
     normalise(model, examples)
 
     history = fit(model, examples, recipe, validation=validation, seed=seed, on_epoch=on_epoch)
+    fit_texture(model, examples)
     epochs = [_finite(epoch) for epoch in history]
     write_json(directory / "history.json", {"schema": 1, "epochs": epochs})
     return model

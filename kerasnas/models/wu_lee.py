@@ -6,7 +6,7 @@ Deviations, each an option or named here: the input is standardised inside the n
 has the 3x3 first module that table 3 prints, `model_a_5x5` the 5x5 one that the paper's own size
 arithmetic asks for; stem stride and activation follow the paper's text (1, swish), and the
 authors' published code (2, ReLU; filters in multiples of 4) through the settings; `pooling:
-statistics` is not theirs.
+statistics` and `texture` are not theirs.
 """  # noqa: D205
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from kerasnas.blocks.convolutional import (
     StatisticsPool,
     Stem,
 )
+from kerasnas.blocks.texture import TextureScores
 from kerasnas.errors import KerasnasError
 from kerasnas.models import comparison
 from kerasnas.models.space import SearchSpace, Values
@@ -61,6 +62,11 @@ class WuLeeSettings(BaseModel):
         "also how far each block's output varies over time (statistics)",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the last layer")
+    texture: bool = Field(
+        False,
+        description="average the network's scores with scores that are read from statistics of the "
+        "input over time, fitted when the network is trained",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> WuLeeSettings:
@@ -158,8 +164,11 @@ class WuLeeSpace(SearchSpace):
         else:
             body.append(GlobalAveragePool())
         dropout = [Dropout(self.settings.dropout)] if self.settings.dropout else []
-        scores = Dense(self.classes, self.output)
-        return Architecture(self.input_shape, (Normalize(), stem, *body, *dropout, scores))
+        network = (Normalize(), stem, *body, *dropout)
+        if self.settings.texture:
+            scores = TextureScores(network, self.classes, self.output)
+            return Architecture(self.input_shape, (scores,))
+        return Architecture(self.input_shape, (*network, Dense(self.classes, self.output)))
 
 
 def _module(name: str, filters: int) -> Block:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerasnas.blocks import convolutional, gated, recurrent, shuffle, unidirectional
+from kerasnas.blocks import convolutional, gated, recurrent, shuffle, texture, unidirectional
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
@@ -41,6 +41,9 @@ EXAMPLES: dict[str, list[Block]] = {
         convolutional.StatisticsPool(
             (convolutional.Pool("max"), convolutional.Stem(4), convolutional.Pool("average"))
         ),
+    ],
+    "texture_scores": [
+        texture.TextureScores((convolutional.Stem(3), convolutional.GlobalAveragePool()), 4, "relu")
     ],
     "dropout": [convolutional.Dropout(0.3)],
     "dense": [convolutional.Dense(9, "relu")],

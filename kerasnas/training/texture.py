@@ -1,0 +1,83 @@
+"""Fitting the scores of `kerasnas.blocks.texture.TextureScores` beside a trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.blocks.texture import CHANGES, LEVEL, OWN
+from kerasnas.training.examples import Examples
+from kerasnas.training.fit import output_activation
+
+Values = NDArray[np.float64]
+
+_ROWS = 64  # examples read at a time
+_PENALTY = 10.0  # of half the squared weights of standardised statistics
+
+
+def fit_texture(model: keras.Model, examples: Examples) -> None:
+    """Fit the reading of the input's statistics, and average it with the network's own scores.
+
+    The reading is a logistic regression on the statistics of all examples as they are and at other
+    speeds, without mixtures and masks, which change statistics. It is fitted by itself, since one
+    that is trained with the network learns to err with it. Both count one half, before the
+    activation. A model without such layers is left as it is.
+
+    Args:
+        model: Trained; with a softmax or sigmoid output.
+        examples: What it was trained on.
+    """
+    layers = {layer.name.rpartition(".")[2]: layer for layer in model.layers}
+    if LEVEL not in layers:
+        return
+    level, changes = layers[LEVEL], layers[CHANGES]
+    reader = keras.Model(model.input, [level.input, changes.input])
+    statistics = np.concatenate(
+        [np.concatenate(reader.predict_on_batch(x), axis=1) for x in _read(examples)]
+    )
+    labels = np.tile(np.concatenate(list(examples.labels())), (1 + len(examples.versions), 1))
+    kernel, bias = _regression(statistics, labels, output_activation(model))
+    split = level.input.shape[-1]
+    level.set_weights([kernel[:split] / 2])
+    changes.set_weights([kernel[split:] / 2, bias / 2])
+    layers[OWN].set_weights([weight / 2 for weight in layers[OWN].get_weights()])
+
+
+def _read(examples: Examples) -> Iterator[NDArray[np.float32]]:
+    """Features of all examples, then of all at other speeds."""
+    for features in (examples.features, *examples.versions):
+        version = replace(examples, features=features)
+        for start in range(0, len(examples), _ROWS):
+            yield version.x(np.arange(start, min(start + _ROWS, len(examples))))
+
+
+def _regression(x: Values, y: NDArray[np.float32], output: str) -> tuple[Values, Values]:
+    """Weights `(statistics, classes)` and bias of a penalised logistic regression."""
+    from scipy.optimize import minimize
+    from scipy.special import expit, logsumexp, softmax
+
+    mean, deviation = x.mean(axis=0), x.std(axis=0)
+    deviation[deviation == 0] = 1
+    x = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
+    shape = x.shape[1], y.shape[1]
+    penalty = np.full((shape[0], 1), _PENALTY)
+    penalty[-1] = 0  # the bias
+
+    def loss(flat: Values) -> tuple[float, Values]:
+        weights = flat.reshape(shape)
+        scores = x @ weights
+        if output == "softmax":
+            partition, probability = logsumexp(scores, axis=1).sum(), softmax(scores, axis=1)
+        else:
+            partition, probability = np.logaddexp(0, scores).sum(), expit(scores)
+        penalised = weights * penalty
+        value = partition - (y * scores).sum() + (penalised * weights).sum() / 2
+        return value, (x.T @ (probability - y) + penalised).ravel()
+
+    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B").x.reshape(shape)
+    weights = found[:-1] / deviation[:, None]
+    return weights, found[-1] - mean @ weights
