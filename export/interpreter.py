@@ -182,7 +182,7 @@ def open_tflite(path: Path, threads: int = 1) -> Any:
         ExportError: The file is missing or damaged.
     """
     if not path.is_file():
-        raise ExportError(f"{path} does not exist: give a .tflite or .keras file")
+        raise ExportError(f"{path} does not exist: give a .tflite file")
     if not looks_like_tflite(path):
         raise ExportError(
             f"{path} is damaged, or no .tflite file: its bytes 4 to 7 should read TFL3; export it "

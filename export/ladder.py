@@ -164,8 +164,7 @@ def _measure(
         facts=facts,
         counted=counted_bytes(settings.rule, model, candidate.form, facts.bytes),
         parity=parity,
-        stateless=not facts.keeps_state
-        and is_stateless(network, reference.examples[0], reference.examples[-1]),
+        stateless=is_stateless(network, reference.examples[0], reference.examples[-1]),
         delegation=read_delegation(network.interpreter, path.read_bytes()),
         repeated=repeated,
         blame=blame(model, path, reference.examples) if differs else "",

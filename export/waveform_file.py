@@ -98,7 +98,7 @@ def examine_waveform(
         facts=facts,
         counted=facts.bytes if settings.rule == "file" else measured.counted,
         parity=parity,
-        stateless=not facts.keeps_state and is_stateless(network, given.golden, given.golden),
+        stateless=is_stateless(network, given.golden, given.golden),
         delegation=read_delegation(network.interpreter, content),
     )
     difference = _difference(given)

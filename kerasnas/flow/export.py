@@ -21,6 +21,7 @@ from kerasnas.flow.task import Indices, Task
 from kerasnas.flow.waveform import waveform_input
 from kerasnas.flow.winners import description_of, winners_of
 from kerasnas.report import write as write_report
+from kerasnas.report.formats import form
 
 _CALIBRATE_AMONG = 20_000
 """Training clips that calibration clips are chosen among, evenly spaced: labels of all might not
@@ -64,13 +65,7 @@ class Exported:
         tuning = self.report["tuning"]
         return [
             *([] if tuning is None else [_tuning_line(tuning, entries)]),
-            *(
-                f"{path}: {entries[name]['bytes']:,} bytes, accuracy "
-                f"{entries[name]['accuracy']:.3f}, agreement {entries[name]['agreement']:.3f}, "
-                f"{entries[name]['latency_ms']['median']:.1f} ms a segment"
-                f"{'; ' + _RESET if entries[name].get('keeps_state') else ''}"
-                for name, path in self.files.items()
-            ),
+            *(_file_line(path, entries[name]) for name, path in self.files.items()),
             *(
                 _waveform_line(self.directory, entry)
                 for entry in entries.values()
@@ -287,6 +282,15 @@ def _tuning_line(tuning: dict[str, Any], entries: dict[str, Any]) -> str:
     return (
         f"{tuning['file']}: accuracy {tuning['accuracy']:.3f}, {tuning['zeros']['tuned']:.1%} of "
         f"the kernels are zeros; by fine-tuning: {changes}"
+    )
+
+
+def _file_line(path: Path, entry: dict[str, Any]) -> str:
+    stock = entry["stock_bytes"]
+    beside = "" if stock is None else f" ({stock:,} by the stock converter)"
+    return (
+        f"{path}: {entry['bytes']:,} bytes{beside}, accuracy {entry['accuracy']:.3f}, agreement "
+        f"{entry['agreement']:.3f}, {entry['latency_ms']['median']:.1f} ms a segment; {form(entry)}"
     )
 
 

@@ -86,7 +86,7 @@ def test_messages_name_the_remedy_or_who_is_to_blame():
     asked = ExportSettings(recurrent="fused_lstm", budget=1000)
     (kept,) = [
         check
-        for check in check_file("model.tflite", _measured(GOOD, stateless=False), asked)
+        for check in check_file("model.tflite", _measured(GOOD, facts={"keeps_state": True}), asked)
         if check.name == "stateless"
     ]
     assert (kept.verdict, kept.received) == ("passed", False)

@@ -102,7 +102,9 @@ def test_waveform_files_score_as_the_files_behind_them(
             assert found.times == behind.times
             # A step of the integer input can go to the other side for a last bit of a feature.
             np.testing.assert_allclose(found.scores, behind.scores, atol=0.02)
-        assert str(path) in "\n".join(exported.lines())
+        said = "\n".join(exported.lines())
+        assert str(path) in said
+        assert f"{entry['bytes']:,} bytes ({entry['stock_bytes']:,} by the stock converter)" in said
     again = evaluate(path, experiment=workspace / "small.yaml")
     assert again.metrics["accuracy"] == pytest.approx(whole["accuracy"])
 
