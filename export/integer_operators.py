@@ -2,7 +2,8 @@
 
 ELU the runtime has, the converter does not. Negation and squares, which the runtime lacks, are
 products: Keras' layer normalisation subtracts the mean by a negation, its group normalisation
-squares.
+squares. A SPLIT of which a part is not used, as in the first step of a GRU that is written out, is
+left in float, too.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from kerasnas.export.integers import RUNTIME
 from kerasnas.export.tflite_graph import Graph, Scale, TfliteFile
 
 _MINUS_ONE = -127
-_MUL_VERSION = 2  # the first of int8
+_MUL_VERSION = _SPLIT_VERSION = 2  # the first of int8
 
 
 def with_integer_operators(file: TfliteFile) -> None:
-    """Let every ELU, NEG and SQUARE between a DEQUANTIZE and QUANTIZEs compute in int8.
+    """Let every ELU, NEG, SQUARE and SPLIT between a DEQUANTIZE and QUANTIZEs compute in int8.
 
     The runtime's table of 256 results of ELU holds the very numbers that float would be rounded to.
     """
@@ -38,6 +39,40 @@ def with_integer_operators(file: TfliteFile) -> None:
             operator.inputs = [*operator.inputs, factor]
             operator.builtinOptionsType = schema.BuiltinOptions.MulOptions
             operator.builtinOptions = schema.MulOptionsT()
+    for operator in [o for o in main.t.operators if main.name_of(o) == "SPLIT"]:
+        _split_integers(file, operator)
+
+
+def _split_integers(file: TfliteFile, operator: Any) -> None:
+    """Split what is dequantised, where all parts become integers of the same scale again."""
+    main = file.main
+    axis, given = (int(index) for index in operator.inputs)
+    source = main.producer(given)
+    if source is None or main.name_of(source) != "DEQUANTIZE":
+        return
+    whole = main.existing(int(source.inputs[0]))
+    parts = [int(index) for index in operator.outputs]
+    readers = {part: main.consumers(part) for part in parts}
+    for part in parts:
+        if part in list(main.t.outputs):
+            return
+        for reader in readers[part]:
+            same = main.existing(int(reader.outputs[0]))[2:] == whole[2:]
+            if main.name_of(reader) != "QUANTIZE" or not same:
+                return
+    operator.opcodeIndex = file.operator_code("SPLIT", _SPLIT_VERSION)
+    operator.inputs = [axis, whole.place]
+    operator.outputs = [main.tensor(main.existing(p).shape, *whole[2:]).place for p in parts]
+    for part, integers in zip(parts, operator.outputs, strict=True):
+        for reader in readers[part]:
+            _replace_reads(main, int(reader.outputs[0]), integers)
+    dropped = [reader for found in readers.values() for reader in found]
+    main.t.operators = [o for o in main.t.operators if not any(o is r for r in dropped)]
+
+
+def _replace_reads(main: Graph, old: int, new: int) -> None:
+    for reader in main.consumers(old):
+        reader.inputs = [new if int(index) == old else int(index) for index in reader.inputs]
 
 
 def _between_integers(main: Graph, name: str) -> list[Any]:
@@ -54,8 +89,7 @@ def _to_integers(main: Graph, operator: Any) -> None:
     operator.outputs = [kept]
     main.t.operators = [o for o in main.t.operators if not any(o is r for r in readers)]
     for other in others:
-        for reader in main.consumers(other):
-            reader.inputs = [kept if int(i) == other else int(i) for i in reader.inputs]
+        _replace_reads(main, other, kept)
 
 
 def _is_in_float(main: Graph, operator: Any, name: str) -> bool:
