@@ -47,6 +47,7 @@ SPACES: dict[str, SearchSpace] = {
     "wu_lee with statistics": WuLeeSpace(
         (16, 64, 1), 10, settings=WuLeeSettings(pooling="statistics")
     ),
+    "wu_lee with texture": WuLeeSpace((16, 64, 1), 10, settings=WuLeeSettings(texture=True)),
 }
 
 

@@ -49,12 +49,14 @@ _OVER_FRAMES = {"mean_over_frames": "MEAN", "sum_over_frames": "SUM"}
 class Constant(NamedTuple):
     """A constant of a lowered operator: its shape, and the channels with a scale of their own.
 
-    Indices (`role` "index") are int32 in every form. A `bias` is int32 in integer form.
+    Indices (`role` "index") are int32 in every form; where their `values` are known, equal ones are
+    one. A `bias` is int32 in integer form.
     """
 
     role: Literal["weight", "bias", "index"]
     shape: Shape
     channels: int = 1
+    values: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -71,6 +73,7 @@ class Node(NamedTuple):
         shape: Of its output.
         constants: Its other inputs.
         like_input: Whether its integer output has the scale of an input of the same shape.
+        joined: Of a concatenation, whose integer inputs and output all have one scale, the name.
     """
 
     operator: str
@@ -78,6 +81,7 @@ class Node(NamedTuple):
     shape: Shape
     constants: tuple[Constant, ...] = ()
     like_input: bool = False
+    joined: str = ""
 
 
 def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
@@ -134,16 +138,29 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
         added = _nodes(op, shape)
         if op.kind == "add" and any(_is_plain_product(nodes, source[name]) for name in op.inputs):
             added = tuple(node._replace(like_input=True) for node in added)
+        if op.kind == "concatenate":
+            added = tuple(node._replace(joined=op.name) for node in added)
+            for index, _ in (source[name] for name in op.inputs):
+                nodes[index] = nodes[index]._replace(joined=op.name)
         nodes += added
         source[op.name] = (len(nodes) - 1, True)
     return nodes
 
 
 def _taken_in(ops: tuple[Op, ...], consumers: Counter[str]) -> set[str]:
-    """Batch normalisations of vectors that become a part of the dense layer after them."""
+    """Operations that become a part of the one after them.
+
+    Batch normalisations of vectors before dense layers, and vectors made into one frame for a
+    subtraction, which broadcasts them.
+    """
     readers = {name: op for op in ops for name in op.inputs}
+    shapes = {op.name: op.output_shape for op in ops}
     found = set()
     for op in ops:
+        if op.kind == "reshape" and consumers[op.name] == 1:
+            frame = (1, *shapes[op.inputs[0]])
+            if op.output_shape == frame and readers[op.name].kind == "subtract":
+                found.add(op.name)
         if op.kind != "batch_norm" or len(op.output_shape) > 1:
             continue
         reader = op
@@ -169,21 +186,24 @@ def _nodes(op: Op, shape: Shape) -> tuple[Node, ...]:
         kernel = _kernel(op)
         constants = (kernel, _bias(kernel, channels)) if len(op.weights) > 1 else (kernel,)
         return (Node(_FOLDING[op.kind], 1, shape, constants),)
+    if op.kind == "add" and len(op.output_shape) == 1:  # one of two vectors loses the batch
+        vector = Node("RESHAPE", 1, op.output_shape, (_indices(*op.output_shape),))
+        return (vector, Node("ADD", 2, shape)) * (len(op.inputs) - 1)
     if op.kind in ("add", "multiply"):
         return (Node(_SIMPLE[op.kind], 2, shape),) * (len(op.inputs) - 1)
     if op.kind in _SIMPLE:
         return (Node(_SIMPLE[op.kind], len(op.inputs), shape),)
     if op.kind in _OVER_FRAMES:
-        return (Node(_OVER_FRAMES[op.kind], 1, shape, (_index(1),)),)
+        return (Node(_OVER_FRAMES[op.kind], 1, shape, (_indices(1),)),)
     if op.kind == "softmax_over_frames":
-        swapped, order = (1, *shape[:0:-1]), (_index(len(shape)),)
+        swapped, order = (1, *shape[:0:-1]), (_indices(0, 2, 1),)
         return (
             Node("TRANSPOSE", 1, swapped, order),
             Node("SOFTMAX", 1, swapped),
             Node("TRANSPOSE", 1, shape, order),
         )
     if op.kind == "global_average_pool":
-        return (Node("MEAN", 1, shape, (_index(2),)),)
+        return (Node("MEAN", 1, shape, (_indices(1, 2),)),)
     if op.kind == "normalization":
         size = op.weights[0].size if op.weights else op.attributes["statistics"]
         statistics = Constant("weight", (1,) * (len(shape) - 1) + (size,))
@@ -192,11 +212,11 @@ def _nodes(op: Op, shape: Shape) -> tuple[Node, ...]:
         scale = Constant("weight", (channels,))
         return (Node("MUL", 1, shape, (scale,)), Node("ADD", 1, shape, (scale,)))
     if op.kind in ("flatten", "reshape"):
-        return (Node("RESHAPE", 1, shape, (_index(len(shape)),)),)
+        return (Node("RESHAPE", 1, shape, (_indices(*shape),)),)
     if op.kind == "permute":
-        return (Node("TRANSPOSE", 1, shape, (_index(len(shape)),)),)
+        return (Node("TRANSPOSE", 1, shape, (_indices(0, *op.attributes.get("dims", ())),)),)
     if op.kind == "get_item":
-        return (Node("STRIDED_SLICE", 1, shape, (_index(len(shape)),) * 3),)
+        return (Node("STRIDED_SLICE", 1, shape, _bounds(op, shape)),)
     raise ExportError(
         f"the size of a file with the operation {op.kind!r} ({op.name}) cannot be predicted: it "
         "has to be converted to be measured"
@@ -228,21 +248,36 @@ def _wide_nodes(op: Op, shape: Shape) -> tuple[Node, ...]:
         return (Node("SOFTMAX", 1, shape),)
     if op.kind == "sum_over_frames":
         factor = Constant("weight", (1,))
-        return (Node("MEAN", 1, shape, (_index(1),)), Node("MUL", 1, shape, (factor,)))
+        return (Node("MEAN", 1, shape, (_indices(1),)), Node("MUL", 1, shape, (factor,)))
     if op.kind == "divide":
         casts = (Node("CAST", 1, shape),) * 4
         single = ("MUL", "EQUAL", "MINIMUM", "MAXIMUM")
         return (
             *casts,
-            *(Node(name, 1, shape, (_index(1),)) for name in single),
+            *(Node(name, 1, shape, (Constant("index", (1,)),)) for name in single),
             Node("ADD", 2, shape),
             Node("DIV", 2, shape),
         )
     return _nodes(op, shape)
 
 
-def _index(size: int) -> Constant:
-    return Constant("index", (size,))
+def _indices(*values: int) -> Constant:
+    return Constant("index", (len(values),), values=values)
+
+
+def _bounds(op: Op, shape: Shape) -> tuple[Constant, ...]:
+    """First indices, ends and steps of a slice; axes that are left whole have 0."""
+    size = len(shape)
+    if not op.attributes:
+        return (Constant("index", (size,)),) * 3
+    [(axis, (first, end))] = op.attributes.items()
+    before = (0,) * (1 if axis == "frames" else size - 1)
+    rest = shape[2:] if axis == "frames" else ()
+    return (
+        _indices(*before, first, *(0,) * len(rest)),
+        _indices(*before, end, *rest),
+        _indices(*(1,) * size),
+    )
 
 
 def _bias(kernel: Constant, channels: int) -> Constant:

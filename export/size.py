@@ -98,6 +98,10 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
             once["integers", scales, node.shape] = _INTEGERS
         elif node.operator in _INDICES:
             once["integers", 0, node.shape] = _INTEGERS - _TYPE
+        elif node.joined and node.operator not in _SAME_SCALES:
+            zeros += ("scales", node.joined) not in once
+            once["scales", node.joined] = _SCALES + _vector(1)
+            once["integers", node.joined, node.shape] = _INTEGERS
         elif not node.like_input:
             total += _INTEGERS
             if node.operator not in _SAME_SCALES:
@@ -105,7 +109,11 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
                 zeros += 1
         once["shape", node.shape] = _vector(len(node.shape))
         for constant in node.constants:
-            total += _constant_bytes(constant, form, once)
+            size = _constant_bytes(constant, form, once)
+            if constant.values:
+                once["indices", constant.values] = size
+            else:
+                total += size
             if form == "float16" and constant.role != "index":
                 _float_tensor(once, constant.shape)
     total += _zero_points(1) * round(_different(zeros, _ZERO_POINTS))

@@ -68,7 +68,7 @@ def test_batch_normalisation_of_a_vector_disappears_into_the_dense_layer_after_i
     assert operators == ["MEAN", "FULLY_CONNECTED"]
     add = Op("add", "add", ("bn", "dropout"), (3,))
     operators = [node.operator for node in lower((INPUT, pool, bn, dropout, add))]
-    assert operators == ["MEAN", "MUL", "ADD", "ADD"]
+    assert operators == ["MEAN", "MUL", "ADD", "RESHAPE", "ADD"]
 
 
 def test_a_sum_has_the_scale_of_a_convolution_that_goes_straight_into_it():
@@ -79,6 +79,39 @@ def test_a_sum_has_the_scale_of_a_convolution_that_goes_straight_into_it():
     other = _after(after, "activation", "other", "silu")
     add = Op("add", "add", ("active", "other"), (8, 8, 6))
     assert not lower((INPUT, CONV, active, after, other, add))[-1].like_input
+
+
+def test_a_vector_is_subtracted_from_frames_as_it_is():
+    frames = Op("input", "input", (), (9, 8))
+    mean = Op("mean_over_frames", "mean", ("input",), (8,))
+    frame = Op("reshape", "frame", ("mean",), (1, 8))
+    centred = Op("subtract", "centred", ("input", "frame"), (9, 8))
+    operators = [node.operator for node in lower((frames, mean, frame, centred))]
+    assert operators == ["MEAN", "SUB"]
+
+
+def test_slices_of_the_same_bounds_share_them():
+    frames = Op("input", "input", (), (9, 8))
+
+    def item(name: str, **bounds: tuple[int, int]) -> Op:
+        return Op("get_item", name, ("input",), (4, 8), attributes=bounds)
+
+    first, later = item("first", frames=(0, 4)), item("later", frames=(5, 9))
+    bounds = [node.constants for node in lower((frames, first, later))]
+    values = [[constant.values for constant in constants] for constants in bounds]
+    assert values == [[(0, 0, 0), (0, 4, 8), (1, 1, 1)], [(0, 5, 0), (0, 9, 8), (1, 1, 1)]]
+    again = item("again", frames=(5, 9))
+    three = predict_bytes((frames, first, later, again), "float32")
+    two, one = (predict_bytes((frames, first, later)[:n], "float32") for n in (3, 2))
+    assert three - two < two - one
+
+
+def test_what_is_concatenated_has_one_scale():
+    half = Op("get_item", "half", ("input",), (8, 8, 2), attributes={"channels": (0, 2)})
+    sums = [Op("add", name, ("half", "half"), (8, 8, 2)) for name in ("a", "b")]
+    joined = Op("concatenate", "joined", ("a", "b"), (8, 8, 4))
+    nodes = lower((INPUT, half, *sums, joined))
+    assert [node.joined for node in nodes] == ["", "joined", "joined", "joined"]
 
 
 @pytest.mark.parametrize("form", FORMS)
