@@ -96,6 +96,7 @@ class Experiment(BaseModel):
             raise ValueError(f"mixup_domain: power needs features.log: db, not {scale}")
         self._check_stored()
         self._check_objectives()
+        self._check_agreement()
         for field, options in self.search.tune.items():
             for option in options:
                 self._check_option(field, option)
@@ -142,6 +143,24 @@ class Experiment(BaseModel):
                 f"search.choose is {self.choose}; with these objectives and winners it can be "
                 f"{' or '.join(self.winners)}"
             )
+
+    def _check_agreement(self) -> None:
+        """What would fail hours later: after the search, where its ranks are measured."""
+        agreement = self.search.supernet and self.search.supernet.agreement
+        if not agreement:
+            return
+        if agreement.paths > self.search.trials:
+            raise ValueError(
+                f"search.supernet.agreement.paths: {agreement.paths} are asked for, and "
+                f"search.trials is {self.search.trials}"
+            )
+        try:
+            agreement.recipe(self.training.final)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ValueError(
+                f"search.supernet.agreement.epochs: training.final cannot have so few: {problem}"
+            ) from None
 
     def _check_option(self, field: str, option: Option) -> None:
         try:

@@ -71,6 +71,15 @@ class RankAgreement(_Settings):
         None, ge=1, description="of training.final, by whose recipe they are trained; null: all"
     )
 
+    def recipe(self, final: Recipe) -> Recipe:
+        """By which they are trained: without early stopping, for which no clips are left.
+
+        Raises:
+            ValidationError: The final recipe cannot have so few epochs.
+        """
+        changed = {"patience": None} | ({} if self.epochs is None else {"epochs": self.epochs})
+        return Recipe.model_validate({**final.model_dump(), **changed})
+
 
 class SupernetSettings(_Settings):
     """Candidates inherit their weights from a supernet, which is trained first.

@@ -112,6 +112,14 @@ def test_stored_embeddings_and_audioset_belong_together(tmp_path: Path) -> None:
             "features: {log: log}\ntraining: {final: {augmentation: {mixup_domain: power}}}",
             "needs features.log: db",
         ),
+        (  # the two that would be found after the search
+            "search: {trials: 11, supernet: {agreement: {}}}",
+            "12 are asked for, and search.trials is 11",
+        ),
+        (
+            "search: {supernet: {agreement: {epochs: 3}}}\ntraining: {final: {warm_up_epochs: 3}}",
+            "warm_up_epochs, 3, must be below epochs, 3",
+        ),
     ],
 )
 def test_contradictions_are_refused(tmp_path: Path, fields: str, words: str) -> None:

@@ -90,7 +90,7 @@ def measure(
         )
     rng = np.random.default_rng((experiment.seed, 4))  # 0 to 3 are those of splits and supernets
     trials = stratified(ranked, settings.paths, rng)
-    recipe = _recipe(experiment.training.final, settings.epochs)
+    recipe = settings.recipe(experiment.training.final)
     jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
     for trial in trials:
         described = describe(experiment, loaded.architecture(trial.values), {})
@@ -102,12 +102,6 @@ def measure(
     train_missing(run, experiment, jobs, cache, console, cluster, recipe.epochs)
     alone = [read_json(place / "evaluation.json")["metrics"] for place, _ in jobs.values()]
     write_json(run / FILE, _agreement(experiment.criteria, trials, alone, recipe, experiment.seed))
-
-
-def _recipe(final: Recipe, epochs: int | None) -> Recipe:
-    """The final recipe for so many epochs, without early stopping: no clips are left for it."""
-    changed = {"patience": None} | ({} if epochs is None else {"epochs": epochs})
-    return Recipe.model_validate({**final.model_dump(), **changed})
 
 
 def _agreement(
