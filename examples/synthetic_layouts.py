@@ -46,7 +46,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("layout", choices=[*RECORDINGS, "audioset"])
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--clips", type=int, default=120)
+    parser.add_argument(
+        "--clips", type=int, default=120, help="50 or more: every fold, or list, has every class"
+    )
     arguments = parser.parse_args()
     write(arguments.layout, arguments.directory, arguments.clips)
 

@@ -94,7 +94,10 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     elif settings.by == "split":
         test = _column(clips, "test")
         if not len(test):
-            raise KerasnasError(f"{clips.root}: no clip has split test, and by: split needs some")
+            raise KerasnasError(
+                f"{clips.root}: no clip has split test, and by: split needs some: list clips to "
+                "test on, or let split.by be fractions"
+            )
         validation = _column(clips, "validation")
     else:
         _, test = _parts(clips, everything, settings.test_fraction, seed, "test")

@@ -75,7 +75,7 @@ def search(
     skip_corrupt: bool = False,
     console: Console | None = None,
 ) -> SearchResult:
-    """Search, train both winners, export the chosen one, and write the report.
+    """Search, train the winners, export the chosen one, and write the report.
 
     What the run directory already holds is not done again, so that a search that was interrupted
     goes on by the same call.
@@ -324,7 +324,13 @@ def _train_winners(
             values = {**description, "seed": experiment.seed, "fold": None}
             jobs[directory.name] = (directory, values)
     if jobs:
-        names = " and ".join(f"the winner by {name}" for name in jobs)
+        same = {
+            first: [name for name in winners if winners[name].id == winners[first].id]
+            for first in jobs
+        }
+        names = " and ".join(
+            f"trial {winners[first].number} ({', '.join(by)})" for first, by in same.items()
+        )
         console.print(f"Training {names} with the final recipe ...")
         run_finals(run, experiment, jobs, cache, console, cluster)
     write_json(
