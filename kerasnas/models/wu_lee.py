@@ -65,7 +65,8 @@ class WuLeeSettings(BaseModel):
     texture: bool = Field(
         False,
         description="average the network's scores with scores that are read from statistics of the "
-        "input over time, fitted when the network is trained",
+        "input over time, fitted when the network is trained; learning curves show the network "
+        "alone",
     )
 
     @model_validator(mode="after")
