@@ -49,10 +49,10 @@ def kilobytes(value: float | None) -> str:
 
 
 def millions(value: float | None) -> str:
-    """Multiply-accumulates in units of a million."""
+    """Multiply-accumulates in units of a million, or all of them where they are fewer."""
     if value is None:
         return "–"
-    return f"{value / 1e6:.1f}{_SPACE}M" if value >= 1e5 else count(value)
+    return f"{value / 1e6:.1f}{_SPACE}M" if value >= 1e6 else count(value)
 
 
 def duration(seconds: float | None) -> str:

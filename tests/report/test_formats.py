@@ -18,7 +18,7 @@ SPACE = "\N{NARROW NO-BREAK SPACE}"
         (formats.count(1234567), "1 234 567"),
         (formats.kilobytes(499_960), "500.0 kB"),
         (formats.millions(31_650_000), "31.6 M"),
-        (formats.millions(696), "696"),
+        (formats.millions(333_280), "333 280"),
         (formats.duration(3.25), "3.2 s"),
         (formats.duration(99), "99 s"),
         (formats.duration(100), "2 min"),
