@@ -262,9 +262,11 @@ class DNN:
         if type(past) is type(optimizer) and past.built:
             rate = float(optimizer.learning_rate)
             optimizer.build(model.trainable_variables)
-            for variable, value in zip(optimizer.variables, past.variables, strict=True):
-                variable.assign(value)
-            optimizer.learning_rate = rate
+            # Of the same class, plain descent and momentum, and Adam's variants, hold other states.
+            if [v.shape for v in optimizer.variables] == [v.shape for v in past.variables]:
+                for variable, value in zip(optimizer.variables, past.variables, strict=True):
+                    variable.assign(value)
+                optimizer.learning_rate = rate
 
     def _inputs(self, data: Data) -> Array:
         return _array(data, _shapes(self.model)[0], "inputs", "takes")

@@ -210,6 +210,20 @@ def test_going_on_after_loading_equals_going_on_at_once(tmp_path: Path) -> None:
     np.testing.assert_allclose(model.predict(X), other.predict(X), rtol=1e-5)
 
 
+@pytest.mark.parametrize(("saved", "loaded"), [("sgd", "momentum"), ("momentum", "sgd")])
+def test_an_optimiser_with_another_state_starts_anew(
+    saved: str, loaded: str, tmp_path: Path
+) -> None:
+    model = tflearn.DNN(network(2, optimizer=saved))
+    model.fit(X[:8], Y[:8], n_epoch=1)
+    model.save(tmp_path / "net")
+    other = tflearn.DNN(network(2, optimizer=loaded))
+    other.load(tmp_path / "net")
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+    other.fit(X[:8], Y[:8], n_epoch=1)
+    assert (other.predict(X) != model.predict(X)).any()
+
+
 def test_other_shapes_are_refused_with_both(run: Path, tmp_path: Path) -> None:
     net = tflearn.fully_connected(tflearn.input_data([None, 12, 8]), 5, activation="softmax")
     model = tflearn.DNN(tflearn.regression(net))
