@@ -27,6 +27,9 @@ def fit_texture(model: keras.Model, examples: Examples) -> None:
     that is trained with the network learns to err with it. Both count one half, before the
     activation. A model without such layers is left as it is.
 
+    Every example weighs the same, whatever the recipe says of classes. Once for a model: each call
+    halves the network's own scores.
+
     Args:
         model: Trained; with a softmax or sigmoid output.
         examples: What it was trained on.
