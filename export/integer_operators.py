@@ -66,8 +66,11 @@ def _split_integers(file: TfliteFile, operator: Any) -> None:
     for part, integers in zip(parts, operator.outputs, strict=True):
         for reader in readers[part]:
             _replace_reads(main, int(reader.outputs[0]), integers)
-    dropped = [reader for found in readers.values() for reader in found]
-    main.t.operators = [o for o in main.t.operators if not any(o is r for r in dropped)]
+        _drop(main, readers[part])
+
+
+def _drop(main: Graph, operators: list[Any]) -> None:
+    main.t.operators = [o for o in main.t.operators if not any(o is each for each in operators)]
 
 
 def _replace_reads(main: Graph, old: int, new: int) -> None:
@@ -87,7 +90,7 @@ def _to_integers(main: Graph, operator: Any) -> None:
     operator.inputs = [int(source.inputs[0])]
     kept, *others = (int(reader.outputs[0]) for reader in readers)
     operator.outputs = [kept]
-    main.t.operators = [o for o in main.t.operators if not any(o is r for r in readers)]
+    _drop(main, readers)
     for other in others:
         _replace_reads(main, other, kept)
 
