@@ -42,7 +42,7 @@ def fit_texture(model: keras.Model, examples: Examples) -> None:
     statistics = np.concatenate(
         [np.concatenate(reader.predict_on_batch(x), axis=1) for x in _read(examples)]
     )
-    labels = np.tile(np.concatenate(list(examples.labels())), (1 + len(examples.versions), 1))
+    labels = np.tile(examples.y(np.arange(len(examples))), (1 + len(examples.versions), 1))
     kernel, bias = _regression(statistics, labels, output_activation(model))
     split = level.input.shape[-1]
     level.set_weights([kernel[:split] / 2])
