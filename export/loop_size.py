@@ -47,6 +47,7 @@ _LOOPS = {
         "lstm": _Loop(496, (2208, 1700), 1430, 220, (1768, 1480), 905),
     },
 }
+_BOTH_KINDS = {"float32": 450, "float16": 400, "full_int8": 174}  # what GRU and LSTM share
 _WIDTH = {"float32": 4, "float16": 2, "full_int8": 1}
 _RESET_BEFORE = 232  # a second product in the loop of integers
 
@@ -55,6 +56,8 @@ def loops_bytes(layers: list[Op], form: str) -> int:
     """Bytes of all recurrent layers of a file, weights included."""
     width = _WIDTH[form]
     total = max((_LOOPS[form][op.kind].common for op in layers), default=0)
+    if len({op.kind for op in layers}) > 1:
+        total -= _BOTH_KINDS[form]
     zeros: set[int] = set()  # arrays of zeros that the file holds, by their bytes
     sorts: set[tuple[str, bool, bool]] = set()
     known: set[tuple[str, int]] = set()

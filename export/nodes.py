@@ -49,8 +49,8 @@ _OVER_FRAMES = {"mean_over_frames": "MEAN", "sum_over_frames": "SUM"}
 class Constant(NamedTuple):
     """A constant of a lowered operator: its shape, and the channels with a scale of their own.
 
-    Indices (`role` "index") are int32 in every form; where their `values` are known, equal ones are
-    one. A `bias` is int32 in integer form.
+    Indices (`role` "index") are int32 in every form, a `bias` is in integer form. Where `values` are
+    known, equal constants are one.
     """
 
     role: Literal["weight", "bias", "index"]
@@ -73,7 +73,9 @@ class Node(NamedTuple):
         shape: Of its output.
         constants: Its other inputs.
         like_input: Whether its integer output has the scale of an input of the same shape.
-        joined: Of a concatenation, whose integer inputs and output all have one scale, the name.
+        joined: A name for the scale of its integer output, where others have the same one: those
+            that a concatenation joins, and numbers between -1 and 1 in int16.
+        wide: Whether its integer output is int16, whose zero points are 0.
     """
 
     operator: str
@@ -82,6 +84,7 @@ class Node(NamedTuple):
     constants: tuple[Constant, ...] = ()
     like_input: bool = False
     joined: str = ""
+    wide: bool = False
 
 
 def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
@@ -96,6 +99,7 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
     # Of each output: the node that computes it, and whether that node may take in what follows.
     source: dict[str, tuple[int, bool]] = {}
     wide: set[str] = set()  # what `kerasnas.export.wide` computes in int16
+    sizes = {op.name: op.output_shape for op in ops}
     for op in ops:
         index, open_ = source[op.inputs[0]] if op.inputs else (-1, False)
         open_ = open_ and consumers[op.inputs[0]] == 1
@@ -116,8 +120,9 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
             source[op.name] = (len(nodes) - 1, False)
             continue
         if form == "full_int8" and _is_wide(op, wide):
-            nodes += [Node("QUANTIZE", 1, shape)] * len(set(op.inputs) - wide)
-            nodes += _wide_nodes(op, shape)
+            narrow = set(op.inputs) - wide
+            nodes += [_widened(before) for before in ops if before.name in narrow]
+            nodes += _wide_nodes(op, shape, sizes[op.inputs[0]])
             source[op.name] = (len(nodes) - 1, False)
             wide.add(op.name)
             continue
@@ -243,22 +248,32 @@ def _is_wide(op: Op, wide: set[str]) -> bool:
     return op.kind in ("multiply", *_OVER_FRAMES) and not wide.isdisjoint(op.inputs)
 
 
-def _wide_nodes(op: Op, shape: Shape) -> tuple[Node, ...]:
+def _widened(op: Op) -> Node:
+    """An int8 output in int16."""
+    is_share = op.attributes.get("function") in ("sigmoid", "softmax")
+    scale = "unit" if is_share else ""
+    return Node("QUANTIZE", 1, (1, *op.output_shape), joined=scale, wide=True)
+
+
+def _wide_nodes(op: Op, shape: Shape, before: Shape) -> list[Node]:
     if op.kind == "activation":
-        return (Node("SOFTMAX", 1, shape),)
-    if op.kind == "sum_over_frames":
-        factor = Constant("weight", (1,))
-        return (Node("MEAN", 1, shape, (_indices(1),)), Node("MUL", 1, shape, (factor,)))
-    if op.kind == "divide":
+        nodes: tuple[Node, ...] = (Node("SOFTMAX", 1, shape),)
+    elif op.kind == "sum_over_frames":
+        frames = Constant("weight", (1,), values=before[:1])
+        nodes = (Node("MEAN", 1, shape, (_indices(1),)), Node("MUL", 1, shape, (frames,)))
+    elif op.kind == "divide":
         casts = (Node("CAST", 1, shape),) * 4
         single = ("MUL", "EQUAL", "MINIMUM", "MAXIMUM")
-        return (
+        nodes = (
             *casts,
             *(Node(name, 1, shape, (Constant("index", (1,)),)) for name in single),
             Node("ADD", 2, shape),
             Node("DIV", 2, shape),
         )
-    return _nodes(op, shape)
+    else:
+        nodes = _nodes(op, shape)
+    units = {"SOFTMAX": "unit"}
+    return [node._replace(wide=True, joined=units.get(node.operator, "")) for node in nodes]
 
 
 def _indices(*values: int) -> Constant:

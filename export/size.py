@@ -92,26 +92,26 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
         total += _node_bytes(node) + _LIST
         if not integer:
             _float_tensor(once, node.shape)
-        elif node.operator in _FIXED_SCALES:
+        elif node.operator in _FIXED_SCALES and not node.wide:
             scales = _FIXED_SCALES[node.operator]
             once["scales", scales] = _SCALES + _vector(1) + _zero_points(1)
             once["integers", scales, node.shape] = _INTEGERS
         elif node.operator in _INDICES:
             once["integers", 0, node.shape] = _INTEGERS - _TYPE
         elif node.joined and node.operator not in _SAME_SCALES:
-            zeros += ("scales", node.joined) not in once
+            zeros += ("scales", node.joined) not in once and not node.wide
             once["scales", node.joined] = _SCALES + _vector(1)
             once["integers", node.joined, node.shape] = _INTEGERS
         elif not node.like_input:
             total += _INTEGERS
             if node.operator not in _SAME_SCALES:
                 total += _SCALES + _vector(1)
-                zeros += 1
+                zeros += not node.wide
         once["shape", node.shape] = _vector(len(node.shape))
         for constant in node.constants:
             size = _constant_bytes(constant, form, once)
             if constant.values:
-                once["indices", constant.values] = size
+                once[constant.role, constant.values] = size
             else:
                 total += size
             if form == "float16" and constant.role != "index":

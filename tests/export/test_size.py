@@ -114,6 +114,27 @@ def test_what_is_concatenated_has_one_scale():
     assert [node.joined for node in nodes] == ["", "joined", "joined", "joined"]
 
 
+def test_after_a_softmax_over_frames_all_is_int16_and_shares_have_one_scale():
+    def op(kind: str, *inputs: str, **attributes: str) -> Op:
+        name = f"{kind}_of_{'_'.join(inputs)}"
+        return Op(kind, name, inputs, (30, 5), attributes=attributes)
+
+    scores = op("activation", "input", function="sigmoid")
+    places = op("softmax_over_frames", "input")
+    product = op("multiply", scores.name, places.name)
+    source = Op("input", "input", (), (30, 5))
+    nodes = lower((source, scores, places, product), "full_int8")
+    assert [(node.operator, node.wide, node.joined) for node in nodes] == [
+        ("LOGISTIC", False, ""),
+        ("QUANTIZE", True, ""),
+        ("TRANSPOSE", True, ""),
+        ("SOFTMAX", True, "unit"),
+        ("TRANSPOSE", True, ""),
+        ("QUANTIZE", True, "unit"),
+        ("MUL", True, ""),
+    ]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_weights_cost_their_width(form: str):
     def network(filters: int) -> tuple[Op, ...]:
