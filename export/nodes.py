@@ -49,8 +49,8 @@ _OVER_FRAMES = {"mean_over_frames": "MEAN", "sum_over_frames": "SUM"}
 class Constant(NamedTuple):
     """A constant of a lowered operator: its shape, and the channels with a scale of their own.
 
-    Indices (`role` "index") are int32 in every form, a `bias` is in integer form. Where `values` are
-    known, equal constants are one.
+    Indices (`role` "index") are int32 in every form, a `bias` is in integer form. Where their
+    `values` are known, equal constants are one.
     """
 
     role: Literal["weight", "bias", "index"]
