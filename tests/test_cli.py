@@ -146,6 +146,7 @@ def test_the_run_of_another_experiment_is_kept(tmp_path: Path) -> None:
 def test_an_unknown_reference(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=10, dog=10)
     text = call("train", experiment(root), "--architecture", "model_c")
+    assert not (tmp_path / "runs").exists()
     assert "unknown reference 'model_c'" in text
     assert "model_a, model_a_5x5, model_b" in text
 

@@ -108,6 +108,8 @@ def opened(
     settings = settings.overridden(data, workers)
     if architecture is None and not searched:
         raise KerasnasError(f"{source} has no chosen network: give --architecture")
+    if architecture is not None and not (Path(architecture) / EXPERIMENT).is_file():
+        settings.space(classes=2).reference(architecture)  # no features for an unknown name
     with open_run(run, settings):
         loaded = task.load(settings, cache, progress=console.is_terminal)
         label, network, tuned = _network(architecture or str(source), loaded)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
 
-_STATISTICS_ROWS = 64  # examples read at a time
+_ROWS = 64  # examples read at a time
 _TARGET_ROWS = 4096
 
 
@@ -62,6 +62,11 @@ class Examples:
     def x(self, rows: Indices) -> NDArray[np.float32]:
         """Features of the examples at `rows`, float32 `(rows, frames, bins, channels)`."""
         return np.asarray(self.features[self.clip[rows], self.segment[rows]], np.float32)
+
+    def read(self) -> Iterator[NDArray[np.float32]]:
+        """Features of the examples, in order, some at a time, as `x` gives them."""
+        for start in range(0, len(self), _ROWS):
+            yield self.x(np.arange(start, min(start + _ROWS, len(self))))
 
     def any_version(self, rows: Indices, rng: np.random.Generator) -> NDArray[np.float32]:
         """Like `x`, each example in one of its versions or as it is, all equally probable."""
@@ -124,9 +129,8 @@ def statistics(examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.floa
     """Mean and variance over examples and frames, each `(bins, channels)`."""
     count, total, squares = 0, 0.0, 0.0
     shift: Any = None  # a value near the mean keeps the squares small
-    for start in range(0, len(examples), _STATISTICS_ROWS):
-        rows = np.arange(start, min(start + _STATISTICS_ROWS, len(examples)))
-        x = examples.x(rows).astype(np.float64)
+    for features in examples.read():
+        x = features.astype(np.float64)
         shift = x.mean(axis=(0, 1)) if shift is None else shift
         count += x.shape[0] * x.shape[1]
         total += (x - shift).sum(axis=(0, 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import keras
@@ -15,8 +14,8 @@ from kerasnas.training.fit import output_activation
 
 Values = NDArray[np.float64]
 
-_ROWS = 64  # examples read at a time
 _PENALTY = 10.0  # of half the squared weights of standardised statistics
+_CONSTANT = 1e-5  # a statistic that varies less, of its largest value, says nothing
 
 
 def fit_texture(model: keras.Model, examples: Examples) -> None:
@@ -40,7 +39,11 @@ def fit_texture(model: keras.Model, examples: Examples) -> None:
     level, changes = layers[LEVEL], layers[CHANGES]
     reader = keras.Model(model.input, [level.input, changes.input])
     statistics = np.concatenate(
-        [np.concatenate(reader.predict_on_batch(x), axis=1) for x in _read(examples)]
+        [
+            np.concatenate(reader.predict_on_batch(x), axis=1)
+            for features in (examples.features, *examples.versions)
+            for x in replace(examples, features=features).read()
+        ]
     )
     labels = np.tile(examples.y(np.arange(len(examples))), (1 + len(examples.versions), 1))
     kernel, bias = _regression(statistics, labels, output_activation(model))
@@ -50,21 +53,13 @@ def fit_texture(model: keras.Model, examples: Examples) -> None:
     layers[OWN].set_weights([weight / 2 for weight in layers[OWN].get_weights()])
 
 
-def _read(examples: Examples) -> Iterator[NDArray[np.float32]]:
-    """Features of all examples, then of all at other speeds."""
-    for features in (examples.features, *examples.versions):
-        version = replace(examples, features=features)
-        for start in range(0, len(examples), _ROWS):
-            yield version.x(np.arange(start, min(start + _ROWS, len(examples))))
-
-
 def _regression(x: Values, y: NDArray[np.float32], output: str) -> tuple[Values, Values]:
     """Weights `(statistics, classes)` and bias of a penalised logistic regression."""
     from scipy.optimize import minimize
     from scipy.special import expit, logsumexp, softmax
 
     mean, deviation = x.mean(axis=0), x.std(axis=0)
-    deviation[deviation == 0] = 1
+    deviation[deviation <= _CONSTANT * np.abs(x).max(axis=0)] = 1
     x = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
     shape = x.shape[1], y.shape[1]
     penalty = np.full((shape[0], 1), _PENALTY)

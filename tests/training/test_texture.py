@@ -76,6 +76,17 @@ def test_training_leaves_the_reading_to_be_fitted_afterwards() -> None:
     )
 
 
+def test_a_band_that_only_rounding_changes_is_not_read() -> None:
+    model, examples = _model(), _examples()
+    for features in (examples.features, *examples.versions):
+        features[..., 0, :] = -80 + 1e-5 * features[..., 0, :]
+
+    fit_texture(model, examples)
+
+    weights = _layers(model)[LEVEL].get_weights()[0]
+    assert np.abs(weights[0]).max() < 1e-4 < np.abs(weights[1:]).min()
+
+
 def test_a_label_that_no_clip_carries_is_read_as_improbable() -> None:
     model, examples = _model(), _examples()
     examples.targets[:, 2] = 0
