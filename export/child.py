@@ -1,9 +1,14 @@
-"""Running a program in a child process that may take only so much time and memory."""
+"""Running a program in a child process that may take only so much time and memory.
+
+The child begins here: `python -m kerasnas.export.child PARENT MODULE REQUEST ERROR`.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -47,7 +52,7 @@ def run_module(
 
     REQUEST is a JSON file of `request`; the child writes to the file ERROR what is wrong with its
     input and ends with `REFUSED`. It sees no GPU, computes with one thread, and never outlives
-    this call.
+    this call; on Linux not even where this process is killed.
 
     Args:
         module: What to run.
@@ -69,6 +74,8 @@ def run_module(
                     sys.executable,
                     "-P",
                     "-m",
+                    __name__,
+                    str(os.getpid()),
                     module,
                     str(files / "request.json"),
                     str(files / "error"),
@@ -137,6 +144,20 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def _die_with(parent: int) -> None:
+    """Ask Linux to kill this process when the parent's starting thread ends."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before
+            os._exit(1)
+
+
 def _tail(files: Path) -> str:
     lines = (files / "log").read_text(errors="replace").splitlines()
     return "\n".join([line for line in lines if line.strip()][-_LOG_LINES:]) or "(none)"
+
+
+if __name__ == "__main__":
+    _die_with(int(sys.argv.pop(1)))
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)

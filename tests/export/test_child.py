@@ -1,3 +1,7 @@
+import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +26,11 @@ target = pathlib.Path(json.load(open(sys.argv[1]))['pids'])
 target.with_suffix('.part').write_text(f'{os.getpid()} {grandchild.pid}')
 target.with_suffix('.part').rename(target)
 grandchild.wait()
+""",
+    "waits": """
+import json, os, signal, sys
+print(os.getpid(), file=open(json.load(open(sys.argv[1]))['pid'], 'w'), flush=True)
+signal.pause()
 """,
     "greedy": "import signal; hoard = bytearray(b'x') * 300_000_000; signal.pause()",
     "works": """
@@ -74,9 +83,30 @@ def test_a_child_over_its_time_is_killed_with_its_children(run, tmp_path: Path):
         run("hangs", {"pids": str(tmp_path / "pids")}, time_limit=5)
     for pid in map(int, (tmp_path / "pids").read_text().split()):
         # The grandchild may stay a zombie until somebody reaps it, but it does not run.
-        deadline = time.monotonic() + 30
-        while _runs(pid):
-            assert time.monotonic() < deadline
+        assert_ends(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_no_child_outlives_a_killed_parent(tmp_path: Path, ending: signal.Signals):
+    (tmp_path / "child_waits.py").write_text(CHILDREN["waits"])
+    limits = "what='waiting', time_limit=60, memory_limit=200_000_000"
+    code = (
+        "from kerasnas.export.child import run_module\n"
+        f"run_module('child_waits', {{'pid': {str(tmp_path / 'pid')!r}}}, {limits})"
+    )
+    os.mkfifo(tmp_path / "pid")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as parent:
+        pid = int((tmp_path / "pid").read_text())  # as soon as the child has written it
+        parent.send_signal(ending)
+    assert_ends(pid)
+
+
+def assert_ends(pid: int) -> None:
+    deadline = time.monotonic() + 30
+    while _runs(pid):
+        assert time.monotonic() < deadline
 
 
 def _runs(pid: int) -> bool:
