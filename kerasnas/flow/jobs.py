@@ -196,7 +196,7 @@ def _fitted(
     normalise(model, examples)
 
     history = fit(model, examples, recipe, validation=validation, seed=seed, on_epoch=on_epoch)
-    fit_texture(model, examples)
+    fit_texture(model, examples, recipe.balanced)
     epochs = [_finite(epoch) for epoch in history]
     write_json(directory / "history.json", {"schema": 1, "epochs": epochs})
     return model

@@ -43,8 +43,7 @@ class Batches:
         self._fill = (
             statistics(examples)[0] if recipe.augmentation.masks else np.zeros(1, np.float32)
         )
-        balanced = "balanced" in (recipe.class_weights, recipe.sampling)
-        weights = class_weights(examples) if balanced else np.zeros(0, np.float32)
+        weights = class_weights(examples) if recipe.balanced else np.zeros(0, np.float32)
         self._class_weights = weights if recipe.class_weights == "balanced" else None
         self._chances: NDArray[Any] | None = None
         if recipe.sampling == "balanced":

@@ -170,6 +170,11 @@ class Recipe(BaseModel):
             )
         return self
 
+    @property
+    def balanced(self) -> bool:
+        """Whether examples of rare classes count more, in one way or the other."""
+        return "balanced" in (self.class_weights, self.sampling)
+
     def output(self, multi_label: bool) -> Output:
         """The activation that a network for this recipe ends with."""
         if self.loss == "auto":

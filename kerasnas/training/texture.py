@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from kerasnas.blocks.texture import CHANGES, LEVEL, OWN
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import output_activation
+from kerasnas.training.weighting import class_weights, example_weights
 
+Array = NDArray[np.float32]
 Values = NDArray[np.float64]
 
 _PENALTY = 10.0  # of half the squared weights of standardised statistics
 _CONSTANT = 1e-5  # a statistic that varies less, of its largest value, says nothing
 
 
-def fit_texture(model: keras.Model, examples: Examples) -> None:
+def fit_texture(model: keras.Model, examples: Examples, balanced: bool = False) -> None:
     """Fit the reading of the input's statistics, and average it with the network's own scores.
 
     The reading is a logistic regression on the statistics of all examples as they are and at other
@@ -26,12 +28,12 @@ def fit_texture(model: keras.Model, examples: Examples) -> None:
     that is trained with the network learns to err with it. Both count one half, before the
     activation. A model without such layers is left as it is.
 
-    Every example weighs the same, whatever the recipe says of classes. Once for a model: each call
-    halves the network's own scores.
+    Once for a model: each call halves the network's own scores.
 
     Args:
         model: Trained; with a softmax or sigmoid output.
         examples: What it was trained on.
+        balanced: Whether examples of rare classes weigh more.
     """
     layers = {layer.name.rpartition(".")[2]: layer for layer in model.layers}
     if LEVEL not in layers:
@@ -46,36 +48,41 @@ def fit_texture(model: keras.Model, examples: Examples) -> None:
         ]
     )
     labels = np.tile(examples.y(np.arange(len(examples))), (1 + len(examples.versions), 1))
-    kernel, bias = _regression(statistics, labels, output_activation(model))
+    ones = np.ones(len(labels), np.float32)
+    weights = example_weights(labels, class_weights(examples)) if balanced else ones
+    kernel, bias = _regression(statistics, labels, weights, output_activation(model))
     split = level.input.shape[-1]
     level.set_weights([kernel[:split] / 2])
     changes.set_weights([kernel[split:] / 2, bias / 2])
     layers[OWN].set_weights([weight / 2 for weight in layers[OWN].get_weights()])
 
 
-def _regression(x: Values, y: NDArray[np.float32], output: str) -> tuple[Values, Values]:
-    """Weights `(statistics, classes)` and bias of a penalised logistic regression."""
+def _regression(x: Values, y: Array, weights: Array, output: str) -> tuple[Values, Values]:
+    """Kernel `(statistics, classes)` and bias of a penalised logistic regression."""
     from scipy.optimize import minimize
     from scipy.special import expit, logsumexp, softmax
 
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation[deviation <= _CONSTANT * np.abs(x).max(axis=0)] = 1
     x = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
+    weight = weights[:, None]
     shape = x.shape[1], y.shape[1]
     penalty = np.full((shape[0], 1), _PENALTY)
     penalty[-1] = 0  # the bias
 
     def loss(flat: Values) -> tuple[float, Values]:
-        weights = flat.reshape(shape)
-        scores = x @ weights
+        kernel = flat.reshape(shape)
+        scores = x @ kernel
         if output == "softmax":
-            partition, probability = logsumexp(scores, axis=1).sum(), softmax(scores, axis=1)
+            partition = logsumexp(scores, axis=1, keepdims=True)
+            probability = softmax(scores, axis=1)
         else:
-            partition, probability = np.logaddexp(0, scores).sum(), expit(scores)
-        penalised = weights * penalty
-        value = partition - (y * scores).sum() + (penalised * weights).sum() / 2
-        return value, (x.T @ (probability - y) + penalised).ravel()
+            partition, probability = np.logaddexp(0, scores), expit(scores)
+        penalised = kernel * penalty
+        value = (weight * partition).sum() - (weight * y * scores).sum()
+        gradient = x.T @ (weight * (probability - y)) + penalised
+        return value + (penalised * kernel).sum() / 2, gradient.ravel()
 
     found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B").x.reshape(shape)
-    weights = found[:-1] / deviation[:, None]
-    return weights, found[-1] - mean @ weights
+    kernel = found[:-1] / deviation[:, None]
+    return kernel, found[-1] - mean @ kernel

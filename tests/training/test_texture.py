@@ -26,9 +26,10 @@ def _model(activation: str = "softmax") -> Any:
     return Architecture(SHAPE, (TextureScores(body, CLASSES, activation),)).build()
 
 
-def _examples(multi_label: bool = False) -> Examples:
+def _examples(multi_label: bool = False, rare: bool = False) -> Examples:
     rng = np.random.default_rng(0)
     labels = np.arange(CLIPS) % CLASSES
+    labels[: CLIPS // 2] %= 2 if rare else CLASSES
     targets = np.eye(CLASSES, dtype=np.float32)[labels]
     if multi_label:
         targets = np.maximum(targets, targets[rng.permutation(CLIPS)])
@@ -42,9 +43,13 @@ def _layers(model: Any) -> dict[str, Any]:
     return {layer.name.rpartition(".")[2]: layer for layer in model.layers}
 
 
-@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
-def test_scores_are_averaged_with_those_of_a_logistic_regression(activation: str) -> None:
-    model, examples = _model(activation), _examples(activation == "sigmoid")
+@pytest.mark.parametrize(
+    ("activation", "balanced"), [("softmax", False), ("sigmoid", False), ("softmax", True)]
+)
+def test_scores_are_averaged_with_those_of_a_logistic_regression(
+    activation: str, balanced: bool
+) -> None:
+    model, examples = _model(activation), _examples(activation == "sigmoid", rare=balanced)
     layers = _layers(model)
     read = keras.Model(model.input, [layers[LEVEL].input, layers[CHANGES].input])
     own = keras.Model(model.input, layers[OWN].output)
@@ -52,10 +57,11 @@ def test_scores_are_averaged_with_those_of_a_logistic_regression(activation: str
     before = np.asarray(own(x))
     statistics = StandardScaler().fit_transform(np.concatenate(read(x), axis=1))
 
-    fit_texture(model, examples)
+    fit_texture(model, examples, balanced)
 
     targets = np.tile(examples.targets, (2, 1))
-    regression = LogisticRegression(C=0.1, max_iter=10_000, tol=1e-8)
+    weights = "balanced" if balanced else None
+    regression = LogisticRegression(C=0.1, class_weight=weights, max_iter=10_000, tol=1e-8)
     if activation == "softmax":
         logits = regression.fit(statistics, targets.argmax(axis=1)).decision_function(statistics)
     else:
