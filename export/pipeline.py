@@ -74,7 +74,8 @@ def export(
     Args:
         model: A functional Keras model with one input of known shape and one output of scores, or
             its `.keras` file.
-        directory: Where to write; made if missing. Files of the same names are replaced.
+        directory: Where to write; made if missing, and only once there is something to write. Files
+            of the same names are replaced.
         calibration: Training clips for the integer ranges, `(clips, *input shape)` or
             `(clips, segments, *input shape)`, of which one segment a clip is used; `stratified`
             chooses clips.
@@ -118,12 +119,7 @@ def export(
             "would fill the zeros again; leave one out"
         )
     directory = Path(directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"{directory} cannot be written to: {error.strerror}") from None
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise ExportError(f"{directory} is read-only: give another directory")
+    _check_writable(directory)
     with tempfile.TemporaryDirectory(prefix="kerasnas-") as temporary:
         scratch = Path(temporary)
         network = _network(model, scratch)
@@ -203,6 +199,17 @@ def export(
     return result
 
 
+def _check_writable(directory: Path) -> None:
+    """See that files can be written to `directory`, which need not be there and is not made."""
+    there = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise ExportError(f"{directory} cannot be written to: {there} is no directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ExportError(
+            f"{directory} cannot be written to: {there} is read-only, give another directory"
+        )
+
+
 def _network(model: keras.Model | str | Path, scratch: Path) -> KerasNetwork:
     """The model with its file: a model in memory is saved to `scratch` first."""
     if isinstance(model, str | Path):
@@ -276,9 +283,10 @@ def _versions() -> dict[str, str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write beside `path` and rename, so that nobody sees half a file."""
+    """Write beside `path` and rename, so that nobody sees half a file; make its directory."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:

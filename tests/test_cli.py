@@ -165,6 +165,28 @@ def test_damaged_models(tmp_path: Path, name: str) -> None:
     assert f"{name} is damaged" in text
 
 
+def test_an_export_without_clips_to_calibrate_with(tmp_path: Path) -> None:
+    import keras
+    from keras import layers
+
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    names = [path.relative_to(root) for path in sorted(root.glob("*/*.wav"))]
+    listed = "".join(f"{name},{name.parent},test\n" for name in names)
+    (root / "clips.csv").write_text(f"filename,labels,split\n{listed}")
+    data = {"dataset": "folder", "root": str(root), "csv": "clips.csv"}
+    inputs = keras.Input((32, 16, 1))
+    outputs = layers.Dense(2, "softmax")(layers.GlobalAveragePooling2D()(inputs))
+    keras.Model(inputs, outputs).save("model.keras")
+    settings = experiment(None, data=data, split={"by": "split"})
+    text = call("export", "model.keras", "--experiment", settings)
+    assert "all 18 clips are to be tested on, and none is left to train on: add" in text
+    for name in names:
+        soundfile.write(root / name, np.zeros(RATE // 4), RATE)
+    text = call("export", "model.keras", "--experiment", experiment(root))
+    assert "all values of the calibration clips are -" in text
+    assert not (tmp_path / "export").exists()
+
+
 def test_a_model_outside_of_any_run(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"x")
     assert "lies in no run directory: give --experiment" in call("evaluate", "model.tflite")

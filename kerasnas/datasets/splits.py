@@ -78,9 +78,9 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     """Part `clips` as `settings` say; the same seed gives the same parts.
 
     Raises:
-        KerasnasError: When a fold or split that is named does not exist, a part would be without
-            a class (training clips always need every class; in a multi-label data set the other
-            parts may lack some), or a group would be separated.
+        KerasnasError: When a fold or split that is named does not exist, no clip is left to train
+            on, a part would be without a class (training clips always need every class; in a
+            multi-label data set the other parts may lack some), or a group would be separated.
     """
     everything = np.arange(len(clips))
     validation = np.zeros(0, np.int64)
@@ -102,6 +102,11 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     else:
         _, test = _parts(clips, everything, settings.test_fraction, seed, "test")
     rest = np.setdiff1d(everything, test)
+    if not len(rest):
+        raise KerasnasError(
+            f"{clips.root}: all {len(test)} clips are to be tested on, and none is left to train "
+            "on: add training clips, or let split.by be fractions"
+        )
     if not len(validation):
         train, validation = _parts(clips, rest, settings.validation_fraction, seed, "validation")
     else:

@@ -95,6 +95,12 @@ def test_split_column():
             "no clip of b in fold 2",
         ),
         ([("a", None, "train"), ("b", None, "train")], {"by": "split"}, "no clip has split test"),
+        ([("a", None, "test"), ("b", None, "test")], {"by": "split"}, "all 2 clips are .* tested"),
+        (
+            [("a", "1"), ("b", "1")],
+            {"by": "fold", "test_fold": 1},
+            "none is left to train on: add training clips",
+        ),
         ([("a", None, "train"), ("b", None, None)], {"by": "split"}, "clip 1 has no split"),
         ([("a",)] * 9 + [("b",)], {}, r"no clip of b in the \w+ clips .1 of b in all"),
         (

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,8 @@ def test_a_conversion_over_its_limits_leaves_no_file(
     trained: Trained, tmp_path: Path, limit: dict, message: str
 ):
     with pytest.raises(ExportError, match=message):
-        _export(trained, tmp_path, settings=limit)
-    assert not (tmp_path / "model_float16.tflite").exists()
+        _export(trained, tmp_path / "export", settings=limit)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -168,14 +169,23 @@ def test_unusable_data_are_refused_before_converting(
     trained: Trained, tmp_path: Path, changes: dict, message: str
 ):
     with pytest.raises(ExportError, match=message):
-        _export(trained, tmp_path, **changes)
-    assert not list(tmp_path.glob("*.tflite"))
+        _export(trained, tmp_path / "export", **changes)
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_directory_that_cannot_be_made_is_named(trained: Trained, tmp_path: Path):
+def test_a_directory_that_cannot_be_written_to_is_refused_at_once(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ExportError, match="file/export cannot be written to"):
-        _export(trained, tmp_path / "file" / "export")
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("file", "link"):
+        for path in (tmp_path / name, tmp_path / name / "export"):
+            with pytest.raises(ExportError, match=f"{path} cannot .*/{name} is no directory"):
+                _export(trained, path)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)  # root, too
+    with pytest.raises(ExportError, match=f"a/b cannot be written to: {tmp_path} is read-only"):
+        _export(trained, tmp_path / "a" / "b")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "link"}
 
 
 def test_an_earlier_export_survives_a_failed_one(
