@@ -7,6 +7,8 @@ ReLU fused into the operator before it, swish as LOGISTIC and MUL, dropout gone.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from itertools import chain
 from math import prod
 from typing import Literal, NamedTuple
 
@@ -44,6 +46,7 @@ WEIGHTED = frozenset(_FOLDING.values())
 _FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
 _FUSING = WEIGHTED.union(_SIMPLE.values()) - {"CONCATENATION"}
 _OVER_FRAMES = {"mean_over_frames": "MEAN", "sum_over_frames": "SUM"}
+_STAYING_WIDE = frozenset({"multiply", *_OVER_FRAMES})
 
 
 class Constant(NamedTuple):
@@ -93,13 +96,13 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
     Raises:
         ExportError: The kind of an operation, or its activation function, is not known here.
     """
-    consumers = Counter(name for op in ops for name in op.inputs)
-    taken_in = _taken_in(ops, consumers)
+    consumers = Counter(chain.from_iterable([op.inputs for op in ops]))
+    sizes = {op.name: op.output_shape for op in ops}
+    taken_in = _taken_in(ops, consumers, sizes)
     nodes: list[Node] = []
     # Of each output: the node that computes it, and whether that node may take in what follows.
     source: dict[str, tuple[int, bool]] = {}
     wide: set[str] = set()  # what `kerasnas.export.wide` computes in int16
-    sizes = {op.name: op.output_shape for op in ops}
     for op in ops:
         index, open_ = source[op.inputs[0]] if op.inputs else (-1, False)
         open_ = open_ and consumers[op.inputs[0]] == 1
@@ -152,18 +155,17 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
     return nodes
 
 
-def _taken_in(ops: tuple[Op, ...], consumers: Counter[str]) -> set[str]:
+def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], sizes: Mapping[str, Shape]) -> set[str]:
     """Operations that become a part of the one after them.
 
     Batch normalisations of vectors before dense layers, and vectors made into one frame for a
     subtraction, which broadcasts them.
     """
     readers = {name: op for op in ops for name in op.inputs}
-    shapes = {op.name: op.output_shape for op in ops}
     found = set()
     for op in ops:
         if op.kind == "reshape" and consumers[op.name] == 1:
-            frame = (1, *shapes[op.inputs[0]])
+            frame = (1, *sizes[op.inputs[0]])
             if op.output_shape == frame and readers[op.name].kind == "subtract":
                 found.add(op.name)
         if op.kind != "batch_norm" or len(op.output_shape) > 1:
@@ -245,7 +247,7 @@ def _is_wide(op: Op, wide: set[str]) -> bool:
         return op.attributes["function"] == "softmax" and len(op.output_shape) == 2
     if op.kind in ("divide", "softmax_over_frames"):
         return True
-    return op.kind in ("multiply", *_OVER_FRAMES) and not wide.isdisjoint(op.inputs)
+    return op.kind in _STAYING_WIDE and not wide.isdisjoint(op.inputs)
 
 
 def _widened(op: Op) -> Node:

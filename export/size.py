@@ -10,6 +10,7 @@ to be equal, and some of the padding, of which the mean is known.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from kerasnas.export.errors import ExportError
@@ -109,7 +110,10 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
                 zeros += not node.wide
         once["shape", node.shape] = _vector(len(node.shape))
         for constant in node.constants:
-            size = _constant_bytes(constant, form, once)
+            once["shape", constant.shape] = _vector(len(constant.shape))
+            if integer and constant.role != "index":
+                once["zeros", constant.channels] = _zero_points(constant.channels)
+            size = _constant_bytes(constant, form)
             if constant.values:
                 once[constant.role, constant.values] = size
             else:
@@ -134,9 +138,9 @@ def _node_bytes(node: Node) -> int:
     return total + (_vector(inputs) if inputs > 1 else 0)
 
 
-def _constant_bytes(constant: Constant, form: Form, once: dict[Any, int]) -> int:
+@lru_cache(4096)
+def _constant_bytes(constant: Constant, form: Form) -> int:
     """A constant: its tensor, its data, and in float16 the operator that makes it float32."""
-    once["shape", constant.shape] = _vector(len(constant.shape))
     total = _FLOATS + _BUFFER + 2 * _LIST
     if constant.role == "index":
         return total + _TYPE + _data(4 * constant.size)
@@ -151,7 +155,6 @@ def _constant_bytes(constant: Constant, form: Form, once: dict[Any, int]) -> int
     total += 4 + _SCALES + _vector(channels)
     if channels > 1 and constant.shape[0] == 1:
         total += _AXIS
-    once["zeros", channels] = _zero_points(channels)
     return total + _data((4 if constant.role == "bias" else 1) * constant.size)
 
 
