@@ -15,8 +15,7 @@ from rich.console import Console
 from kerasnas.experiment import Experiment
 from kerasnas.flow import task, volume
 from kerasnas.flow.run import open_run, resolved
-from kerasnas.flow.search import find
-from kerasnas.flow.supernet import prepare
+from kerasnas.flow.search import find, inherited_from
 from kerasnas.report import write as write_report
 from kerasnas.tuners import Results
 from kerasnas.tuners.settings import RandomSettings
@@ -86,7 +85,7 @@ def compare(
     other = experiment.model_copy(update={"search": search})
     with open_run(run, experiment), open_run(run / oracle, other, overwrite):
         loaded = task.load(other, cache, progress=console.is_terminal)
-        supernet = prepare(run, loaded, cache, console) if search.supernet else None
+        supernet = inherited_from(run, loaded, cache, console)
         find(run / oracle, loaded, cache, cluster, console, supernet)
         results = Results.read(run / oracle)
         (objective, _), *_ = results.objectives

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 
 from rich.console import Console
 
-from kerasnas import objectives
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.export.quiet import quiet
 from kerasnas.files import read_json, write_json
 from kerasnas.flow import agreement, task, trials, volume
 from kerasnas.flow.display import Display
+from kerasnas.flow.engine import begun, rehearse
 from kerasnas.flow.export import Exported, export_missing
 from kerasnas.flow.folds import FoldRunner, mean_of_folds
 from kerasnas.flow.front import in_words
@@ -25,14 +23,13 @@ from kerasnas.flow.front import winners as choose
 from kerasnas.flow.limits import Sizes
 from kerasnas.flow.run import EXPERIMENT, open_run, resolved
 from kerasnas.flow.scores import listed
-from kerasnas.flow.supernet import digest, prepare
+from kerasnas.flow.supernet import prepare
 from kerasnas.flow.task import Task
 from kerasnas.flow.winners import chosen_values, describe
 from kerasnas.flow.workers import make_ready, run_finals, runner
-from kerasnas.models.choices import ChoiceSpace
 from kerasnas.models.space import Values
 from kerasnas.report import write as write_report
-from kerasnas.tuners import Gene, Genes, MedianStop, Search, SearchError, Trial, Window
+from kerasnas.tuners import MedianStop, SearchError, Trial
 from kerasnas.tuners.loop import run as run_loop
 from kerasnas.tuners.runners.base import Job, Runner
 
@@ -123,7 +120,7 @@ def _search_in(
         console.print(f"left out: {message}", markup=False)
     if loaded.clips.skipped:
         console.print(f"damaged records left out: {len(loaded.clips.skipped)}")
-    supernet = prepare(run, loaded, cache, console) if experiment.search.supernet else None
+    supernet = inherited_from(run, loaded, cache, console)
     winners = find(run, loaded, cache, cluster, console, supernet)
     chosen = experiment.choose
     _train_winners(run, loaded, winners, cache, cluster, console)
@@ -139,6 +136,28 @@ def _search_in(
     metrics = read_json(directory / "evaluation.json")["metrics"]
     scores = {name: value for name, value in metrics.items() if value is not None}
     return SearchResult(run, winners[chosen], chosen, scores, exported, report)
+
+
+def inherited_from(run: Path, loaded: Task, cache: Path, console: Console) -> Path | None:
+    """The file of the supernet whose weights candidates inherit, trained here if need be.
+
+    Args:
+        run: The run directory of the search.
+        loaded: The task.
+        cache: Directory for features.
+        console: Where progress is shown.
+
+    Returns:
+        None for a search that trains every candidate.
+
+    Raises:
+        KerasnasError: As from `prepare`, or what is enqueued is no candidate.
+        TunerError: No candidate lies in the window.
+    """
+    if loaded.experiment.search.supernet is None:
+        return None
+    rehearse(loaded)
+    return prepare(run, loaded, cache, console)
 
 
 def find(
@@ -170,29 +189,7 @@ def find(
         stop = MedianStop(metric="val_loss", direction="min", first_step=first)
 
     sizes = Sizes(loaded)
-
-    with Search(
-        _genes(loaded),
-        [(name, objectives.direction(name)) for name in experiment.objectives],
-        propose=settings.oracle.propose(),
-        max_trials=settings.trials,
-        window=Window(sizes, settings.window.minimum, settings.window.maximum),
-        seed=experiment.seed,
-        directory=run,
-        identity={
-            "clips": loaded.clips.digest(),
-            "output": loaded.space.output,
-            **({} if supernet is None else {"supernet": digest(supernet)}),
-        },
-        max_retries=settings.retries,
-        max_consecutive_failures=settings.consecutive_failures,
-        time_budget=None if settings.hours is None else 3600 * settings.hours,
-    ) as engine:
-        for enqueued in settings.enqueue:
-            values = _values(loaded, enqueued)
-            sizes.check(values, f"search.enqueue: {enqueued}")
-            engine.enqueue(values)
-
+    with begun(loaded, sizes, run, supernet) as engine:
         arguments = {"run": str(run.absolute()), "cache": str(cache)}
 
         def job(trial: Trial) -> Job:
@@ -247,51 +244,6 @@ def _runner(loaded: Task, cluster: str | None, candidates: int, resident: bool) 
     workers = runner(experiment, cluster, candidates * len(folds))
     combine = functools.partial(mean_of_folds, experiment)
     return FoldRunner(workers, "kerasnas.flow.jobs:fold", folds, combine)
-
-
-def _genes(loaded: Task) -> Genes:
-    """Those of the space, unless the architecture is fixed, and those of the tuned settings."""
-    settings, genes = loaded.experiment.search, Genes(())
-    if settings.architecture is None:
-        if inputs := [field for field in settings.tune if field.startswith("features.")]:
-            raise KerasnasError(
-                f"search.tune: {inputs[0]} changes the networks' input, so it needs a fixed "
-                "network: give search.architecture or --architecture"
-            )
-        with quiet():
-            import keras_tuner
-
-        hyperparameters = keras_tuner.HyperParameters()
-        loaded.space.define(hyperparameters)
-        genes = Genes.from_hyperparameters(hyperparameters)
-    return genes.extended(Gene(field, values=options) for field, options in settings.tune.items())
-
-
-def _values(loaded: Task, enqueued: str | Values | Sequence[int]) -> Values:
-    """Values of all genes, of a point of the space given by them, its name or its chromosome.
-
-    A reference may have values of layers which do not exist with these features: they are left out.
-    """
-    if isinstance(enqueued, Mapping):
-        return enqueued
-    if not isinstance(enqueued, str):
-        if not isinstance(loaded.space, ChoiceSpace):
-            raise KerasnasError(
-                f"search.enqueue: {list(enqueued)} is a chromosome, which the space "
-                f"{loaded.experiment.model.space} has none of: give values by the genes' names"
-            )
-        try:
-            return loaded.space.chromosome(enqueued)
-        except KerasnasError as error:
-            raise KerasnasError(f"search.enqueue: {error}") from None
-    if enqueued not in loaded.space.references:
-        raise KerasnasError(
-            f"search.enqueue: {enqueued!r} is no point of the space; these are: "
-            f"{', '.join(loaded.space.references)}"
-        )
-    names = {gene.name for gene in _genes(loaded)}
-    reference = loaded.space.references[enqueued]
-    return {name: value for name, value in reference.items() if name in names}
 
 
 def winners_directory(winners: dict[str, Trial], criterion: str) -> str:

@@ -14,6 +14,7 @@ import yaml
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.compare import compare
 from kerasnas.flow.search import search
+from kerasnas.tuners.errors import TunerError
 
 pytestmark = pytest.mark.slow
 
@@ -118,14 +119,22 @@ def test_another_space_s_supernet_is_refused_with_both_named(
         search(path)
 
 
-def test_enqueued_networks_fit_the_space_and_the_limits(inherited: Path, workspace: Path) -> None:
-    supernet = {"file": str(inherited / "supernet.npz")}
-    path = written(workspace, "limited", limits={"macs": 10}, supernet=supernet)
-    with pytest.raises(KerasnasError, match=r"enqueue: baseline .*macs .* .at most 10.: "):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"limits": {"macs": 10}}, r"enqueue: baseline .*macs .* .at most 10.: "),
+        ({"enqueue": [[1, 2, 1]]}, r"search.enqueue: a chromosome of 3 genes .* 2 layers"),
+        ({"enqueue": [[1, 3]]}, r"search.enqueue: gene 2 of a chromosome is 3: it can be 1 to 2"),
+        ({"window": {"maximum": 10}}, r"the enqueued values cost .* outside the window"),
+    ],
+)
+def test_what_no_search_can_begin_with_is_refused_before_a_supernet_is_trained(
+    workspace: Path, settings: dict[str, object], message: str
+) -> None:
+    path = written(workspace, "refused", **settings)
+    with pytest.raises((KerasnasError, TunerError), match=message):
         search(path)
-    path = written(workspace, "long", enqueue=[[1, 2, 1]], supernet=supernet)
-    with pytest.raises(KerasnasError, match=r"search.enqueue: a chromosome of 3 genes .* 2 layers"):
-        search(path)
+    assert not (workspace / "runs" / "refused" / "supernet.npz").exists()
 
 
 def test_random_search_is_compared_on_the_same_supernet(inherited: Path, workspace: Path) -> None:
