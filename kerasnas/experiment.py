@@ -152,14 +152,14 @@ class Experiment(BaseModel):
         if agreement.paths > self.search.trials:
             raise ValueError(
                 f"search.supernet.agreement.paths: {agreement.paths} are asked for, and "
-                f"search.trials is {self.search.trials}"
+                f"search.trials is {self.search.trials}: raise it, or leave agreement out"
             )
         try:
             agreement.recipe(self.training.final)
         except ValidationError as error:
-            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise ValueError(
-                f"search.supernet.agreement.epochs: training.final cannot have so few: {problem}"
+                "search.supernet.agreement.epochs: training.final cannot have so few: "
+                f"{_problem(error)}"
             ) from None
 
     def _check_option(self, field: str, option: Option) -> None:
@@ -168,8 +168,9 @@ class Experiment(BaseModel):
         except KeyError as error:
             raise ValueError(f"search.tune: there is no field {field} ({error})") from None
         except ValidationError as error:
-            problem = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise ValueError(f"search.tune: {field} cannot be {option!r}: {problem}") from None
+            raise ValueError(
+                f"search.tune: {field} cannot be {option!r}: {_problem(error)}"
+            ) from None
 
     def tuned(self, values: Values) -> Experiment:
         """The experiment of a trial: with the fields of `search.tune` as its values say.
@@ -221,6 +222,9 @@ class Experiment(BaseModel):
         """The experiment with what the command line and the environment say instead of the file.
 
         The data set's root becomes absolute: `root`, else `KERASNAS_DATA`, else the file's.
+
+        Raises:
+            KerasnasError: What is given does not go with the file.
         """
         if skip_corrupt and self.data.dataset != "audioset":
             raise KerasnasError(
@@ -242,12 +246,18 @@ class Experiment(BaseModel):
                     "search"
                 )
             given["architecture"] = fixed
-        return self.model_copy(
+        changed = self.model_copy(
             update={
                 "search": self.search.model_copy(update=given),
                 "data": self.data.model_copy(update=data),
             }
         )
+        try:
+            return Experiment.model_validate(changed.model_dump(mode="json", by_alias=True))
+        except ValidationError as error:
+            raise KerasnasError(
+                f"{self.name}, with what is given beside it: {_problem(error)}"
+            ) from None
 
     def to_yaml(self) -> str:
         """The experiment with every default filled in."""
@@ -305,6 +315,11 @@ def _reject_repeated_keys(path: Path, node: yaml.Node | None) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
             _reject_repeated_keys(path, value)
+
+
+def _problem(error: ValidationError) -> str:
+    """The first of what a check found, in its own words."""
+    return error.errors()[0]["msg"].removeprefix("Value error, ")
 
 
 def _put(data: dict[str, Any], field: str, value: Option) -> None:

@@ -172,6 +172,11 @@ def test_what_the_command_line_says_comes_first(
     changed = first.overridden(tmp_path, trials=4, seconds=1800)
     assert (changed.search.trials, changed.search.workers, changed.search.hours) == (4, 2, 0.5)
     assert changed.data.root == tmp_path.absolute()
+    ranks = experiment.load(written(tmp_path, "name: a\nsearch: {supernet: {agreement: {}}}\n"))
+    with pytest.raises(
+        KerasnasError, match="^a, with .* 12 are asked for, and search.trials is 5:"
+    ):
+        ranks.overridden(trials=5)
 
 
 def test_a_bare_oracle_is_that_one_with_its_defaults(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.task import Task
 from kerasnas.flow.winners import describe
@@ -74,8 +73,10 @@ def measure(
 ) -> None:
     """Train candidates from scratch and write `agreement.json`; what is there is not done again.
 
+    Where fewer candidates were scored than are asked for, nothing is done but to say so.
+
     Raises:
-        KerasnasError: Fewer candidates were scored than are asked for, or a training failed.
+        KerasnasError: A training failed.
     """
     experiment = loaded.experiment
     assert experiment.search.supernet is not None
@@ -84,10 +85,11 @@ def measure(
         return
     ranked = Results.read(run).ranking(experiment.criteria[0])
     if len(ranked) < settings.paths:
-        raise KerasnasError(
-            f"search.supernet.agreement.paths: {settings.paths} are asked for, and only "
-            f"{len(ranked)} candidates were scored: raise search.trials"
+        console.print(
+            f"Ranks are not compared: search.supernet.agreement.paths asks for {settings.paths} "
+            f"candidates, and {len(ranked)} were scored."
         )
+        return
     rng = np.random.default_rng((experiment.seed, 4))  # 0 to 3 are those of splits and supernets
     trials = stratified(ranked, settings.paths, rng)
     recipe = settings.recipe(experiment.training.final)
