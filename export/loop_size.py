@@ -3,14 +3,15 @@
 A loop is two graphs of its own, some fifty tensors and twenty operators: their tables are the same
 whatever the number of units, and loops that are alike share what they write in the same way. Read
 from files of `kerasnas.export.size.CONVERTER` (float) and of `kerasnas.export.int8_loop`: one to
-three layers, of equal and of different units, in one direction and in two.
+three layers, of equal and of different units, in one direction and in two. Where every frame is
+written out instead, each takes its tables anew: that is smaller for very few frames.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from kerasnas.export.ops import Op
+from kerasnas.export.ops import RECURRENT, Op
 
 
 class _Loop(NamedTuple):
@@ -52,6 +53,24 @@ _WIDTH = {"float32": 4, "float16": 2, "full_int8": 1}
 _RESET_BEFORE = 232  # a second product in the loop of integers
 
 
+class _Unrolled(NamedTuple):
+    """Beyond the weights.
+
+    Attributes:
+        common: Operators that only such layers have, once in a file.
+        frame: One frame of one direction.
+    """
+
+    common: int
+    frame: int
+
+
+_UNROLLED = {
+    "float16": {"gru": _Unrolled(1270, 875), "lstm": _Unrolled(540, 740)},
+    "full_int8": {"gru": _Unrolled(640, 1560), "lstm": _Unrolled(350, 1090)},
+}
+
+
 def loops_bytes(layers: list[Op], form: str) -> int:
     """Bytes of all recurrent layers of a file, weights included."""
     width = _WIDTH[form]
@@ -85,3 +104,28 @@ def loops_bytes(layers: list[Op], form: str) -> int:
         if op.kind == "gru" and not op.attributes["reset_after"]:
             total += (2 if both else 1) * _RESET_BEFORE
     return total + sum(zeros)
+
+
+def unrolled_bytes(ops: tuple[Op, ...], form: str) -> int:
+    """About what all recurrent layers of a network take with every frame written out.
+
+    Within some hundred bytes a layer, which is enough to choose between that and loops.
+
+    Args:
+        ops: The network.
+        form: `float16` or `full_int8`.
+    """
+    shapes = {op.name: op.output_shape for op in ops}
+    layers = [op for op in ops if op.kind in RECURRENT]
+    total = max((_UNROLLED[form][op.kind].common for op in layers), default=0)
+    for op in layers:
+        frames = shapes[op.inputs[0]][0]
+        both = op.attributes["bidirectional"]
+        total += (2 if both else 1) * frames * _UNROLLED[form][op.kind].frame
+        # The state before the first frame is zero, and so is its product.
+        total += _WIDTH[form] * sum(
+            weight.size for weight in op.weights if frames > 1 or weight.name != "recurrent_kernel"
+        )
+        if form == "full_int8":
+            total += 3 * sum(weight.size for weight in op.weights if weight.name == "bias")
+    return total

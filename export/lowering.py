@@ -10,6 +10,8 @@ from kerasnas.export.child import run_module
 from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form, Recurrent
 from kerasnas.export.interpreter import KerasNetwork
+from kerasnas.export.loop_size import loops_bytes, unrolled_bytes
+from kerasnas.export.ops import RECURRENT, from_keras
 from kerasnas.export.recurrent import recurrent_layers
 from kerasnas.export.settings import ExportSettings, Format
 
@@ -29,7 +31,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
-    """The forms to try for a model, best first."""
+    """The forms to try for a model: those of integers alone first, among equals the smallest."""
     layers = recurrent_layers(model)
     if not layers:
         if format_ == "float16":
@@ -57,9 +59,22 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
         return [forms["while"]]
     # A layer may be called more than once, with a mask or first states behind its input.
     calls = [node.input_tensors[0] for layer in layers for node in layer._inbound_nodes]
+    unroll = forms["unroll"]
     if max(x.shape[1] for x in calls) > _FEW_STEPS:
         del forms["unroll"]
+    elif _is_smaller_unrolled(model, unroll.form):
+        forms = {"unroll": unroll, **forms}
     return list(forms.values())
+
+
+def _is_smaller_unrolled(model: Any, form: Form) -> bool:
+    """Whether recurrent layers are predicted to take fewer bytes frame by frame than as loops."""
+    try:
+        ops = from_keras(model)
+    except ExportError:  # layers whose bytes cannot be predicted
+        return False
+    loops = loops_bytes([op for op in ops if op.kind in RECURRENT], form)
+    return unrolled_bytes(ops, form) < loops
 
 
 def require_lstm(layers: list[Any]) -> None:

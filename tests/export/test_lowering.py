@@ -1,9 +1,12 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, ExportSettings
+from kerasnas.export.convert import convert
 from kerasnas.export.lowering import candidates, require_lstm
+from kerasnas.export.randomize import randomize
 from kerasnas.export.recurrent import recurrent_layers
 
 
@@ -21,6 +24,7 @@ def _model(frames: int, recurrent: bool = True) -> Any:
     [
         ("float16", "auto", 60, ["float16 with while"]),
         ("float16", "auto", 20, ["float16 with while", "float16 with unroll"]),
+        ("float16", "auto", 1, ["float16 with unroll", "float16 with while"]),
         ("float16", "int8_loop", 60, ["float16 with while"]),
         ("float16", "unroll", 60, ["float16 with unroll"]),
         ("int8", "auto", 60, ["full_int8 with int8_loop", "int8_weights with while"]),
@@ -30,6 +34,12 @@ def _model(frames: int, recurrent: bool = True) -> Any:
             20,
             ["full_int8 with int8_loop", "full_int8 with unroll", "int8_weights with while"],
         ),
+        (
+            "int8",
+            "auto",
+            1,
+            ["full_int8 with unroll", "full_int8 with int8_loop", "int8_weights with while"],
+        ),
         ("int8", "int8_loop", 20, ["full_int8 with int8_loop"]),
         ("int8", "while", 20, ["int8_weights with while"]),
         ("int8", "step", 20, ["full_int8 with step", "int8_weights with step"]),
@@ -38,6 +48,35 @@ def _model(frames: int, recurrent: bool = True) -> Any:
 def test_forms_from_best_to_last(format_: Any, recurrent: Any, frames: int, expected: list[str]):
     settings = ExportSettings(recurrent=recurrent)
     assert [str(c) for c in candidates(_model(frames), format_, settings)] == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("frames", "kind"), [(1, "GRU"), (2, "LSTM")])
+def test_of_files_that_compute_alike_the_smaller_is_tried_first(frames: int, kind: str):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((frames, 8))
+    x = layers.Bidirectional(layers.GRU(6))(inputs) if kind == "GRU" else layers.LSTM(6)(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    rng = np.random.default_rng(0)
+    randomize(model, rng)
+    examples = rng.normal(size=(2, frames, 8)).astype(np.float32)
+    for format_ in ("float16", "int8"):
+        tried = candidates(model, format_, ExportSettings())[:2]
+        assert {candidate.form for candidate in tried} == {tried[0].form}
+        first, second = (len(convert(model, c.form, examples, c.recurrent).content) for c in tried)
+        assert first < second
+
+
+def test_loops_come_first_where_their_bytes_cannot_be_predicted():
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((1, 4))
+    model = keras.Model(inputs, layers.SimpleRNN(2)(inputs))
+    forms = [str(candidate) for candidate in candidates(model, "float16", ExportSettings())]
+    assert forms == ["float16 with while", "float16 with unroll"]
 
 
 def test_a_recurrent_layer_may_have_a_mask_and_be_called_twice():
