@@ -66,7 +66,7 @@ class WuLeeSettings(BaseModel):
         False,
         description="average the network's scores with scores that are read from statistics of the "
         "input over time, fitted when the network is trained; learning curves show the network "
-        "alone",
+        "alone; the networks of other papers (`mobilenet_v1`, …) are left as they are",
     )
 
     @model_validator(mode="after")
