@@ -114,17 +114,16 @@ def climb_down(
         progress(f"Converting to {candidate}")
         again = path.with_name(f"again_{path.name}") if settings.repeat else None
         try:
-            stock = convert_candidate(reference.network, candidate, path, scratch, settings)
+            stock = convert_candidate(reference.network.path, candidate, path, scratch, settings)
             if again is not None:
                 progress(f"Converting to {candidate} again")
-                convert_candidate(reference.network, candidate, again, scratch, settings)
+                convert_candidate(reference.network.path, candidate, again, scratch, settings)
+            network = _opened(path, candidate)
         except ExportError as error:
             failures.append(str(error))
             continue
         progress(f"Checking {candidate} on {len(reference.labels)} clips")
         repeated = None if again is None else again.read_bytes() == path.read_bytes()
-        network = load(path)
-        assert not isinstance(network, KerasNetwork)
         scores = network.predict(reference.examples)
         measured = _measure(network, candidate, scores, repeated, reference, settings)
         checks = check_file(f"model_{format_}.tflite", measured, settings)
@@ -141,6 +140,20 @@ def climb_down(
     if not made:
         raise ExportError("\n".join(failures))
     return min(made, key=lambda examined: examined._rank)
+
+
+def _opened(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
+    """A converted file, ready to run.
+
+    Raises:
+        ExportError: The runtime does not take it.
+    """
+    try:
+        network = load(path)
+    except ExportError as error:
+        raise ExportError(f"{candidate}: the runtime does not take the file: {error}") from None
+    assert not isinstance(network, KerasNetwork)
+    return network
 
 
 def _measure(

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from kerasnas.export.child import run_module
 from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form, Recurrent
-from kerasnas.export.interpreter import KerasNetwork
 from kerasnas.export.loop_size import loops_bytes, unrolled_bytes
 from kerasnas.export.ops import RECURRENT, from_keras
 from kerasnas.export.recurrent import recurrent_layers
@@ -57,10 +56,11 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
         return [forms[settings.recurrent]]
     if settings.recurrent == "int8_loop":
         return [forms["while"]]
-    # A layer may be called more than once, with a mask or first states behind its input.
+    # A layer may be called more than once, with a mask or first states behind its input, or only
+    # by a layer around it, which tells nothing.
     calls = [node.input_tensors[0] for layer in layers for node in layer._inbound_nodes]
     unroll = forms["unroll"]
-    if max(x.shape[1] for x in calls) > _FEW_STEPS:
+    if max((x.shape[1] for x in calls), default=_FEW_STEPS + 1) > _FEW_STEPS:
         del forms["unroll"]
     elif _is_smaller_unrolled(model, unroll.form):
         forms = {"unroll": unroll, **forms}
@@ -99,12 +99,12 @@ def require_lstm(layers: list[Any]) -> None:
 
 
 def convert_candidate(
-    network: KerasNetwork, candidate: Candidate, output: Path, scratch: Path, limits: ExportSettings
+    model: Path, candidate: Candidate, output: Path, scratch: Path, limits: ExportSettings
 ) -> int | None:
     """Convert in a child process.
 
     Args:
-        network: What to convert.
+        model: What to convert, a `.keras` file.
         candidate: The form.
         output: The file to write.
         scratch: A directory, with the calibration clips for an integer file.
@@ -121,14 +121,14 @@ def convert_candidate(
     run_module(
         "kerasnas.export.convert",
         {
-            "model": str(network.path),
+            "model": str(model),
             "form": candidate.form,
             "recurrent": candidate.recurrent,
             "output": str(output),
             "stock": str(stock),
             "calibration": str(scratch / CALIBRATION) if integer else None,
         },
-        what=f"converting {network.path} to {candidate}",
+        what=f"converting {model} to {candidate}",
         time_limit=limits.time_limit,
         memory_limit=limits.memory_limit,
     )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from kerasnas.export.arena import arena_bytes
 from kerasnas.export.delegation import Delegation, read_delegation
 from kerasnas.export.errors import ExportError
 from kerasnas.export.interpreter import latency, open_tflite
+from kerasnas.export.lowering import Candidate, convert_candidate
+from kerasnas.export.settings import ExportSettings
 from kerasnas.export.tflite_file import read_facts
 
 NO_OPERATOR_TIMES = (
@@ -71,18 +75,34 @@ def benchmark(
 
     Args:
         files: `.tflite` files of any inputs and outputs of known shapes.
-        float32: The same network's float32 file, to compare with; it is listed first.
+        float32: The same network in float32, to compare with: a file like the others, or the Keras
+            model (`.keras`), which is converted for it. It is listed first.
         runs: Timed runs of a file, after five untimed ones.
 
     Raises:
-        ExportError: A file is missing or damaged, or is no `.tflite` file.
+        ExportError: A file is missing or damaged, is no `.tflite` file, or does not convert.
     """
     paths = [Path(file) for file in files]
     if not paths:
         raise ExportError("there is nothing to time: give .tflite files")
-    first = [] if float32 is None else [_measure(Path(float32), runs, None)]
-    base = first[0].latency_ms[0].median if first else None
-    return first + [_measure(path, runs, base) for path in paths]
+    if float32 is None:
+        return [_measure(path, runs, None) for path in paths]
+    with _converted(Path(float32)) as file:
+        first = replace(_measure(file, runs, None), file=str(float32))
+    base = first.latency_ms[0].median
+    return [first, *(_measure(path, runs, base) for path in paths)]
+
+
+@contextmanager
+def _converted(path: Path) -> Iterator[Path]:
+    """The file itself, or a float32 file of a Keras model, for as long as it is needed."""
+    if path.suffix != ".keras":
+        yield path
+        return
+    with TemporaryDirectory(prefix="kerasnas-") as directory:
+        file = Path(directory) / "model.tflite"
+        convert_candidate(path, Candidate("float32"), file, Path(directory), ExportSettings())
+        yield file
 
 
 def _measure(path: Path, runs: int, base: float | None) -> Benchmark:

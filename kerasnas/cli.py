@@ -322,7 +322,8 @@ def predict(
 def benchmark(
     files: Annotated[list[Path], typer.Argument(help=".tflite files.", show_default=False)],
     float32: Annotated[
-        Path | None, typer.Option(help="The same network in float32, to compare with.")
+        Path | None,
+        typer.Option(help="The same network in float32, .keras or .tflite, to compare."),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of a file.")] = 100,
     json: Annotated[Path | None, typer.Option(help="File for the figures, as JSON.")] = None,

@@ -12,7 +12,7 @@ from kerasnas.export import ExportError, benchmark
 from kerasnas.export.arena import Lifetime, arena_bytes, plan
 from kerasnas.export.tflite_graph import TfliteFile
 
-from .conftest import Exported
+from .conftest import Exported, Trained
 
 
 def test_tensors_share_memory_when_they_do_not_live_at_once():
@@ -55,8 +55,10 @@ def test_the_arena_of_two_operators_is_known():
 
 
 @pytest.mark.slow
-def test_files_are_timed_against_the_float32_one(exported: Exported, tmp_path: Path):
-    files = [str(exported.directory / f"model_{name}.tflite") for name in ("float16", "int8")]
+def test_files_are_timed_against_the_model_in_float32(
+    trained: Trained, exported: Exported, tmp_path: Path
+):
+    files = [str(trained.path), str(exported.directory / "model_int8.tflite")]
     output = tmp_path / "figures.json"
     result = CliRunner().invoke(
         app, ["benchmark", files[1], "--float32", files[0], "--runs", "3", "--json", str(output)]
@@ -66,6 +68,8 @@ def test_files_are_timed_against_the_float32_one(exported: Exported, tmp_path: P
     base, int8 = json.loads(output.read_text())["files"]
     assert [base["file"], int8["file"]] == files
     assert base["speed_up"] is None
+    assert base["bytes"] > int8["bytes"]
+    assert not any(name.startswith("DEQUANTIZE") for name in base["operators"])  # as float16 has
     assert int8["speed_up"] == base["latency_ms"][0]["median"] / int8["latency_ms"][0]["median"]
     assert [entry["threads"] for entry in int8["latency_ms"]] == sorted({1, os.cpu_count()})
     # Of four bytes a number and of one; the two ends are float32 in both.
@@ -89,3 +93,5 @@ def test_nothing_to_time_is_refused():
         benchmark([])
     with pytest.raises(ExportError, match="nothing.tflite does not exist"):
         benchmark(["nothing.tflite"])
+    with pytest.raises(ExportError, match="nothing.keras"):
+        benchmark(["nothing.tflite"], float32="nothing.keras")
