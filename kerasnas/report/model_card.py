@@ -195,12 +195,25 @@ def _waveform_files(export: Mapping[str, Any]) -> list[str]:
     heading = ["file", "bytes", "front end", "classifier", "accuracy", "agreement"]
     heading += ["runtime", "MediaPipe takes it", "checks"]
     samples, rate = wholes[0]["samples"], wholes[0]["sample_rate"]
+    taken = sorted((w for w in wholes if w["mediapipe"]), key=lambda whole: whole["bytes"])
     return [
         "## Files that take the waveform\n\n" + _table(heading, rows),
         f"Their input is float32 of shape ({samples},), mono, full scale ±1, at {rate} Hz: the "
         "front end, labels and sample rate are in the file, as MediaPipe's AudioClassifier reads "
         "them.",
+        *[_MEDIAPIPE.format(file=whole["file"]) for whole in taken[:1]],
     ]
+
+
+_MEDIAPIPE = """Python (`pip install mediapipe`); MediaPipe's tasks for Android and iOS take the same file:
+
+```python
+from mediapipe.tasks.python.audio import AudioClassifier
+from mediapipe.tasks.python.components.containers import AudioData
+
+with AudioClassifier.create_from_model_path("export/{file}") as classifier:
+    results = classifier.classify(AudioData.create_from_array(samples, sample_rate))
+```"""
 
 
 def _limits(export: Mapping[str, Any]) -> str:

@@ -75,6 +75,12 @@ def test_a_file_that_keeps_its_state_says_so_wherever_it_is_run(run: Path):
     assert entry[-2:] == ["no", "passed"]
     assert "float32 of shape (32000,), mono, full scale ±1, at 16000 Hz" in card
     assert "Files that take the waveform" not in plain
+    assert "MediaPipe" not in plain and "AudioClassifier.create" not in card  # it does not reset
+    whole = report["files"]["int8"]["waveform"]
+    report["files"]["int8"]["waveform"] = whole | {"mediapipe": True}
+    path.write_text(json.dumps(report))
+    taken = model_card(run)
+    assert taken is not None and f"('export/{whole['file']}')" in taken.replace('"', "'")
 
 
 def test_without_an_export_there_is_no_card(run: Path):
