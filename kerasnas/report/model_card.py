@@ -205,7 +205,7 @@ def _waveform_files(export: Mapping[str, Any]) -> list[str]:
     ]
 
 
-_MEDIAPIPE = """Python (`pip install mediapipe`), `samples` being that; its other platforms take the same file:
+_MEDIAPIPE = """Python (`pip install mediapipe`); for Android and iOS MediaPipe takes it, too:
 
 ```python
 from mediapipe.tasks.python.audio import AudioClassifier
