@@ -88,7 +88,9 @@ class SupernetSettings(_Settings):
     """
 
     file: Path | None = Field(
-        None, description="a supernet of this space that is trained already; null: train one"
+        None,
+        description="a supernet of this space that is trained already, on the same training clips "
+        "and features; null: train one",
     )
     save_every: int = Field(50, ge=1, description="steps after which a training can be resumed")
     recalibration_clips: int = Field(

@@ -57,13 +57,14 @@ def prepare(run: Path, loaded: Task, cache: Path, console: Console) -> Path:
         console: Where progress is shown.
 
     Raises:
-        KerasnasError: The space does not fit, the file holds a supernet of another space, or the
-            training failed.
+        KerasnasError: The space does not fit, the file holds a supernet of another space or one
+            that was trained on other clips or features, or the training failed.
     """
     settings, space = loaded.experiment.search.supernet, space_of(loaded)
     assert settings is not None
     if settings.file is not None:
-        checkpoint.read(settings.file, space)
+        _, state, _ = checkpoint.read(settings.file, space)
+        _check_data(settings.file, state, _data(loaded), console)
         return settings.file.absolute()
     file = run / FILE
     if file.exists():
@@ -106,6 +107,7 @@ def train(run: str, cache: str) -> Evaluate:
             file=directory / FILE,
             save_every=experiment.search.supernet.save_every,
             on_epoch=lambda epoch, metrics: trial.report(epoch, **metrics),
+            data=_data(loaded),
         )
         write_json(directory / HISTORY, {"schema": 1, "epochs": history})
         return {"metrics": {"loss": history[-1]["loss"]}}
@@ -156,6 +158,35 @@ def _choices(loaded: Task) -> ChoiceSpace:
             f"{loaded.experiment.model.space}"
         )
     return space
+
+
+def _data(loaded: Task) -> dict[str, str]:
+    """What tells the training clips and features of a task from others."""
+    clips, front_end = loaded.clips.subset(loaded.split.train), loaded.experiment.features
+    return {
+        "training clips": f"{len(clips)} ({clips.digest()})",
+        "features": hashlib.sha256(front_end.model_dump_json().encode()).hexdigest()[:16],
+    }
+
+
+def _check_data(
+    file: Path, state: Mapping[str, Any], ours: dict[str, str], console: Console
+) -> None:
+    """Refuse a supernet that may know the clips that candidates are scored on."""
+    theirs = state.get("settings", {}).get("data")
+    if not theirs:
+        text = f"{file} does not say what it was trained on: it must not know validation clips."
+        console.print(text, markup=False)
+    elif theirs != ours:
+        different = [name for name in ours if theirs.get(name) != ours[name]]
+        named = "; ".join(
+            f"{name} {theirs.get(name)} there, {ours[name]} here" for name in different
+        )
+        raise KerasnasError(
+            f"{file} was trained on other data: {named}. Give seed, data, split and features as "
+            "they were, since scores of clips it was trained on say nothing, or leave "
+            "search.supernet.file out"
+        )
 
 
 def _drawn(loaded: Task, clips: int) -> Examples | None:

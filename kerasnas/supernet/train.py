@@ -6,6 +6,7 @@ of their sum.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def train(
     file: Path | None = None,
     save_every: int | None = None,
     on_epoch: OnEpoch | None = None,
+    data: Mapping[str, str] | None = None,
 ) -> list[Epoch]:
     """Train `supernet` in place; where `file` exists, from where it was written.
 
@@ -44,6 +46,7 @@ def train(
         file: Where the state is kept, after every epoch and at the end. `Supernet.load` reads it.
         save_every: Steps between further writings within an epoch.
         on_epoch: Called with the epoch, from 1, and its metrics; False ends the training.
+        data: What tells the examples from others, in words; it is kept in `file`.
 
     Returns:
         One dictionary for each epoch, resumed ones included: `epoch`, `loss` (mean over the
@@ -61,7 +64,7 @@ def train(
         )
     if not len(examples):
         raise KerasnasError("there are no clips to train on: name another part of the data set")
-    training = _Training(supernet, examples, recipe, seed, file)
+    training = _Training(supernet, examples, recipe, seed, file, data or {})
     return training.run(save_every, on_epoch)
 
 
@@ -69,7 +72,13 @@ class _Training:
     """State of one training: the weights, the optimiser's, their average, and the step."""
 
     def __init__(
-        self, supernet: Supernet, examples: Examples, recipe: Recipe, seed: int, file: Path | None
+        self,
+        supernet: Supernet,
+        examples: Examples,
+        recipe: Recipe,
+        seed: int,
+        file: Path | None,
+        data: Mapping[str, str],
     ) -> None:
         self.supernet, self.recipe, self.seed, self.file = supernet, recipe, seed, file
         self.batches = Batches(examples, recipe, loss_of(supernet.tail, recipe))
@@ -77,6 +86,7 @@ class _Training:
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
             "examples": len(examples),
+            "data": dict(data),
         }
         self.step = 0
         self.loss = 0.0  # of the epoch so far

@@ -109,13 +109,24 @@ def test_a_member_of_the_front_is_trained_from_scratch_and_exported(inherited: P
     assert read(inherited / "hypervolume.json")["searches"]["search"][-1][0] == 4
 
 
-def test_another_space_s_supernet_is_refused_with_both_named(
-    inherited: Path, workspace: Path
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("filters: 4", "filters: 5", r"holds a supernet of nasc \(2 .* and nasc \(2 "),
+        (
+            "name: other",
+            "name: other\nseed: 5",
+            r"other data: training clips 30 \(.*, 30 \(.* here\.",
+        ),
+        ("mel_bins: 16", "mel_bins: 16\n  fmin: 50", r"other data: features \w+ there, \w+ here\."),
+    ],
+)
+def test_a_supernet_of_another_space_or_of_other_data_is_refused_with_both_named(
+    inherited: Path, workspace: Path, old: str, new: str, message: str
 ) -> None:
     path = written(workspace, "other", supernet={"file": str(inherited / "supernet.npz")})
-    text = path.read_text().replace("filters: 4", "filters: 5")
-    path.write_text(text)
-    with pytest.raises(KerasnasError, match=r"holds a supernet of nasc \(2 .* and nasc \(2 "):
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(KerasnasError, match=message):
         search(path)
 
 
