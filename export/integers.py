@@ -22,9 +22,9 @@ RUNTIME_WRITE_ROW = (2, 9, 0)
 _FINER = 128
 
 
-def int8_scale(range_: Range) -> Scale:
-    """The scale of int8 that covers a range."""
-    step = max(range_.high - range_.low, 1e-6) / 255
+def int8_scale(range_: Range, least: float = 1e-6 / 255) -> Scale:
+    """The scale of int8 that covers a range, in steps of `least` at least."""
+    step = max((range_.high - range_.low) / 255, least)
     return Scale(step, round(-128 - range_.low / step))
 
 
@@ -58,13 +58,15 @@ class Writer:
         step = max(float(np.abs(kernel).max()), 1e-8) / 127
         kernel_ = np.clip(np.round(kernel.T / step), -127, 127).astype(np.int8)
         inputs = [x, self.graph.constant(kernel_, Scale(step))]
+        both = step * x.scale.step
         if bias is not None:
-            both = step * x.scale.step
             rounded = np.clip(np.round(bias / both), -(2**31), 2**31 - 1).astype(np.int32)
             inputs.append(self.graph.constant(rounded, Scale(both)))
         else:
             inputs.append(Tensor(-1, (), "int32"))
-        output = self.graph.tensor((rows, kernel.shape[1]), "int8", int8_scale(result))
+        # Sums have this step, and XNNPACK refuses far finer ones, as of a range of zero.
+        scale = int8_scale(result, both)
+        output = self.graph.tensor((rows, kernel.shape[1]), "int8", scale)
         options = self._schema.FullyConnectedOptionsT()
         self.graph.operator("FULLY_CONNECTED", 4, inputs, (output,), options)
         return output

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.export.child import REFUSED, ChildDied, run_module
+from kerasnas.export.delegation import read_delegation
 from kerasnas.export.errors import ExportError
 from kerasnas.export.model_file import check_model, load_keras
 from kerasnas.export.quiet import quiet
 from kerasnas.export.step import STATE_NAME
-from kerasnas.export.tflite_file import looks_like_tflite
+from kerasnas.export.tflite_file import looks_like_tflite, read_facts
 
 _PROBE_SECONDS = 120
 _PROBE_BYTES = 4_000_000_000
@@ -182,7 +183,8 @@ def open_tflite(path: Path, threads: int = 1) -> Any:
         ExportError: The file is missing or damaged.
     """
     if not path.is_file():
-        raise ExportError(f"{path} does not exist: give a .tflite file")
+        wrong = "is no file" if path.exists() else "does not exist"
+        raise ExportError(f"{path} {wrong}: give a .tflite file")
     if not looks_like_tflite(path):
         raise ExportError(
             f"{path} is damaged, or no .tflite file: its bytes 4 to 7 should read TFL3; export it "
@@ -274,12 +276,20 @@ def _to_float(x: NDArray[Any], details: Any) -> NDArray[np.float32]:
 
 
 def main(request: Path, error: Path) -> int:
-    """Run the file that `request` names once on zeros: the child's side of `load`."""
+    """Run the file that `request` names once, and read it: the child's side of `load`."""
     path = Path(json.loads(request.read_text(encoding="utf-8"))["path"])
     try:
-        run_on_zeros(_open(path, 1))
-    except (ExportError, RuntimeError, ValueError, MemoryError) as refusal:
+        interpreter = _open(path, 1)
+        run_on_zeros(interpreter)
+        interpreter.get_output_details()
+        read_facts(path)
+        read_delegation(interpreter, path.read_bytes())
+    except ExportError as refusal:
         error.write_text(str(refusal), encoding="utf-8")
+        return REFUSED
+    except Exception as damage:  # readers raise what the damaged part happens to raise
+        reason = str(damage).strip().splitlines() or [type(damage).__name__]
+        error.write_text(f"{path} is damaged ({reason[0]}): export it again", encoding="utf-8")
         return REFUSED
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def load_keras(path: Path) -> keras.Model:
     """Open a `.keras` file from anywhere: nothing in it is executed (`safe_mode`).
 
+    A model that was trained in mixed precision computes in float32, as its files will.
+
     Raises:
         ExportError: The file is missing or damaged, or needs code that is not Keras's own.
     """
@@ -30,7 +32,7 @@ def load_keras(path: Path) -> keras.Model:
         raise ExportError(f"{path} is damaged, or no .keras file: save the model again")
     try:
         with quiet():
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            model = _in_float32(keras.saving.load_model(path, compile=False, safe_mode=True))
     except Exception as error:  # Keras raises what the damaged part happens to raise
         raise ExportError(
             f"{path} cannot be opened: {_first_line(error)} Save the model again, from stock "
@@ -82,6 +84,26 @@ def check_model(model: keras.Model, name: str) -> None:
                 f"{name} has weights that are not finite, in {weight.path}: train it again, with "
                 "a lower learning rate"
             )
+
+
+def _in_float32(model: keras.Model) -> keras.Model:
+    """A model whose layers compute in float32, as few operators of a runtime know others."""
+    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+        return model
+    copy = type(model).from_config(_with_float32(model.get_config()))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _with_float32(config: Any) -> Any:
+    """A configuration of Keras in which all data types are float32."""
+    if isinstance(config, list | tuple):
+        return type(config)(map(_with_float32, config))
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return config | {"config": {"name": "float32"}}
+    return {key: _with_float32(value) for key, value in config.items()}
 
 
 def _first_line(error: Exception) -> str:

@@ -72,6 +72,30 @@ def test_a_strangers_file_runs_no_code(tmp_path: Path):
         load_keras(path)
 
 
+def test_a_model_of_mixed_precision_computes_in_float32(tmp_path: Path):
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    inner = keras.Sequential([keras.Input((8, 6)), layers.Dense(5, dtype="mixed_bfloat16")])
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        inputs = keras.Input((8, 6))
+        x = layers.Normalization(mean=0.5, variance=2.0)(inputs)
+        x = layers.Bidirectional(layers.GRU(4))(layers.Activation("silu")(inner(x)))
+        model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.save(tmp_path / "model.keras")
+    opened = load_keras(tmp_path / "model.keras")
+    assert {layer.compute_dtype for layer in opened._flatten_layers()} == {"float32"}
+    x = np.random.default_rng(0).normal(size=(4, 8, 6)).astype(np.float32)
+    scores = opened(x)
+    assert keras.backend.standardize_dtype(scores.dtype) == "float32"
+    np.testing.assert_allclose(scores, model(x), atol=0.01)
+    assert np.std(scores) > 0.02
+
+
 def test_a_damaged_file_has_no_predictions(tmp_path: Path):
     (tmp_path / "labels.txt").write_text("a\nb\n")
     settings = LogMel().model_dump(mode="json")

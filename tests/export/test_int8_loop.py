@@ -101,6 +101,19 @@ def test_a_loop_computes_what_the_layer_does(kind: str, backward: bool, sequence
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_one_frame_meets_a_state_of_zeros(kind: str):
+    rng = np.random.default_rng(4)
+    layer = _layer(kind, 8)
+    _build(layer, 6, rng)
+    x = rng.normal(size=(8, 1, 6)).astype(np.float32)
+    for weights in (layer.get_weights(), [np.zeros_like(w) for w in layer.get_weights()]):
+        layer.set_weights(weights)
+        (cell,) = cells(layer) or ()
+        outputs, _ = _run(cell, x)
+        np.testing.assert_allclose(outputs, layer(x).numpy(), atol=_tolerance(cell, x) + 0.01)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_both_directions_are_aligned(kind: str):
     from keras import layers
 

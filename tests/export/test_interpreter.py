@@ -55,7 +55,18 @@ def _text(content: bytes) -> bytes:
     return b"not a model at all"
 
 
-@pytest.mark.parametrize("damage", [_cut, _without_end, _identifier_only, _empty, _text])
+def _name_that_is_no_text(content: bytes) -> bytes:
+    """The output's, which nothing reads that only runs the file."""
+    graph = schema.Model.GetRootAs(content).Subgraphs(0)
+    name = graph.Tensors(graph.Outputs(0)).Name()
+    place = content.index(struct.pack("<I", len(name)) + name + b"\0") + 4
+    return content[:place] + b"\x88" + content[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_cut, _without_end, _identifier_only, _empty, _text, _name_that_is_no_text],
+)
 def test_a_damaged_tflite_file_is_one_error(exported: Exported, tmp_path: Path, damage):
     path = tmp_path / "model.tflite"
     path.write_bytes(damage((exported.directory / "model_int8.tflite").read_bytes()))

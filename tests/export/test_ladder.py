@@ -19,7 +19,8 @@ LOOP, UNROLL, WHILE = "int8_loop", "unroll", "while"
 class Forms:
     """Stands for the conversion and what is measured: bytes and agreement of each form.
 
-    A form of None dies. With `varies`, each conversion gives other bytes.
+    A form of None dies, files of no bytes are refused by the runtime. With `varies`, each
+    conversion gives other bytes.
     """
 
     def __init__(self, forms: dict[str, tuple[int, float] | None], varies: bool) -> None:
@@ -33,6 +34,11 @@ class Forms:
         if form is None:
             raise ChildDied(f"converting to {candidate}: the process died of SIGSEGV")
         output.write_bytes(bytes([self.converted]) * form[0])
+
+    def load(self, path: Path) -> TfliteNetwork:
+        if not path.stat().st_size:
+            raise ExportError(f"{path} is damaged")
+        return TfliteNetwork(path, None, (20, 4), 2)
 
     def measure(
         self, network: Any, candidate: Any, scores: Any, repeated: Any, *rest: Any
@@ -58,11 +64,10 @@ def _climb(
     from keras import layers
 
     stand_in = Forms(forms, varies)
-    network = TfliteNetwork(Path("model.tflite"), None, (20, 4), 2)
     monkeypatch.setattr(TfliteNetwork, "predict", lambda self, x: LABELS)
     monkeypatch.setattr(ladder, "convert_candidate", stand_in.convert)
     monkeypatch.setattr(ladder, "_measure", stand_in.measure)
-    monkeypatch.setattr(ladder, "load", lambda path: network)
+    monkeypatch.setattr(ladder, "load", stand_in.load)
     inputs = keras.Input((20, 4))
     model = keras.Model(inputs, layers.Dense(2)(layers.GRU(2)(inputs)))
     keras_network = KerasNetwork(Path("model.keras"), model)
@@ -76,6 +81,13 @@ def test_a_dying_converter_is_one_failed_form(tmp_path: Path, monkeypatch):
     assert made.candidate == ("full_int8", UNROLL)
     (failure,) = made.failures
     assert failure == "converting to full_int8 with int8_loop: the process died of SIGSEGV"
+
+
+def test_a_file_that_the_runtime_refuses_is_one_failed_form(tmp_path: Path, monkeypatch):
+    made = _climb({LOOP: (0, 1.0), UNROLL: (90, 1.0)}, tmp_path, monkeypatch)
+    assert made.candidate == ("full_int8", UNROLL)
+    (failure,) = made.failures
+    assert failure.startswith("full_int8 with int8_loop: the runtime does not take the file: ")
 
 
 def test_a_form_with_a_failed_check_gives_way_to_the_next(tmp_path: Path, monkeypatch):

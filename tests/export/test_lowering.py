@@ -79,6 +79,17 @@ def test_loops_come_first_where_their_bytes_cannot_be_predicted():
     assert forms == ["float16 with while", "float16 with unroll"]
 
 
+def test_of_a_recurrent_layer_inside_another_no_steps_are_written_out():
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((3, 10, 4))
+    x = layers.Flatten()(layers.TimeDistributed(layers.GRU(2))(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    forms = [str(candidate) for candidate in candidates(model, "int8", ExportSettings())]
+    assert forms == ["full_int8 with int8_loop", "int8_weights with while"]
+
+
 def test_a_recurrent_layer_may_have_a_mask_and_be_called_twice():
     import keras
     from keras import layers
