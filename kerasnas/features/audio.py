@@ -14,14 +14,14 @@ from kerasnas.errors import KerasnasError
 Waveform = NDArray[np.float32]
 
 
-def read(path: Path, sample_rate: int, channels: int = 1) -> Waveform:
+def read(path: Path, sample_rate: int, channels: int | None = 1) -> Waveform:
     """Read a recording as float32 `(samples, channels)`, full scale ±1, at `sample_rate` Hz.
 
     Args:
         path: A wav, flac, ogg, mp3 or other file that libsndfile reads.
         sample_rate: The rate to resample to (soxr, high quality).
         channels: 1 for the mean of the file's channels; 2 for its two channels, a mono file twice;
-            more for a file that has so many.
+            more for a file that has so many; None for all channels that it has.
 
     Raises:
         KerasnasError: Naming the file, when it is missing, not audio, cut short, without samples,
@@ -75,9 +75,9 @@ def resample(samples: Waveform, rate: int, sample_rate: int) -> Waveform:
     return np.zeros((1, samples.shape[1]), np.float32)  # a few samples can resample to none
 
 
-def _with_channels(path: Path, samples: Waveform, channels: int) -> Waveform:
+def _with_channels(path: Path, samples: Waveform, channels: int | None) -> Waveform:
     found = samples.shape[1]
-    if found == channels:
+    if channels is None or found == channels:
         return samples
     if channels == 1:
         return samples.mean(axis=1, keepdims=True)

@@ -25,7 +25,8 @@ class Prediction:
         recording: The file.
         classes: Names of the classes.
         times: Start and end of every clip, seconds.
-        scores: `(clips, classes)`: the mean over each clip's segments.
+        scores: `(clips, classes)`: the mean over each clip's segments, and over its channels where
+            each is an example.
         thresholds: From which score on each class counts as heard, `(classes,)`; None where none
             were chosen.
     """
@@ -62,7 +63,8 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
     Args:
         model: A `.tflite` file beside its `labels.txt` and `features.json`, and the
             `thresholds.json` that exports of taggers have.
-        recording: Any length and format; the last clip ends where the recording ends.
+        recording: Any length and format, and any number of channels where each is an example; the
+            last clip ends where the recording ends.
         hop_seconds: Time between the beginnings of two clips; the clip length by default.
 
     Raises:
@@ -82,7 +84,11 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
             f"{model} takes embeddings that a data set has stored, and {recording} is a recording: "
             "make them by a front end of kind embedding, with a file of your own"
         )
-    waveform = read(recording, settings.sample_rate, settings.file_channels)
+    if getattr(settings, "channel_examples", None):  # however many this recording has
+        waveform = read(recording, settings.sample_rate, None)
+        settings = settings.model_copy(update={"channel_examples": waveform.shape[1]})
+    else:
+        waveform = read(recording, settings.sample_rate, settings.file_channels)
     times, scores = [], []
     for window in sliding(waveform, settings, hop_seconds):
         times.append((window.start, window.stop))

@@ -69,7 +69,13 @@ def _head(run: Run, export: Mapping[str, Any]) -> str:
             f"- **Task**: {_KINDS[export['task'] == 'multi_label']}, {len(classes)} classes: "
             f"{', '.join(classes)}.",
             f"- **Input**: features of shape {tuple(export['input_shape'])} (frames, bins, "
-            f"channels), by {front_end}; all settings in `export/features.json`.",
+            f"channels), by {front_end}; all settings in `export/features.json`."
+            + (
+                " Each channel of a recording is an input of its own; a clip's scores are the mean "
+                "over its channels."
+                if features.get("channel_examples")
+                else ""
+            ),
         ]
     )
 
