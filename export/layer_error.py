@@ -98,7 +98,8 @@ def _layer_outputs(model: Any, examples: Values) -> dict[str, Values]:
         if times[call.operation.name] == len(call.output_tensors) == 1
     }
     inner = keras.Model(model.inputs, outputs)
-    values = inner.predict(examples, batch_size=_EXAMPLES, verbose=0)
+    with quiet():
+        values = inner.predict(examples, batch_size=_EXAMPLES, verbose=0)
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}
 
 
