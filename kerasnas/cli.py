@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -376,4 +377,5 @@ def init(
 
 def main() -> None:
     """Entry point of the `kerasnas` command."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as by Ctrl-C, and tidy up
     app()

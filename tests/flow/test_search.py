@@ -195,7 +195,7 @@ def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) 
     journal = workspace / "interrupted" / "journal.jsonl"
     first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(journal, '"event":"start"', first)
-    os.kill(first.pid, signal.SIGINT)
+    os.kill(first.pid, signal.SIGTERM)  # a scheduler's Ctrl-C
     _, errors = first.communicate(timeout=60)
     assert first.returncode == 130
     assert "kerasnas search small.yaml --run interrupted" in errors
