@@ -55,8 +55,12 @@ class _Cutter:
 
         if isinstance(layer, keras.Model):
             return self.run(layer, arguments[0])
-        if self.loops and isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):
+        recurrent = keras.layers.RNN | keras.layers.Bidirectional
+        if self.loops and isinstance(layer, recurrent):
             return self._recurrent(layer, *arguments, **keywords)
+        inner = layer.layer if isinstance(layer, keras.layers.Wrapper) else None
+        if self.loops and isinstance(inner, recurrent):
+            raise _without_loop(inner)
         inputs = keras.tree.flatten(arguments)
         if all(isinstance(tensor, keras.KerasTensor) for tensor in inputs):
             wide = {id(c.output) for c in self.cuts if isinstance(c.part, WideOperation)}
@@ -71,10 +75,7 @@ class _Cutter:
         given = [*states, getattr(x, "_keras_mask", None)]
         given += [keywords.get(name) for name in ("initial_state", "mask")]
         if found is None or any(value is not None for value in given):
-            raise ExportError(
-                f"the recurrent layer {layer.name!r} has no loop of integers: GRU and LSTM with "
-                "tanh and sigmoid have, without masks, initial states and returned states"
-            )
+            raise _without_loop(layer)
         results = [
             self._cut(cell, (x,), (x.shape[1], cell.units) if cell.sequences else (cell.units,))
             for cell in found
@@ -87,6 +88,13 @@ class _Cutter:
         output = keras.Input(shape)
         self.cuts.append(_Cut(part, tuple(inputs), output))
         return output
+
+
+def _without_loop(layer: Any) -> ExportError:
+    return ExportError(
+        f"the recurrent layer {layer.name!r} has no loop of integers: GRU and LSTM with tanh and "
+        "sigmoid have, without masks, initial states, returned states and layers around them"
+    )
 
 
 def _merge(mode: str | None, both: list[Any]) -> Any:

@@ -27,7 +27,7 @@ from kerasnas.export.ops import from_keras
 from kerasnas.export.recurrent import recurrent_layers
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.size import predict_bytes
-from kerasnas.export.tuned import TUNED, Tuned, gzip_bytes, require_packages, tune
+from kerasnas.export.tuned import TUNED, Tuned, figures, gzip_bytes, require_packages, tune
 from kerasnas.export.waveform_file import WaveformInput, waveform_name
 
 if TYPE_CHECKING:
@@ -73,12 +73,13 @@ def export(
 
     Args:
         model: A functional Keras model with one input of known shape and one output of scores, or
-            its `.keras` file.
+            its `.keras` file. One of mixed precision is taken as computing in float32.
         directory: Where to write; made if missing, and only once there is something to write. Files
             of the same names are replaced.
         calibration: Training clips for the integer ranges, `(clips, *input shape)` or
             `(clips, segments, *input shape)`, of which one segment a clip is used; `stratified`
-            chooses clips.
+            chooses clips. Values beyond what these clips reach saturate, also scores without a
+            softmax or sigmoid.
         test_x: Clips nobody trained or calibrated on, of such a shape; a clip's score is the mean
             over its segments.
         test_y: Their labels, `(clips, classes)`.
@@ -142,6 +143,10 @@ def export(
             assert train is not None
             tuned = tune(against, *train, scratch, settings, progress)
             against = tuned.reference
+        unfused: dict[str, dict[str, Any]] = {}
+        if settings.recurrent == "fused_lstm":
+            loops = settings.model_copy(update={"recurrent": "auto"})
+            unfused = figures(against, scratch, loops, progress)
         predicted = _predictions(against.network.model)
         made = {
             name: climb_down(against, name, scratch, settings, progress)
@@ -160,6 +165,8 @@ def export(
             files[name] = _entry(examined, path.name, predicted, settings)
             if tuned is not None:
                 files[name]["without_tuning"] = tuned.without[name]
+            if name in unfused:
+                files[name]["without_fusing"] = unfused[name]
             whole = directory / waveform_name(name)
             if examined.waveform is None:
                 whole.unlink(missing_ok=True)  # of an earlier export, of another network

@@ -1,9 +1,10 @@
-"""Fine-tuning before an export: the new model, and what it costs and saves."""
+"""Fine-tuning before an export: the new model, and what an export otherwise gives."""
 
 from __future__ import annotations
 
 import gzip
 import importlib.util
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,12 +93,6 @@ def tune(
     network = fine_tuned(given.network, x, y, given.task, scratch, settings)
     scores = network.predict(given.examples)
     parity = compare(scores, given.scores, given.labels, given.task)
-    apart = scratch / "without"
-    apart.mkdir()
-    if (scratch / CALIBRATION).exists():
-        (apart / CALIBRATION).symlink_to(scratch / CALIBRATION)
-    plain = replace(given, waveform=None)
-    once = settings.model_copy(update={"repeat": False})
     return Tuned(
         reference=replace(given, network=network, scores=scores),
         entry={
@@ -108,11 +103,35 @@ def tune(
             "accuracy_drop": {"mean": parity.drop, "bounds": list(parity.drop_bounds)},
         },
         check=accuracy_check(TUNED, parity, settings),
-        without={
-            name: _figures(climb_down(plain, name, apart, once, progress))
-            for name in settings.formats
-        },
+        without=figures(given, scratch, settings, progress),
     )
+
+
+def figures(
+    reference: Reference,
+    scratch: Path,
+    settings: ExportSettings,
+    progress: Callable[[str], None],
+) -> dict[str, dict[str, Any]]:
+    """Figures of the files that settings make, by format, to compare others with.
+
+    Args:
+        reference: What to convert.
+        scratch: A directory, with the calibration clips for an integer file.
+        settings: Of these files.
+        progress: Called with a line before each slow step.
+
+    Raises:
+        ExportError: No form of a format converts.
+    """
+    apart = Path(tempfile.mkdtemp(dir=scratch))
+    if (scratch / CALIBRATION).exists():
+        (apart / CALIBRATION).symlink_to(scratch / CALIBRATION)
+    plain = replace(reference, waveform=None)
+    once = settings.model_copy(update={"repeat": False})
+    return {
+        name: _figures(climb_down(plain, name, apart, once, progress)) for name in settings.formats
+    }
 
 
 def fine_tuned(
@@ -168,6 +187,7 @@ def _figures(examined: Examined) -> dict[str, Any]:
     measured = examined.measured
     return {
         "form": measured.form,
+        "recurrent": examined.candidate.recurrent,
         "bytes": measured.facts.bytes,
         "gzip_bytes": gzip_bytes(examined.network.path),
         "counted_bytes": measured.counted,

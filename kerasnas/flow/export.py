@@ -67,6 +67,11 @@ class Exported:
             *([] if tuning is None else [_tuning_line(tuning, entries)]),
             *(_file_line(path, entries[name]) for name, path in self.files.items()),
             *(
+                _unfused_line(name, entry["without_fusing"])
+                for name, entry in entries.items()
+                if "without_fusing" in entry
+            ),
+            *(
                 _waveform_line(self.directory, entry)
                 for entry in entries.values()
                 if "waveform" in entry
@@ -291,6 +296,13 @@ def _file_line(path: Path, entry: dict[str, Any]) -> str:
     return (
         f"{path}: {entry['bytes']:,} bytes{beside}, accuracy {entry['accuracy']:.3f}, agreement "
         f"{entry['agreement']:.3f}, {entry['latency_ms']['median']:.1f} ms a segment; {form(entry)}"
+    )
+
+
+def _unfused_line(name: str, without: dict[str, Any]) -> str:
+    return (
+        f"{name} without fusing: {without['bytes']:,} bytes, accuracy {without['accuracy']:.3f}, "
+        f"agreement {without['agreement']:.3f}; {form(without)}"
     )
 
 

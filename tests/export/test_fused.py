@@ -11,6 +11,7 @@ from kerasnas.export.convert import convert
 from kerasnas.export.interpreter import is_stateless
 from kerasnas.export.randomize import randomize
 from kerasnas.export.tflite_file import read_facts
+from kerasnas.flow.export import Exported
 
 pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
 
@@ -121,3 +122,10 @@ def test_an_export_says_that_the_file_keeps_its_state(
     (check,) = [check for check in report["checks"] if check["name"] == "stateless"]
     assert check["verdict"] == "passed"
     assert "reset_all_variables() before each" in check["message"]
+    without = entry["without_fusing"]
+    assert (without["form"], without["recurrent"]) == ("full_int8", "int8_loop")
+    assert without["bytes"] > entry["bytes"]
+    assert without["gzip_bytes"] > entry["gzip_bytes"]
+    assert without["agreement"] > 0.9
+    said = Exported(tmp_path, report).lines()
+    assert any(line.startswith(f"int8 without fusing: {without['bytes']:,} bytes") for line in said)

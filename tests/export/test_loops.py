@@ -154,7 +154,7 @@ def test_an_embedding_of_numbers_given_as_floats_is_integer_too(tmp_path: Path):
     np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
 
 
-@pytest.mark.parametrize("change", ["activation", "mask"])
+@pytest.mark.parametrize("change", ["activation", "mask", "around"])
 def test_a_recurrent_layer_without_a_loop_is_named(change: str):
     import keras
     from keras import layers
@@ -163,8 +163,13 @@ def test_a_recurrent_layer_without_a_loop_is_named(change: str):
     if change == "mask":
         x = layers.Masking()(x)
     activation = "relu" if change == "activation" else "tanh"
-    x = layers.GRU(3, activation=activation, name="memory")(x)
+    layer = layers.GRU(3, activation=activation, name="memory")
+    if change == "around":
+        inputs = keras.Input((2, 8, 4))
+        x = layers.Flatten()(layers.TimeDistributed(layer)(inputs))
+    else:
+        x = layer(x)
     model = keras.Model(inputs, layers.Dense(2)(x))
-    examples = np.ones((2, 8, 4), np.float32)
+    examples = np.ones((2, *inputs.shape[1:]), np.float32)
     with pytest.raises(ExportError, match="'memory' has no loop of integers"):
         convert(model, "full_int8", examples, "int8_loop")
