@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from kerasnas.report.formats import words
@@ -68,7 +69,8 @@ def generations(
             linewidths=0,
         )
         if cloud.generation is not None:
-            figure.colorbar(dots, ax=axes, label="generation")
+            whole = MaxNLocator(integer=True)
+            figure.colorbar(dots, ax=axes, label="generation", ticks=whole)
         _frame(axes, objective, cost, beside)
         return render(figure, name, f"{words(objective)} of every candidate against {words(cost)}")
 
@@ -94,7 +96,7 @@ def volumes(curves: Mapping[str, Sequence[tuple[int, float]]]) -> Markup:
         figure = Figure((_WIDTH, 3.0))
         axes = figure.subplots()
         for (label, curve), color in zip(curves.items(), SERIES, strict=False):
-            axes.plot(*zip(*curve, strict=True), color=color, label=label)
+            axes.step(*zip(*curve, strict=True), where="post", color=color, label=label)
         axes.set_xlabel("candidates")
         axes.set_ylabel("hypervolume")
         figure.legend(loc="outside upper left", ncols=2)
