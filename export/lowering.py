@@ -13,10 +13,13 @@ from kerasnas.export.loop_size import loops_bytes, unrolled_bytes
 from kerasnas.export.ops import RECURRENT, from_keras
 from kerasnas.export.recurrent import recurrent_layers
 from kerasnas.export.settings import ExportSettings, Format
+from kerasnas.export.size import predict_bytes
 
 CALIBRATION = "calibration.npy"
 _FEW_STEPS = 32
 """Up to how many steps are written out unasked: in an integer file each takes some 5 KB."""
+_MARGIN = 0.02
+"""Of a file's bytes: predictions are off by less, and less is not worth another form."""
 
 
 class Candidate(NamedTuple):
@@ -68,13 +71,14 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
 
 
 def _is_smaller_unrolled(model: Any, form: Form) -> bool:
-    """Whether recurrent layers are predicted to take fewer bytes frame by frame than as loops."""
+    """Whether a file is predicted to be smaller with every frame written out than with loops."""
     try:
         ops = from_keras(model)
+        whole = predict_bytes(ops, form)
     except ExportError:  # layers whose bytes cannot be predicted
         return False
     loops = loops_bytes([op for op in ops if op.kind in RECURRENT], form)
-    return unrolled_bytes(ops, form) < loops
+    return loops - unrolled_bytes(ops, form) > _MARGIN * whole
 
 
 def require_lstm(layers: list[Any]) -> None:

@@ -69,6 +69,17 @@ def test_of_files_that_compute_alike_the_smaller_is_tried_first(frames: int, kin
         assert first < second
 
 
+def test_loops_come_first_where_they_are_hardly_larger():
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((10, 64))
+    x = layers.GRU(512, return_sequences=True)(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    forms = [str(candidate) for candidate in candidates(model, "float16", ExportSettings())]
+    assert forms == ["float16 with while", "float16 with unroll"]
+
+
 def test_loops_come_first_where_their_bytes_cannot_be_predicted():
     import keras
     from keras import layers
