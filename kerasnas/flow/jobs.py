@@ -162,10 +162,10 @@ def ensemble(run: str, cache: str) -> Evaluate:
         assert trial.directory is not None
         loaded = untuned.tuned(values["settings"])
         paths = [Path(member) / "model.keras" for member in values["members"]]
-        models = [keras.saving.load_model(path, compile=False) for path in paths]
+        members = [scores.predictor(keras.saving.load_model(path, compile=False)) for path in paths]
 
         def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.mean([np.asarray(model(x, training=False)) for model in models], axis=0)
+            return np.mean([np.asarray(member(x)) for member in members], axis=0)
 
         result = scores.score(predict, loaded, loaded.examples(loaded.split.test))
         report = scores.to_json(result, loaded, "test")

@@ -71,7 +71,21 @@ def score_model(
     model: Any, task: Task, examples: Examples, thresholds: Thresholds | None = None
 ) -> Evaluation:
     """Score a Keras model."""
-    return score(lambda x: model(x, training=False), task, examples, thresholds)
+    return score(predictor(model), task, examples, thresholds)
+
+
+def predictor(model: Any) -> Predict:
+    """What computes a Keras model's scores.
+
+    Recurrent layers are traced: without, every frame of every batch is a call of its own, which
+    takes some twenty times as long. Other models answer sooner than they are traced.
+    """
+    import keras
+
+    recurrent = (keras.layers.RNN, keras.layers.Bidirectional)
+    if any(isinstance(layer, recurrent) for layer in model.layers):
+        return model.predict_on_batch
+    return lambda x: model(x, training=False)
 
 
 def thresholds(model: Any, task: Task, validation: Indices) -> Thresholds | None:

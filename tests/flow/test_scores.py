@@ -109,3 +109,16 @@ def test_tags_that_reach_their_threshold_are_marked() -> None:
         assert shown in screen.file.getvalue()
         assert ("threshold" in screen.file.getvalue()) == (thresholds is not None)
         screen.file = StringIO()
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_traced_network_answers_as_an_untraced_one(recurrent: bool) -> None:
+    import keras
+
+    x = keras.Input((5, 3))
+    layer = keras.layers.Bidirectional(keras.layers.GRU(2)) if recurrent else keras.layers.Flatten()
+    model = keras.Model(x, keras.layers.Dense(2)(layer(x)))
+    batch = np.random.default_rng(0).normal(size=(4, 5, 3)).astype(np.float32)
+    found = np.asarray(scores.predictor(model)(batch))
+    np.testing.assert_allclose(found, np.asarray(model(batch)), atol=1e-6)
+    assert (model.predict_function is not None) == recurrent
