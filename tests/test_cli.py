@@ -1,5 +1,6 @@
 """Bad input on the command line: one clear message, exit code 2, nothing lost."""
 
+import os
 import re
 from pathlib import Path
 
@@ -202,6 +203,15 @@ def test_predict_without_its_front_end(tmp_path: Path) -> None:
     assert "features.json does not exist" in call("predict", "model.tflite", "a.wav")
 
 
+def test_predict_takes_exported_files(tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(b"x")
+    assert "give a .tflite file of its export" in call("predict", "model.keras", "a.wav")
+
+
+def test_a_run_that_does_not_exist() -> None:
+    assert "gone does not exist: give a run directory" in call("export", "gone")
+
+
 def test_a_directory_that_is_no_run(tmp_path: Path) -> None:
     for command in ("trials", "report", "export"):
         assert "no run directory" in call(command, tmp_path)
@@ -259,6 +269,9 @@ def test_init_of_recordings_that_cannot_be_searched(tmp_path: Path) -> None:
     assert "1.wav: cannot be read as audio" in call("init", root)
     soundfile.write(root / "cat" / "1.wav", np.zeros(0), RATE)
     assert "1.wav: holds 0 samples; remove it" in call("init", root)
+    soundfile.write(root / "cat" / "1.wav", np.zeros(RATE), RATE)
+    os.truncate(root / "cat" / "1.wav", RATE)
+    assert "1.wav: cut short" in call("init", root)
     assert not Path("experiment.yaml").exists()
 
 

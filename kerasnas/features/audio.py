@@ -60,6 +60,8 @@ def rate_and_length(path: Path) -> tuple[int, float]:
         info = soundfile.info(path)
     except (soundfile.LibsndfileError, OSError) as error:
         raise KerasnasError(_why_unreadable(path, error)) from None
+    with path.open("rb") as raw:
+        _check_whole(path, raw)
     if not info.frames:
         raise KerasnasError(f"{path}: holds 0 samples; remove it from the data set")
     return info.samplerate, info.duration

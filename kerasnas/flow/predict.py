@@ -109,6 +109,8 @@ def front_end(model: Path) -> tuple[FrontEnd, tuple[str, ...]]:
     """
     if not model.is_file():
         raise KerasnasError(f"{model} is no file: give a .tflite file of an export")
+    if model.suffix == ".keras":
+        raise KerasnasError(f"{model} is a Keras model: give a .tflite file of its export")
     if not (model.parent / "features.json").is_file():
         raise KerasnasError(
             f"{model} needs features.json and labels.txt of its export beside it: "

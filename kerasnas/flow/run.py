@@ -147,8 +147,10 @@ def run_of(path: Path) -> Path:
     """The run directory that a file lies in.
 
     Raises:
-        KerasnasError: It lies in none.
+        KerasnasError: It lies in none, or does not exist.
     """
+    if not path.exists():
+        raise KerasnasError(f"{path} does not exist: give a run directory or a model file")
     for directory in path.absolute().parents:
         if (directory / EXPERIMENT).is_file():
             return directory
