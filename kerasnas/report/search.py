@@ -208,10 +208,11 @@ def _best_trials(run: Run) -> Markup:
         winners = ()
     winning = {winner.trial for winner in winners}
     chosen = next((winner.trial for winner in winners if winner.chosen), None)
+    held_out = any(trial.test is not None for trial in shown)  # a supernet's scores tell nothing
     head = [
         "trial",
         *(f"validation {words(name)}" for name in run.objectives),
-        f"held-out {words(run.objectives[0])}",
+        *([f"held-out {words(run.objectives[0])}"] if held_out else []),
         "size",
         "parameters",
         "multiply-accumulates",
@@ -224,25 +225,27 @@ def _best_trials(run: Run) -> Markup:
             table(
                 f"The best {len(shown)} of {len(run.completed)} candidates",
                 head,
-                [_trial_row(run, trial, chosen) for trial in shown],
+                [_trial_row(run, trial, chosen, held_out) for trial in shown],
                 text_columns=(0, len(head) - 1),
                 marked=[i for i, trial in enumerate(shown) if trial.number in winning],
             ),
             note(
                 "Winners stand out. " if winners else None,
                 f"The median candidate's validation {words(run.objectives[0])} is "
-                f"{metric(run.objectives[0], middle)}. Held-out figures are shown for comparison; "
-                "nothing was chosen on them.",
+                f"{metric(run.objectives[0], middle)}.",
+                " Held-out figures are shown for comparison; nothing was chosen on them."
+                if held_out
+                else None,
             ),
         ]
     )
 
 
-def _trial_row(run: Run, trial: Trial, chosen: int | None) -> list[str]:
+def _trial_row(run: Run, trial: Trial, chosen: int | None, held_out: bool) -> list[str]:
     return [
         f"{trial.number} (chosen)" if trial.number == chosen else str(trial.number),
         *(metric(name, trial.objectives[name]) for name in run.objectives),
-        metric(run.objectives[0], trial.test),
+        *([metric(run.objectives[0], trial.test)] if held_out else []),
         kilobytes(trial.bytes),
         count(trial.parameters),
         millions(trial.macs),

@@ -30,8 +30,8 @@ def section(run: Run) -> Markup:
         ("Decision threshold", _threshold(several, stops)),
         (
             "Held-out clips",
-            "nothing. They are only scored: here, and in the column of trials, which no choice "
-            "looks at",
+            "nothing. They are only scored: here"
+            + ("" if run.inherits else ", and in the column of trials, which no choice looks at"),
         ),
     ]
     listed = [item for name, text in criteria for item in (tag("dt", name), tag("dd", text))]

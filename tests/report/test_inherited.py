@@ -132,6 +132,7 @@ def test_candidates_are_not_said_to_be_trained(run: Path) -> None:
     put(run / "search.json", {"objectives": [["accuracy", "max"], ["macs", "min"]]})
     sections = summary.section, search.sizes, decisions.front, selection.section
     inheriting = [shown(section, run) for section in sections]
+    assert "eld-out" not in shown(search.candidates, run)  # a supernet scores no test clips
     experiment = yaml.safe_load((run / "experiment.yaml").read_text())
     experiment["search"]["supernet"] = None
     (run / "experiment.yaml").write_text(yaml.safe_dump(experiment))
