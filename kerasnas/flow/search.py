@@ -284,6 +284,8 @@ def _train_winners(
             f"trial {winners[first].number} ({', '.join(by)})" for first, by in same.items()
         )
         console.print(f"Training {names} with the final recipe ...")
+        if not experiment.search.tune:  # new clips are made here, where one sees it
+            loaded.examples(loaded.final_parts(None)[0], experiment.training.final)
         run_finals(run, experiment, jobs, cache, console, cluster)
     write_json(
         run / "winners.json",
