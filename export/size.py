@@ -17,7 +17,7 @@ from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form
 from kerasnas.export.loop_size import loops_bytes
 from kerasnas.export.nodes import WEIGHTED, Constant, Node, lower
-from kerasnas.export.ops import RECURRENT, Op, Shape
+from kerasnas.export.ops import RECURRENT, Op
 
 CONVERTER = "tensorflow 2.21"
 """The converter whose files these figures were read from."""
@@ -77,9 +77,10 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     integer = form == "full_int8"
     # What is written once, by what it is.
     once: dict[Any, int] = {}
+    shapes = {(1, *ops[0].output_shape)}
     total = _FILE[form] + loops_bytes([op for op in ops if op.kind in RECURRENT], form)
     zeros = 0
-    _float_tensor(once, (1, *ops[0].output_shape))
+    once["float", (1, *ops[0].output_shape)] = _FLOATS
     operators = {node.operator for node in nodes}
     if integer:
         operators |= {"QUANTIZE", "DEQUANTIZE"}
@@ -92,7 +93,7 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     for node in nodes:
         total += _node_bytes(node) + _LIST
         if not integer:
-            _float_tensor(once, node.shape)
+            once["float", node.shape] = _FLOATS
         elif node.operator in _FIXED_SCALES and not node.wide:
             scales = _FIXED_SCALES[node.operator]
             once["scales", scales] = _SCALES + _vector(1) + _zero_points(1)
@@ -108,9 +109,9 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
             if node.operator not in _SAME_SCALES:
                 total += _SCALES + _vector(1)
                 zeros += not node.wide
-        once["shape", node.shape] = _vector(len(node.shape))
+        shapes.add(node.shape)
         for constant in node.constants:
-            once["shape", constant.shape] = _vector(len(constant.shape))
+            shapes.add(constant.shape)
             if integer and constant.role != "index":
                 once["zeros", constant.channels] = _zero_points(constant.channels)
             size = _constant_bytes(constant, form)
@@ -119,14 +120,10 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
             else:
                 total += size
             if form == "float16" and constant.role != "index":
-                _float_tensor(once, constant.shape)
+                once["float", constant.shape] = _FLOATS
     total += _zero_points(1) * round(_different(zeros, _ZERO_POINTS))
+    total += sum([_vector(len(shape)) for shape in shapes])
     return total + sum(once.values())
-
-
-def _float_tensor(once: dict[Any, int], shape: Shape) -> None:
-    once["shape", shape] = _vector(len(shape))
-    once["float", shape] = _FLOATS
 
 
 def _node_bytes(node: Node) -> int:
