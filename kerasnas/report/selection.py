@@ -30,7 +30,7 @@ def section(run: Run) -> Markup:
         ("Decision threshold", _threshold(several, stops)),
         (
             "Held-out clips",
-            "nothing. They are only scored: here"
+            "nothing. They are only scored here"
             + ("" if run.inherits else ", and in the column of trials, which no choice looks at"),
         ),
     ]
