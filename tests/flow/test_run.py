@@ -88,9 +88,15 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_the_run_of_a_file(tmp_path: Path) -> None:
     make_run(tmp_path / "run", MINE)
-    assert run_of(tmp_path / "run" / "export" / "model.tflite") == tmp_path / "run"
+    inside, outside = tmp_path / "run" / "export" / "model.tflite", tmp_path / "model.tflite"
+    with pytest.raises(KerasnasError, match="does not exist"):
+        run_of(inside)
+    inside.parent.mkdir()
+    inside.touch()
+    outside.touch()
+    assert run_of(inside) == tmp_path / "run"
     with pytest.raises(KerasnasError, match="--experiment"):
-        run_of(tmp_path / "model.tflite")
+        run_of(outside)
 
 
 def test_a_run_in_use_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
