@@ -71,8 +71,9 @@ _UNROLLED = {
 }
 
 
-def loops_bytes(layers: list[Op], form: str) -> int:
-    """Bytes of all recurrent layers of a file, weights included."""
+def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
+    """Bytes of all recurrent layers of a network as loops, weights included."""
+    layers = [op for op in ops if op.kind in RECURRENT]
     width = _WIDTH[form]
     total = max((_LOOPS[form][op.kind].common for op in layers), default=0)
     if len({op.kind for op in layers}) > 1:

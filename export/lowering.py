@@ -10,7 +10,7 @@ from kerasnas.export.child import run_module
 from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form, Recurrent
 from kerasnas.export.loop_size import loops_bytes, unrolled_bytes
-from kerasnas.export.ops import RECURRENT, from_keras
+from kerasnas.export.ops import from_keras
 from kerasnas.export.recurrent import recurrent_layers
 from kerasnas.export.settings import ExportSettings, Format
 from kerasnas.export.size import predict_bytes
@@ -77,8 +77,7 @@ def _is_smaller_unrolled(model: Any, form: Form) -> bool:
         whole = predict_bytes(ops, form)
     except ExportError:  # layers whose bytes cannot be predicted
         return False
-    loops = loops_bytes([op for op in ops if op.kind in RECURRENT], form)
-    return loops - unrolled_bytes(ops, form) > _MARGIN * whole
+    return loops_bytes(ops, form) - unrolled_bytes(ops, form) > _MARGIN * whole
 
 
 def require_lstm(layers: list[Any]) -> None:

@@ -97,8 +97,8 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
         ExportError: The kind of an operation, or its activation function, is not known here.
     """
     consumers = Counter(chain.from_iterable([op.inputs for op in ops]))
-    sizes = {op.name: op.output_shape for op in ops}
-    taken_in = _taken_in(ops, consumers, sizes)
+    by_name = {op.name: op for op in ops}
+    taken_in = _taken_in(ops, consumers, by_name)
     nodes: list[Node] = []
     # Of each output: the node that computes it, and whether that node may take in what follows.
     source: dict[str, tuple[int, bool]] = {}
@@ -123,9 +123,9 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
             source[op.name] = (len(nodes) - 1, False)
             continue
         if form == "full_int8" and _is_wide(op, wide):
-            narrow = set(op.inputs) - wide
-            nodes += [_widened(before) for before in ops if before.name in narrow]
-            nodes += _wide_nodes(op, shape, sizes[op.inputs[0]])
+            narrow = [name for name in dict.fromkeys(op.inputs) if name not in wide]
+            nodes += [_widened(by_name[name]) for name in narrow]
+            nodes += _wide_nodes(op, shape, by_name[op.inputs[0]].output_shape)
             source[op.name] = (len(nodes) - 1, False)
             wide.add(op.name)
             continue
@@ -155,7 +155,7 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
     return nodes
 
 
-def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], sizes: Mapping[str, Shape]) -> set[str]:
+def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], by_name: Mapping[str, Op]) -> set[str]:
     """Operations that become a part of the one after them.
 
     Batch normalisations of vectors before dense layers, and vectors made into one frame for a
@@ -165,7 +165,7 @@ def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], sizes: Mapping[str, 
     found = set()
     for op in ops:
         if op.kind == "reshape" and consumers[op.name] == 1:
-            frame = (1, *sizes[op.inputs[0]])
+            frame = (1, *by_name[op.inputs[0]].output_shape)
             if op.output_shape == frame and readers[op.name].kind == "subtract":
                 found.add(op.name)
         if op.kind != "batch_norm" or len(op.output_shape) > 1:
@@ -274,8 +274,10 @@ def _wide_nodes(op: Op, shape: Shape, before: Shape) -> list[Node]:
         )
     else:
         nodes = _nodes(op, shape)
-    units = {"SOFTMAX": "unit"}
-    return [node._replace(wide=True, joined=units.get(node.operator, "")) for node in nodes]
+    return [
+        node._replace(wide=True, joined="unit" if node.operator == "SOFTMAX" else "")
+        for node in nodes
+    ]
 
 
 def _indices(*values: int) -> Constant:

@@ -17,7 +17,7 @@ from kerasnas.export.errors import ExportError
 from kerasnas.export.forms import Form
 from kerasnas.export.loop_size import loops_bytes
 from kerasnas.export.nodes import WEIGHTED, Constant, Node, lower
-from kerasnas.export.ops import RECURRENT, Op
+from kerasnas.export.ops import Op
 
 CONVERTER = "tensorflow 2.21"
 """The converter whose files these figures were read from."""
@@ -77,10 +77,11 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     integer = form == "full_int8"
     # What is written once, by what it is.
     once: dict[Any, int] = {}
-    shapes = {(1, *ops[0].output_shape)}
-    total = _FILE[form] + loops_bytes([op for op in ops if op.kind in RECURRENT], form)
+    given = (1, *ops[0].output_shape)
+    shapes = {given}
+    once["float", given] = _FLOATS
+    total = _FILE[form] + loops_bytes(ops, form)
     zeros = 0
-    once["float", (1, *ops[0].output_shape)] = _FLOATS
     operators = {node.operator for node in nodes}
     if integer:
         operators |= {"QUANTIZE", "DEQUANTIZE"}
