@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
+from kerasnas.export.recurrent import recurrent_layers
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.task import Indices, Task
 from kerasnas.training.examples import Examples
@@ -80,10 +81,7 @@ def predictor(model: Any) -> Predict:
     Recurrent layers are traced: without, every frame of every batch is a call of its own, which
     takes some twenty times as long. Other models answer sooner than they are traced.
     """
-    import keras
-
-    recurrent = (keras.layers.RNN, keras.layers.Bidirectional)
-    if any(isinstance(layer, recurrent) for layer in model.layers):
+    if recurrent_layers(model):
         return model.predict_on_batch
     return lambda x: model(x, training=False)
 
