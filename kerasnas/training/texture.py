@@ -48,8 +48,9 @@ def fit_texture(model: keras.Model, examples: Examples, balanced: bool = False) 
         ]
     )
     labels = np.tile(examples.y(np.arange(len(examples))), (1 + len(examples.versions), 1))
-    ones = np.ones(len(labels), np.float32)
-    weights = example_weights(labels, class_weights(examples)) if balanced else ones
+    weights = np.ones(len(labels), np.float32)
+    if balanced:
+        weights = example_weights(labels, class_weights(examples))
     kernel, bias = _regression(statistics, labels, weights, output_activation(model))
     split = level.input.shape[-1]
     level.set_weights([kernel[:split] / 2])
