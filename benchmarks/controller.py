@@ -24,8 +24,8 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from kerasnas.tuners import Controller, Gene, Genes, Search
-from kerasnas.tuners.genes import Values
-from kerasnas.tuners.propose import Propose, uniform
+from kerasnas.tuners.core.genes import Values
+from kerasnas.tuners.core.propose import Propose, uniform
 
 N, K, BUDGET, EVALUATIONS = 20, 2, 250, 300
 SETTINGS: dict[str, Any] = {"budget": BUDGET, "batch": 5, "learning_rate": 0.01, "shared": False}

@@ -44,7 +44,7 @@ def nsga2(directory: Path) -> Step:
 def search(directory: Path, propose: Any = None) -> Step:
     """The core of our oracles, with its journal and a size window; random search by itself."""
     from kerasnas.tuners import Genes, Search, Window
-    from kerasnas.tuners.propose import uniform
+    from kerasnas.tuners.core.propose import uniform
 
     genes = [
         {"class_name": "Choice", "config": {"name": f"g{i}", "values": list(range(CHOICES))}}

@@ -24,9 +24,9 @@ from statistics import fmean, median, stdev
 import numpy as np
 
 from kerasnas.tuners import Gene, Genes, Search
-from kerasnas.tuners.nsga2 import NSGA2
-from kerasnas.tuners.pareto import crowding, hypervolume, sort_fronts
-from kerasnas.tuners.propose import Propose, uniform
+from kerasnas.tuners.core.pareto import crowding, hypervolume, sort_fronts
+from kerasnas.tuners.core.propose import Propose, uniform
+from kerasnas.tuners.nsga2.algorithm import NSGA2
 
 LAYERS, CHOICES = 20, 6
 

@@ -61,9 +61,9 @@ def main() -> None:
 
 def _generate(root: Path, clips: int) -> None:
     """Real shards have some 500 to 1000 clips; classes are drawn evenly."""
-    from kerasnas.datasets import shards
-    from kerasnas.datasets.audioset import CLASS_LABELS, write_class_labels
-    from kerasnas.datasets.sequence_example import Embedded
+    from kerasnas.datasets.audioset import shards
+    from kerasnas.datasets.audioset.audioset import CLASS_LABELS, write_class_labels
+    from kerasnas.datasets.audioset.sequence_example import Embedded
 
     write_class_labels(root / CLASS_LABELS, [(f"{n}", f"class {n}") for n in range(CLASSES)])
     rng = np.random.default_rng(0)

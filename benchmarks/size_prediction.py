@@ -19,9 +19,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
 
-from kerasnas.export.convert import convert
+from kerasnas.export.convert.program import convert
+from kerasnas.export.network.size import predict_bytes
 from kerasnas.export.randomize import randomize
-from kerasnas.export.size import predict_bytes
 from kerasnas.models.li import LiSpace
 from kerasnas.models.liu_zhang import LiuZhangSpace
 from kerasnas.models.nasc import NascSettings, NascSpace, Stage

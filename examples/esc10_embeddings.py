@@ -28,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from kerasnas.datasets import Clip, Clips, DataSettings, load, shards
-from kerasnas.datasets.audioset import CLASS_LABELS, write_class_labels
-from kerasnas.datasets.sequence_example import Embedded
+from kerasnas.datasets import Clip, Clips, DataSettings, load
+from kerasnas.datasets.audioset import shards
+from kerasnas.datasets.audioset.audioset import CLASS_LABELS, write_class_labels
+from kerasnas.datasets.audioset.sequence_example import Embedded
 from kerasnas.errors import KerasnasError
 from kerasnas.features import LogMel, of_file
 

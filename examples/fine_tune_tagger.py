@@ -14,8 +14,8 @@ import numpy as np
 
 import kerasnas
 import kerasnas.baselines as tflearn
-from kerasnas.flow import task
-from kerasnas.flow.run import read_experiment
+from kerasnas.flow.task import task
+from kerasnas.runs.directory import read_experiment
 
 EXPERIMENT = {
     "schema": 1,

@@ -11,7 +11,8 @@ learned from them says nothing about these. SINS' evaluation set goes beside DIR
 import argparse
 from pathlib import Path
 
-from kerasnas.datasets import SyntheticSettings, mixtures, synthetic_embeddings
+from kerasnas.datasets import SyntheticSettings
+from kerasnas.datasets.synthetic import embeddings, mixtures
 
 RECORDINGS = {
     "esc50": (mixtures.write_esc50, {"seconds": 5, "sample_rate": 44_100}),
@@ -31,7 +32,7 @@ def write(layout: str, root: Path, clips: int) -> None:
     """Write `clips` clips: a key of `RECORDINGS`, or `audioset`, embeddings of two parts."""
     if layout == "audioset":
         parts = {"bal_train": clips - clips // 4, "eval": clips // 4}
-        synthetic_embeddings.write(root, mixtures.CLASSES, parts)
+        embeddings.write(root, mixtures.CLASSES, parts)
         return
     writer, recorded = RECORDINGS[layout]
     settings = SyntheticSettings.model_validate({"clips": clips, **recorded})

@@ -9,19 +9,19 @@ if __name__ != "kerasnas.export":
     raise ImportError(f"this package is kerasnas.export; it was imported as {__name__}")
 
 _HOMES = {
-    "benchmark": "timing",
+    "benchmark": "benchmark",
     "CheckFailed": "errors",
     "ExportError": "errors",
     "ExportSettings": "settings",
     "export": "pipeline",
-    "FrontEnd": "front_end",
-    "from_keras": "ops",
-    "layer_errors": "layer_error",
-    "load": "interpreter",
-    "predict_bytes": "size",
+    "FrontEnd": "waveforms.front_end",
+    "from_keras": "network.ops",
+    "layer_errors": "check.layer_error",
+    "load": "check.interpreter",
+    "predict_bytes": "network.size",
     "stratified": "calibration",
-    "WaveformInput": "waveform_file",
-    "with_front_end": "waveform",
+    "WaveformInput": "waveforms.file",
+    "with_front_end": "waveforms.prepend",
 }
 __all__ = sorted(_HOMES)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasnas.export.forms import Form, Rule
+from .forms import Form, Rule
 
 _FLOAT_BELOW = 1024  # scalars; smaller weights of `int8_weights` stay float (TensorFlow 2.21)
 

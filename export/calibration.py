@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.errors import ExportError
+from .errors import ExportError
 
 
 def stratified(labels: NDArray[np.float32], count: int, seed: int) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kerasnas.export.pipeline import ExportResult
+    from .pipeline import ExportResult
 
 
 class ExportError(Exception):

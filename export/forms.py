@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Form = Literal["float32", "float16", "int8_weights", "full_int8"]
-"""Arithmetic of a file; see `kerasnas.export.convert.convert`."""
+"""Arithmetic of a file; see `kerasnas.export.convert.program.convert`."""
 
 Recurrent = Literal["int8_loop", "while", "unroll", "step", "fused_lstm"]
 """How recurrent layers compute in a file; see there."""

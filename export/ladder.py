@@ -9,28 +9,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.budget import counted_bytes
-from kerasnas.export.checks import Check, Measured, Task, check_file, clip_scores, compare, worst
-from kerasnas.export.delegation import read_delegation
-from kerasnas.export.errors import ExportError
-from kerasnas.export.interpreter import (
-    KerasNetwork,
-    StepNetwork,
-    TfliteNetwork,
-    is_stateless,
-    load,
-)
-from kerasnas.export.layer_error import blame
-from kerasnas.export.lowering import Candidate, candidates, convert_candidate
-from kerasnas.export.runtimes import too_new
-from kerasnas.export.settings import ExportSettings, Format
-from kerasnas.export.tflite_file import read_facts
-from kerasnas.export.waveform_file import (
-    WaveformFile,
-    WaveformInput,
-    examine_waveform,
-    waveform_name,
-)
+from .budget import counted_bytes
+from .check.checks import Check, Measured, Task, check_file, clip_scores, compare, worst
+from .check.interpreter import KerasNetwork, StepNetwork, TfliteNetwork, is_stateless, load
+from .check.layer_error import blame
+from .convert.lowering import Candidate, candidates, convert_candidate
+from .errors import ExportError
+from .flatbuffer.delegation import read_delegation
+from .flatbuffer.facts import read_facts
+from .flatbuffer.runtimes import too_new
+from .settings import ExportSettings, Format
+from .waveforms.file import WaveformFile, WaveformInput, examine_waveform, waveform_name
 
 
 @dataclass(frozen=True)

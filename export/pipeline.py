@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.calibration import calibration_examples, checked_labels, flat_examples
-from kerasnas.export.checks import Task, compare, worst
-from kerasnas.export.errors import CheckFailed, ExportError
-from kerasnas.export.forms import PREDICTED, Form
-from kerasnas.export.interpreter import KerasNetwork, latency
-from kerasnas.export.ladder import Examined, Reference, climb_down
-from kerasnas.export.lowering import CALIBRATION, require_lstm
-from kerasnas.export.model_file import check_model, load_keras
-from kerasnas.export.ops import from_keras
-from kerasnas.export.recurrent import recurrent_layers
-from kerasnas.export.settings import ExportSettings
-from kerasnas.export.size import predict_bytes
-from kerasnas.export.tuned import TUNED, Tuned, figures, gzip_bytes, require_packages, tune
-from kerasnas.export.waveform_file import WaveformInput, waveform_name
+from .calibration import calibration_examples, checked_labels, flat_examples
+from .check.checks import Task, compare, worst
+from .check.interpreter import KerasNetwork, latency
+from .convert.lowering import CALIBRATION, require_lstm
+from .errors import CheckFailed, ExportError
+from .forms import PREDICTED, Form
+from .keras_model.model_file import check_model, load_keras
+from .keras_model.recurrent import recurrent_layers
+from .ladder import Examined, Reference, climb_down
+from .network.ops import from_keras
+from .network.size import predict_bytes
+from .settings import ExportSettings
+from .tuned import TUNED, Tuned, figures, gzip_bytes, require_packages, tune
+from .waveforms.file import WaveformInput, waveform_name
 
 if TYPE_CHECKING:
     import keras

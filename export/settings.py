@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from kerasnas.export.forms import Rule
+from .forms import Rule
 
 Format = Literal["float16", "int8"]
 Lowering = Literal["auto", "int8_loop", "while", "unroll", "step", "fused_lstm"]

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.export.calibration import checked_labels, flat_examples
-from kerasnas.export.checks import Check, Task, accuracy_check, compare
-from kerasnas.export.child import run_module
-from kerasnas.export.errors import ExportError
-from kerasnas.export.fine_tune import pruned_kernels
-from kerasnas.export.interpreter import KerasNetwork
-from kerasnas.export.ladder import Examined, Reference, climb_down
-from kerasnas.export.lowering import CALIBRATION
-from kerasnas.export.model_file import load_keras
-from kerasnas.export.settings import ExportSettings
+from .calibration import checked_labels, flat_examples
+from .check.checks import Check, Task, accuracy_check, compare
+from .check.interpreter import KerasNetwork
+from .convert.lowering import CALIBRATION
+from .errors import ExportError
+from .keras_model.model_file import load_keras
+from .ladder import Examined, Reference, climb_down
+from .process.child import run_module
+from .settings import ExportSettings
+from .tuning.fine_tune import pruned_kernels
 
 TUNED = "model_tuned.keras"
 """Name of the fine-tuned model beside the files made of it."""
@@ -149,7 +149,7 @@ def fine_tuned(
     np.save(scratch / "train_y.npy", labels.repeat(len(examples) // len(x), axis=0))
     output = scratch / TUNED
     run_module(
-        "kerasnas.export.fine_tune",
+        "kerasnas.export.tuning.fine_tune",
         {
             "model": str(network.path),
             "x": str(scratch / "train_x.npy"),

@@ -13,12 +13,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "Experiment": ("kerasnas.experiment", "Experiment"),
     "KerasnasError": ("kerasnas.errors", "KerasnasError"),
-    "evaluate": ("kerasnas.flow.evaluate", "evaluate"),
-    "export_run": ("kerasnas.flow.export", "export_run"),
-    "init": ("kerasnas.flow.init", "init"),
-    "predict": ("kerasnas.flow.predict", "predict"),
-    "search": ("kerasnas.flow.search", "search"),
-    "train": ("kerasnas.flow.train", "train"),
+    "evaluate": ("kerasnas.flow.commands.evaluate", "evaluate"),
+    "export_run": ("kerasnas.flow.commands.export", "export_run"),
+    "init": ("kerasnas.flow.commands.init", "init"),
+    "predict": ("kerasnas.flow.commands.predict", "predict"),
+    "search": ("kerasnas.flow.commands.search", "search"),
+    "train": ("kerasnas.flow.commands.train", "train"),
     "write_report": ("kerasnas.report", "write"),
 }
 __all__ = ["__version__", *_HOMES]

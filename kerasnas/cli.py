@@ -72,7 +72,7 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> None:
         from kerasnas.export.errors import CheckFailed, ExportError
-        from kerasnas.tuners.errors import TunerError
+        from kerasnas.tuners.core.errors import TunerError
 
         try:
             function(*args, **kwargs)
@@ -147,8 +147,8 @@ def search(
     ] = None,
 ) -> None:
     """Search, train the winners, export and report. The same command again goes on."""
-    from kerasnas.flow.compare import compare
-    from kerasnas.flow.search import search
+    from kerasnas.flow.commands.compare_oracle import compare
+    from kerasnas.flow.commands.search import search
 
     given: dict[str, Any] = {
         "data": data,
@@ -204,8 +204,8 @@ def train(
     cluster: Cluster = None,
 ) -> None:
     """Train one architecture with the final recipe, export it, and score all three precisions."""
-    from kerasnas.flow.ensemble import ensemble as train_ensemble
-    from kerasnas.flow.train import train
+    from kerasnas.flow.commands.ensemble import ensemble as train_ensemble
+    from kerasnas.flow.commands.train import train
 
     given: dict[str, Any] = {
         "architecture": architecture,
@@ -237,7 +237,7 @@ def evaluate(
     cache: Cache = None,
 ) -> None:
     """Score a model file on clips of a data set."""
-    from kerasnas.flow.evaluate import evaluate
+    from kerasnas.flow.commands.evaluate import evaluate
 
     _out.print(evaluate(model, experiment=experiment, data=data, part=clips, cache=cache).table())
 
@@ -285,7 +285,7 @@ def export(
     cache: Cache = None,
 ) -> None:
     """Write float16 and int8 TFLite files and check them."""
-    from kerasnas.flow.export import export_run
+    from kerasnas.flow.commands.export import export_run
 
     result = export_run(
         model,
@@ -313,7 +313,7 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="Classes to show.")] = 3,
 ) -> None:
     """Tag recordings of any length; longer ones get a line for every clip, with its time."""
-    from kerasnas.flow.predict import predict
+    from kerasnas.flow.commands.predict import predict
 
     for recording in recordings:
         _out.print(predict(model, recording).table(top))
@@ -330,7 +330,7 @@ def benchmark(
     json: Annotated[Path | None, typer.Option(help="File for the figures, as JSON.")] = None,
 ) -> None:
     """Time exported files on this machine, and plan the memory that they need."""
-    from kerasnas.flow.benchmark import benchmark
+    from kerasnas.flow.commands.benchmark import benchmark
 
     _out.print(benchmark(files, float32, runs, json).table())
 
@@ -351,7 +351,7 @@ def trials(
     ] = None,
 ) -> None:
     """Show a run's trials: values, objectives, cost, status, and why one failed."""
-    from kerasnas.flow.trials import details, table
+    from kerasnas.flow.stages.trials import details, table
 
     if trial is not None:
         _out.print(details(run, trial), markup=False)
@@ -370,7 +370,7 @@ def init(
     budget: Annotated[int, typer.Option(min=1, help="Bytes the TFLite file may have.")] = 500_000,
 ) -> None:
     """Look into a folder of recordings and write a starter experiment for it."""
-    from kerasnas.flow.init import init
+    from kerasnas.flow.commands.init import init
 
     _out.print(init(folder, output, budget), markup=False)
 

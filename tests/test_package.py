@@ -53,8 +53,8 @@ def test_the_wheel_imports_without_the_checkout(wheel: Path, tmp_path: Path) -> 
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
-        "import kerasnas.tuners.search, kerasnas.export.ops, kerasnas.flow.run\n"
-        "print(kerasnas.tuners.__file__, kerasnas.export.ops.__file__)"
+        "import kerasnas.tuners.search, kerasnas.export.network.ops, kerasnas.runs.directory\n"
+        "print(kerasnas.tuners.__file__, kerasnas.export.network.ops.__file__)"
     )
     places = run(sys.executable, "-c", code, cwd=tmp_path).split()
     assert all(place.startswith(str(tmp_path)) for place in places)

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 if __name__ != "kerasnas.tuners":
     raise ImportError(f"this package is kerasnas.tuners; it was imported as {__name__}")
 
-from .controller import Controller
-from .errors import JournalError, SearchError, TunerError
-from .genes import Gene, Genes
+from .controller.algorithm import Controller
+from .core.errors import JournalError, SearchError, TunerError
+from .core.genes import Gene, Genes
+from .core.history import History, Trial
+from .core.objectives import Objective
+from .core.propose import Window
 from .grid import Grid
-from .history import History, Trial
-from .nsga2 import NSGA2
-from .objectives import Objective
-from .propose import Window
+from .nsga2.algorithm import NSGA2
 from .results import Results
 from .search import Search
 
 if TYPE_CHECKING:
-    from .controller_oracle import ControllerOracle
-    from .grid_oracle import GridOracle
     from .loop import MedianStop
-    from .nsga2_oracle import NSGA2Oracle
-    from .random_search import SizeConstrainedRandomOracle
+    from .oracles.controller import ControllerOracle
+    from .oracles.grid import GridOracle
+    from .oracles.nsga2 import NSGA2Oracle
+    from .oracles.random import SizeConstrainedRandomOracle
 
 __all__ = [
     "NSGA2",
@@ -54,11 +54,11 @@ __all__ = [
 
 
 _LAZY = {
-    "ControllerOracle": "controller_oracle",
-    "GridOracle": "grid_oracle",
+    "ControllerOracle": "oracles.controller",
+    "GridOracle": "oracles.grid",
     "MedianStop": "loop",
-    "NSGA2Oracle": "nsga2_oracle",
-    "SizeConstrainedRandomOracle": "random_search",
+    "NSGA2Oracle": "oracles.nsga2",
+    "SizeConstrainedRandomOracle": "oracles.random",
 }
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .genes import Genes, Value, Values, key
-from .history import History
+from .core.genes import Genes, Value, Values, key
+from .core.history import History
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .errors import TunerError
-from .history import Trial
+from .core.errors import TunerError
+from .core.history import Trial
 from .runners.base import Event, Failed, Finished, Job, Progress, Runner
 from .search import Search
 

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import JournalError, SearchError
-from .history import History, Trial, fold
-from .journal import JOURNAL, parse
-from .objectives import (
-    Objective,
-    dominated_volume,
-    objectives_from,
-    pareto_front,
-    ranking,
-)
+from .core.errors import JournalError, SearchError
+from .core.history import History, Trial, fold
+from .core.journal import JOURNAL, parse
+from .core.objectives import Objective, dominated_volume, objectives_from, pareto_front, ranking
 
 
 class Results:

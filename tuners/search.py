@@ -18,14 +18,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from .errors import SearchError
-from .genes import Gene, Genes, Values, key
-from .history import History, Trial, fold, trial_id
-from .identity import check_genes, check_identity
-from .journal import JOURNAL, Journal
-from .objectives import objectives_from
-from .plain import finite, plain
-from .propose import Propose, Wait, Window, choose, plain_cost, uniform
+from .core.errors import SearchError
+from .core.genes import Gene, Genes, Values, key
+from .core.history import History, Trial, fold, trial_id
+from .core.identity import check_genes, check_identity
+from .core.journal import JOURNAL, Journal
+from .core.objectives import objectives_from
+from .core.plain import finite, plain
+from .core.propose import Propose, Wait, Window, choose, plain_cost, uniform
 from .results import Results
 
 

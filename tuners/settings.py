@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from .controller import Controller
-from .errors import SearchError
+from .controller.algorithm import Controller
+from .core.errors import SearchError
+from .core.propose import Propose, uniform
 from .grid import Grid
-from .nsga2 import NSGA2
-from .propose import Propose, uniform
+from .nsga2.algorithm import NSGA2
 
 
 class _Settings(BaseModel, ABC):
@@ -65,7 +65,7 @@ class NSGA2Settings(_Settings):
 
 
 class ControllerSettings(_Settings):
-    """Reinforcement learning with a recurrent controller (see `tuners/controller.py`)."""
+    """Reinforcement learning with a recurrent controller (see `tuners/controller/`)."""
 
     name: Literal["controller"] = "controller"
     budget: int = Field(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
-from kerasnas.export.ops import Op, Shape
-from kerasnas.export.size import predict_bytes
+from kerasnas.export.network.ops import Op, Shape
+from kerasnas.export.network.size import predict_bytes
 
 if TYPE_CHECKING:
     import keras

@@ -19,7 +19,7 @@ from typing import ClassVar, Literal
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.recorder import Pair, Recorder, Tensor
 from kerasnas.errors import KerasnasError
-from kerasnas.export.ops import Shape
+from kerasnas.export.network.ops import Shape
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from kerasnas.export.ops import Op
+from kerasnas.export.network.ops import Op
 
 _LAYERS: dict[str, Callable[[Op], Any]] = {
     "normalization": lambda op: layers.Normalization(

@@ -13,7 +13,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from kerasnas.errors import KerasnasError
-from kerasnas.export.ops import Op, Shape, Weight
+from kerasnas.export.network.ops import Op, Shape, Weight
 
 Pair = tuple[int, int]
 

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from kerasnas.datasets import audioset, chime_home, esc50, folder, sins, synthetic, tau2020_3class
+from kerasnas.datasets import chime_home, esc50, folder, sins, tau2020_3class
+from kerasnas.datasets.audioset import audioset
 from kerasnas.datasets.clips import Clips, checked
 from kerasnas.datasets.places import cache_root, data_root, existing_directory
 from kerasnas.datasets.settings import DataSettings
+from kerasnas.datasets.synthetic import synthetic
 
 
 def load(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
-from kerasnas.export.ops import Shape
+from kerasnas.export.network.ops import Shape
 
 if TYPE_CHECKING:
     import keras

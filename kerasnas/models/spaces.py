@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from kerasnas.export.ops import Shape
+from kerasnas.export.network.ops import Shape
 from kerasnas.models.li import LiSettings, LiSpace
 from kerasnas.models.li_gated import LiGatedSettings, LiGatedSpace
 from kerasnas.models.liu_zhang import LiuZhangSettings, LiuZhangSpace

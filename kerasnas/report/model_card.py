@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from kerasnas.report import run as files
-from kerasnas.report.formats import count, form, kilobytes, millions, percent
-from kerasnas.report.network import layers, read_architecture
+from kerasnas.report.html.formats import count, form, kilobytes, millions, percent
 from kerasnas.report.run import MissingError, Run
-from kerasnas.report.statistics import wilson
+from kerasnas.report.sections.network import layers, read_architecture
+from kerasnas.report.sections.statistics import wilson
 
 _EXPORT = "export/export.json"
 _NAMES = {"keras": "model.keras (float32)"}

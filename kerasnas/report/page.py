@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from kerasnas.report import (
+from kerasnas.report.html.elements import Markup, note, tag
+from kerasnas.report.html.style import STYLE
+from kerasnas.report.run import MissingError, Run, read
+from kerasnas.report.sections import (
     compared,
     curves,
     decisions,
@@ -18,9 +21,6 @@ from kerasnas.report import (
     selection,
     summary,
 )
-from kerasnas.report.html import Markup, note, tag
-from kerasnas.report.run import MissingError, Run, read
-from kerasnas.report.style import STYLE
 
 
 def page(path: Path, gene: str | None = None) -> str:

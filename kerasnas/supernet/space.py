@@ -21,7 +21,7 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
 from kerasnas.errors import KerasnasError
-from kerasnas.export.ops import Op, Shape
+from kerasnas.export.network.ops import Op, Shape
 
 Path = tuple[int, ...]
 """For every choice, in order, the index of the option that is taken, from 0."""

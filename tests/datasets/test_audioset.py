@@ -7,10 +7,11 @@ import h5py
 import numpy as np
 import pytest
 
-from kerasnas.datasets import DataSettings, SplitSettings, load, shards, split, tfrecord
-from kerasnas.datasets.audioset import CLASS_LABELS, class_labels, write_class_labels
-from kerasnas.datasets.sequence_example import Embedded, parse, serialize
-from kerasnas.datasets.synthetic_embeddings import embedded, write
+from kerasnas.datasets import DataSettings, SplitSettings, load, split
+from kerasnas.datasets.audioset import shards, tfrecord
+from kerasnas.datasets.audioset.audioset import CLASS_LABELS, class_labels, write_class_labels
+from kerasnas.datasets.audioset.sequence_example import Embedded, parse, serialize
+from kerasnas.datasets.synthetic.embeddings import embedded, write
 from kerasnas.errors import KerasnasError
 from kerasnas.features import StoredEmbedding, describe, extract, golden
 from kerasnas.features.description import decode

@@ -5,8 +5,8 @@ from pydantic import ValidationError
 from kerasnas.datasets import DataSettings, SplitSettings, SyntheticSettings, load, split
 from kerasnas.datasets.chime_home import load as read
 from kerasnas.datasets.chime_home import segment
-from kerasnas.datasets.mixtures import write_chime_home
 from kerasnas.datasets.settings import ChimeHomeSettings
+from kerasnas.datasets.synthetic.mixtures import write_chime_home
 from kerasnas.errors import KerasnasError
 
 SEGMENT = "CR_lounge_220110_0731.s0"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasnas.datasets import DataSettings, SyntheticSettings, load
-from kerasnas.datasets.mixtures import CLASSES, write_esc50
+from kerasnas.datasets.synthetic.mixtures import CLASSES, write_esc50
 from kerasnas.errors import KerasnasError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "esc10_embeddings.py"

@@ -1,7 +1,7 @@
 import pytest
 
 from kerasnas.datasets import DataSettings, SyntheticSettings, load
-from kerasnas.datasets.mixtures import write_esc50
+from kerasnas.datasets.synthetic.mixtures import write_esc50
 from kerasnas.errors import KerasnasError
 from tests.real_data import esc10_root
 

@@ -3,10 +3,10 @@ import soundfile
 from pydantic import ValidationError
 
 from kerasnas.datasets import DataSettings, SplitSettings, SyntheticSettings, load, split
-from kerasnas.datasets.mixtures import write_sins
 from kerasnas.datasets.settings import SinsSettings
 from kerasnas.datasets.sins import LABELS
 from kerasnas.datasets.sins import load as read
+from kerasnas.datasets.synthetic.mixtures import write_sins
 from kerasnas.errors import KerasnasError
 
 # Lines as in the official lists; the last one has no newline.

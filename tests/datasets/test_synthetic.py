@@ -5,14 +5,14 @@ import pytest
 import soundfile
 
 from kerasnas.datasets import DataSettings, SyntheticSettings, load
-from kerasnas.datasets.mixtures import (
+from kerasnas.datasets.synthetic.mixtures import (
     CLASSES,
     recording,
     recordings,
     write_csv,
     write_directories,
 )
-from kerasnas.datasets.sounds import SOUNDS
+from kerasnas.datasets.synthetic.sounds import SOUNDS
 
 SMALL = SyntheticSettings(clips=20, seconds=0.3, sample_rate=8000, folds=2)
 

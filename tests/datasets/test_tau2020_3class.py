@@ -2,8 +2,8 @@ import pytest
 import soundfile
 
 from kerasnas.datasets import DataSettings, SplitSettings, SyntheticSettings, load, split
-from kerasnas.datasets.mixtures import write_tau2020_3class
 from kerasnas.datasets.settings import Tau2020Settings
+from kerasnas.datasets.synthetic.mixtures import write_tau2020_3class
 from kerasnas.datasets.tau2020_3class import SCENES
 from kerasnas.datasets.tau2020_3class import load as read
 from kerasnas.errors import KerasnasError

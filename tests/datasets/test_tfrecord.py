@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasnas.datasets.tfrecord import Damage, records, write
+from kerasnas.datasets.audioset.tfrecord import Damage, records, write
 
 DATA = [
     np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()

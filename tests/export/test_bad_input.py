@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError
-from kerasnas.export.model_file import check_model, load_keras
+from kerasnas.export.keras_model.model_file import check_model, load_keras
 from kerasnas.features import LogMel
-from kerasnas.flow.predict import predict
+from kerasnas.flow.commands.predict import predict
 
 
 def _subclassed() -> Any:

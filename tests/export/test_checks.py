@@ -4,11 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasnas.export.checks import Measured, accuracy_check, check_file, compare
-from kerasnas.export.delegation import Delegation
-from kerasnas.export.interpreter import is_stateless
+from kerasnas.export.check.checks import Measured, accuracy_check, check_file, compare
+from kerasnas.export.check.interpreter import is_stateless
+from kerasnas.export.flatbuffer.delegation import Delegation
+from kerasnas.export.flatbuffer.facts import FileFacts
 from kerasnas.export.settings import ExportSettings
-from kerasnas.export.tflite_file import FileFacts
 
 FACTS = FileFacts(1000, {"CONV_2D:3": 1}, {}, (), "1.14.0")
 LABELS = np.eye(2, dtype=np.float32)[np.arange(300) % 2]

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from kerasnas.export import ExportError
-from kerasnas.export.child import run_module
+from kerasnas.export.process.child import run_module
 
 CHILDREN = {
     "segfault": "import os, signal; print('last thing said'); os.kill(os.getpid(), signal.SIGSEGV)",
@@ -92,7 +92,7 @@ def test_no_child_outlives_a_killed_parent(tmp_path: Path, ending: signal.Signal
     (tmp_path / "child_waits.py").write_text(CHILDREN["waits"])
     limits = "what='waiting', time_limit=60, memory_limit=200_000_000"
     code = (
-        "from kerasnas.export.child import run_module\n"
+        "from kerasnas.export.process.child import run_module\n"
         f"run_module('child_waits', {{'pid': {str(tmp_path / 'pid')!r}}}, {limits})"
     )
     os.mkfifo(tmp_path / "pid")

@@ -27,7 +27,7 @@ def _rounded(kernel: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     ],
 )
 def test_kernels_are_rounded_as_in_the_file(shape: Any, by_channel: bool, axes: Any):
-    from kerasnas.export.fake_quantization import Symmetric
+    from kerasnas.export.tuning.fake_quantization import Symmetric
 
     rng = np.random.default_rng(0)
     kernel = (rng.normal(size=shape) * rng.uniform(0.01, 10, shape[2:])).astype(np.float32)
@@ -41,7 +41,7 @@ def test_what_the_file_rounds_is_wrapped():
     import tf_keras
     from tf_keras import layers
 
-    from kerasnas.export.fake_quantization import with_rounding
+    from kerasnas.export.tuning.fake_quantization import with_rounding
 
     inputs = tf_keras.Input((6, 6, 2))
     x = layers.Activation("elu", name="elu")(

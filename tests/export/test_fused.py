@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportSettings, export, load
-from kerasnas.export.convert import convert
-from kerasnas.export.interpreter import is_stateless
+from kerasnas.export.check.interpreter import is_stateless
+from kerasnas.export.convert.program import convert
+from kerasnas.export.flatbuffer.facts import read_facts
 from kerasnas.export.randomize import randomize
-from kerasnas.export.tflite_file import read_facts
-from kerasnas.flow.export import Exported
+from kerasnas.flow.commands.export import Exported
 
 pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasnas.export.int8_loop import write_loop
-from kerasnas.export.integers import int8_scale
-from kerasnas.export.recurrent import Cell, Range, cells, trace
-from kerasnas.export.tflite_graph import TfliteFile
+from kerasnas.export.flatbuffer.graph import TfliteFile
+from kerasnas.export.integer.loop import write_loop
+from kerasnas.export.integer.writer import int8_scale
+from kerasnas.export.keras_model.recurrent import Cell, Range, cells, trace
 
 KINDS = ("gru", "gru_reset_before", "lstm")
 

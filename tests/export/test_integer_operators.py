@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasnas.export.integer_operators import with_integer_operators
-from kerasnas.export.tflite_file import read_facts
-from kerasnas.export.tflite_graph import Scale, TfliteFile
+from kerasnas.export.flatbuffer.facts import read_facts
+from kerasnas.export.flatbuffer.graph import Scale, TfliteFile
+from kerasnas.export.integer.operators import with_integer_operators
 
 
 def _split_in_float() -> TfliteFile:

@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from kerasnas.export import ExportError, load
-from kerasnas.export.convert import convert
+from kerasnas.export.convert.program import convert
 
 from .conftest import SHAPE, Exported, Trained
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, ExportSettings, ladder
-from kerasnas.export.checks import Measured, compare
-from kerasnas.export.child import ChildDied
-from kerasnas.export.delegation import Delegation
-from kerasnas.export.interpreter import KerasNetwork, TfliteNetwork
+from kerasnas.export.check.checks import Measured, compare
+from kerasnas.export.check.interpreter import KerasNetwork, TfliteNetwork
+from kerasnas.export.flatbuffer.delegation import Delegation
+from kerasnas.export.flatbuffer.facts import FileFacts
 from kerasnas.export.ladder import Examined, Reference, climb_down
-from kerasnas.export.tflite_file import FileFacts
+from kerasnas.export.process.child import ChildDied
 
 LABELS = np.eye(2, dtype=np.float32)[np.arange(200) % 2]
 LOOP, UNROLL, WHILE = "int8_loop", "unroll", "while"

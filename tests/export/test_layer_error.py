@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from kerasnas.export import layer_errors
-from kerasnas.export.layer_error import blame
-from kerasnas.export.tflite_graph import TfliteFile
+from kerasnas.export.check.layer_error import blame
+from kerasnas.export.flatbuffer.graph import TfliteFile
 
 from .conftest import SHAPE, Exported, Trained
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, load
-from kerasnas.export.convert import convert
-from kerasnas.export.interpreter import TfliteNetwork
-from kerasnas.export.tflite_file import read_facts
+from kerasnas.export.check.interpreter import TfliteNetwork
+from kerasnas.export.convert.program import convert
+from kerasnas.export.flatbuffer.facts import read_facts
 
 pytestmark = pytest.mark.slow
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, ExportSettings
-from kerasnas.export.convert import convert
-from kerasnas.export.lowering import candidates, require_lstm
+from kerasnas.export.convert.lowering import candidates, require_lstm
+from kerasnas.export.convert.program import convert
+from kerasnas.export.keras_model.recurrent import recurrent_layers
 from kerasnas.export.randomize import randomize
-from kerasnas.export.recurrent import recurrent_layers
 
 
 def _model(frames: int, recurrent: bool = True) -> Any:

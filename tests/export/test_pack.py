@@ -6,11 +6,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from kerasnas.export.integers import UNIT, Writer
-from kerasnas.export.pack import SharingBuilder
-from kerasnas.export.recurrent import Range
-from kerasnas.export.stock import convert_stock
-from kerasnas.export.tflite_graph import Scale, TfliteFile
+from kerasnas.export.convert.stock import convert_stock
+from kerasnas.export.flatbuffer.graph import Scale, TfliteFile
+from kerasnas.export.flatbuffer.pack import SharingBuilder
+from kerasnas.export.integer.writer import UNIT, Writer
+from kerasnas.export.keras_model.recurrent import Range
 
 from .conftest import SHAPE, Trained
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from kerasnas.export.paired import upper_bound
+from kerasnas.export.check.paired import upper_bound
 
 
 def _tango(lost: int, won: int, clips: int) -> float:

@@ -7,15 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasnas.export import (
-    CheckFailed,
-    ExportError,
-    ExportSettings,
-    export,
-    layer_errors,
-    load,
-)
-from kerasnas.export.convert import convert
+from kerasnas.export import CheckFailed, ExportError, ExportSettings, export, layer_errors, load
+from kerasnas.export.convert.program import convert
 from kerasnas.export.randomize import randomize
 
 from .conftest import CLASSES, SHAPE, Exported, Trained

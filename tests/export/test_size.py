@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, from_keras, predict_bytes
-from kerasnas.export.convert import convert
-from kerasnas.export.nodes import Constant, Node, lower
-from kerasnas.export.ops import Op, Weight
+from kerasnas.export.convert.program import convert
+from kerasnas.export.network.nodes import Constant, Node, lower
+from kerasnas.export.network.ops import Op, Weight
 from kerasnas.export.randomize import randomize
 
 FORMS = ("float32", "float16", "full_int8")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, ExportSettings, export, load
-from kerasnas.export.interpreter import StepNetwork
+from kerasnas.export.check.interpreter import StepNetwork
+from kerasnas.export.keras_model.step import step_calibration, stepwise
 from kerasnas.export.randomize import randomize
-from kerasnas.export.step import step_calibration, stepwise
 
 FRAMES, BINS = 12, 9
 

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from kerasnas.cli import app
 from kerasnas.export import ExportError, benchmark
-from kerasnas.export.arena import Lifetime, arena_bytes, plan
-from kerasnas.export.tflite_graph import TfliteFile
+from kerasnas.export.flatbuffer.arena import Lifetime, arena_bytes, plan
+from kerasnas.export.flatbuffer.graph import TfliteFile
 
 from .conftest import Exported, Trained
 

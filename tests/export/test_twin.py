@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError
+from kerasnas.export.keras_model.twin import rebuild
 from kerasnas.export.randomize import randomize
-from kerasnas.export.twin import rebuild
 
 pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
 

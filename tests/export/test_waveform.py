@@ -11,9 +11,9 @@ from flatbuffers import encode, packer
 from flatbuffers.table import Table
 
 from kerasnas.export import ExportError, FrontEnd, with_front_end
-from kerasnas.export.front_end import GraphWriter, decibels, front_end_file
-from kerasnas.export.tflite_file import read_facts
-from kerasnas.export.tflite_graph import TfliteFile
+from kerasnas.export.flatbuffer.facts import read_facts
+from kerasnas.export.flatbuffer.graph import TfliteFile
+from kerasnas.export.waveforms.front_end import GraphWriter, decibels, front_end_file
 
 CLASSES = ("dog", "rain", "mötley crew")
 SIZE, BINS = 64, 11

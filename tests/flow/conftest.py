@@ -49,7 +49,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def searched(workspace: Path) -> Path:
     """The run directory of a finished search."""
-    from kerasnas.flow.search import search
+    from kerasnas.flow.commands.search import search
 
     search(workspace / "small.yaml")
     return workspace / "runs" / "small"

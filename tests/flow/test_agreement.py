@@ -9,8 +9,9 @@ import pytest
 from scipy.stats import kendalltau
 
 from kerasnas.experiment import Experiment
-from kerasnas.flow import agreement, workers
-from kerasnas.flow.agreement import kendall, stratified
+from kerasnas.flow.stages import agreement
+from kerasnas.flow.stages.agreement import kendall, stratified
+from kerasnas.flow.workers import pool
 from kerasnas.models.nasc import NascSettings, NascSpace, Stage
 from kerasnas.tuners import Gene, Search
 
@@ -73,7 +74,7 @@ def test_candidates_are_trained_on_training_clips_and_compared(
             (directory / "evaluation.json").write_text(json.dumps({"metrics": metrics}))
             (directory / "model.keras").write_text("")
 
-    monkeypatch.setattr(workers, "run_finals", run_finals)
+    monkeypatch.setattr(pool, "run_finals", run_finals)
     task = SimpleNamespace(experiment=experiment, architecture=space.architecture)
     said: list[str] = []
     console = SimpleNamespace(print=lambda text, **how: said.append(text))
@@ -83,7 +84,7 @@ def test_candidates_are_trained_on_training_clips_and_compared(
     assert found["kendall"]["accuracy"]["tau"] == pytest.approx(1)
     assert found["kendall"]["loss"] == {"tau": None, "low": None, "high": None}
 
-    monkeypatch.setattr(workers, "run_finals", None)  # nothing is trained again
+    monkeypatch.setattr(pool, "run_finals", None)  # nothing is trained again
     agreement.measure(tmp_path, task, tmp_path, console)
 
     more = experiment.search.supernet.agreement.model_copy(update={"paths": 15})

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from kerasnas.cli import app
-from kerasnas.flow.run import open_run, read_experiment
-from kerasnas.tuners import journal
+from kerasnas.runs.directory import open_run, read_experiment
+from kerasnas.tuners.core import journal
 
 pytestmark = pytest.mark.slow
 

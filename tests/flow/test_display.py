@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kerasnas.flow.display import Display
+from kerasnas.flow.workers.display import Display
 from kerasnas.tuners import Gene, Search, Window
 from kerasnas.tuners.runners.base import Failed, Finished, Progress, Started
 

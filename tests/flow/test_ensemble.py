@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.flow import ensemble as flow
-from kerasnas.flow import jobs, task
-from kerasnas.flow.run import read_experiment
+from kerasnas.flow.commands import ensemble as flow
+from kerasnas.flow.task import task
+from kerasnas.flow.workers import jobs
+from kerasnas.runs.directory import read_experiment
 from kerasnas.tuners.runners.base import Job, TrialContext
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.flow.front import in_words, knee, winners
+from kerasnas.flow.stages.winner_rules import in_words, knee, winners
 from kerasnas.tuners import Gene, Search
 
 SCORED = {  # accuracy, millions of multiply-accumulates

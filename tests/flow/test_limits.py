@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from kerasnas.errors import KerasnasError
-from kerasnas.flow.limits import Sizes
+from kerasnas.flow.stages.limits import Sizes
 from kerasnas.models.nasc import NascSettings, NascSpace, Stage
 
 STAGES = (Stage(filters=4, layers=2, expansions=(1, 2), kernel_sizes=(3,)),)

@@ -10,7 +10,7 @@ import soundfile
 
 from kerasnas import export
 from kerasnas.features import LogMel
-from kerasnas.flow.predict import predict
+from kerasnas.flow.commands.predict import predict
 
 
 def test_channels_that_are_examples_may_be_any_number(

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from kerasnas.errors import KerasnasError
-from kerasnas.flow import scores
-from kerasnas.flow.predict import Prediction
+from kerasnas.flow.commands.predict import Prediction
+from kerasnas.flow.task import scores
 from kerasnas.training.examples import Examples
 
 LABELS = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.float32)

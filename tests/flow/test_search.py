@@ -16,13 +16,13 @@ import pytest
 from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.flow import export as exporting
-from kerasnas.flow import task
-from kerasnas.flow.evaluate import evaluate
-from kerasnas.flow.predict import predict
-from kerasnas.flow.run import read_experiment
-from kerasnas.flow.search import search
-from kerasnas.flow.train import train
+from kerasnas.flow.commands import export as exporting
+from kerasnas.flow.commands.evaluate import evaluate
+from kerasnas.flow.commands.predict import predict
+from kerasnas.flow.commands.search import search
+from kerasnas.flow.commands.train import train
+from kerasnas.flow.task import task
+from kerasnas.runs.directory import read_experiment
 
 pytestmark = pytest.mark.slow
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kerasnas.flow.evaluate import evaluate
-from kerasnas.flow.search import search
-from kerasnas.flow.trials import table
+from kerasnas.flow.commands.evaluate import evaluate
+from kerasnas.flow.commands.search import search
+from kerasnas.flow.stages.trials import table
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from kerasnas.errors import KerasnasError
-from kerasnas.flow.compare import compare
-from kerasnas.flow.search import search
-from kerasnas.tuners.errors import TunerError
+from kerasnas.flow.commands.compare_oracle import compare
+from kerasnas.flow.commands.search import search
+from kerasnas.tuners.core.errors import TunerError
 
 pytestmark = pytest.mark.slow
 

@@ -9,9 +9,9 @@ import soundfile
 import yaml
 from sklearn.metrics import f1_score
 
-from kerasnas.flow.evaluate import evaluate
-from kerasnas.flow.export import export_run
-from kerasnas.flow.predict import predict
+from kerasnas.flow.commands.evaluate import evaluate
+from kerasnas.flow.commands.export import export_run
+from kerasnas.flow.commands.predict import predict
 
 pytestmark = pytest.mark.slow
 

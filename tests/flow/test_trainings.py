@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from kerasnas.flow.trainings import Scores, Training, Trainings
+from kerasnas.flow.task.trainings import Scores, Training, Trainings
 
 
 def tagged(fold: str, seed: int, rates: list[float], count: int) -> Training:

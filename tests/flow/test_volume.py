@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasnas.flow import volume
+from kerasnas.flow.stages import hypervolume
 from kerasnas.tuners import Gene, Search
 
 
@@ -20,7 +20,7 @@ def searched(directory: Path, points: list[tuple[float, float]]) -> None:
 
 
 def curves(run: Path) -> dict[str, list[list[float]]]:
-    volume.measure(run)
+    hypervolume.measure(run)
     return json.loads((run / "hypervolume.json").read_text())["searches"]
 
 
@@ -35,7 +35,7 @@ def test_volumes_are_shares_of_the_box_of_both_searches(tmp_path: Path) -> None:
 
 
 def test_a_search_alone_and_one_that_was_not_begun(tmp_path: Path) -> None:
-    volume.measure(tmp_path)
+    hypervolume.measure(tmp_path)
     assert not (tmp_path / "hypervolume.json").exists()
     searched(tmp_path, [(0.5, 20), (1.0, 60), (0.75, 40)])
     assert curves(tmp_path) == {"search": [[1, 0], [2, 0], [3, pytest.approx(0.25)]]}

@@ -12,14 +12,14 @@ from ai_edge_litert.interpreter import Interpreter
 
 from kerasnas.errors import KerasnasError
 from kerasnas.export import ExportError
-from kerasnas.export.front_end import front_end_file
+from kerasnas.export.waveforms.front_end import front_end_file
 from kerasnas.features import Embedding, LogMel, Scalogram, clip_features, read
-from kerasnas.flow import task
-from kerasnas.flow.evaluate import evaluate
-from kerasnas.flow.export import Exported, export_run
-from kerasnas.flow.predict import predict
-from kerasnas.flow.run import read_experiment
-from kerasnas.flow.waveform import graph_front_end
+from kerasnas.flow.commands.evaluate import evaluate
+from kerasnas.flow.commands.export import Exported, export_run
+from kerasnas.flow.commands.predict import predict
+from kerasnas.flow.task import task
+from kerasnas.flow.task.waveform import graph_front_end
+from kerasnas.runs.directory import read_experiment
 
 MEDIAPIPE = Path(
     os.environ.get(

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from kerasnas.experiment import Experiment, load
-from kerasnas.flow.engine import enqueued_values
+from kerasnas.flow.stages.start import enqueued_values
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

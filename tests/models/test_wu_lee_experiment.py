@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from kerasnas.datasets import SyntheticSettings
-from kerasnas.datasets.mixtures import write_tau2020_3class
+from kerasnas.datasets.synthetic.mixtures import write_tau2020_3class
 from kerasnas.experiment import Experiment, load
 
 CONFIG = Path(__file__).parents[2] / "configs" / "wu_lee_2020.yaml"
@@ -57,8 +57,8 @@ def test_search_and_recipes_are_the_papers(paper: Experiment) -> None:
 def test_a_small_one_runs_from_lists_to_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kerasnas.flow.predict import predict
-    from kerasnas.flow.search import search
+    from kerasnas.flow.commands.predict import predict
+    from kerasnas.flow.commands.search import search
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))

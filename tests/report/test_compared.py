@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasnas.report import write
-from kerasnas.report.statistics import best_epoch, first_reaching
+from kerasnas.report.sections.statistics import best_epoch, first_reaching
 from tests.report.pages import Page
 
 NAN = float("nan")

@@ -1,6 +1,6 @@
 import pytest
 
-from kerasnas.report import formats
+from kerasnas.report.html import formats
 
 SPACE = "\N{NARROW NO-BREAK SPACE}"
 

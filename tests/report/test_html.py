@@ -1,6 +1,6 @@
 from xml.etree import ElementTree
 
-from kerasnas.report.html import Markup, badge, join, table, tag
+from kerasnas.report.html.elements import Markup, badge, join, table, tag
 
 
 def test_text_is_escaped_and_markup_is_not():

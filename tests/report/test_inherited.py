@@ -12,9 +12,9 @@ import yaml
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kerasnas.models.nasc import NascSpace
-from kerasnas.report import decisions, inherited, search, selection, summary
 from kerasnas.report import run as files
-from kerasnas.report.inherited import f1_of
+from kerasnas.report.sections import decisions, inherited, search, selection, summary
+from kerasnas.report.sections.inherited import f1_of
 
 CLASSES = ("absence", "eating", "other")
 POINTS = ((0.5, 1e6), (0.7, 3e6), (0.6, 4e6), (0.8, 9e6))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from kerasnas.report import write
 from kerasnas.report.model_card import model_card
-from kerasnas.report.statistics import wilson
+from kerasnas.report.sections.statistics import wilson
 
 from .conftest import CLASSES, COUNT, whole_file
 

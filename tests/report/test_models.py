@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from kerasnas.report import models
 from kerasnas.report import write as write_report
 from kerasnas.report.run import read
+from kerasnas.report.sections import models
 from tests.report.pages import Page
 
 ROWS = {  # cell: held-out mean AUC of each trial

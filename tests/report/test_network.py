@@ -2,7 +2,7 @@
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.convolutional import Pool, StatisticsPool, Stem
-from kerasnas.report.network import layers
+from kerasnas.report.sections.network import layers
 
 
 def test_blocks_inside_a_block_are_named_after_both() -> None:

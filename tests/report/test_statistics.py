@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerasnas.report.run import Evaluation, Trial
-from kerasnas.report.statistics import (
+from kerasnas.report.sections.statistics import (
     class_scores,
     groups,
     median_or_none,

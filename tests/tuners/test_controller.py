@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kerasnas.tuners import Controller, Gene, Genes, Results, Search, SearchError
-from kerasnas.tuners.genes import Condition
-from kerasnas.tuners.propose import arguments_of, uniform
+from kerasnas.tuners.core.genes import Condition
+from kerasnas.tuners.core.propose import arguments_of, uniform
 from kerasnas.tuners.settings import ControllerSettings
 
 GENES = Genes(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from kerasnas.tuners.controller_network import Adam, Layer, adam, backward, clipped, forward
+from kerasnas.tuners.controller.network import Adam, Layer, adam, backward, clipped, forward
 
 STEPS, BATCH, INPUTS, UNITS = 7, 3, 4, 5
 

@@ -6,16 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from kerasnas.tuners.controller_policy import (
-    MASKED,
-    actions,
-    decisions,
-    initial,
-    objective,
-    sample,
-)
-from kerasnas.tuners.errors import SearchError
-from kerasnas.tuners.genes import Condition, Gene, Genes
+from kerasnas.tuners.controller.policy import MASKED, actions, decisions, initial, objective, sample
+from kerasnas.tuners.core.errors import SearchError
+from kerasnas.tuners.core.genes import Condition, Gene, Genes
 
 GENES = Genes(
     [

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from kerasnas.tuners.errors import SearchError
-from kerasnas.tuners.genes import Condition, Gene, Genes, key
+from kerasnas.tuners.core.errors import SearchError
+from kerasnas.tuners.core.genes import Condition, Gene, Genes, key
 from kerasnas.tuners.results import Results
 from kerasnas.tuners.search import Search
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from kerasnas.tuners import Gene, Genes, Grid, Search, SearchError, Window
-from kerasnas.tuners.genes import Condition
+from kerasnas.tuners.core.genes import Condition
 from kerasnas.tuners.grid import combinations
 
 PLAIN = Genes([Gene("a", values=(3, 1)), Gene("b", values=(False, True)), Gene("c", values="xyz")])

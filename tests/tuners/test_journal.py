@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from kerasnas.tuners import journal as journal_module
-from kerasnas.tuners.errors import JournalError
-from kerasnas.tuners.journal import FORMAT, Journal
+from kerasnas.tuners.core import journal as journal_module
+from kerasnas.tuners.core.errors import JournalError
+from kerasnas.tuners.core.journal import FORMAT, Journal
 
 HEADER = {"identity": {"seed": 0}}
 EVENTS = [{"event": "open", "elapsed": 0.0, "text": "grün\n"}, {"event": "open", "elapsed": 1.5}]
@@ -150,7 +150,7 @@ def read_lines(path):
 
 HOLD = """
 import os, sys
-from kerasnas.tuners.journal import Journal
+from kerasnas.tuners.core.journal import Journal
 journal = Journal(sys.argv[1], {})
 journal.append({"event": "open", "elapsed": 0, "pid": os.getpid(), "host": "here"})
 print("open", flush=True)

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from kerasnas.tuners.errors import TunerError
-from kerasnas.tuners.genes import Gene
+from kerasnas.tuners.core.errors import TunerError
+from kerasnas.tuners.core.genes import Gene
 from kerasnas.tuners.loop import MedianStop, hopeless, run
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress, Started
 from kerasnas.tuners.search import Search

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasnas.tuners.genes import Gene
+from kerasnas.tuners.core.genes import Gene
 from kerasnas.tuners.loop import run
 from kerasnas.tuners.runners.base import Job, Started
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from kerasnas.tuners import NSGA2, Gene, Genes, Search, SearchError, Window, loop
-from kerasnas.tuners.genes import Condition
-from kerasnas.tuners.history import History, Trial
-from kerasnas.tuners.objectives import Objective
-from kerasnas.tuners.propose import uniform
+from kerasnas.tuners.core.genes import Condition
+from kerasnas.tuners.core.history import History, Trial
+from kerasnas.tuners.core.objectives import Objective
+from kerasnas.tuners.core.propose import uniform
+from kerasnas.tuners.nsga2.survival import Generations, select
+from kerasnas.tuners.nsga2.variation import exchanged, mutated, winners
 from kerasnas.tuners.runners.base import Finished, Job
-from kerasnas.tuners.survival import Generations, select
-from kerasnas.tuners.variation import exchanged, mutated, winners
 
 GENES = Genes(Gene(f"g{index}", values=range(6)) for index in range(20))
 TREE = Genes(

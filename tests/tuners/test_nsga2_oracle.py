@@ -3,7 +3,8 @@
 import pytest
 from oracle_kinds import Tuner, score
 
-from kerasnas.tuners import NSGA2Oracle, SearchError, oracle
+from kerasnas.tuners import NSGA2Oracle, SearchError
+from kerasnas.tuners.oracles import base as oracle
 
 
 def make(max_trials=6, **settings):

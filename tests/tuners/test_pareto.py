@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from kerasnas.tuners import pareto
+from kerasnas.tuners.core import pareto
 
 
 def dominates(a, b, broken_a, broken_b):

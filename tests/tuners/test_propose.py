@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from kerasnas.tuners.errors import SearchError
-from kerasnas.tuners.genes import Genes, key
-from kerasnas.tuners.history import History
-from kerasnas.tuners.propose import Window, choose, plain_cost, uniform
+from kerasnas.tuners.core.errors import SearchError
+from kerasnas.tuners.core.genes import Genes, key
+from kerasnas.tuners.core.history import History
+from kerasnas.tuners.core.propose import Window, choose, plain_cost, uniform
 
 
 def candidates(*numbers):

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from kerasnas.tuners import Genes, JournalError, Search, TunerError, Window
-from kerasnas.tuners import journal as journal_module
+from kerasnas.tuners.core import journal as journal_module
 
 GENES = Genes.from_config(
     [

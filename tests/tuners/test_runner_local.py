@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kerasnas.tuners.errors import TunerError
+from kerasnas.tuners.core.errors import TunerError
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress, Started
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasnas.tuners.errors import TunerError
+from kerasnas.tuners.core.errors import TunerError
 from kerasnas.tuners.runners.base import Job
 from kerasnas.tuners.runners.child import describe_exit, held_memory, kernel_kills, log_tail
 from kerasnas.tuners.runners.environment import available_cores, worker_environment

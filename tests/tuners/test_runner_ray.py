@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kerasnas.tuners.errors import TunerError
-from kerasnas.tuners.genes import Gene
+from kerasnas.tuners.core.errors import TunerError
+from kerasnas.tuners.core.genes import Gene
 from kerasnas.tuners.loop import run
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress, Started
 from kerasnas.tuners.runners.local import LocalRunner

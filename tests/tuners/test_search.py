@@ -10,16 +10,8 @@ import threading
 import numpy as np
 import pytest
 
-from kerasnas.tuners import (
-    Genes,
-    JournalError,
-    Objective,
-    Results,
-    Search,
-    SearchError,
-    Window,
-)
-from kerasnas.tuners.history import trial_id
+from kerasnas.tuners import Genes, JournalError, Objective, Results, Search, SearchError, Window
+from kerasnas.tuners.core.history import trial_id
 
 
 def choice(name, values, parents=()):

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
-from kerasnas.tuners.errors import TunerError
+from ..core.errors import TunerError
 
 Cause = Literal["exception", "import", "disk", "crash", "memory", "time limit", "killed", "lost"]
 """Why a trial ended without a result.

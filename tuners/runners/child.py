@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from kerasnas.tuners.runners.base import Cause
+from .base import Cause
 
 LOG_TAIL = 12
 """Lines of a dead worker's log that its message quotes."""

@@ -18,10 +18,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kerasnas.tuners.errors import TunerError
-from kerasnas.tuners.runners.base import Cause, Event, Failed, Finished, Job, Progress, Started
-from kerasnas.tuners.runners.child import Child
-from kerasnas.tuners.runners.environment import available_cores, worker_environment
+from ..core.errors import TunerError
+from .base import Cause, Event, Failed, Finished, Job, Progress, Started
+from .child import Child
+from .environment import available_cores, worker_environment
 
 LOOK_EVERY = 0.5
 """Seconds between looks at limits, memory and silent deaths while trials run."""

@@ -17,9 +17,9 @@ from typing import Any
 
 from pydantic import Field
 
-from kerasnas.tuners.errors import TunerError
-from kerasnas.tuners.runners.base import Cause, Event, Failed, Finished, Job, Progress
-from kerasnas.tuners.runners.local import LocalRunner, LocalSettings, WorkerSettings
+from ..core.errors import TunerError
+from .base import Cause, Event, Failed, Finished, Job, Progress
+from .local import LocalRunner, LocalSettings, WorkerSettings
 
 REACH = 5.0
 """Seconds to wait for an answer at the cluster's address; Ray itself waits for minutes."""

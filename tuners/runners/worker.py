@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from kerasnas.tuners.runners.base import Evaluate, Job, TrialContext
+from .base import Evaluate, Job, TrialContext
 
 
 class Pipe:

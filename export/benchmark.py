@@ -1,0 +1,124 @@
+"""How fast `.tflite` files are here, and how much memory they need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from .check.interpreter import latency, open_tflite
+from .convert.lowering import Candidate, convert_candidate
+from .errors import ExportError
+from .flatbuffer.arena import arena_bytes
+from .flatbuffer.delegation import Delegation, read_delegation
+from .flatbuffer.facts import read_facts
+from .settings import ExportSettings
+
+NO_OPERATOR_TIMES = (
+    "LiteRT's Python interface has no profiler: TensorFlow Lite's benchmark_model, with "
+    "--enable_op_profiling=true, tells the time by operator on a phone"
+)
+"""Looked for in ai-edge-litert 2.3: `Interpreter` takes no profiler, `CompiledModel` shows none of
+the events that the C library's `LiteRtCreateProfiler` collects, and its `benchmark_litert_model`
+times whole runs."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds of one run; the 95th percentile, and how many threads computed."""
+
+    threads: int
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Figures of one file.
+
+    Attributes:
+        file: Its path.
+        bytes: Its size.
+        latency_ms: On one thread, and on all where there are more.
+        arena_bytes: Of inner tensors; always an estimate, see `kerasnas.export.flatbuffer.arena`.
+        operators: By `NAME:version`, how many; how long each takes is not known, see
+            `NO_OPERATOR_TIMES`.
+        delegation: What XNNPACK takes.
+        minimum_runtime: Oldest TensorFlow Lite runtime that has all operators, if it says so.
+        keeps_state: Whether its variables were reset before each run, as applications must.
+        speed_up: The median of the float32 file on one thread over this one's; None without one.
+    """
+
+    file: str
+    bytes: int
+    latency_ms: tuple[Latency, ...]
+    arena_bytes: int
+    operators: dict[str, int]
+    delegation: Delegation
+    minimum_runtime: str | None
+    keeps_state: bool
+    speed_up: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures by name."""
+        return asdict(self) | {"arena_estimated": True, "operator_milliseconds": None}
+
+
+def benchmark(
+    files: Sequence[str | Path], *, float32: str | Path | None = None, runs: int = 100
+) -> list[Benchmark]:
+    """Time files on this machine, with inputs of zeros.
+
+    Args:
+        files: `.tflite` files of any inputs and outputs of known shapes.
+        float32: The same network in float32, to compare with: a file like the others, or the Keras
+            model (`.keras`), which is converted for it. It is listed first.
+        runs: Timed runs of a file, after five untimed ones.
+
+    Raises:
+        ExportError: A file is missing or damaged, is no `.tflite` file, or does not convert.
+    """
+    paths = [Path(file) for file in files]
+    if not paths:
+        raise ExportError("there is nothing to time: give .tflite files")
+    if float32 is None:
+        return [_measure(path, runs, None) for path in paths]
+    with _converted(Path(float32)) as file:
+        first = replace(_measure(file, runs, None), file=str(float32))
+    base = first.latency_ms[0].median
+    return [first, *(_measure(path, runs, base) for path in paths)]
+
+
+@contextmanager
+def _converted(path: Path) -> Iterator[Path]:
+    """The file itself, or a float32 file of a Keras model, for as long as it is needed."""
+    if path.suffix != ".keras":
+        yield path
+        return
+    with TemporaryDirectory(prefix="kerasnas-") as directory:
+        file = Path(directory) / "model.tflite"
+        convert_candidate(path, Candidate("float32"), file, Path(directory), ExportSettings())
+        yield file
+
+
+def _measure(path: Path, runs: int, base: float | None) -> Benchmark:
+    latencies = []
+    for threads in sorted({1, os.cpu_count() or 1}):
+        interpreter = open_tflite(path, threads)
+        latencies.append(Latency(threads, *latency(interpreter, runs)))
+    content, facts = path.read_bytes(), read_facts(path)
+    return Benchmark(
+        file=str(path),
+        bytes=facts.bytes,
+        latency_ms=tuple(latencies),
+        arena_bytes=arena_bytes(content),
+        operators=facts.operators,
+        delegation=read_delegation(interpreter, content),
+        minimum_runtime=facts.minimum_runtime,
+        keeps_state=facts.keeps_state,
+        speed_up=None if base is None else base / latencies[0].median,
+    )

@@ -1,0 +1,1 @@
+"""Proof on the written file: agreement, accuracy, operators, repeated runs."""

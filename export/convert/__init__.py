@@ -1,0 +1,1 @@
+"""A Keras model to the bytes of a file, form by form."""

@@ -1,0 +1,268 @@
+"""Networks with recurrent layers or attention over frames, in integers throughout.
+
+The network is cut where `TFLiteConverter` fails or is too coarse: what such a layer reads becomes
+an output, what it gives an input. The converter makes integers of the rest, and the layers are
+written into the cuts by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ExportError
+from ..flatbuffer.graph import Scale, Tensor, TfliteFile
+from ..integer.loop import write_loop
+from ..integer.operators import with_integer_operators
+from ..integer.wide import WideOperation, compute, wide_operation, write_wide
+from ..integer.writer import Writer, int8_scale
+from ..keras_model.recurrent import Cell, Range, cells, trace
+from .stock import Converted, convert_stock
+
+if TYPE_CHECKING:
+    import keras
+
+Values = NDArray[np.float32]
+
+
+class _Cut(NamedTuple):
+    """What was taken out; symbolic tensors of its inputs and in place of its output."""
+
+    part: Cell | WideOperation
+    inputs: tuple[Any, ...]
+    output: Any
+
+
+@dataclass
+class _Cutter:
+    """Calls a network's layers again, with inputs in place of the outputs of what is cut out."""
+
+    loops: bool
+    cuts: list[_Cut] = field(default_factory=list)
+
+    def run(self, network: Any, inputs: Any) -> Any:
+        network = getattr(network, "_functional", network)  # of a Sequential
+        return network._run_through_graph(
+            inputs, operation_fn=lambda layer: layer, call_fn=self._call
+        )
+
+    def _call(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
+        import keras
+
+        if isinstance(layer, keras.Model):
+            return self.run(layer, arguments[0])
+        recurrent = keras.layers.RNN | keras.layers.Bidirectional
+        if self.loops and isinstance(layer, recurrent):
+            return self._recurrent(layer, *arguments, **keywords)
+        inner = layer.layer if isinstance(layer, keras.layers.Wrapper) else None
+        if self.loops and isinstance(inner, recurrent):
+            raise _without_loop(inner)
+        inputs = keras.tree.flatten(arguments)
+        if all(isinstance(tensor, keras.KerasTensor) for tensor in inputs):
+            wide = {id(c.output) for c in self.cuts if isinstance(c.part, WideOperation)}
+            found = wide_operation(layer, inputs, any(id(tensor) in wide for tensor in inputs))
+            if found is not None:
+                output = layer(*arguments, **keywords)
+                return self._cut(found, inputs, output.shape[1:])
+        return layer(*arguments, **keywords)
+
+    def _recurrent(self, layer: Any, x: Any, *states: Any, **keywords: Any) -> Any:
+        found = cells(layer)
+        given = [*states, getattr(x, "_keras_mask", None)]
+        given += [keywords.get(name) for name in ("initial_state", "mask")]
+        if found is None or any(value is not None for value in given):
+            raise _without_loop(layer)
+        results = [
+            self._cut(cell, (x,), (x.shape[1], cell.units) if cell.sequences else (cell.units,))
+            for cell in found
+        ]
+        return results[0] if len(results) == 1 else _merge(layer.merge_mode, results)
+
+    def _cut(self, part: Cell | WideOperation, inputs: Sequence[Any], shape: Any) -> Any:
+        import keras
+
+        output = keras.Input(shape)
+        self.cuts.append(_Cut(part, tuple(inputs), output))
+        return output
+
+
+def _without_loop(layer: Any) -> ExportError:
+    return ExportError(
+        f"the recurrent layer {layer.name!r} has no loop of integers: GRU and LSTM with tanh and "
+        "sigmoid have, without masks, initial states, returned states and layers around them"
+    )
+
+
+def _merge(mode: str | None, both: list[Any]) -> Any:
+    from keras import layers
+
+    merging = {
+        "concat": layers.Concatenate,
+        "sum": layers.Add,
+        "mul": layers.Multiply,
+        "ave": layers.Average,
+    }
+    return both if mode is None else merging[mode]()(both)
+
+
+def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> Converted:
+    """A full-integer `.tflite` file of a network, with float32 at both ends.
+
+    Args:
+        model: Functional or sequential, one input and one output.
+        calibration: `(examples, *input shape)`.
+        loops: Whether recurrent layers are written as loops; the converter dies of those that it
+            gets.
+
+    Raises:
+        ExportError: A recurrent layer has no loop of integers, or the converter refuses the rest.
+    """
+    import keras
+
+    features = keras.Input(model.inputs[0].shape[1:])
+    cutter = _Cutter(loops)
+    result = cutter.run(keras.Model(model.inputs[0], model.outputs[0]), features)
+    if not cutter.cuts:
+        stock = convert_stock(model, "full_int8", (calibration,))
+        file = TfliteFile(stock)
+        with_integer_operators(file)
+        return Converted(file.content(), len(stock))
+    return Converted(_Joint(features, result, cutter.cuts, calibration).content(), None)
+
+
+class _Joint:
+    """The converted rest of a network, and what is written into its cuts."""
+
+    def __init__(self, features: Any, result: Any, cuts: list[_Cut], calibration: Values) -> None:
+        self._cuts = cuts
+        self._values = {id(features): calibration}
+        self._ranges: list[dict[str, Range]] = []
+        inputs = [features, *(cut.output for cut in cuts)]
+        self._given = {id(tensor): index for index, tensor in enumerate(inputs)}
+        for index, cut in enumerate(cuts):
+            for tensor in cut.inputs:
+                if id(tensor) not in self._values:
+                    self._values[id(tensor)] = self._predict(inputs[: index + 1], tensor)
+            self._evaluate(cut)
+        self._result = result
+        wanted = {id(result): result}
+        wanted |= {id(tensor): tensor for cut in cuts for tensor in cut.inputs}
+        rest = [tensor for key, tensor in wanted.items() if key not in self._given]
+        self._made = {id(tensor): index for index, tensor in enumerate(rest)}
+        self._file = self._convert(inputs, rest)
+        self._inputs = [int(index) for index in self._file.main.t.inputs]
+        self._outputs = [int(index) for index in self._file.main.t.outputs]
+        self._written: dict[int, Tensor] = {}  # by the input of the rest that it stands for
+
+    def _evaluate(self, cut: _Cut) -> None:
+        """What is cut out, in float on the calibration examples."""
+        values = [self._values[id(tensor)] for tensor in cut.inputs]
+        if isinstance(cut.part, Cell):
+            output, ranges = trace(cut.part, values[0])
+        else:
+            output = compute(cut.part, values)
+            ranges = {"output": Range.of(output)}
+        self._values[id(cut.output)] = output
+        self._ranges.append(ranges)
+
+    def _predict(self, inputs: list[Any], output: Any) -> Values:
+        import keras
+
+        model = keras.Model(inputs, output)
+        values = [self._values[id(tensor)] for tensor in inputs]
+        return np.asarray(model.predict(values, batch_size=8, verbose=0), np.float32)
+
+    def _convert(self, inputs: list[Any], outputs: list[Any]) -> TfliteFile:
+        import keras
+
+        if outputs:
+            values = [self._values[id(tensor)] for tensor in inputs]
+            file = TfliteFile(convert_stock(keras.Model(inputs, outputs), "full_int8", values))
+            with_integer_operators(file)
+            return file
+        file = TfliteFile()
+        tensors = [file.main.tensor((1, *tensor.shape[1:]), "float32") for tensor in inputs]
+        file.main.t.inputs = [tensor.place for tensor in tensors]
+        return file
+
+    def content(self) -> bytes:
+        """The bytes of the joined file."""
+        main = self._file.main
+        for index, (cut, ranges) in enumerate(zip(self._cuts, self._ranges, strict=True), 1):
+            inputs = [self._integers(tensor) for tensor in cut.inputs]
+            if isinstance(cut.part, Cell):
+                x = inputs[0]
+                if x.kind != "int8":
+                    values = self._values[id(cut.inputs[0])]
+                    x = Writer(main).narrow(x, int8_scale(Range.of(values)))
+                scale = self._scale(index) or int8_scale(ranges["output"])
+                output = write_loop(self._file, cut.part, x, ranges, scale)
+            else:
+                output = write_wide(self._file, cut.part, inputs, ranges["output"])
+            self._feed(index, output)
+        result = self._place(self._result)
+        if result in self._written:
+            result = self._floats(self._written[result]).place
+        main.t.inputs, main.t.outputs = self._inputs[:1], [result]
+        main.sort()
+        if any(main.consumers(place) for place in self._inputs[1:]):
+            raise ExportError("what the converter made has a part that could not be joined")
+        return self._file.content()
+
+    def _place(self, x: Any) -> int:
+        """Where the converter put a symbolic tensor."""
+        if id(x) in self._made:
+            return self._outputs[self._made[id(x)]]
+        return self._inputs[self._given[id(x)]]
+
+    def _floats(self, source: Tensor) -> Tensor:
+        main = self._file.main
+        output = main.tensor(source.shape, "float32")
+        version = 2 if source.kind == "int8" else 3
+        main.operator("DEQUANTIZE", version, (source,), (output,))
+        return output
+
+    def _integers(self, x: Any) -> Tensor:
+        """What a part reads, in int8 or int16."""
+        main, place = self._file.main, self._place(x)
+        if place in self._written:  # also where nothing but a dropout was in between
+            return self._written[place]
+        producer = main.producer(place)
+        if producer is not None and main.name_of(producer) == "DEQUANTIZE":
+            return main.existing(int(producer.inputs[0]))
+        for consumer in main.consumers(place):
+            if main.name_of(consumer) == "QUANTIZE":
+                return main.existing(int(consumer.outputs[0]))
+        source = main.existing(place)
+        output = main.tensor(source.shape, "int8", int8_scale(Range.of(self._values[id(x)])))
+        main.operator("QUANTIZE", 1, (source,), (output,))
+        return output
+
+    def _scale(self, index: int) -> Scale | None:
+        """The scale in which the converted rest wants input `index`; None if it does not care."""
+        main = self._file.main
+        for consumer in main.consumers(self._inputs[index]):
+            if main.name_of(consumer) == "QUANTIZE":
+                return main.existing(int(consumer.outputs[0])).scale
+        return None
+
+    def _feed(self, index: int, output: Tensor) -> None:
+        """Let what reads input `index` of the converted rest read `output`."""
+        main = self._file.main
+        self._written[self._inputs[index]] = output
+        for consumer in main.consumers(self._inputs[index]):
+            if main.name_of(consumer) != "QUANTIZE":
+                _replace(consumer, self._inputs[index], self._floats(output).place)
+            elif main.existing(int(consumer.outputs[0]))[2:] == output[2:]:  # type and scale
+                for reader in main.consumers(int(consumer.outputs[0])):
+                    _replace(reader, int(consumer.outputs[0]), output.place)
+            else:
+                _replace(consumer, self._inputs[index], output.place)
+
+
+def _replace(operator: Any, old: int, new: int) -> None:
+    operator.inputs = [new if int(index) == old else int(index) for index in operator.inputs]

@@ -1,0 +1,1 @@
+"""The TFLite format: graphs, packing, metadata, and what a file says of itself."""

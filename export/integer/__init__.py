@@ -1,0 +1,1 @@
+"""Operators on integers that no converter makes, written by hand."""

@@ -1,0 +1,1 @@
+"""A network as operations, and the bytes that its files will have."""

@@ -1,0 +1,132 @@
+"""Bytes that a recurrent layer takes in a `.tflite` file beyond its weights.
+
+A loop is two graphs of its own, some fifty tensors and twenty operators: their tables are the same
+whatever the number of units, and loops that are alike share what they write in the same way. Read
+from files of `size.CONVERTER` (float) and of `integer.loop`: one to
+three layers, of equal and of different units, in one direction and in two. Where every frame is
+written out instead, each takes its tables anew: that is smaller for very few frames.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .ops import RECURRENT, Op
+
+
+class _Loop(NamedTuple):
+    """Pairs are of a loop that gives every frame's state, and of one that gives the last frame's.
+
+    Attributes:
+        common: Operators that only loops have, once in a file.
+        first: The first loop of its sort.
+        another: Each further one of a sort that is there.
+        alike: What it shares with a loop of as many units.
+        backward: The first loop of a backward direction, beside the forward one.
+        another_backward: Each further one.
+    """
+
+    common: int
+    first: tuple[int, int]
+    another: int
+    alike: int
+    backward: tuple[int, int]
+    another_backward: int
+
+
+_LOOPS = {
+    "float32": {
+        "gru": _Loop(970, (2706, 2270), 1270, 610, (848, 672), 740),
+        "lstm": _Loop(700, (2528, 2060), 1180, 560, (784, 608), 750),
+    },
+    "float16": {
+        "gru": _Loop(1160, (2768, 2300), 1290, 570, (880, 720), 770),
+        "lstm": _Loop(850, (2582, 2050), 1200, 500, (832, 720), 800),
+    },
+    "full_int8": {
+        "gru": _Loop(536, (2360, 1852), 1490, 230, (1912, 1600), 952),
+        "lstm": _Loop(496, (2208, 1700), 1430, 220, (1768, 1480), 905),
+    },
+}
+_BOTH_KINDS = {"float32": 450, "float16": 400, "full_int8": 174}  # what GRU and LSTM share
+_WIDTH = {"float32": 4, "float16": 2, "full_int8": 1}
+_RESET_BEFORE = 232  # a second product in the loop of integers
+
+
+class _Unrolled(NamedTuple):
+    """Beyond the weights.
+
+    Attributes:
+        common: Operators that only such layers have, once in a file.
+        frame: One frame of one direction.
+    """
+
+    common: int
+    frame: int
+
+
+_UNROLLED = {
+    "float16": {"gru": _Unrolled(1270, 875), "lstm": _Unrolled(540, 740)},
+    "full_int8": {"gru": _Unrolled(640, 1560), "lstm": _Unrolled(350, 1090)},
+}
+
+
+def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
+    """Bytes of all recurrent layers of a network as loops, weights included."""
+    layers = [op for op in ops if op.kind in RECURRENT]
+    width = _WIDTH[form]
+    total = max((_LOOPS[form][op.kind].common for op in layers), default=0)
+    if len({op.kind for op in layers}) > 1:
+        total -= _BOTH_KINDS[form]
+    zeros: set[int] = set()  # arrays of zeros that the file holds, by their bytes
+    sorts: set[tuple[str, bool, bool]] = set()
+    known: set[tuple[str, int]] = set()
+    for op in layers:
+        both, sequences = op.attributes["bidirectional"], op.attributes["return_sequences"]
+        units, loop = op.attributes["units"], _LOOPS[form][op.kind]
+        which = 0 if sequences else 1
+        for backward in (False, True)[: 2 if both else 1]:
+            is_new = (op.kind, sequences, backward) not in sorts
+            if backward:
+                total += loop.backward[which] if is_new else loop.another_backward
+            else:
+                total += loop.first[which] if is_new else loop.another
+                total -= loop.alike if (op.kind, units) in known else 0
+            sorts.add((op.kind, sequences, backward))
+        known.add((op.kind, units))
+        total += width * op.parameters
+        if form != "full_int8":
+            # The converter's loop begins with an array of zeros of its whole output.
+            zeros |= {width * op.output_shape[0] * units} if sequences else set()
+            continue
+        total += 3 * sum(weight.size for weight in op.weights if weight.name == "bias")  # int32
+        total += (2 if both else 1) * units  # the first state, in int8 and, of zeros, in int16
+        zeros.add(2 * units)
+        if op.kind == "gru" and not op.attributes["reset_after"]:
+            total += (2 if both else 1) * _RESET_BEFORE
+    return total + sum(zeros)
+
+
+def unrolled_bytes(ops: tuple[Op, ...], form: str) -> int:
+    """About what all recurrent layers of a network take with every frame written out.
+
+    Within some hundred bytes a layer, which is enough to choose between that and loops.
+
+    Args:
+        ops: The network.
+        form: `float16` or `full_int8`.
+    """
+    shapes = {op.name: op.output_shape for op in ops}
+    layers = [op for op in ops if op.kind in RECURRENT]
+    total = max((_UNROLLED[form][op.kind].common for op in layers), default=0)
+    for op in layers:
+        frames = shapes[op.inputs[0]][0]
+        both = op.attributes["bidirectional"]
+        total += (2 if both else 1) * frames * _UNROLLED[form][op.kind].frame
+        # The state before the first frame is zero, and so is its product.
+        total += _WIDTH[form] * sum(
+            weight.size for weight in op.weights if frames > 1 or weight.name != "recurrent_kernel"
+        )
+        if form == "full_int8":
+            total += 3 * sum(weight.size for weight in op.weights if weight.name == "bias")
+    return total

@@ -1,0 +1,1 @@
+"""Fine-tuning before an export, in a child process."""

@@ -1,0 +1,1 @@
+"""AudioSet's embeddings, in shards and packed files."""

@@ -1,0 +1,1 @@
+"""Recordings and embeddings that are generated."""

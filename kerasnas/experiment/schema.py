@@ -1,0 +1,411 @@
+"""An experiment: one YAML file that says everything a search needs."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from kerasnas import objectives
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.datasets.places import data_root
+from kerasnas.datasets.settings import DataSettings
+from kerasnas.datasets.splits import SplitSettings
+from kerasnas.errors import KerasnasError
+from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
+from kerasnas.export.settings import ExportSettings
+from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.settings import LogMel, Spectrogram
+from kerasnas.models.space import SearchSpace, Values
+from kerasnas.models.spaces import ModelSettings, space_of
+from kerasnas.models.wu_lee import WuLeeSettings
+
+
+class Experiment(BaseModel):
+    """Everything a search needs; `load` reads it from YAML."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    name: str = Field(description="also names the run directory")
+    seed: int = Field(0, ge=0)
+    data: DataSettings = DataSettings()
+    split: SplitSettings = SplitSettings()
+    features: FrontEnd = LogMel()
+    model: ModelSettings = WuLeeSettings()
+    search: SearchSettings = SearchSettings()
+    training: TrainingSettings = TrainingSettings()
+    export: ExportSettings = ExportSettings()
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_directory(cls, name: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueError(
+                f"{name!r} names no directory: use letters, digits and _, behind the first - and ."
+            )
+        return name
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What candidates are compared by, the most important first."""
+        return self.search.objectives or (objectives.scores(self.data.multi_label)[0], "loss")
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """Objectives that are scores: the best candidate by each is a winner."""
+        return tuple(name for name in self.objectives if name not in objectives.COSTS)
+
+    @property
+    def primary_metric(self) -> str:
+        """The score that tables and pictures show: the first that is an objective, not the loss."""
+        usual = objectives.scores(self.data.multi_label)[0]
+        return next((name for name in self.criteria if name != "loss"), usual)
+
+    @property
+    def winners(self) -> dict[str, WinnerRule]:
+        """Rules by which candidates are chosen to be trained again, by the winners' names."""
+        return self.search.winners or {name: WinnerRule(by=name) for name in self.criteria}
+
+    @property
+    def choose(self) -> str:
+        """The name of the exported winner."""
+        return self.search.choose or next(iter(self.winners))
+
+    @model_validator(mode="after")
+    def _check(self) -> Experiment:
+        several = self.data.multi_label
+        outputs = {self.training.candidate.output(several), self.training.final.output(several)}
+        if len(outputs) > 1:
+            raise ValueError("training.candidate.loss and training.final.loss differ: give one")
+        if several and "softmax" in outputs and self.model.space != "li":
+            raise ValueError(
+                "categorical_crossentropy is for one label a clip; with data.multi_label use "
+                "binary_crossentropy or auto (Li's report uses it so: only space: li takes it)"
+            )
+        scale = self.features.log if isinstance(self.features, Spectrogram) else self.features.kind
+        if scale != "db" and any(
+            recipe.augmentation.mixup_domain == "power"
+            for recipe in (self.training.candidate, self.training.final)
+        ):
+            raise ValueError(f"mixup_domain: power needs features.log: db, not {scale}")
+        self._check_stored()
+        self._check_objectives()
+        self._check_agreement()
+        for field, options in self.search.tune.items():
+            for option in options:
+                self._check_option(field, option)
+        return self
+
+    def _check_stored(self) -> None:
+        """Only audioset has stored embeddings, and they are no recordings."""
+        kind = self.features.kind
+        if (kind == "stored_embedding") != (self.data.dataset == "audioset"):
+            raise ValueError(
+                f"features.kind: {kind} does not go with data.dataset: {self.data.dataset}: "
+                "audioset, and nothing else, has features of kind stored_embedding"
+            )
+        recipes = (self.training.candidate, self.training.final)
+        if kind == "stored_embedding" and any(r.augmentation.speeds for r in recipes):
+            raise ValueError("augmentation.speeds plays recordings; audioset has embeddings alone")
+
+    def _check_objectives(self) -> None:
+        known = (*objectives.scores(self.data.multi_label), *objectives.COSTS)
+        for name in self.objectives:
+            if name not in known:
+                raise ValueError(
+                    f"search.objectives: {name} is none; with this data set they can be "
+                    f"{', '.join(known)}"
+                )
+        channels = getattr(self.features, "channel_examples", None)
+        if "channel_macro_f1" in self.objectives and not channels:
+            raise ValueError(
+                "search.objectives: channel_macro_f1 scores each channel alone, which needs "
+                "features.channel_examples"
+            )
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("search.objectives names one twice")
+        if not self.criteria:
+            raise ValueError("search.objectives has only costs: name a score, such as accuracy")
+        for name, winner in self.search.winners.items():
+            if winner.by not in (None, *self.criteria):
+                raise ValueError(
+                    f"search.winners.{name}.by is {winner.by}; with these objectives it can be "
+                    f"{' or '.join(self.criteria)}"
+                )
+        if self.choose not in self.winners:
+            raise ValueError(
+                f"search.choose is {self.choose}; with these objectives and winners it can be "
+                f"{' or '.join(self.winners)}"
+            )
+
+    def _check_agreement(self) -> None:
+        """What would fail hours later: after the search, where its ranks are measured."""
+        agreement = self.search.supernet and self.search.supernet.agreement
+        if not agreement:
+            return
+        if agreement.paths > self.search.trials:
+            raise ValueError(
+                f"search.supernet.agreement.paths: {agreement.paths} are asked for, and "
+                f"search.trials is {self.search.trials}: raise it, or leave agreement out"
+            )
+        try:
+            agreement.recipe(self.training.final)
+        except ValidationError as error:
+            raise ValueError(
+                "search.supernet.agreement.epochs: training.final cannot have so few: "
+                f"{_problem(error)}"
+            ) from None
+
+    def _check_option(self, field: str, option: Option) -> None:
+        try:
+            self.tuned({field: option})
+        except KeyError as error:
+            raise ValueError(f"search.tune: there is no field {field} ({error})") from None
+        except ValidationError as error:
+            raise ValueError(
+                f"search.tune: {field} cannot be {option!r}: {_problem(error)}"
+            ) from None
+
+    def tuned(self, values: Values) -> Experiment:
+        """The experiment of a trial: with the fields of `search.tune` as its values say.
+
+        Args:
+            values: Of a trial; other genes are left aside.
+        """
+        chosen = {name: values[name] for name in self.search.tune if name in values}
+        if not chosen:
+            return self
+        data = self.model_dump(mode="json", by_alias=True)
+        data["search"]["tune"], data["search"]["architecture"] = {}, None
+        for field, value in chosen.items():
+            _put(data, field, value)
+            if field.startswith("training.candidate."):
+                _put(data, field.replace("candidate", "final", 1), value)
+        return Experiment.model_validate(data)
+
+    def space(self, classes: int) -> SearchSpace:
+        """The search space for the experiment's features and so many classes."""
+        output = self.training.final.output(self.data.multi_label)
+        return space_of(self.model, self.features.input_shape, classes, output)
+
+    def architecture(self, values: Values, classes: int) -> Architecture:
+        """The network of a trial.
+
+        Args:
+            values: The trial's.
+            classes: Number of outputs.
+
+        Raises:
+            KerasnasError: The fixed architecture's reference does not exist, or the values do not
+                fit the input.
+        """
+        space, fixed = self.tuned(values).space(classes), self.search.architecture
+        if fixed is None:
+            return space.architecture(values)
+        return space.reference(fixed) if isinstance(fixed, str) else space.architecture(fixed)
+
+    def overridden(
+        self,
+        root: Path | None = None,
+        workers: int | None = None,
+        trials: int | None = None,
+        seconds: float | None = None,
+        architecture: str | Values | None = None,
+        skip_corrupt: bool = False,
+    ) -> Experiment:
+        """The experiment with what the command line and the environment say instead of the file.
+
+        The data set's root becomes absolute: `root`, else `KERASNAS_DATA`, else the file's.
+
+        Raises:
+            KerasnasError: What is given does not go with the file.
+        """
+        if skip_corrupt and self.data.dataset != "audioset":
+            raise KerasnasError(
+                f"--skip-corrupt leaves records of shards out: {self.data.dataset} has none"
+            )
+        search = {"workers": workers, "trials": trials, "hours": seconds and seconds / 3600}
+        given: dict[str, Any] = {name: value for name, value in search.items() if value is not None}
+        directory = data_root(root, self.data.root)
+        if self.data.dataset == "synthetic":  # nothing is generated among the user's recordings
+            directory = root or self.data.root
+        data: dict[str, Any] = {"root": directory and directory.absolute()}
+        if skip_corrupt:
+            data["audioset"] = self.data.audioset.model_copy(update={"skip_corrupt": True})
+        if architecture is not None:
+            fixed = architecture if isinstance(architecture, str) else dict(architecture)
+            if not self.search.tune:
+                raise KerasnasError(
+                    "with a fixed architecture the experiment needs search.tune, the settings to "
+                    "search"
+                )
+            given["architecture"] = fixed
+        changed = self.model_copy(
+            update={
+                "search": self.search.model_copy(update=given),
+                "data": self.data.model_copy(update=data),
+            }
+        )
+        try:
+            return Experiment.model_validate(changed.model_dump(mode="json", by_alias=True))
+        except ValidationError as error:
+            raise KerasnasError(
+                f"{self.name}, with what is given beside it: {_problem(error)}"
+            ) from None
+
+    def to_yaml(self) -> str:
+        """The experiment with every default filled in."""
+        data = self.model_dump(mode="json", by_alias=True)
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def load(path: Path) -> Experiment:
+    """Read an experiment.
+
+    Raises:
+        KerasnasError: The file is missing, not YAML, or a field is unknown or wrong; the message
+            gives file, line, field, and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise KerasnasError(
+            f"there is no experiment {path}; `kerasnas init FOLDER` writes one"
+        ) from None
+    except IsADirectoryError:
+        raise KerasnasError(f"{path} is a directory, not an experiment file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise KerasnasError(f"the experiment {path} cannot be read: {error}") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise KerasnasError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise KerasnasError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(data, Mapping):
+        raise KerasnasError(f"{path} holds no fields: an experiment is a mapping such as `name: x`")
+    _reject_repeated_keys(path, node)
+    try:
+        return Experiment.model_validate(data)
+    except ValidationError as error:
+        problems = [_describe(path, node, problem) for problem in error.errors()]
+        raise KerasnasError("\n".join(problems)) from None
+
+
+def _reject_repeated_keys(path: Path, node: yaml.Node | None) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise KerasnasError(
+                    f"{path}:{line}: {key.value!r} is given a second time (first on line "
+                    f"{seen[key.value]}): keep one"
+                )
+            seen[key.value] = line
+            _reject_repeated_keys(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _reject_repeated_keys(path, value)
+
+
+def _problem(error: ValidationError) -> str:
+    """The first of what a check found, in its own words."""
+    return error.errors()[0]["msg"].removeprefix("Value error, ")
+
+
+def _put(data: dict[str, Any], field: str, value: Option) -> None:
+    *above, last = field.split(".")
+    for name in above:
+        data = data[name]
+    if last not in data or isinstance(data[last], dict):
+        raise KeyError(last)
+    data[last] = value
+
+
+def _describe(path: Path, node: yaml.Node | None, problem: Any) -> str:
+    location = problem["loc"]
+    names, model = _walk(location[:-1] if problem["type"] == "extra_forbidden" else location)
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        names.append(str(location[-1]))
+        text = f"unknown field; allowed here: {', '.join(_fields_of(model))}"
+    elif problem["type"] == "missing":
+        text = "this field is required"
+    elif problem["type"] == "union_tag_invalid":
+        given = problem["ctx"]
+        text = f"unknown {given['discriminator']} {given['tag']!r}: it can be "
+        text = text.replace(given["discriminator"], given["discriminator"].strip("'"))
+        text += given["expected_tags"].replace("'", "")
+    elif problem["type"] == "model_type":
+        text = f"expected fields ({', '.join(_fields_of(model))}), not {problem['input']!r}"
+    elif problem["type"] != "value_error":
+        text = f"{text}, not {problem['input']!r}"
+    field = ".".join(names) or "experiment"
+    return f"{path}:{_line(node, names)}: {field}: {text}"
+
+
+def _line(node: yaml.Node | None, names: list[str]) -> int:
+    """Line, from 1, of the deepest of the nested fields that the file names."""
+    line = node.start_mark.line if node else 0
+    for name in names:
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == name]
+            if not found:
+                continue
+            line, node = found[0][0].start_mark.line, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and name.isdigit():
+            node = node.value[int(name)]
+            line = node.start_mark.line
+    return line + 1
+
+
+def _walk(location: tuple[Any, ...]) -> tuple[list[str], Any]:
+    """Names of nested fields, and the annotation of the last, without pydantic's names of kinds."""
+    names: list[str] = []
+    annotation: Any = Experiment
+    for part in location:
+        annotation = _required(annotation)
+        kinds = {_kind(option): option for option in _options(annotation)}
+        if part in kinds:  # the tag of a union
+            annotation = kinds[part]
+            continue
+        if (fields := getattr(annotation, "model_fields", None)) is not None:
+            found = [info for name, info in fields.items() if part in (name, info.alias)]
+            annotation = found[0].annotation if found else None
+        elif get_origin(annotation) in (dict, tuple):
+            annotation = get_args(annotation)[get_origin(annotation) is dict]
+        elif not isinstance(part, int):
+            continue  # which of several types did not fit
+        names.append(str(part))
+    return names, _required(annotation)
+
+
+def _required(annotation: Any) -> Any:
+    """Settings that may be null, as they are when they are given."""
+    options = [option for option in _options(annotation) if option is not type(None)]
+    return options[0] if len(options) == 1 else annotation
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    union = get_origin(annotation) in (Union, types.UnionType)
+    return get_args(annotation) if union else ()
+
+
+def _kind(option: Any) -> str | None:
+    """The tag by which a settings class is known in its union."""
+    fields = getattr(option, "model_fields", {})
+    first = next(iter(fields.values()), None)
+    return None if first is None else first.default
+
+
+def _fields_of(model: Any) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]

@@ -1,0 +1,111 @@
+"""`kerasnas train --ensemble`: a network trained once a fold, and the mean of all answers.
+
+Li et al., Interspeech 2020, section 3.2: four models, each trained without one of the official
+folds, answer together on the evaluation set: a clip's scores are the mean of their posteriors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from kerasnas.errors import KerasnasError
+from kerasnas.files import read_json, write_json
+from kerasnas.flow.commands.train import opened
+from kerasnas.flow.workers.pool import run_jobs, train_missing
+from kerasnas.report import write as write_report
+from kerasnas.tuners.runners.base import Job
+
+FILE = "ensemble.json"
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """An ensemble and its members, scored on the test clips.
+
+    Attributes:
+        directory: Holds every member's directory and `evaluation.json`.
+        metrics: Of the ensemble.
+        members: Metrics of each, by the fold that it was not trained on.
+    """
+
+    directory: Path
+    metrics: dict[str, float | None]
+    members: dict[str, dict[str, float | None]]
+
+    def table(self) -> Table:
+        """For the screen."""
+        table = Table(title=f"{self.directory.name} on the test clips")
+        table.add_column("trained without")
+        for name in self.metrics:
+            table.add_column(name.replace("_", " "), justify="right")
+        for label, metrics in {**self.members, "ensemble": self.metrics}.items():
+            shown = ("" if value is None else f"{value:.4f}" for value in metrics.values())
+            table.add_row(label, *shown)
+        return table
+
+
+def ensemble(
+    source: Path,
+    *,
+    architecture: str | None = None,
+    data: Path | None = None,
+    run: Path | None = None,
+    workers: int | None = None,
+    cache: Path | None = None,
+    cluster: str | None = None,
+    console: Console | None = None,
+) -> Ensemble:
+    """Train a network without each of the folds in turn, and score all together.
+
+    Arguments are those of `commands.train.train`. Members that the run directory already holds
+    are not trained again.
+
+    Raises:
+        KerasnasError: The clips that are not tested on have fewer than two folds, or as from
+            `train`.
+    """
+    console = console or Console()
+    with opened(source, architecture, data, run, workers, cache, console) as network:
+        loaded, directory = network.loaded, network.run / "train" / f"{network.label}-ensemble"
+        tested = {int(index) for index in loaded.split.test}
+        names = {clip.fold for index, clip in enumerate(loaded.clips) if index not in tested}
+        folds = [fold for fold in loaded.clips.folds if fold in names]
+        if len(folds) < 2:
+            raise KerasnasError(
+                f"{loaded.clips.root} has the folds {', '.join(folds) or 'none'} among the clips "
+                "that are not tested on: an ensemble needs two or more"
+            )
+        values = {**network.described, "seed": loaded.experiment.seed, "scored_on": "test"}
+        jobs = {
+            f"without fold {fold}": (directory / f"fold{fold}", {**values, "fold": fold})
+            for fold in folds
+        }
+        train_missing(network.run, loaded.experiment, jobs, network.cache, console, cluster)
+        places = [str(place.absolute()) for place, _ in jobs.values()]
+        arguments = {"run": str(network.run.absolute()), "cache": str(network.cache)}
+        job = Job(
+            "ensemble",
+            "kerasnas.flow.workers.jobs:ensemble",
+            arguments,
+            {"members": places, "settings": values.get("settings", {})},
+            directory.absolute(),
+        )
+        run_jobs(loaded.experiment, [job], 1, console)
+        result = Ensemble(
+            directory,
+            read_json(directory / "evaluation.json")["metrics"],
+            {
+                f"fold {fold}": read_json(place / "evaluation.json")["metrics"]
+                for fold, (place, _) in zip(folds, jobs.values(), strict=True)
+            },
+        )
+        label, metrics, members = network.label, result.metrics, result.members
+        described = {"architecture": label, "metrics": metrics, "members": members}
+        write_json(directory / FILE, {"schema": 1, **described})
+        if (network.run / "winners.json").exists():
+            write_report(network.run)
+    return result

@@ -1,0 +1,131 @@
+"""Tags for recordings of any length, by an exported file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from kerasnas.errors import KerasnasError
+from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
+from kerasnas.features import front_end as front_end_of
+from kerasnas.features.clip_features import fit_length
+from kerasnas.files import read_json
+from kerasnas.flow.task.scores import Thresholds, known_thresholds
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Scores of one recording.
+
+    Attributes:
+        recording: The file.
+        classes: Names of the classes.
+        times: Start and end of every clip, seconds.
+        scores: `(clips, classes)`: the mean over each clip's segments, and over its channels where
+            each is an example.
+        thresholds: From which score on each class counts as heard, `(classes,)`; None where none
+            were chosen.
+    """
+
+    recording: Path
+    classes: tuple[str, ...]
+    times: tuple[tuple[float, float], ...]
+    scores: NDArray[np.float32]
+    thresholds: Thresholds | None = None
+
+    def table(self, top: int) -> Table:
+        """The best `top` classes of every clip, with a mark at those that count as heard."""
+        heard = np.zeros(self.scores.shape, bool)
+        caption = None
+        if self.thresholds is not None:
+            heard, caption = self.scores >= self.thresholds, "* reaches the tag's threshold"
+        table = Table(
+            title=str(self.recording), title_justify="left", caption=caption, caption_justify="left"
+        )
+        table.add_column("seconds", justify="right")
+        table.add_column("tags")
+        for (start, stop), scores, marked in zip(self.times, self.scores, heard, strict=True):
+            best = np.argsort(-scores)[:top]
+            tags = ", ".join(
+                f"{self.classes[i]} {scores[i]:.2f}{'*' if marked[i] else ''}" for i in best
+            )
+            table.add_row(f"{start:.1f}-{stop:.1f}", tags)
+        return table
+
+
+def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> Prediction:
+    """Score a recording, clip by clip.
+
+    Args:
+        model: A `.tflite` file beside its `labels.txt` and `features.json`, and the
+            `thresholds.json` that exports of taggers have.
+        recording: Any length and format, and any number of channels where each is an example; the
+            last clip ends where the recording ends.
+        hop_seconds: Time between the beginnings of two clips; the clip length by default.
+
+    Raises:
+        KerasnasError: A file is missing or damaged, or they do not belong together.
+    """
+    from kerasnas.export import load
+
+    settings, classes = front_end(model)
+    network = load(model)
+    if network.outputs != len(classes):
+        raise KerasnasError(
+            f"{model} gives {network.outputs} scores and its labels.txt has {len(classes)} lines: "
+            "keep the files of one export together"
+        )
+    if isinstance(settings, StoredEmbedding):
+        raise KerasnasError(
+            f"{model} takes embeddings that a data set has stored, and {recording} is a recording: "
+            "make them by a front end of kind embedding, with a file of your own"
+        )
+    if getattr(settings, "channel_examples", None):  # however many this recording has
+        waveform = read(recording, settings.sample_rate, None)
+        settings = settings.model_copy(update={"channel_examples": waveform.shape[1]})
+    else:
+        waveform = read(recording, settings.sample_rate, settings.file_channels)
+    times, scores = [], []
+    for window in sliding(waveform, settings, hop_seconds):
+        times.append((window.start, window.stop))
+        if len(network.input_shape) == 1:
+            scores.append(network.predict(fit_length(window.waveform, settings).T)[0])
+        else:
+            features = clip_features(window.waveform, settings)
+            scores.append(network.predict(features).mean(axis=0))
+    thresholds = known_thresholds(model, classes)
+    return Prediction(recording, classes, tuple(times), np.array(scores, np.float32), thresholds)
+
+
+def front_end(model: Path) -> tuple[FrontEnd, tuple[str, ...]]:
+    """Front end and labels that lie beside a model file.
+
+    Raises:
+        KerasnasError: They are not there, or are damaged.
+    """
+    if not model.is_file():
+        raise KerasnasError(f"{model} is no file: give a .tflite file of an export")
+    if model.suffix == ".keras":
+        raise KerasnasError(f"{model} is a Keras model: give a .tflite file of its export")
+    if not (model.parent / "features.json").is_file():
+        raise KerasnasError(
+            f"{model} needs features.json and labels.txt of its export beside it: "
+            f"{model.parent / 'features.json'} does not exist"
+        )
+    settings = read_json(model.parent / "features.json").get("settings")
+    try:
+        front = front_end_of(settings)
+    except ValueError as error:
+        raise KerasnasError(
+            f"{model.parent / 'features.json'} does not describe a front end: {error}"
+        ) from None
+    labels = model.parent / "labels.txt"
+    try:
+        classes = tuple(labels.read_text(encoding="utf-8").splitlines())
+    except OSError as error:
+        raise KerasnasError(f"{labels} cannot be read: {error.strerror}") from None
+    return front, classes

@@ -1,0 +1,134 @@
+"""Whether a supernet ranks networks as they rank when each is trained from scratch.
+
+Candidates from all strata of the supernet's scores are trained on the training clips and scored on
+the validation clips, as the supernet was. Kendall's rank correlation, its variant b for ties, is
+reported with a bootstrap interval over the candidates (percentiles; Efron & Tibshirani, "An
+introduction to the bootstrap", 1993, section 13.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from kerasnas.files import read_json, write_json
+from kerasnas.flow.task.task import Task
+from kerasnas.flow.task.winners import describe
+from kerasnas.flow.workers.pool import train_missing
+from kerasnas.training.recipe import Recipe
+from kerasnas.tuners import Results, Trial
+
+FILE = "agreement.json"
+_RESAMPLES = 2000
+_Item = TypeVar("_Item")
+
+
+class Correlation(NamedTuple):
+    """Kendall's tau-b and the bounds of its 95 % interval; NaN where all values are tied."""
+
+    tau: float
+    low: float
+    high: float
+
+
+def kendall(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Correlation:
+    """How alike two scores rank the same things.
+
+    Args:
+        first: A score of each.
+        second: Another one, in the same order.
+        seed: Of the resampling.
+    """
+    scores = np.array([first, second], np.float64)
+    count = scores.shape[1]
+    drawn = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, count))
+    taus = _tau_b(scores[:, drawn])
+    taus = taus[np.isfinite(taus)]
+    low, high = np.percentile(taus, (2.5, 97.5)) if len(taus) else (np.nan, np.nan)
+    return Correlation(float(_tau_b(scores[:, None])[0]), float(low), float(high))
+
+
+def _tau_b(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of two scores `(2, samples, things)` in every sample; NaN where all values are tied."""
+    one, other = np.triu_indices(scores.shape[2], 1)
+    first, second = np.sign(scores[:, :, one] - scores[:, :, other])
+    untied = np.sqrt((first != 0).sum(axis=1) * (second != 0).sum(axis=1))
+    agreeing = (first * second).sum(axis=1)
+    return np.divide(agreeing, untied, out=np.full(len(untied), np.nan), where=untied > 0)
+
+
+def stratified(ranked: Sequence[_Item], count: int, rng: np.random.Generator) -> list[_Item]:
+    """One item of each of `count` stretches of a ranking, which are equally long within one."""
+    stretches = np.array_split(np.arange(len(ranked)), count)
+    return [ranked[int(rng.choice(stretch))] for stretch in stretches]
+
+
+def measure(
+    run: Path, loaded: Task, cache: Path, console: Console, cluster: str | None = None
+) -> None:
+    """Train candidates from scratch and write `agreement.json`; what is there is not done again.
+
+    Where fewer candidates were scored than are asked for, nothing is done but to say so.
+
+    Raises:
+        KerasnasError: A training failed.
+    """
+    experiment = loaded.experiment
+    assert experiment.search.supernet is not None
+    settings = experiment.search.supernet.agreement
+    if settings is None:
+        return
+    ranked = Results.read(run).ranking(experiment.criteria[0])
+    if len(ranked) < settings.paths:
+        console.print(
+            f"Ranks are not compared: search.supernet.agreement.paths asks for {settings.paths} "
+            f"candidates, and {len(ranked)} were scored."
+        )
+        return
+    rng = np.random.default_rng((experiment.seed, 4))  # 0 to 3 are those of splits and supernets
+    trials = stratified(ranked, settings.paths, rng)
+    recipe = settings.recipe(experiment.training.final)
+    jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for trial in trials:
+        described = describe(experiment, loaded.architecture(trial.values), {})
+        recipe_json = {"recipe": recipe.model_dump(mode="json")}
+        values = {**described, **recipe_json, "scored_on": "validation"}
+        values |= {"seed": experiment.seed, "fold": None}
+        jobs[f"trial {trial.number}"] = run / "agreement" / trial.id, values
+    console.print(f"Comparing ranks with {len(jobs)} candidates that are trained from scratch.")
+    train_missing(run, experiment, jobs, cache, console, cluster, recipe.epochs)
+    alone = [read_json(place / "evaluation.json")["metrics"] for place, _ in jobs.values()]
+    write_json(run / FILE, _agreement(experiment.criteria, trials, alone, recipe, experiment.seed))
+
+
+def _agreement(
+    criteria: Sequence[str],
+    trials: Sequence[Trial],
+    alone: Sequence[dict[str, float]],
+    recipe: Recipe,
+    seed: int,
+) -> dict[str, Any]:
+    names = list(dict.fromkeys((*criteria, "loss")))
+    ranks = {}
+    for name in names:
+        supernet = [float(trial.metrics[name] or 0.0) for trial in trials]
+        found = kendall(supernet, [scores[name] for scores in alone], seed)
+        ranks[name] = {k: v if np.isfinite(v) else None for k, v in found._asdict().items()}
+    return {
+        "schema": 1,
+        "epochs": recipe.epochs,
+        "kendall": ranks,
+        "paths": [
+            {
+                "trial": trial.number,
+                "supernet": {name: trial.metrics[name] for name in names},
+                "stand_alone": {name: scores[name] for name in names},
+            }
+            for trial, scores in zip(trials, alone, strict=True)
+        ],
+    }

@@ -1,0 +1,54 @@
+"""How much of the objectives' space a search dominates, candidate after candidate.
+
+The volume is a share of the box between the best and the worst values that the search and the
+random search beside it have met, so that both are measured alike.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasnas.files import write_json
+from kerasnas.tuners import Results, Trial
+from kerasnas.tuners.core.objectives import points
+from kerasnas.tuners.core.pareto import hypervolume
+
+FILE = "hypervolume.json"
+_POINTS = 60
+
+
+def measure(run: Path) -> None:
+    """Write `hypervolume.json` for a search of several objectives; of one there is nothing to say.
+
+    Args:
+        run: The run directory, its search begun or not; `random/` in it holds the search to compare
+            with, if there is one.
+    """
+    if not (run / "journal.jsonl").exists():
+        return
+    searches = {"search": Results.read(run)}
+    if (run / "random" / "journal.jsonl").exists():
+        searches["random"] = Results.read(run / "random")
+    if len(searches["search"].objectives) < 2:
+        return
+    completed = {name: _feasible(results) for name, results in searches.items()}
+    found = {
+        name: points(completed[name], results.objectives) for name, results in searches.items()
+    }
+    if not all(len(each) for each in found.values()):
+        return
+    everything = np.concatenate(list(found.values()))
+    low, high = everything.min(axis=0), everything.max(axis=0)
+    scale = np.where(high > low, high - low, 1)
+    curves = {}
+    for name, each in found.items():
+        counts = np.unique(np.linspace(1, len(each), min(_POINTS, len(each))).astype(int))
+        scaled, bound = (each - low) / scale, [1.0] * each.shape[1]
+        curves[name] = [[int(count), hypervolume(scaled[:count], bound)] for count in counts]
+    write_json(run / FILE, {"schema": 1, "searches": curves})
+
+
+def _feasible(results: Results) -> list[Trial]:
+    return [trial for trial in results.history.completed() if trial.violation <= 0]

@@ -1,0 +1,78 @@
+"""What `search.limits` refuses: candidates that are never scored, and what to say of them."""
+
+from __future__ import annotations
+
+from math import inf
+
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.errors import KerasnasError
+from kerasnas.flow.task.task import Task
+from kerasnas.models.space import Values
+
+
+class Sizes:
+    """Bytes of candidates by the window's rule; infinite where `search.limits` allow less.
+
+    Args:
+        loaded: The task.
+    """
+
+    def __init__(self, loaded: Task) -> None:
+        self._loaded = loaded
+        self._limits = loaded.experiment.search.limits
+        self._tried = 0
+        self._refused = 0
+        self._above: dict[str, list[int]] = {}  # by limit, the costs above it: number, least, most
+
+    def __call__(self, values: Values) -> float:
+        """Bytes of a candidate, or infinity; it counts as one that was tried."""
+        self._tried += 1
+        architecture = self._loaded.architecture(values)
+        if broken := self._broken(architecture):
+            self._refused += 1
+            for name, cost in broken.items():
+                count, least, most = self._above.get(name, (0, cost, cost))
+                self._above[name] = [count + 1, min(least, cost), max(most, cost)]
+            return inf
+        return architecture.size(self._loaded.experiment.search.window.rule)
+
+    def check(self, values: Values, what: str) -> None:
+        """Refuse values that a user gave.
+
+        Args:
+            values: Of all genes.
+            what: What to call them.
+
+        Raises:
+            KerasnasError: They break limits, which are named with what the values cost.
+        """
+        if broken := self._broken(self._loaded.architecture(values)):
+            above = " and ".join(
+                f"{name} {cost:,} (at most {self._limits[name]:,})" for name, cost in broken.items()
+            )
+            raise KerasnasError(
+                f"{what} breaks search.limits with {above}: give another network, or raise the "
+                "limits"
+            )
+
+    def explained(self, reason: str) -> str:
+        """A reason why no candidate is left, with the part that the limits have in it."""
+        if not self._refused:
+            return reason
+        limits = "; ".join(
+            f"{name} at most {self._limits[name]:,}, and {count:,} had {least:,} to {most:,}"
+            for name, (count, least, most) in self._above.items()
+        )
+        if self._refused < self._tried:
+            return f"{reason} (search.limits refused {self._refused:,} of them: {limits})"
+        return (
+            f"search.limits refuses every candidate that was tried, {self._tried:,} in all: "
+            f"{limits}. Raise the limits, or change the space"
+        )
+
+    def _broken(self, architecture: Architecture) -> dict[str, int]:
+        """A candidate's costs that are above their limits, by name."""
+        if not self._limits:
+            return {}
+        cost = architecture.cost().to_json()
+        return {name: cost[name] for name, most in self._limits.items() if cost[name] > most}

@@ -1,0 +1,198 @@
+"""Candidates by inherited weights: a supernet is trained once, and every candidate scored on it.
+
+Li et al., Interspeech 2020, section 2.2. The supernet lies in the run directory as `supernet.npz`
+(its training goes on from there), and `supernet.json` says how its training went.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from kerasnas import objectives
+from kerasnas.errors import KerasnasError
+from kerasnas.files import write_json
+from kerasnas.flow.task import task
+from kerasnas.flow.task.task import Task
+from kerasnas.flow.workers.pool import run_jobs
+from kerasnas.models.choices import ChoiceSpace
+from kerasnas.runs.directory import read_experiment
+from kerasnas.supernet import checkpoint
+from kerasnas.supernet.space import Choice, SupernetSpace
+from kerasnas.training.examples import Examples
+from kerasnas.tuners.runners.base import Evaluate, Job, TrialContext
+
+FILE, HISTORY = "supernet.npz", "supernet.json"
+
+
+def space_of(loaded: Task) -> SupernetSpace:
+    """The networks of a task's search space, as a supernet holds them.
+
+    Raises:
+        KerasnasError: The space is not one of choices, or no supernet can hold it.
+    """
+    space = _choices(loaded)
+    return SupernetSpace(
+        loaded.experiment.model.space,
+        space.input_shape,
+        tuple(
+            Choice(tuple(layer.values())) if isinstance(layer, Mapping) else layer
+            for layer in space.layers
+        ),
+    )
+
+
+def prepare(run: Path, loaded: Task, cache: Path, console: Console) -> Path:
+    """The file of the supernet that candidates are scored on, trained here if need be.
+
+    Args:
+        run: The run directory.
+        loaded: The task.
+        cache: Directory for features.
+        console: Where progress is shown.
+
+    Raises:
+        KerasnasError: The space does not fit, the file holds a supernet of another space or one
+            that was trained on other clips or features, or the training failed.
+    """
+    settings, space = loaded.experiment.search.supernet, space_of(loaded)
+    assert settings is not None
+    if settings.file is not None:
+        _, state, _ = checkpoint.read(settings.file, space)
+        _check_data(settings.file, state, _data(loaded), console)
+        return settings.file.absolute()
+    file = run / FILE
+    if file.exists():
+        checkpoint.read(file, space)
+    if not (file.exists() and (run / HISTORY).exists()):
+        console.print(f"Training the supernet of {space} ...", markup=False)
+        recipe = loaded.experiment.training.candidate
+        loaded.examples(loaded.split.train, recipe)  # new clips are made here, where one sees it
+        arguments = {"run": str(run.absolute()), "cache": str(cache)}
+        job = Job("supernet", "kerasnas.flow.stages.supernet:train", arguments, {}, run.absolute())
+        run_jobs(loaded.experiment, [job], recipe.epochs, console)
+    return file.absolute()
+
+
+def digest(file: Path) -> str:
+    """Short text that changes with a supernet: scores of different ones must not be mixed."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+
+
+def train(run: str, cache: str) -> Evaluate:
+    """Train the supernet of a run; what was trained before is gone on with."""
+    loaded = _load(run, cache)
+    directory = Path(run)
+
+    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
+        from kerasnas.supernet.supernet import Supernet
+        from kerasnas.supernet.train import train
+
+        experiment = loaded.experiment
+        assert experiment.search.supernet is not None
+        examples = loaded.examples(loaded.split.train, experiment.training.candidate)
+        supernet = Supernet(space_of(loaded), experiment.seed)
+        supernet.normalise(examples)
+        history = train(
+            supernet,
+            examples,
+            experiment.training.candidate,
+            seed=experiment.seed,
+            file=directory / FILE,
+            save_every=experiment.search.supernet.save_every,
+            on_epoch=lambda epoch, metrics: trial.report(epoch, **metrics),
+            data=_data(loaded),
+        )
+        write_json(directory / HISTORY, {"schema": 1, "epochs": history})
+        return {"metrics": {"loss": history[-1]["loss"]}}
+
+    return evaluate
+
+
+def candidate(run: str, cache: str, supernet: str) -> Evaluate:
+    """Score candidates on the validation clips with the weights that they share.
+
+    The supernet stays in memory. Test clips are not scored: a supernet's scores of them tell
+    nothing of a trained network.
+    """
+    from kerasnas.supernet.supernet import Supernet
+
+    loaded = _load(run, cache)
+    experiment, space = loaded.experiment, _choices(loaded)
+    settings = experiment.search.supernet
+    assert settings is not None
+    resident = Supernet.load(Path(supernet), space_of(loaded))
+    held_out = loaded.examples(loaded.split.validation)
+    recalibration = _drawn(loaded, settings.recalibration_clips)
+
+    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
+        path = space.path(values)
+        if recalibration is None:
+            result = resident.score(path, held_out, settings.batch_size)
+        else:
+            with resident.recalibrated(path, recalibration):
+                result = resident.score(path, held_out, settings.batch_size)
+        cost = space.architecture(values).cost().to_json()
+        costs = {name: cost[name] for name in experiment.objectives if name in objectives.COSTS}
+        names = {experiment.primary_metric, "loss", *experiment.criteria}
+        return {"metrics": {name: result.metrics[name] for name in names} | costs, **cost}
+
+    return evaluate
+
+
+def _load(run: str, cache: str) -> Task:
+    return task.load(read_experiment(Path(run)), Path(cache))
+
+
+def _choices(loaded: Task) -> ChoiceSpace:
+    space = loaded.space
+    if not isinstance(space, ChoiceSpace):
+        raise KerasnasError(
+            f"search.supernet needs a space of choices: model.space can be nasc, and is "
+            f"{loaded.experiment.model.space}"
+        )
+    return space
+
+
+def _data(loaded: Task) -> dict[str, str]:
+    """What tells the training clips and features of a task from others."""
+    clips, front_end = loaded.clips.subset(loaded.split.train), loaded.experiment.features
+    return {
+        "training clips": f"{len(clips)} ({clips.digest()})",
+        "features": hashlib.sha256(front_end.model_dump_json().encode()).hexdigest()[:16],
+    }
+
+
+def _check_data(
+    file: Path, state: Mapping[str, Any], ours: dict[str, str], console: Console
+) -> None:
+    """Refuse a supernet that may know the clips that candidates are scored on."""
+    theirs = state.get("settings", {}).get("data")
+    if not theirs:
+        text = f"{file} does not say what it was trained on: it must not know validation clips."
+        console.print(text, markup=False)
+    elif theirs != ours:
+        different = [name for name in ours if theirs.get(name) != ours[name]]
+        named = "; ".join(
+            f"{name} {theirs.get(name)} there, {ours[name]} here" for name in different
+        )
+        raise KerasnasError(
+            f"{file} was trained on other data: {named}. Give seed, data, split and features as "
+            "they were, since scores of clips it was trained on say nothing, or leave "
+            "search.supernet.file out"
+        )
+
+
+def _drawn(loaded: Task, clips: int) -> Examples | None:
+    """So many training clips, the same ones for every candidate; None for none."""
+    if not clips:
+        return None
+    train = loaded.split.train
+    rng = np.random.default_rng((loaded.experiment.seed, 3))  # 0 to 2 are those of splits and folds
+    return loaded.examples(np.sort(rng.choice(train, min(clips, len(train)), replace=False)))

@@ -1,0 +1,1 @@
+"""What is learned: clips, features and recipe, and how networks are scored on them."""

@@ -1,0 +1,111 @@
+"""From an experiment's front end to one inside a `.tflite` file, and the waveforms it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.errors import KerasnasError
+from kerasnas.export.waveforms.file import WaveformInput
+from kerasnas.export.waveforms.front_end import FrontEnd, decibels
+from kerasnas.features import FrontEnd as Settings
+from kerasnas.features import LogMel, Scalogram, read
+from kerasnas.features.clip_features import fit_length
+from kerasnas.features.description import decode
+from kerasnas.features.log_mel import mel_filters
+from kerasnas.features.morlet import bank
+from kerasnas.flow.task.task import Indices, Task
+
+
+def graph_front_end(settings: Settings) -> FrontEnd:
+    """What `kerasnas.export.with_front_end` writes into a file for an experiment's front end.
+
+    Raises:
+        KerasnasError: It takes more than one channel, or is no spectrogram.
+        ExportError: Its transform has a length that no phone's runtime knows.
+    """
+    settings = _mono(settings)
+    in_decibels = settings.log == "db"
+    frames = settings.segment_frames or settings.clip_frames
+    return FrontEnd(
+        sample_rate=settings.sample_rate,
+        samples=settings.samples,
+        window=_window(settings),
+        hop_length=settings.hop_length,
+        center=settings.center,
+        power=settings.power,
+        filters=_filters(settings),
+        amin=settings.amin,
+        scale=decibels(settings.power) if in_decibels else 1.0,
+        ref=settings.ref if in_decibels else 1.0,
+        top=settings.top_db if in_decibels else None,
+        segment_frames=frames,
+        segment_hop=settings.segment_hop or frames,
+        segments=settings.segments,
+    )
+
+
+def waveform_input(loaded: Task, test: Indices, golden: dict[str, Any]) -> WaveformInput:
+    """What `kerasnas.export.export` makes files that take waveforms of, and checks them on.
+
+    Args:
+        loaded: The task.
+        test: Clips that nobody trained on.
+        golden: See `features.golden`.
+
+    Raises:
+        KerasnasError, ExportError: As from `graph_front_end`.
+    """
+    samples = decode(golden["waveform"])[:, 0]
+    return WaveformInput(
+        front=graph_front_end(loaded.experiment.features),
+        classes=loaded.clips.classes,
+        waveforms=lambda: waveforms(loaded, test),
+        golden=samples.astype(np.float32) / np.float32(32768),
+        features=decode(golden["features"]),
+    )
+
+
+def waveforms(loaded: Task, clips: Indices) -> Iterator[NDArray[np.float32]]:
+    """Waveforms of clips, cropped or filled up to the clip length, float32 `(samples,)` each.
+
+    Raises:
+        KerasnasError: The front end takes more than one channel, or is no spectrogram.
+    """
+    settings = _mono(loaded.experiment.features)
+    for clip in clips:
+        waveform = read(loaded.clips[int(clip)].path, settings.sample_rate)
+        yield np.ascontiguousarray(fit_length(waveform, settings)[:, 0])
+
+
+def _mono(settings: Settings) -> LogMel | Scalogram:
+    """The settings, if a file that takes waveforms can be made of them."""
+    if not isinstance(settings, LogMel | Scalogram):
+        raise KerasnasError(
+            f"export.waveform: features of kind {settings.kind} are made by another network, which "
+            "cannot be put into the file: leave waveform out, or take log_mel or scalogram"
+        )
+    if settings.file_channels != 1:
+        raise KerasnasError(
+            f"export.waveform: files take one channel, these features are of "
+            f"{settings.file_channels}: leave waveform out, or train with channels: mono"
+        )
+    return settings
+
+
+def _window(settings: LogMel | Scalogram) -> NDArray[np.float32]:
+    """The window in the middle of a transform, as librosa's `stft` has it: `(n_fft,)`."""
+    from librosa.filters import get_window
+    from librosa.util import pad_center
+
+    window = get_window(settings.window, settings.fft_window)
+    return np.asarray(pad_center(window, size=settings.n_fft), np.float32)
+
+
+def _filters(settings: LogMel | Scalogram) -> NDArray[np.float32]:
+    if isinstance(settings, Scalogram):
+        return bank(settings.n_fft, settings.octaves, settings.filters_per_octave)
+    return mel_filters(settings)

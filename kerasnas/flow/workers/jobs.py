@@ -1,0 +1,215 @@
+"""What worker processes do: train and score a candidate, train and score a winner.
+
+Each factory loads the data once and returns the function that the runner calls for every job.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.files import write_json
+from kerasnas.flow.task import scores, task
+from kerasnas.flow.task.task import Indices, Task
+from kerasnas.flow.task.trainings import Scores
+from kerasnas.flow.workers.folds import mean_of_folds
+from kerasnas.runs.directory import read_experiment
+from kerasnas.training.examples import Examples
+from kerasnas.training.fit import OnEpoch, fit, normalise
+from kerasnas.training.recipe import Recipe
+from kerasnas.training.texture import fit_texture
+from kerasnas.tuners.runners.base import Evaluate, TrialContext
+
+
+def candidate(run: str, cache: str) -> Evaluate:
+    """Train a candidate briefly; score it on the validation clips, by which it is chosen.
+
+    With folds it is trained once for each, and its scores are means over them; it may be stopped
+    at any epoch of any fold, and is then scored by those that were begun. The test clips are
+    scored, too, and never chosen by: they tell how good the choice was.
+    """
+    loaded = _load(run, cache)
+    parts = loaded.candidate_parts()
+
+    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
+        assert trial.directory is not None
+        mine, found = loaded.tuned(values), []
+        for number, (name, part) in enumerate(parts.items()):
+            directory = trial.directory if name is None else trial.directory / f"fold{name}"
+            watch = _Watch(trial, number * mine.experiment.training.candidate.epochs)
+            found.append(_scored(mine, loaded.architecture(values), part, directory, watch))
+            if watch.stopped:
+                break
+        return mean_of_folds(loaded.experiment, found)
+
+    return evaluate
+
+
+def fold(run: str, cache: str) -> Evaluate:
+    """One fold of a `candidate`: values are the candidate's `values`, and the `fold`'s name.
+
+    The result is for `mean_of_folds`.
+    """
+    loaded = _load(run, cache)
+    parts = {str(name): part for name, part in loaded.candidate_parts().items()}
+
+    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
+        assert trial.directory is not None
+        mine, part = loaded.tuned(values["values"]), parts[values["fold"]]
+        architecture = loaded.architecture(values["values"])
+        found = _scored(mine, architecture, part, trial.directory, _Watch(trial))
+        return {"metrics": {"loss": found["validation"]["metrics"]["loss"]}, **found}
+
+    return evaluate
+
+
+def _scored(
+    mine: Task,
+    architecture: Architecture,
+    part: tuple[Indices, Indices],
+    directory: Path,
+    watch: _Watch,
+) -> dict[str, Any]:
+    """Train a network on the first clips; score it on the second ones, and on the test clips."""
+    experiment = mine.experiment
+    recipe, held_out = experiment.training.candidate, mine.examples(part[1])
+    model = _fitted(
+        architecture,
+        mine.examples(part[0], recipe),
+        recipe,
+        experiment.seed,
+        directory,
+        held_out,
+        watch.on_epoch,
+    )
+    if experiment.search.keep_models:
+        _save(model, directory / "model.keras")
+    return {
+        "validation": Scores.of(scores.score_model(model, mine, held_out)).to_json(),
+        "test": Scores.of(
+            scores.score_model(model, mine, mine.examples(mine.split.test))
+        ).to_json(),
+        "cost": architecture.cost().to_json(),
+    }
+
+
+class _Watch:
+    """Reports epochs, those of earlier folds counted before them, and keeps the answer."""
+
+    def __init__(self, trial: TrialContext, before: int = 0) -> None:
+        self._trial = trial
+        self._before = before
+        self.stopped = False
+
+    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> bool:
+        """Whether to go on."""
+        self.stopped = not self._trial.report(self._before + epoch, **metrics)
+        return not self.stopped
+
+
+def final(run: str, cache: str) -> Evaluate:
+    """Train an architecture with the final recipe and score it on clips it has not seen.
+
+    Values: `architecture` (JSON), `seed`, `settings` (what a search has tuned, if anything, by
+    dotted field), `recipe`, and `fold`: null for the experiment's test clips, or the name of the
+    fold to test on. Training takes all other clips; only a recipe that stops early keeps the
+    validation clips for that (the test clips are never looked at). `scored_on`, if given, is that
+    of `Task.final_parts`.
+    """
+    untuned = _load(run, cache)
+
+    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
+        assert trial.directory is not None
+        loaded = untuned.tuned(values.get("settings", {}))
+        recipe = Recipe.model_validate(values["recipe"])
+        scored_on = values.get("scored_on")
+        train, validation, test = loaded.final_parts(values["fold"], scored_on)
+        model = _fitted(
+            Architecture.from_json(values["architecture"]),
+            loaded.examples(train, recipe),
+            recipe,
+            values["seed"],
+            trial.directory,
+            loaded.examples(validation) if len(validation) else None,
+            _Watch(trial).on_epoch,
+        )
+        _save(model, trial.directory / "model.keras")
+        thresholds = scores.thresholds(model, loaded, validation)
+        result = scores.score_model(model, loaded, loaded.examples(test), thresholds)
+        part = scored_on or ("test" if values["fold"] is None else f"fold {values['fold']}")
+        report = scores.to_json(result, loaded, part)
+        write_json(trial.directory / "evaluation.json", report)
+        return {"metrics": report["metrics"]}
+
+    return evaluate
+
+
+def ensemble(run: str, cache: str) -> Evaluate:
+    """Score the mean answer of several networks on the test clips.
+
+    Values: `members` (directories of final trainings) and `settings`, as of `final`.
+    """
+    untuned = _load(run, cache)
+
+    def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
+        import keras
+
+        assert trial.directory is not None
+        loaded = untuned.tuned(values["settings"])
+        paths = [Path(member) / "model.keras" for member in values["members"]]
+        members = [scores.predictor(keras.saving.load_model(path, compile=False)) for path in paths]
+
+        def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.mean([np.asarray(member(x)) for member in members], axis=0)
+
+        result = scores.score(predict, loaded, loaded.examples(loaded.split.test))
+        report = scores.to_json(result, loaded, "test")
+        write_json(trial.directory / "evaluation.json", report)
+        return {"metrics": report["metrics"]}
+
+    return evaluate
+
+
+def _load(run: str, cache: str) -> Task:
+    return task.load(read_experiment(Path(run)), Path(cache))
+
+
+def _fitted(
+    architecture: Architecture,
+    examples: Examples,
+    recipe: Recipe,
+    seed: int,
+    directory: Path,
+    validation: Examples | None,
+    on_epoch: OnEpoch,
+) -> Any:
+    import keras
+
+    directory.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(seed)
+    model = architecture.build()
+    normalise(model, examples)
+
+    history = fit(model, examples, recipe, validation=validation, seed=seed, on_epoch=on_epoch)
+    fit_texture(model, examples, recipe.balanced)
+    epochs = [_finite(epoch) for epoch in history]
+    write_json(directory / "history.json", {"schema": 1, "epochs": epochs})
+    return model
+
+
+def _finite(epoch: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if np.isfinite(value) else None for name, value in epoch.items()}
+
+
+def _save(model: Any, path: Path) -> None:
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        model.save(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,219 @@
+"""How the chosen network does on clips that nobody chose on: Keras, the files, all folds."""
+
+from __future__ import annotations
+
+from math import isnan, sqrt
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from kerasnas.report import run as files
+from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
+from kerasnas.report.html.formats import kilobytes, metric, percent, words
+from kerasnas.report.pictures import charts
+from kerasnas.report.run import Evaluation, MissingError, Run
+from kerasnas.report.sections.statistics import class_scores, wilson, worst_confusions
+
+_PRECISIONS = ("float32", "float16", "int8")
+
+
+def section(run: Run) -> Markup:
+    """Scores of all precisions, then confusion matrices or a table of tags."""
+    found: dict[str, Evaluation] = {}
+    absent = []
+    directory = files.chosen(run).directory.relative_to(run.path).as_posix()
+    for precision, name in zip(
+        ("Keras, float32", "TFLite, float16", "TFLite, int8"),
+        (f"{directory}/evaluation.json", *(f"export/evaluation_{p}.json" for p in _PRECISIONS[1:])),
+        strict=True,
+    ):
+        try:
+            found[precision] = files.evaluation(run, name)
+        except MissingError as missing:
+            absent.append(str(missing))
+    if not found:
+        raise MissingError("The chosen network has not been scored on held-out clips yet.")
+    single = all(result.confusion is not None for result in found.values())
+    return join(
+        [
+            _scores(found),
+            _confusions(found) if single else _tags(found),
+            *(note(line) for line in absent),
+        ]
+    )
+
+
+def folds(run: Run) -> Markup:
+    """Trainings over folds and seeds, from `train/*/folds.json`."""
+    names = sorted(path.relative_to(run.path).as_posix() for path in run.path.glob(_FOLDS))
+    if not names:
+        raise MissingError("No network has been trained fold by fold (kerasnas train --folds all).")
+    return join(_folds_of(run, name) for name in names)
+
+
+_FOLDS = "train/*/folds.json"
+
+
+def _scores(found: dict[str, Evaluation]) -> Markup:
+    first = next(iter(found.values()))
+    names = [name for name in first.metrics if name != "scored_classes"]
+    single = first.confusion is not None
+    rows: list[list[Node]] = []
+    for precision, result in found.items():
+        row: list[Node] = [precision, *(metric(n, result.metrics.get(n)) for n in names)]
+        if single and result.confusion is not None:
+            correct = int(result.confusion.trace())
+            low, high = wilson(correct, result.count)
+            row += [f"{correct} of {result.count}", f"{percent(low)} to {percent(high)}"]
+        rows.append(row)
+    extra = ["right", "accuracy, 95 % interval (Wilson)"] if single else []
+    caption = f"Scores on {first.count} held-out clips"
+    return table(caption, ["", *(words(name) for name in names), *extra], rows)
+
+
+def _confusions(found: dict[str, Evaluation]) -> Markup:
+    drawn, same_as = [], []
+    matrices: list[tuple[str, Any]] = []
+    for precision, result in found.items():
+        assert result.confusion is not None
+        same = next((n for n, m in matrices if np.array_equal(m, result.confusion)), None)
+        matrices.append((precision, result.confusion))
+        if same is not None and precision.endswith("float16"):
+            same_as.append(note(f"{precision}: the same confusion matrix as {same}."))
+            continue
+        name = f"confusion-{len(matrices)}"
+        picture = charts.confusion_matrix(result.confusion, result.classes, name)
+        drawn.append(
+            figure(
+                picture,
+                f"{precision}: clips by label and answer, {result.count} held-out clips. Shading "
+                "grows with the share of the label's clips.",
+                wide=len(result.classes) > 12,
+            )
+        )
+    first = next(iter(found.values()))
+    assert first.confusion is not None
+    worst = worst_confusions(first.confusion, first.classes)
+    listed = table(
+        "Most frequent confusions (Keras, float32)",
+        ["label", "taken for", "clips", "of the label's"],
+        [[c.truth, c.answer, str(c.clips), str(c.of)] for c in worst],
+        text_columns=(0, 1),
+    )
+    none = paragraph("No held-out clip was taken for another class.")
+    return join([tag("div", *drawn, class_="pictures"), *same_as, listed if worst else none])
+
+
+def _tags(found: dict[str, Evaluation]) -> Markup:
+    first = next(iter(found.values()))
+    left_out = int((first.labels.sum(axis=0) == 0).sum())
+    return join(
+        [
+            *(_tags_of(precision, result) for precision, result in found.items()),
+            note(
+                f"{left_out} of {len(first.classes)} tags have no positive clip here and are left "
+                "out of every mean."
+            )
+            if left_out
+            else None,
+            note(
+                "F1, precision and recall at a score of 0.5; ",
+                "tuned F1 at the tag's own threshold, chosen by the Keras model's scores of the "
+                "validation clips that the final training kept back, and the same for its files. "
+                if "tuned_f1" in (first.by_class or {})
+                else "",
+                "Average precision (AP) and equal error rate need no threshold; by chance they are "
+                "the share of the positives, and 0.5. – where a tag has no positive clip, or was "
+                "never given.",
+            ),
+        ]
+    )
+
+
+def _tags_of(precision: str, result: Evaluation) -> Markup:
+    known = result.by_class or {}
+    columns = {title: known[name] for name, title in _TAG_COLUMNS.items() if name in known}
+    rows: list[list[Node]] = [
+        [
+            score.name,
+            str(score.positives),
+            *(
+                "–" if value is None or isnan(value) else f"{value:.3f}"
+                for value in (
+                    score.f1,
+                    score.average_precision,
+                    score.precision,
+                    score.recall,
+                    *(column[index] for column in columns.values()),
+                )
+            ),
+        ]
+        for index, score in enumerate(class_scores(result))
+    ]
+    head = ["tag", "positive clips", "F1", "AP", "precision", "recall", *columns]
+    return table(f"{precision}: tags on {result.count} held-out clips", head, rows)
+
+
+_TAG_COLUMNS = {
+    "auc": "AUC",
+    "d_prime": "d'",
+    "equal_error_rate": "equal error rate",
+    "threshold": "threshold",
+    "tuned_f1": "tuned F1",
+}
+
+
+def _folds_of(run: Run, name: str) -> Markup:
+    data = files.part(run, name, "")
+    with files.understanding(name):
+        measured = str(data["metric"])
+        label = str(data["architecture"])
+        trainings = [dict(training) for training in data["trainings"]]
+        test_fold = (run.experiment.get("split") or {}).get("test_fold")
+        rows: list[list[Node]] = []
+        for training in trainings:
+            fold = training["fold"]
+            held = " (held out)" if fold is not None and str(fold) == str(test_fold) else ""
+            shown = "test clips" if fold is None else f"fold {fold}{held}"
+            row: list[Node] = [shown, str(training["seed"]), str(training["count"])]
+            row += [metric(measured, _value(training, p, measured)) for p in _PRECISIONS]
+            rows.append(row)
+        means = [metric(measured, data["mean"][p]) for p in _PRECISIONS]
+        over = "folds" if data.get("by_class") else "clips"
+        rows.append([f"mean over {over}", "", "", *means])
+        if any(data["deviation"][p] is not None for p in _PRECISIONS):
+            deviations = [metric(measured, data["deviation"][p]) for p in _PRECISIONS]
+            rows.append(["deviation over seeds", "", "", *deviations])
+        spread = _spread(trainings, measured)
+        sizes = [t["int8"]["bytes"] for t in trainings if "int8" in t]
+    title = "The chosen network" if label == "winner" else label
+    head = ["tested on", "seed", "clips", *_PRECISIONS]
+    return join(
+        [
+            table(f"{title}: {words(measured)} by fold", head, rows, marked=[len(trainings)]),
+            note(
+                f"{spread}int8 files of at most {kilobytes(max(sizes))}. The network was chosen "
+                "with clips of every fold but the held-out one."
+                if sizes and test_fold
+                else spread
+            ),
+        ]
+    )
+
+
+def _value(training: dict[str, Any], precision: str, measured: str) -> float | None:
+    value = training.get(precision, {}).get(measured)
+    return None if value is None else float(value)
+
+
+def _spread(trainings: list[dict[str, Any]], measured: str) -> str:
+    values = [v for t in trainings if (v := _value(t, "float32", measured)) is not None]
+    if len(values) < 2:
+        return ""
+    mean = fmean(values)
+    deviation = sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return (
+        f"float32, over trainings: {metric(measured, mean)} ± {metric(measured, deviation)} "
+        "(standard deviation). "
+    )

@@ -1,0 +1,91 @@
+"""What was chosen on which clips, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kerasnas.report.html.elements import Markup, join, paragraph, tag
+from kerasnas.report.run import Run
+
+
+def section(run: Run) -> Markup:
+    """Each thing that was chosen or fitted, and the clips by which; the whole experiment."""
+    settings = run.experiment
+    stops = ((settings.get("training") or {}).get("final") or {}).get("patience") is not None
+    several = bool((settings.get("data") or {}).get("multi_label"))
+    criteria = [
+        ("The architecture", f"validation clips: {_validation(settings)}"),
+        (
+            "Weights of candidates",
+            "the supernet's: training clips" if run.inherits else "training clips",
+        ),
+        (
+            "Weights of winners",
+            "training clips; the validation clips tell when to stop, and which epoch to keep"
+            if stops
+            else "training and validation clips together, last epoch",
+        ),
+        ("Ranges of the integer file", "clips that the winner was trained on"),
+        ("Decision threshold", _threshold(several, stops)),
+        (
+            "Held-out clips",
+            "nothing. They are only scored here"
+            + ("" if run.inherits else ", and in the column of trials, which no choice looks at"),
+        ),
+    ]
+    listed = [item for name, text in criteria for item in (tag("dt", name), tag("dd", text))]
+    return join(
+        [
+            paragraph(
+                "Held-out figures come from clips that nothing was chosen on. Validation figures "
+                "are those that the choice was made by, and flatter the best candidates."
+            ),
+            tag("dl", *listed, class_="selection"),
+            tag(
+                "details",
+                tag("summary", "The experiment, with every default filled in"),
+                tag("pre", run.experiment_text),
+            ),
+        ]
+    )
+
+
+def _threshold(several: bool, stops: bool) -> str:
+    if not several:
+        return "none is chosen: the highest score counts"
+    if stops:
+        return (
+            "0.5 for each tag; tuned F1 takes the threshold of each tag that is best on the "
+            "validation clips which the final training kept back"
+        )
+    return "none is chosen: 0.5 for each tag"
+
+
+def _validation(experiment: Mapping[str, Any]) -> str:
+    split = experiment.get("split") or {}
+    by, folds = split.get("by"), (experiment.get("search") or {}).get("folds")
+    held_out = f"; held out is fold {split.get('test_fold')}" if by == "fold" else ""
+    if folds is not None:
+        return f"{_folds(folds)} of the clips that are not held out{held_out}"
+    if by == "fold" and split.get("validation_fold") is not None:
+        return f"fold {split['validation_fold']}{held_out}"
+    fraction = split.get("validation_fraction")
+    share = "a part" if fraction is None else f"{100 * float(fraction):g} %"
+    if by == "fold":
+        return f"{share} of the training folds{held_out}"
+    rest = f"{share} of the clips that are not held out, stratified, groups kept together"
+    if by == "split":
+        return f"those that the data set's list names, or else {rest}"
+    return rest
+
+
+def _folds(folds: Any) -> str:
+    """`search.folds` in words."""
+    if isinstance(folds, list) and len(folds) == 1:
+        return f"fold {folds[0]}, with training on the other folds,"
+    if isinstance(folds, list):
+        which = f"folds {', '.join(map(str, folds))}"
+    else:
+        which = "all folds" if folds == "all" else f"{folds} folds made for this"
+    return f"each of {which} in turn, with training on the others and the mean taken,"

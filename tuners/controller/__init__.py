@@ -1,0 +1,1 @@
+"""A recurrent controller that learns from rewards."""

@@ -1,0 +1,1 @@
+"""NSGA-II as pure functions on arrays."""

@@ -1,0 +1,1 @@
+"""Oracles for KerasTuner: thin shells round Search."""
