@@ -4,13 +4,17 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	&& { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: search test lint mediapipe-test clean
+.PHONY: search test nightly lint mediapipe-test clean
 
 search: .venv/installed
 	$(BIN)/kerasnas search configs/quickstart.yaml
 
 test: lint
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# Fresh seeds (printed first), other people's oracles, fuzzing and long walks.
+nightly: lint
+	$(BIN)/pytest --nightly --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/tools
 	$(BIN)/ruff format --check .
