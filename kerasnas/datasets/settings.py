@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class SyntheticSettings(BaseModel):
-    """The procedural data set of domestic sounds (see `kerasnas.datasets.synthetic.synthetic`)."""
+    """The procedural data set of domestic sounds (see `kerasnas.datasets.synthetic`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -83,7 +83,7 @@ class Tau2020Settings(BaseModel):
 
 
 class AudioSetSettings(BaseModel):
-    """Which shards of embeddings (see `kerasnas.datasets.audioset.audioset`)."""
+    """Which shards of embeddings (see `kerasnas.datasets.audioset`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
