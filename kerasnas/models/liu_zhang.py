@@ -2,13 +2,15 @@
 2020: search space (section 5.B), the CRNN with ATT-LOC that it starts from (figures 2 and 3), and
 the networks it is compared with.
 
-What the paper leaves open: the recurrent part (one bidirectional GRU of 128 units by default, three
-in Xu et al.'s ATT-LOC), and whether attention is multiplied onto the features (equation 4; by
-default only onto the scores, equation 5). `cgrnn` and `att_loc` follow Xu et al., "Convolutional
-gated recurrent neural network incorporating spatial features for audio tagging", IJCNN 2017, and
-"Attention and localization based on a deep convolutional recurrent model for weakly supervised
-audio tagging", Interspeech 2017: 128 filters of 30 bins, three bidirectional GRUs of 128, and for
-`cgrnn` 500 rectified units; here with zero padding, and within the paper's Conv block.
+Attention is computed from each frame's features in front of the recurrent part (equation 3), and
+multiplied onto these features (equation 4) and onto the frame's scores (equation 5). The paper
+leaves the recurrent part open: one bidirectional GRU of 128 units by default, three in Xu et al.'s
+ATT-LOC. `cgrnn` and `att_loc` follow Xu et al., "Convolutional gated recurrent neural network
+incorporating spatial features for audio tagging", IJCNN 2017, and "Attention and localization based
+on a deep convolutional recurrent model for weakly supervised audio tagging", Interspeech 2017: 128
+filters of 30 bins, three bidirectional GRUs of 128, and for `cgrnn` 500 rectified units. They
+differ from the published networks in the convolution, which pads with zeros and stands in the
+paper's Conv block, with its batch normalisation, ELU and dropout.
 """  # noqa: D205
 
 from __future__ import annotations
@@ -66,7 +68,10 @@ class LiuZhangSettings(BaseModel):
         description="attention_localization: ATT-LOC; mean: of the frames' scores (equation 2)",
     )
     attention_on_features: bool = Field(
-        False, description="ATT-LOC: compute attention from the features, and weigh them (eq. 4)"
+        True,
+        description="ATT-LOC: compute attention from the features and multiply it onto them and "
+        "onto the scores (equations 3 to 5); false: compute it behind the GRU layers and multiply "
+        "it onto the scores alone",
     )
 
 
@@ -160,9 +165,10 @@ class LiuZhangSpace(SearchSpace):
 
     def reference(self, name: str) -> Architecture:
         """A named network; `cgrnn` and `att_loc` are not points of the space."""
+        on_features = self.settings.attention_on_features
         heads: dict[str, tuple[Block, ...]] = {
             "cgrnn": (*_XU_GRUS, Dense(500, "relu"), FrameMean(self.classes)),
-            "att_loc": (AttentionLocalization(self.classes, _XU_GRUS),),
+            "att_loc": (AttentionLocalization(self.classes, _XU_GRUS, on_features),),
         }
         if name not in heads:
             return super().reference(name)

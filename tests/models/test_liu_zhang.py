@@ -80,7 +80,7 @@ def test_networks_to_compare_with_have_one_convolution_along_the_bins() -> None:
     "settings",
     [
         {"head": "mean"},
-        {"attention_on_features": True},
+        {"attention_on_features": False},
         {"recurrent_layers": 2, "recurrent_units": 16, "bidirectional": False},
         {"recurrent_layers": 0},
     ],

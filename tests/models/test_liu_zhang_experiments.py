@@ -50,6 +50,23 @@ def test_the_grid_is_the_papers_on_any_of_its_networks(grid: Experiment) -> None
     assert tuned.training.final.batch_size == 160
 
 
+@pytest.mark.parametrize("config", ["liu_zhang_2020.yaml", "liu_zhang_2020_grid.yaml"])
+@pytest.mark.parametrize("name", ["crnn", "nas_best", "att_loc"])
+def test_attention_is_that_of_equations_3_to_5(config: str, name: str) -> None:
+    """It reads the frame's features, weighs them, and weighs the frame's scores."""
+    space = load(CONFIGS / config).space(7)
+    ops = {op.name: op for op in space.reference(name).ops}
+    attention = next(op for op in ops.values() if op.name.endswith("attention_sigmoid"))
+    (dense,) = attention.inputs
+    features = next(op for op in ops.values() if op.kind == "reshape")
+    assert ops[dense].inputs == (features.name,)
+    weighed = [op.inputs for op in ops.values() if attention.name in op.inputs]
+    scores = next(op.name for op in ops.values() if op.name.endswith("tags_sigmoid"))
+    assert weighed == [(features.name, attention.name), (scores, attention.name)]
+    read = next(op for op in ops.values() if op.kind == "gru").inputs
+    assert ops[read[0]].inputs == (features.name, attention.name)
+
+
 def test_references_can_be_tried_first_where_their_last_layer_does_not_exist() -> None:
     experiment = load(CONFIGS / "liu_zhang_mixtures.yaml")
     loaded = SimpleNamespace(experiment=experiment, space=experiment.space(7))
