@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import ModuleType
 
 from typer.testing import CliRunner
 
@@ -11,15 +12,25 @@ from kerasnas.cli import app
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_list_of_fields_is_up_to_date() -> None:
-    path = ROOT / "docs" / "experiment_reference.py"
-    spec = importlib.util.spec_from_file_location("experiment_reference", path)
+def _script(name: str) -> ModuleType:
+    """One of the scripts that write a page."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+def test_the_list_of_fields_is_up_to_date() -> None:
     page = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8")
-    assert page == module.reference(), "run: python docs/experiment_reference.py"
+    reference = _script("experiment_reference").reference()
+    assert page == reference, "run: python docs/experiment_reference.py"
+
+
+def test_the_import_graphs_are_up_to_date() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert page == _script("import_graph").page(page), "run: python docs/import_graph.py"
 
 
 def test_the_readme_names_commands_and_options_that_exist() -> None:
