@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.datasets.places import data_root
 from kerasnas.datasets.settings import DataSettings
@@ -54,17 +54,17 @@ class Experiment(BaseModel):
     @property
     def objectives(self) -> tuple[str, ...]:
         """What candidates are compared by, the most important first."""
-        return self.search.objectives or (objectives.scores(self.data.multi_label)[0], "loss")
+        return self.search.objectives or (measures.scores(self.data.multi_label)[0], "loss")
 
     @property
     def criteria(self) -> tuple[str, ...]:
         """Objectives that are scores: the best candidate by each is a winner."""
-        return tuple(name for name in self.objectives if name not in objectives.COSTS)
+        return tuple(name for name in self.objectives if name not in measures.COSTS)
 
     @property
     def primary_metric(self) -> str:
         """The score that tables and pictures show: the first that is an objective, not the loss."""
-        usual = objectives.scores(self.data.multi_label)[0]
+        usual = measures.scores(self.data.multi_label)[0]
         return next((name for name in self.criteria if name != "loss"), usual)
 
     @property
@@ -115,7 +115,7 @@ class Experiment(BaseModel):
             raise ValueError("augmentation.speeds plays recordings; audioset has embeddings alone")
 
     def _check_objectives(self) -> None:
-        known = (*objectives.scores(self.data.multi_label), *objectives.COSTS)
+        known = (*measures.scores(self.data.multi_label), *measures.COSTS)
         for name in self.objectives:
             if name not in known:
                 raise ValueError(
