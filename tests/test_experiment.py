@@ -225,8 +225,8 @@ def test_a_typo_under_any_kind_of_front_end_lists_its_fields(tmp_path: Path) -> 
         ),
         (
             "search:\n  tune: {training.candidate.sampling: [balance]}",
-            "3: search.tune: training.candidate.sampling cannot be 'balance': expected 'natural' or "
-            "'balanced', not 'balance'",
+            "3: search.tune: training.candidate.sampling cannot be 'balance': expected 'natural' "
+            "or 'balanced', not 'balance'",
         ),
         (  # several types, one message
             "search: {folds: some}",
@@ -237,12 +237,24 @@ def test_a_typo_under_any_kind_of_front_end_lists_its_fields(tmp_path: Path) -> 
             "2: search.folds: expected 'all' or a value of at least 2 or a list, not 1",
         ),
         ("features: {ref: min}", "2: features.ref: expected a number or 'max', not 'min'"),
+        (
+            "data: {dataset: folder, esc10: true}",
+            "2: data.esc10: unknown field (it belongs to dataset: esc50); allowed here: dataset, "
+            "root, classes, multi_label, csv",
+        ),
+        (
+            "data: {dataset: sins, multi_label: true}",
+            "2: data.multi_label: expected false, not true",
+        ),
         ("seed: 0.5", "2: seed: expected an integer, not 0.5"),
         (
             "search: {winners: {a b: {}}}",
             r"2: search.winners.a b: expected text that matches ^\w[\w-]*$, not 'a b'",
         ),
-        ("model: {space: nasc, stages: []}", "2: model.stages: expected a list of at least 1, not []"),
+        (
+            "model: {space: nasc, stages: []}",
+            "2: model.stages: expected a list of at least 1, not []",
+        ),
     ],
 )
 def test_a_wrong_value_is_told_what_is_allowed_where_it_stands(

@@ -32,6 +32,8 @@ _EXPECTED = {
 
 def expected(error: Any) -> str:
     """Return what a field takes, from one of the errors of a `ValidationError`."""
+    if error["type"] == "literal_error" and isinstance(error["input"], bool):
+        return str(error["ctx"]["expected"]).lower()  # of YAML, not of Python
     if error["type"] in _EXPECTED:
         return _EXPECTED[error["type"]].format(**error.get("ctx", {}))
     return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
@@ -43,7 +45,9 @@ def problem(error: Any) -> str:
         return "this field is required"
     if error["type"] == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
-    return f"expected {expected(error)}, not {error['input']!r}"
+    given = error["input"]
+    shown = str(given).lower() if isinstance(given, bool) else repr(given)
+    return f"expected {expected(error)}, not {shown}"
 
 
 def first_problem(error: ValidationError) -> str:

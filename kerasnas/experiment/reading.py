@@ -76,12 +76,14 @@ class _Place(NamedTuple):
     Attributes:
         names: Names of the nested fields, as the file gives them.
         annotation: Type of the last one.
-        discriminator: The field that tells which settings of a union are given, if any.
+        tag: The field that tells which settings of a union these are, if they are of one.
+        kinds: The settings of that union, by its values.
     """
 
     names: tuple[str, ...]
     annotation: Any
-    discriminator: str | None = None
+    tag: str = ""
+    kinds: Mapping[str, type[BaseModel]] = {}
 
 
 def _problems(errors: Sequence[Any]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -117,10 +119,13 @@ def _problems(errors: Sequence[Any]) -> Iterator[tuple[tuple[str, ...], str]]:
 def _message(place: _Place, error: Any) -> str:
     kind, given = error["type"], error["input"]
     if kind == "extra_forbidden":
-        allowed = _fields_of(place.annotation)
-        close = get_close_matches(str(error["loc"][-1]), allowed, n=1)
-        meant = f" (did you mean {close[0]}?)" if close else ""
-        return f"unknown field{meant}; allowed here: {', '.join(allowed)}"
+        name, allowed = str(error["loc"][-1]), _fields_of(place.annotation)
+        close = get_close_matches(name, allowed, n=1)
+        owners = [kind for kind, model in place.kinds.items() if name in _fields_of(model)]
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        if owners:
+            hint = f" (it belongs to {place.tag}: {' or '.join(owners)})"
+        return f"unknown field{hint}; allowed here: {', '.join(allowed)}"
     if kind == "union_tag_invalid":
         tag = error["ctx"]
         name, allowed = tag["discriminator"].strip("'"), tag["expected_tags"].replace("'", "")
@@ -159,27 +164,30 @@ def _walk(location: Sequence[Any]) -> _Place:
     names: list[str] = []
     annotation: Any = Experiment
     discriminator: str | None = None
+    tag, kinds = "", dict[str, type[BaseModel]]()
     for part in location:
         if part == "[key]":  # what is wrong is the name before
             continue
         annotation = _required(annotation)
         tagged = tagged_settings(annotation, discriminator)
         if part in tagged:
+            tag, kinds = str(discriminator), tagged
             annotation, discriminator = tagged[part], None
             continue
+        tag, kinds = "", {}
         if _is_settings(annotation):
             found = [
                 info for name, info in annotation.model_fields.items() if part in (name, info.alias)
             ]
             annotation = found[0].annotation if found else None
-            tag = found[0].discriminator if found else None
-            discriminator = tag if isinstance(tag, str) else None
+            given = found[0].discriminator if found else None
+            discriminator = given if isinstance(given, str) else None
         elif get_origin(annotation) in (dict, tuple):
             annotation = get_args(annotation)[get_origin(annotation) is dict]
         elif not isinstance(part, int):
             continue  # the name of one of several types, which did not fit
         names.append(str(part))
-    return _Place(tuple(names), _required(annotation), discriminator)
+    return _Place(tuple(names), _required(annotation), tag, kinds)
 
 
 def tagged_settings(annotation: Any, discriminator: str | None) -> dict[str, type[BaseModel]]:

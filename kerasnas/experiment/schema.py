@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from kerasnas import measures
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.datasets.places import data_root
-from kerasnas.datasets.settings import DataSettings
+from kerasnas.datasets.layouts import DataSettings
 from kerasnas.datasets.splits import SplitSettings
+from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
@@ -33,7 +33,7 @@ class Experiment(BaseModel):
     schema_version: Literal[1] = Field(1, alias="schema")
     name: str = Field(description="also names the run directory")
     seed: int = Field(0, ge=0)
-    data: DataSettings = DataSettings()
+    data: DataSettings = SyntheticSettings()
     split: SplitSettings = SplitSettings()
     features: FrontEnd = LogMel()
     model: ModelSettings = WuLeeSettings()
@@ -231,12 +231,10 @@ class Experiment(BaseModel):
             )
         search = {"workers": workers, "trials": trials, "hours": seconds and seconds / 3600}
         given: dict[str, Any] = {name: value for name, value in search.items() if value is not None}
-        directory = data_root(root, self.data.root)
-        if self.data.dataset == "synthetic":  # nothing is generated among the user's recordings
-            directory = root or self.data.root
+        directory = self.data.directory(root)
         data: dict[str, Any] = {"root": directory and directory.absolute()}
         if skip_corrupt:
-            data["audioset"] = self.data.audioset.model_copy(update={"skip_corrupt": True})
+            data["skip_corrupt"] = True
         if architecture is not None:
             fixed = architecture if isinstance(architecture, str) else dict(architecture)
             if not self.search.tune:
