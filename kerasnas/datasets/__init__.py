@@ -9,7 +9,7 @@ from kerasnas.datasets.layouts import DataSettings, data_settings
 from kerasnas.datasets.load import load
 from kerasnas.datasets.places import cache_root
 from kerasnas.datasets.settings import LayoutSettings
-from kerasnas.datasets.splits import Split, SplitSettings, split
+from kerasnas.datasets.splits import Split, SplitSettings, split, with_folds
 from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "data_settings",
     "load",
     "split",
+    "with_folds",
 ]

@@ -128,7 +128,7 @@ def test_one_file_under_two_labels(tmp_path):
 
 
 def test_names_with_markup_quotes_and_line_breaks(tmp_path):
-    touch(tmp_path, '[/red]/it\'s "x".wav', "b/line\nbreak.wav")
+    touch(tmp_path, '[red]/it\'s "x".wav', "b/line\nbreak.wav")
     clips = load(data_settings(dataset="folder"), tmp_path)
     assert clips.classes == ("[red]", "b")
     text = 'filename,labels\n"[red]/it\'s ""x"".wav","say ""hi"""\n"b/line\nbreak.wav",[/b]\n'
