@@ -240,7 +240,7 @@ def test_a_typo_under_any_kind_of_front_end_lists_its_fields(tmp_path: Path) -> 
         (
             "data: {dataset: folder, esc10: true}",
             "2: data.esc10: unknown field (it belongs to dataset: esc50); allowed here: dataset, "
-            "root, classes, multi_label, csv",
+            "root, classes, multi_label, csv, group_by",
         ),
         (
             "data: {dataset: sins, multi_label: true}",

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from kerasnas.datasets.clips import Clip, Clips
+from kerasnas.datasets.groups import GroupKey, grouped
 from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import (
     AUDIO_SUFFIXES,
@@ -35,6 +36,13 @@ class FolderSettings(LayoutSettings):
         "the label from the directory.",
     )
 
+    group_by: GroupKey | None = Field(
+        None,
+        description="What tells the group of a clip that has none in the CSV: prefix, its file's "
+        "name up to the first - _ . or space; directory, the one below its label's. Clips of a "
+        "group are never parted. null: nothing.",
+    )
+
     @model_validator(mode="after")
     def _directories_are_single_labels(self) -> "FolderSettings":
         if self.multi_label and self.csv is None:
@@ -46,8 +54,10 @@ class FolderSettings(LayoutSettings):
     def read(self, root: Path, cache: Path) -> Clips:
         """See `load_directories` and `load_csv`."""
         if self.csv is None:
-            return load_directories(root)
-        return load_csv(root, self.csv, multi_label=self.multi_label)
+            clips = load_directories(root)
+        else:
+            clips = load_csv(root, self.csv, multi_label=self.multi_label)
+        return clips if self.group_by is None else grouped(clips, self.group_by)
 
 
 def load_directories(root: Path) -> Clips:
