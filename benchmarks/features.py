@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kerasnas.datasets import Clips, DataSettings, SyntheticSettings, load
+from kerasnas.datasets import Clips, LayoutSettings, SyntheticSettings, data_settings, load
 from kerasnas.features import LogMel, extract
 
 SETTINGS = LogMel(sample_rate=22050, seconds=5.0, hop_length=512)
@@ -36,22 +36,24 @@ for path in json.load(sys.stdin):
 """
 
 OURS = """
-import sys
-from kerasnas.datasets import DataSettings, load
+import json, sys
+from kerasnas.datasets import data_settings, load
 from kerasnas.features import LogMel, extract
 data, settings, cache, processes = sys.argv[1:]
-clips = load(DataSettings.model_validate_json(data))
+clips = load(data_settings(**json.loads(data)))
 extract(clips, LogMel.model_validate_json(settings), cache, int(processes), progress=False)
 """
 
 
-def clips_of(arguments: argparse.Namespace, cache: str) -> tuple[DataSettings, Clips]:
+def clips_of(arguments: argparse.Namespace, cache: str) -> tuple[LayoutSettings, Clips]:
     """The data set to measure on, and its settings with an absolute root."""
     if arguments.data:
-        settings = DataSettings(dataset="esc50", root=arguments.data.absolute())
+        settings = data_settings(dataset="esc50", root=arguments.data.absolute())
     else:
-        synthetic = SyntheticSettings(clips=arguments.clips, seconds=5.0, sample_rate=44100)
-        settings = DataSettings(root=Path(cache).absolute(), synthetic=synthetic)
+        root = Path(cache).absolute()
+        settings = SyntheticSettings(
+            root=root, clips=arguments.clips, seconds=5.0, sample_rate=44100
+        )
     clips = load(settings)
     for clip in clips:
         clip.path.read_bytes()

@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     window = {"maximum": 100_000}
     settings = {
-        "data": {"dataset": "synthetic", "synthetic": {"clips": arguments.clips}},
+        "data": {"dataset": "synthetic", "clips": arguments.clips},
         "model": {"blocks": [1, 2], "stem_filters": [4, 48], "stem_strides": [2, 2]},
         "search": {"trials": arguments.trials, "window": window, "keep_models": 0},
         "training": {"candidate": {"epochs": arguments.epochs, "batch_size": 64}},

@@ -144,12 +144,12 @@ def _plain(_: Path, files: list[Path]) -> Callable[[], Any]:
 
 
 def _to_the_cache(root: Path, _: list[Path]) -> Callable[[], Any]:
-    from kerasnas.datasets import DataSettings, load
+    from kerasnas.datasets import data_settings, load
     from kerasnas.features import StoredEmbedding, extract
 
     def read() -> None:
         with tempfile.TemporaryDirectory(dir=root) as cache:
-            clips = load(DataSettings(dataset="audioset", multi_label=True), root, cache)
+            clips = load(data_settings(dataset="audioset", multi_label=True), root, cache)
             extract(clips, StoredEmbedding(), cache, progress=False)
 
     return read

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from kerasnas.experiment import Experiment
+from kerasnas.experiment.reading import tagged_settings
 
 
 def reference() -> str:
@@ -21,42 +22,43 @@ def reference() -> str:
         "Written by `python docs/experiment_reference.py` from the settings themselves. A field "
         "that is left out has the default; `experiment.yaml` in a run directory has them all.",
         "",
-        *_section("", Experiment),
+        *_section("", "", Experiment),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, model: type[BaseModel]) -> Iterator[str]:
-    inner: list[tuple[str, type[BaseModel]]] = []
+def _section(name: str, which: str, model: type[BaseModel]) -> Iterator[str]:
+    """Yield the lines of the settings at `name`; `which` of several, or empty."""
+    inner: list[tuple[str, str, type[BaseModel]]] = []
+    having = f" with `{which}`" if which else ""
     if name:
-        yield from (f"## `{name}`", "", _first_paragraph(model), "")
+        yield from (f"## `{name}`{having}", "", _first_paragraph(model), "")
     yield from ("| field | values | default | |", "|---|---|---|---|")
     for field, info in model.model_fields.items():
         field = info.alias or field
         path = f"{name}.{field}" if name else field
         if _is_settings(info.annotation):
-            inner.append((path, info.annotation))
+            inner.append((path, "", info.annotation))
             yield f"| `{field}` | see below | | |"
             continue
-        kinds = get_args(info.annotation)
-        if kinds and all(_is_settings(kind) for kind in kinds):
-            tags = [next(iter(kind.model_fields.items())) for kind in kinds]
+        if isinstance(info.discriminator, str):
+            tag = info.discriminator
             inner += [
-                (f"{path}` with `{tag}: {i.default}", k)
-                for (tag, i), k in zip(tags, kinds, strict=True)
+                (path, f"{tag}: {name}", kind)
+                for name, kind in tagged_settings(info.annotation, tag).items()
             ]
-            default = next(iter(info.default.model_dump().values()))
+            default = getattr(info.default, tag)
             yield f"| `{field}` | one of those below | `{default}` | {info.description or ''} |"
             continue
         if (part := _nested(info.annotation)) is not None:
-            inner.append((path, part))
+            inner.append((path, which, part))
         default = info.get_default(call_default_factory=True)
         shown = "required" if default is PydanticUndefined else f"`{_plain(default)}`"
         note = (info.description or "").replace("|", "\\|")
         yield f"| `{field}` | {_kind(info.annotation)} | {shown} | {note} |"
     yield ""
-    for path, part in inner:
-        yield from _section(path, part)
+    for path, tag, part in inner:
+        yield from _section(path, tag, part)
 
 
 def _is_settings(annotation: Any) -> bool:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn
 
-from kerasnas.datasets import Clip, Clips, DataSettings, load
+from kerasnas.datasets import Clip, Clips, data_settings, load
 from kerasnas.datasets.audioset import shards
 from kerasnas.datasets.audioset.audioset import CLASS_LABELS, write_class_labels
 from kerasnas.datasets.audioset.sequence_example import Embedded
@@ -77,7 +77,7 @@ def embedded(clips: Clips) -> Iterator[Embedded]:
 
 def write(root: Path, output: Path, evaluation_fold: str) -> None:
     """Write the list of classes and both parts."""
-    esc10 = load(DataSettings(dataset="esc50", esc10=True), root)
+    esc10 = load(data_settings(dataset="esc50", esc10=True), root)
     if evaluation_fold not in esc10.folds:
         raise KerasnasError(
             f"there is no fold {evaluation_fold} in {root}: {', '.join(esc10.folds)}"

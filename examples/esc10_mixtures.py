@@ -22,7 +22,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from kerasnas.datasets import Clip, DataSettings, load
+from kerasnas.datasets import Clip, data_settings, load
 from kerasnas.datasets.chime_home import Chunk, write_lists
 from kerasnas.errors import KerasnasError
 from kerasnas.features.audio import read
@@ -79,7 +79,7 @@ def mixtures(
         count: Segments of each fold.
         seed: A mixture depends on it, its fold and its number alone.
     """
-    esc10 = load(DataSettings(dataset="esc50", esc10=True), root)
+    esc10 = load(data_settings(dataset="esc50", esc10=True), root)
     if evaluation_fold not in esc10.folds:
         raise KerasnasError(
             f"there is no fold {evaluation_fold} in {root}: {', '.join(esc10.folds)}"

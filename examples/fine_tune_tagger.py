@@ -23,7 +23,9 @@ EXPERIMENT = {
     "data": {
         "dataset": "synthetic",
         "classes": ["alarm", "speech", "vacuum_cleaner"],
-        "synthetic": {"clips": 150, "seconds": 0.5, "sample_rate": 8000},
+        "clips": 150,
+        "seconds": 0.5,
+        "sample_rate": 8000,
     },
     "features": {
         "sample_rate": 8000,

@@ -33,6 +33,13 @@ def test_the_import_graphs_are_up_to_date() -> None:
     assert page == _script("import_graph").page(page), "run: python docs/import_graph.py"
 
 
+def test_kinds_of_settings_are_named_by_what_tells_them_apart() -> None:
+    headings = (ROOT / "docs" / "experiment.md").read_text(encoding="utf-8").splitlines()
+    assert "## `features` with `kind: embedding`" in headings
+    assert "## `features` with `kind: stored_embedding`" in headings
+    assert "## `model.stages` with `space: nasc`" in headings
+
+
 def test_the_readme_names_commands_and_options_that_exist() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = {command.callback.__name__ for command in app.registered_commands}

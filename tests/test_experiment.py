@@ -201,6 +201,77 @@ def test_an_unknown_field_of_a_space_lists_that_spaces_fields(tmp_path: Path) ->
     assert "recurrent_units" in text
 
 
+def test_a_typo_under_any_kind_of_front_end_lists_its_fields(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nfeatures:\n  kind: embedding\n  modell: a.tflite\n")
+    missing, unknown = text.splitlines()
+    assert missing == "DIR/x.yaml:2: features.model: this field is required"
+    assert unknown.startswith("DIR/x.yaml:4: features.modell: unknown field (did you mean model?)")
+    assert "hop_seconds" in unknown
+    text = problem(tmp_path, "name: a\nfeatures:\n  kind: stored_embedding\n  nois: 1\n")
+    assert "DIR/x.yaml:4: features.nois: unknown field" in text
+    assert "dequantize" in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (
+            "training:\n  final:\n    sampling: balance",
+            "4: training.final.sampling: expected 'natural' or 'balanced', not 'balance'",
+        ),
+        (  # the line of what is merged
+            "training:\n  candidate: &r\n    sampling: x\n  final:\n    <<: *r\n    epochs: 3",
+            "4: training.final.sampling: expected 'natural' or 'balanced', not 'x'",
+        ),
+        (
+            "search:\n  tune: {training.candidate.sampling: [balance]}",
+            "3: search.tune: training.candidate.sampling cannot be 'balance': expected 'natural' "
+            "or 'balanced', not 'balance'",
+        ),
+        (  # several types, one message
+            "search: {folds: some}",
+            "2: search.folds: expected 'all' or an integer or a list, not 'some'",
+        ),
+        (
+            "search: {folds: 1}",
+            "2: search.folds: expected 'all' or a value of at least 2 or a list, not 1",
+        ),
+        ("features: {ref: min}", "2: features.ref: expected a number or 'max', not 'min'"),
+        (
+            "data: {dataset: folder, esc10: true}",
+            "2: data.esc10: unknown field (it belongs to dataset: esc50); allowed here: dataset, "
+            "root, classes, multi_label, csv, group_by",
+        ),
+        (
+            "data: {dataset: sins, multi_label: true}",
+            "2: data.multi_label: expected false, not true",
+        ),
+        ("seed: 0.5", "2: seed: expected an integer, not 0.5"),
+        (
+            "search: {winners: {a b: {}}}",
+            r"2: search.winners.a b: expected text that matches ^\w[\w-]*$, not 'a b'",
+        ),
+        (
+            "model: {space: nasc, stages: []}",
+            "2: model.stages: expected a list of at least 1, not []",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_what_is_allowed_where_it_stands(
+    tmp_path: Path, fields: str, told: str
+) -> None:
+    assert f"DIR/x.yaml:{told}" in problem(tmp_path, f"name: a\n{fields}\n").splitlines()
+
+
+def test_items_that_are_wrong_are_not_missed(tmp_path: Path) -> None:
+    text = problem(tmp_path, "name: a\nmodel: {space: nasc, stages: [{filterss: 3}]}\n")
+    assert [line.split()[1] for line in text.splitlines()] == [
+        "model.stages.0.filters:",
+        "model.stages.0.layers:",
+        "model.stages.0.filterss:",
+    ]
+
+
 @pytest.mark.parametrize(
     ("search", "words"),
     [

@@ -15,9 +15,12 @@ import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from kerasnas.datasets.clips import Clip, Clips
-from kerasnas.datasets.settings import ChimeHomeSettings
+from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import audio_file
 from kerasnas.errors import KerasnasError
 
@@ -26,6 +29,27 @@ TAGS = ("c", "m", "f", "v", "p", "b", "o")
 
 _NOT_SCORED = ("S", "U")
 _FOLDS = "development_chunks_refined_crossval_dcase2016.csv"
+
+
+class ChimeHomeSettings(LayoutSettings):
+    """CHiME-Home: which chunks (see `kerasnas.datasets.chime_home`)."""
+
+    dataset: Literal["chime_home"] = "chime_home"
+    multi_label: Literal[True] = Field(True, description="Chunks carry any number of labels.")
+    chunks: Literal["refined", "raw"] = Field(
+        "refined", description="refined: on which annotators strongly agree; raw: all."
+    )
+    sample_rate: Literal[16000, 48000] = Field(
+        16000, description="Which files to read, Hz: mono at 16000, stereo at 48000."
+    )
+    evaluation: bool = Field(
+        False,
+        description="Add the evaluation chunks, with the split test; the others have train.",
+    )
+
+    def read(self, root: Path, cache: Path) -> Clips:
+        """See `load`."""
+        return load(root, self)
 
 
 def load(root: Path, settings: ChimeHomeSettings) -> Clips:

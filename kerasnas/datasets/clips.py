@@ -122,8 +122,9 @@ def checked(clips: Clips, keep: tuple[str, ...] | None = None) -> Clips:
     Single-label clips of other classes are left out; multi-label clips only lose the other labels.
 
     Raises:
-        KerasnasError: When no clip is left, when a class of `keep` does not occur, or when a
-            single-label data set has fewer than two classes.
+        KerasnasError: When no clip is left, when a class of `keep` does not occur, when a
+            single-label data set has fewer than two classes, or when a name of a class cannot
+            stand on one line.
     """
     if not clips.clips:
         raise KerasnasError(f"{clips.root}: no clips found for data set {clips.name}")
@@ -132,6 +133,11 @@ def checked(clips: Clips, keep: tuple[str, ...] | None = None) -> Clips:
     empty = [name for name, count in clips.counts.items() if count == 0]
     if empty:
         raise KerasnasError(f"{clips.root}: no clip of {', '.join(empty)}; remove it from classes")
+    if broken := [name for name in clips.classes if not name.isprintable()]:
+        raise KerasnasError(
+            f"{clips.root}: the label {broken[0]!r} holds a line break or another control "
+            "character, and label files have one label a line; rename it"
+        )
     if len(clips.classes) < 2 and not clips.multi_label:
         raise KerasnasError(
             f"{clips.root}: every clip is labelled {clips.classes[0]}; "

@@ -7,12 +7,28 @@ one group here. Files may have been converted to another format that can be read
 """
 
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from kerasnas.datasets.clips import Clip, Clips
-from kerasnas.datasets.table import audio_file, rows
+from kerasnas.datasets.settings import LayoutSettings
+from kerasnas.datasets.table import Problems, existing_audio, rows
 from kerasnas.errors import KerasnasError
 
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
+
+
+class Esc50Settings(LayoutSettings):
+    """ESC-50, or ESC-10 (see `kerasnas.datasets.esc50`)."""
+
+    dataset: Literal["esc50"] = "esc50"
+    multi_label: Literal[False] = Field(False, description="A clip carries one label.")
+    esc10: bool = Field(False, description="Keep the ten classes of ESC-10.")
+
+    def read(self, root: Path, cache: Path) -> Clips:
+        """See `load`."""
+        return load(root, esc10=self.esc10)
 
 
 def load(root: Path, *, esc10: bool = False) -> Clips:
@@ -21,27 +37,33 @@ def load(root: Path, *, esc10: bool = False) -> Clips:
     Raises:
         KerasnasError: With file and line, when the table is malformed or a recording is missing.
     """
-    table = root / "meta" / "esc50.csv"
+    table, problems = root / "meta" / "esc50.csv", Problems()
     clips: dict[str, Clip] = {}
     targets: dict[str, int] = {}
-    for where, row in rows(table, COLUMNS):
+    for where, row in rows(table, COLUMNS, problems=problems):
         if row["esc10"] not in ("True", "False"):
-            raise KerasnasError(f"{where}: esc10 is {row['esc10']!r}; allowed are True and False")
+            problems.add(f"{where}: esc10 is {row['esc10']!r}; allowed are True and False")
+            continue
         if esc10 and row["esc10"] == "False":
             continue
         name, category = row["filename"], row["category"]
         if not row["target"].isdigit() or not row["fold"].isdigit():
-            raise KerasnasError(
+            problems.add(
                 f"{where}: fold {row['fold']!r} and target {row['target']!r} must be numbers"
             )
+            continue
         if targets.setdefault(category, int(row["target"])) != int(row["target"]):
-            raise KerasnasError(
+            problems.add(
                 f"{where}: {category} has target {row['target']}, before it was {targets[category]}"
             )
         if name in clips:
-            raise KerasnasError(f"{where}: {name} is listed twice")
-        path = audio_file(root / "audio" / name, where)
+            problems.add(f"{where}: {name} is listed twice")
+            continue
+        if (path := existing_audio(root / "audio" / name)) is None:
+            problems.add(f"{where}: {root / 'audio' / name} does not exist")
+            continue
         clips[name] = Clip(name, path, (category,), fold=row["fold"], group=row["src_file"])
+    problems.check()
     if not clips:
         raise KerasnasError(f"{table}: lists no {'ESC-10 ' if esc10 else ''}clips below its header")
     classes = tuple(sorted(targets, key=lambda category: targets[category]))

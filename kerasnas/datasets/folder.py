@@ -6,32 +6,86 @@ several labels of a clip are separated by `;`.
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from kerasnas.datasets.clips import Clip, Clips
-from kerasnas.datasets.table import AUDIO_SUFFIXES, UNREADABLE_SUFFIXES, audio_file, rows
+from kerasnas.datasets.groups import GroupKey, grouped
+from kerasnas.datasets.settings import LayoutSettings
+from kerasnas.datasets.table import (
+    AUDIO_SUFFIXES,
+    UNREADABLE_SUFFIXES,
+    Problems,
+    existing_audio,
+    printable,
+    rows,
+)
 from kerasnas.errors import KerasnasError
 
 SPLITS = ("train", "validation", "test")
 
 
+class FolderSettings(LayoutSettings):
+    """A directory for each label, or a CSV of labels (see `kerasnas.datasets.folder`)."""
+
+    dataset: Literal["folder"] = "folder"
+    csv: Path | None = Field(
+        None,
+        description="A CSV file (filename,labels[,fold][,split][,group]) below root; null takes "
+        "the label from the directory.",
+    )
+
+    group_by: GroupKey | None = Field(
+        None,
+        description="What tells the group of a clip that has none in the CSV: prefix, its file's "
+        "name up to the first - _ . or space; directory, the one below its label's. Clips of a "
+        "group are never parted. null: nothing.",
+    )
+
+    @model_validator(mode="after")
+    def _directories_are_single_labels(self) -> "FolderSettings":
+        if self.multi_label and self.csv is None:
+            raise ValueError(
+                "multi_label: a directory gives one label per clip; name a csv file of labels"
+            )
+        return self
+
+    def read(self, root: Path, cache: Path) -> Clips:
+        """See `load_directories` and `load_csv`."""
+        if self.csv is None:
+            clips = load_directories(root)
+        else:
+            clips = load_csv(root, self.csv, multi_label=self.multi_label)
+        return clips if self.group_by is None else grouped(clips, self.group_by)
+
+
 def load_directories(root: Path) -> Clips:
-    """Clips of `root/<label>/**/*`; hidden files and files that are not audio are ignored.
+    """Load the clips of `root/<label>/**/*`; hidden files and files that are not audio are ignored.
 
     Raises:
-        KerasnasError: When there is no audio, audio lies outside the label directories, or a file
-            has an audio format that cannot be read here.
+        KerasnasError: When there is no audio, or with every file that lies outside the label
+            directories, has an audio format that cannot be read here, has a name that is not
+            UTF-8, or is a file that was met before (by a link).
     """
-    clips = []
+    problems, clips = Problems(), list[Clip]()
+    met: dict[Path, Clip] = {}
     for label in sorted(root.iterdir()):  # one by one: rglob does not follow links below its root
-        if _is_audio(label.relative_to(root), label):
-            raise KerasnasError(
-                f"{label}: lies beside the label directories; move it into a directory named "
-                "after its label, or name a CSV of labels (data: csv)"
-            )
-        for path in sorted(label.rglob("*")):
+        for path in [label] if label.is_file() else sorted(label.rglob("*")):
             relative = path.relative_to(root)
-            if _is_audio(relative, path):
-                clips.append(Clip(id=relative.as_posix(), path=path, labels=(label.name,)))
+            if not _is_audio(relative, path):
+                continue
+            if problem := _problem_of(path, label):
+                problems.add(problem)
+                continue
+            clips.append(Clip(id=relative.as_posix(), path=path, labels=(label.name,)))
+            first = met.setdefault(path.resolve(), clips[-1])
+            if first is not clips[-1]:
+                problems.add(
+                    f"{path}: is the same file as {first.id}, labelled {first.labels[0]}; "
+                    "remove one of the two"
+                )
+    problems.check()
     if not clips:
         raise KerasnasError(
             f"{root}: no audio found; expected {root}/<label>/<name> with one of "
@@ -41,51 +95,62 @@ def load_directories(root: Path) -> Clips:
 
 
 def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
-    """Clips that the CSV file `csv` (below `root`, or absolute) lists, in its order.
+    """Load the clips that the CSV file `csv` (below `root`, or absolute) lists, in its order.
 
     Raises:
-        KerasnasError: With file and line, when the table is malformed, a recording is missing or
-            listed twice, or the labels do not fit `multi_label`.
+        KerasnasError: When the table is malformed; or with every line whose recording is missing
+            or listed twice (by whatever path), or whose labels do not fit `multi_label`.
     """
     table = root / csv
-    clips: dict[str, Clip] = {}
-    for where, row in rows(table, ("filename", "labels"), ("fold", "split", "group")):
-        name = Path(row["filename"]).as_posix()
-        if name in clips:
-            raise KerasnasError(f"{where}: {name} is listed twice")
-        split = row.get("split") or None
+    problems, clips = Problems(), list[Clip]()
+    met: dict[Path, tuple[Clip, str]] = {}
+    for where, row in rows(
+        table, ("filename", "labels"), ("fold", "split", "group"), problems=problems
+    ):
+        name, split = Path(row["filename"]).as_posix(), row.get("split") or None
         if split not in (None, *SPLITS):
-            raise KerasnasError(f"{where}: split is {split}; allowed are {', '.join(SPLITS)}")
-        clips[name] = Clip(
-            id=name,
-            path=audio_file(root / name, where),
-            labels=_labels(row["labels"], multi_label, where),
-            fold=row.get("fold") or None,
-            split=split,
-            group=row.get("group") or None,
-        )
+            problems.add(f"{where}: split is {split}; allowed are {', '.join(SPLITS)}")
+        labels = tuple(dict.fromkeys(part.strip() for part in row["labels"].split(";")))
+        labels = tuple(label for label in labels if label)
+        if not multi_label and len(labels) != 1:
+            problems.add(
+                f"{where}: {len(labels)} labels ({row['labels']!r}) where exactly one is expected; "
+                "write multi_label: true when clips carry any number"
+            )
+        if (path := existing_audio(root / name)) is None:
+            problems.add(f"{where}: {root / name} does not exist")
+            continue
+        fold, group = row.get("fold") or None, row.get("group") or None
+        clips.append(Clip(name, path, labels, fold, split, group))
+        first, line = met.setdefault(path.resolve(), (clips[-1], where))
+        if line != where:
+            alias = "" if first.id == name else f" as {first.id}"
+            other = f", labelled {';'.join(first.labels)}" if first.labels != labels else ""
+            problems.add(f"{where}: {name} is listed twice, first in {line}{alias}{other}")
+    problems.check()
     if not clips:
         raise KerasnasError(f"{table}: lists no clips below its header")
-    return Clips(tuple(clips.values()), _classes(clips.values()), multi_label, root.name, root)
+    return Clips(tuple(clips), _classes(clips), multi_label, root.name, root)
 
 
 def _is_audio(relative: Path, path: Path) -> bool:
-    if any(part.startswith(".") for part in relative.parts) or not path.is_file():
+    if any(part.startswith(".") for part in relative.parts):
         return False
-    suffix = path.suffix.lower()
-    if suffix in UNREADABLE_SUFFIXES:
-        raise KerasnasError(f"{path}: {suffix} cannot be read; convert it to wav, flac, ogg or mp3")
-    return suffix in AUDIO_SUFFIXES
+    return path.suffix.lower() in (*AUDIO_SUFFIXES, *UNREADABLE_SUFFIXES) and path.is_file()
 
 
-def _labels(text: str, multi_label: bool, where: str) -> tuple[str, ...]:
-    labels = tuple(dict.fromkeys(part.strip() for part in text.split(";") if part.strip()))
-    if not multi_label and len(labels) != 1:
-        raise KerasnasError(
-            f"{where}: {len(labels)} labels ({text!r}) where exactly one is expected; "
-            "write multi_label: true when clips carry any number"
+def _problem_of(path: Path, label: Path) -> str | None:
+    """Return why a file of audio cannot be taken."""
+    if (name := printable(path)) != str(path):
+        return f"{name}: the name is not UTF-8 text; rename it (convmv does so for many files)"
+    if path.suffix.lower() in UNREADABLE_SUFFIXES:
+        return f"{path}: {path.suffix} cannot be read; convert it to wav, flac, ogg or mp3"
+    if path == label:
+        return (
+            f"{path}: lies beside the label directories; move it into a directory named after its "
+            "label, or name a CSV of labels (data: csv)"
         )
-    return labels
+    return None
 
 
 def _classes(clips: Iterable[Clip]) -> tuple[str, ...]:

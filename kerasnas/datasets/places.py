@@ -10,6 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+from kerasnas.datasets.table import printable
 from kerasnas.errors import KerasnasError
 
 
@@ -26,10 +27,10 @@ def data_root(override: Path | str | None, configured: Path | None) -> Path | No
 
 
 def existing_directory(root: Path | None, dataset: str) -> Path:
-    """`root`, absolute, once it is known to be a directory.
+    """Return `root`, absolute, once it is known to be a directory.
 
     Raises:
-        KerasnasError: When no root was given, or it is not a directory.
+        KerasnasError: When no root was given, it is not a directory, or its path is not UTF-8.
     """
     if root is None:
         raise KerasnasError(
@@ -39,6 +40,8 @@ def existing_directory(root: Path | None, dataset: str) -> Path:
     if not root.is_dir():
         state = "is a file, not a directory" if root.exists() else "does not exist"
         raise KerasnasError(f"{root}: data directory {state} (--data, KERASNAS_DATA or data: root)")
+    if (path := printable(root.absolute())) != str(root.absolute()):
+        raise KerasnasError(f"{path}: the path is not UTF-8 text; rename the directory")
     return root.absolute()
 
 

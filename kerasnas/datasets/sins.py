@@ -11,10 +11,12 @@ activity, cut into segments and heard by several nodes of four microphones each.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+from pydantic import Field
 
 from kerasnas.datasets.clips import Clip, Clips
-from kerasnas.datasets.settings import SinsSettings
+from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import audio_file, rows
 from kerasnas.errors import KerasnasError
 
@@ -31,6 +33,22 @@ LABELS = (
 )
 _COLUMNS = ("file", "label", "session")
 _SETUP = "evaluation_setup"
+
+
+class SinsSettings(LayoutSettings):
+    """SINS: which segments (see `kerasnas.datasets.sins`)."""
+
+    dataset: Literal["sins"] = "sins"
+    multi_label: Literal[False] = Field(False, description="A segment carries one label.")
+    evaluation: Path | None = Field(
+        None,
+        description="Directory of the evaluation set (below root, or absolute), whose segments "
+        "have the split test; the others then have train. null: the development set alone.",
+    )
+
+    def read(self, root: Path, cache: Path) -> Clips:
+        """See `load`."""
+        return load(root, self)
 
 
 class _Entry(NamedTuple):

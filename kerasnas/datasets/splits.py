@@ -6,7 +6,7 @@ dealing out whole groups, the largest first, instead of single examples. It serv
 well.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from kerasnas.datasets.clips import Clips
 from kerasnas.errors import KerasnasError
 
 Indices = NDArray[np.int64]
+_FOLDS_STREAM = 2  # the two divisions of a split have the random streams 0 and 1
 
 
 class SplitSettings(BaseModel):
@@ -100,6 +101,7 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
             )
         validation = _column(clips, "validation")
     else:
+        _check_number_of_groups(clips, 3, "training, validation and test clips")
         _, test = _parts(clips, everything, settings.test_fraction, seed, "test")
     rest = np.setdiff1d(everything, test)
     if not len(rest):
@@ -122,6 +124,47 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     _check_classes(clips, test, "the test clips")
     _check_groups(clips, parts)
     return parts
+
+
+def with_folds(clips: Clips, seed: int, count: int | None = None) -> Clips:
+    """Return `clips` with folds made here, for a data set that has none: named from 1 on.
+
+    Folds are stratified and keep groups together. Clips with the split `test` are in no fold.
+
+    Args:
+        clips: Of a data set without folds.
+        seed: The same seed gives the same folds.
+        count: Number of folds, 2 or more; None: 5, or fewer where a class has fewer groups.
+
+    Raises:
+        KerasnasError: A class has too few clips or groups to be in every fold.
+    """
+    among = np.flatnonzero(clips.splits != "test")
+    groups = np.unique(clips.groups[among], return_inverse=True)[1]
+    targets = clips.targets()[among]
+    scarce, fewest = min(
+        (
+            (name, len(np.unique(groups[targets[:, column] > 0])))
+            for column, name in enumerate(clips.classes)
+        ),
+        key=lambda pair: pair[1],
+    )
+    count = count or max(2, min(5, fewest))
+    if fewest < count:
+        raise KerasnasError(
+            f"{clips.root}: {count} folds need {count} clips of every class (of as many groups, "
+            f"when there are groups), and {scarce} has {fewest}; add clips, or leave the class out "
+            "(data: classes)"
+        )
+    rng = np.random.default_rng((seed, _FOLDS_STREAM))
+    part = stratified(targets, groups, (1 / count,) * count, rng)
+    table = list(clips)
+    for index, number in zip(among, part, strict=True):
+        table[index] = replace(table[index], fold=str(number + 1))
+    folded = replace(clips, clips=tuple(table))
+    for name in folded.folds:
+        _fold(folded, name)
+    return folded
 
 
 def stratified(
@@ -204,6 +247,17 @@ def _check_classes(clips: Clips, members: Indices, where: str, always: bool = Fa
             f"{clips.root}: no clip of {', '.join(missing)} in {where} "
             f"({clips.counts[missing[0]]} of {missing[0]} in all); add clips (of further groups, "
             "when there are groups), or leave the class out (data: classes)"
+        )
+
+
+def _check_number_of_groups(clips: Clips, least: int, parts: str) -> None:
+    groups = clips.groups
+    if (count := int(groups.max()) + 1) < min(least, len(groups)):
+        names = ", ".join(sorted({clip.group for clip in clips if clip.group}))
+        raise KerasnasError(
+            f"{clips.root}: all clips are of {count} group{'s' * (count > 1)} ({names}), and "
+            f"{parts} need {least} or more, which no group may share; correct the groups, add "
+            "clips of others, or leave the groups out if their clips are independent"
         )
 
 

@@ -1,6 +1,7 @@
-"""CSV tables whose mistakes are reported with file and line."""
+"""CSV tables whose mistakes are reported with file and line, all of them together."""
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,6 +10,30 @@ from kerasnas.errors import KerasnasError
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".opus", ".aif", ".aiff")
 UNREADABLE_SUFFIXES = (".m4a", ".aac", ".mp4", ".wma", ".amr", ".3gp", ".webm")
+_SHOWN = 10
+
+
+class Problems:
+    """Problems of a data set, collected so that one reading shows all that there is to correct."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Remember a problem."""
+        self._texts.append(text)
+
+    def check(self) -> None:
+        """Do nothing when there is no problem.
+
+        Raises:
+            KerasnasError: With the first problems, a line each, and the number of the others.
+        """
+        if not self._texts:
+            return
+        more = len(self._texts) - _SHOWN
+        rest = [f"and {more} more of {len(self._texts)} problems"] if more > 0 else []
+        raise KerasnasError("\n".join(self._texts[:_SHOWN] + rest))
 
 
 def rows(
@@ -18,8 +43,9 @@ def rows(
     *,
     delimiter: str = ",",
     header_line: bool = True,
+    problems: Problems | None = None,
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """The rows of a table in text, as `("file:line", {column: stripped value})`.
+    """Yield the rows of a table in text, as `("file:line", {column: stripped value})`.
 
     Columns beyond `required` and `optional` are ignored, unless one looks like a misspelt known
     name: a list whose `fold` column is not read would be split wrongly without a word.
@@ -30,6 +56,8 @@ def rows(
         optional: Columns that it may have.
         delimiter: What stands between columns.
         header_line: Whether the first line names the columns.
+        problems: Where rows that have too few or too many fields are reported, which are then left
+            out; None: the first one is an error.
 
     Raises:
         KerasnasError: When the file is missing or not text, a column is missing or misspelt, or a
@@ -44,7 +72,7 @@ def rows(
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise KerasnasError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])] if header_line else [*required]
         _check_header(path, header, required, known)
@@ -53,11 +81,15 @@ def rows(
             if not any(field.strip() for field in fields):
                 continue
             if len(fields) != len(header):
-                raise KerasnasError(
+                text = (
                     f"{where}: {len(fields)} fields where "
                     f"{'the header has' if header_line else 'a line has'} {len(header)} "
                     f"({','.join(header)})"
                 )
+                if problems is None:
+                    raise KerasnasError(text)
+                problems.add(text)
+                continue
             values = dict(zip(header, (field.strip() for field in fields), strict=True))
             yield where, {name: values[name] for name in known if name in values}
     except csv.Error as error:
@@ -82,17 +114,24 @@ def _check_header(
 
 
 def audio_file(path: Path, where: str) -> Path:
-    """`path`, or the file of the same name with another audio suffix, once it exists.
+    """Return `path`, or the file of the same name with another audio suffix, once it exists.
 
     Data sets get converted (wav to flac or ogg) without their lists being rewritten.
 
     Raises:
         KerasnasError: When there is no such file; `where` names the line that asked for it.
     """
-    if path.is_file():
-        return path
-    for suffix in AUDIO_SUFFIXES:
-        other = path.with_suffix(suffix)
-        if other.is_file():
-            return other
-    raise KerasnasError(f"{where}: {path} does not exist")
+    if (found := existing_audio(path)) is None:
+        raise KerasnasError(f"{where}: {path} does not exist")
+    return found
+
+
+def existing_audio(path: Path) -> Path | None:
+    """Return what `audio_file` does, or None when there is no such file."""
+    candidates = (path, *(path.with_suffix(suffix) for suffix in AUDIO_SUFFIXES))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def printable(path: Path | str) -> str:
+    """Return a path as text that can be printed, whatever bytes its name has."""
+    return str(path).encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -11,9 +11,12 @@ columns filename, scene_label, identifier (city and location) and source_label, 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from pydantic import Field
 
 from kerasnas.datasets.clips import Clip, Clips
-from kerasnas.datasets.settings import Tau2020Settings
+from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import audio_file, rows
 from kerasnas.errors import KerasnasError
 
@@ -34,6 +37,25 @@ SCENES = {
 
 _SETUP = "evaluation_setup"
 _LISTS = {"train": "fold1_train.csv", "test": "fold1_evaluate.csv"}
+
+
+class Tau2020Settings(LayoutSettings):
+    """TAU Urban Acoustic Scenes: which clips (see `kerasnas.datasets.tau2020_3class`)."""
+
+    dataset: Literal["tau2020_3class"] = "tau2020_3class"
+    multi_label: Literal[False] = Field(False, description="A clip carries one label.")
+    labels: Literal["three", "ten"] = Field(
+        "three", description="three: indoor, outdoor, transportation; ten: the scenes themselves."
+    )
+    lists: bool = Field(
+        True,
+        description="The clips of the official lists, with the splits train and test; false: all "
+        "clips, without splits.",
+    )
+
+    def read(self, root: Path, cache: Path) -> Clips:
+        """See `load`."""
+        return load(root, self)
 
 
 def load(root: Path, settings: Tau2020Settings) -> Clips:

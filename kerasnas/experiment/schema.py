@@ -1,22 +1,21 @@
-"""An experiment: one YAML file that says everything a search needs."""
+"""The settings of an experiment, and what they must agree on."""
 
 from __future__ import annotations
 
 import re
-import types
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.datasets.places import data_root
-from kerasnas.datasets.settings import DataSettings
+from kerasnas.datasets.layouts import DataSettings
 from kerasnas.datasets.splits import SplitSettings
+from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 from kerasnas.errors import KerasnasError
+from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
 from kerasnas.export.settings import ExportSettings
 from kerasnas.features.front_ends import FrontEnd
@@ -27,14 +26,14 @@ from kerasnas.models.wu_lee import WuLeeSettings
 
 
 class Experiment(BaseModel):
-    """Everything a search needs; `load` reads it from YAML."""
+    """Everything a search needs; `reading.load` reads it from YAML."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = Field(1, alias="schema")
     name: str = Field(description="also names the run directory")
     seed: int = Field(0, ge=0)
-    data: DataSettings = DataSettings()
+    data: DataSettings = SyntheticSettings()
     split: SplitSettings = SplitSettings()
     features: FrontEnd = LogMel()
     model: ModelSettings = WuLeeSettings()
@@ -54,17 +53,17 @@ class Experiment(BaseModel):
     @property
     def objectives(self) -> tuple[str, ...]:
         """What candidates are compared by, the most important first."""
-        return self.search.objectives or (objectives.scores(self.data.multi_label)[0], "loss")
+        return self.search.objectives or (measures.scores(self.data.multi_label)[0], "loss")
 
     @property
     def criteria(self) -> tuple[str, ...]:
         """Objectives that are scores: the best candidate by each is a winner."""
-        return tuple(name for name in self.objectives if name not in objectives.COSTS)
+        return tuple(name for name in self.objectives if name not in measures.COSTS)
 
     @property
     def primary_metric(self) -> str:
         """The score that tables and pictures show: the first that is an objective, not the loss."""
-        usual = objectives.scores(self.data.multi_label)[0]
+        usual = measures.scores(self.data.multi_label)[0]
         return next((name for name in self.criteria if name != "loss"), usual)
 
     @property
@@ -115,7 +114,7 @@ class Experiment(BaseModel):
             raise ValueError("augmentation.speeds plays recordings; audioset has embeddings alone")
 
     def _check_objectives(self) -> None:
-        known = (*objectives.scores(self.data.multi_label), *objectives.COSTS)
+        known = (*measures.scores(self.data.multi_label), *measures.COSTS)
         for name in self.objectives:
             if name not in known:
                 raise ValueError(
@@ -159,7 +158,7 @@ class Experiment(BaseModel):
         except ValidationError as error:
             raise ValueError(
                 "search.supernet.agreement.epochs: training.final cannot have so few: "
-                f"{_problem(error)}"
+                f"{first_problem(error)}"
             ) from None
 
     def _check_option(self, field: str, option: Option) -> None:
@@ -169,7 +168,7 @@ class Experiment(BaseModel):
             raise ValueError(f"search.tune: there is no field {field} ({error})") from None
         except ValidationError as error:
             raise ValueError(
-                f"search.tune: {field} cannot be {option!r}: {_problem(error)}"
+                f"search.tune: {field} cannot be {option!r}: {first_problem(error)}"
             ) from None
 
     def tuned(self, values: Values) -> Experiment:
@@ -232,12 +231,10 @@ class Experiment(BaseModel):
             )
         search = {"workers": workers, "trials": trials, "hours": seconds and seconds / 3600}
         given: dict[str, Any] = {name: value for name, value in search.items() if value is not None}
-        directory = data_root(root, self.data.root)
-        if self.data.dataset == "synthetic":  # nothing is generated among the user's recordings
-            directory = root or self.data.root
+        directory = self.data.directory(root)
         data: dict[str, Any] = {"root": directory and directory.absolute()}
         if skip_corrupt:
-            data["audioset"] = self.data.audioset.model_copy(update={"skip_corrupt": True})
+            data["skip_corrupt"] = True
         if architecture is not None:
             fixed = architecture if isinstance(architecture, str) else dict(architecture)
             if not self.search.tune:
@@ -256,70 +253,13 @@ class Experiment(BaseModel):
             return Experiment.model_validate(changed.model_dump(mode="json", by_alias=True))
         except ValidationError as error:
             raise KerasnasError(
-                f"{self.name}, with what is given beside it: {_problem(error)}"
+                f"{self.name}, with what is given beside it: {first_problem(error)}"
             ) from None
 
     def to_yaml(self) -> str:
         """The experiment with every default filled in."""
         data = self.model_dump(mode="json", by_alias=True)
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
-
-
-def load(path: Path) -> Experiment:
-    """Read an experiment.
-
-    Raises:
-        KerasnasError: The file is missing, not YAML, or a field is unknown or wrong; the message
-            gives file, line, field, and what is allowed.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise KerasnasError(
-            f"there is no experiment {path}; `kerasnas init FOLDER` writes one"
-        ) from None
-    except IsADirectoryError:
-        raise KerasnasError(f"{path} is a directory, not an experiment file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise KerasnasError(f"the experiment {path} cannot be read: {error}") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise KerasnasError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise KerasnasError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(data, Mapping):
-        raise KerasnasError(f"{path} holds no fields: an experiment is a mapping such as `name: x`")
-    _reject_repeated_keys(path, node)
-    try:
-        return Experiment.model_validate(data)
-    except ValidationError as error:
-        problems = [_describe(path, node, problem) for problem in error.errors()]
-        raise KerasnasError("\n".join(problems)) from None
-
-
-def _reject_repeated_keys(path: Path, node: yaml.Node | None) -> None:
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                raise KerasnasError(
-                    f"{path}:{line}: {key.value!r} is given a second time (first on line "
-                    f"{seen[key.value]}): keep one"
-                )
-            seen[key.value] = line
-            _reject_repeated_keys(path, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _reject_repeated_keys(path, value)
-
-
-def _problem(error: ValidationError) -> str:
-    """The first of what a check found, in its own words."""
-    return error.errors()[0]["msg"].removeprefix("Value error, ")
 
 
 def _put(data: dict[str, Any], field: str, value: Option) -> None:
@@ -329,83 +269,3 @@ def _put(data: dict[str, Any], field: str, value: Option) -> None:
     if last not in data or isinstance(data[last], dict):
         raise KeyError(last)
     data[last] = value
-
-
-def _describe(path: Path, node: yaml.Node | None, problem: Any) -> str:
-    location = problem["loc"]
-    names, model = _walk(location[:-1] if problem["type"] == "extra_forbidden" else location)
-    text = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        names.append(str(location[-1]))
-        text = f"unknown field; allowed here: {', '.join(_fields_of(model))}"
-    elif problem["type"] == "missing":
-        text = "this field is required"
-    elif problem["type"] == "union_tag_invalid":
-        given = problem["ctx"]
-        text = f"unknown {given['discriminator']} {given['tag']!r}: it can be "
-        text = text.replace(given["discriminator"], given["discriminator"].strip("'"))
-        text += given["expected_tags"].replace("'", "")
-    elif problem["type"] == "model_type":
-        text = f"expected fields ({', '.join(_fields_of(model))}), not {problem['input']!r}"
-    elif problem["type"] != "value_error":
-        text = f"{text}, not {problem['input']!r}"
-    field = ".".join(names) or "experiment"
-    return f"{path}:{_line(node, names)}: {field}: {text}"
-
-
-def _line(node: yaml.Node | None, names: list[str]) -> int:
-    """Line, from 1, of the deepest of the nested fields that the file names."""
-    line = node.start_mark.line if node else 0
-    for name in names:
-        if isinstance(node, yaml.MappingNode):
-            found = [(k, v) for k, v in node.value if k.value == name]
-            if not found:
-                continue
-            line, node = found[0][0].start_mark.line, found[0][1]
-        elif isinstance(node, yaml.SequenceNode) and name.isdigit():
-            node = node.value[int(name)]
-            line = node.start_mark.line
-    return line + 1
-
-
-def _walk(location: tuple[Any, ...]) -> tuple[list[str], Any]:
-    """Names of nested fields, and the annotation of the last, without pydantic's names of kinds."""
-    names: list[str] = []
-    annotation: Any = Experiment
-    for part in location:
-        annotation = _required(annotation)
-        kinds = {_kind(option): option for option in _options(annotation)}
-        if part in kinds:  # the tag of a union
-            annotation = kinds[part]
-            continue
-        if (fields := getattr(annotation, "model_fields", None)) is not None:
-            found = [info for name, info in fields.items() if part in (name, info.alias)]
-            annotation = found[0].annotation if found else None
-        elif get_origin(annotation) in (dict, tuple):
-            annotation = get_args(annotation)[get_origin(annotation) is dict]
-        elif not isinstance(part, int):
-            continue  # which of several types did not fit
-        names.append(str(part))
-    return names, _required(annotation)
-
-
-def _required(annotation: Any) -> Any:
-    """Settings that may be null, as they are when they are given."""
-    options = [option for option in _options(annotation) if option is not type(None)]
-    return options[0] if len(options) == 1 else annotation
-
-
-def _options(annotation: Any) -> tuple[Any, ...]:
-    union = get_origin(annotation) in (Union, types.UnionType)
-    return get_args(annotation) if union else ()
-
-
-def _kind(option: Any) -> str | None:
-    """The tag by which a settings class is known in its union."""
-    fields = getattr(option, "model_fields", {})
-    first = next(iter(fields.values()), None)
-    return None if first is None else first.default
-
-
-def _fields_of(model: Any) -> list[str]:
-    return [info.alias or name for name, info in model.model_fields.items()]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kerasnas.blocks.architecture import SizeRule
-from kerasnas.objectives import COSTS
+from kerasnas.measures import COSTS
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners.settings import OracleSettings, RandomSettings
 

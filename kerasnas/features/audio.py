@@ -1,6 +1,8 @@
 """Reading recordings: any format, rate and channel count that libsndfile knows."""
 
+import math
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,69 +14,113 @@ from numpy.typing import NDArray
 from kerasnas.errors import KerasnasError
 
 Waveform = NDArray[np.float32]
+_BLOCK = 2**18
+_MARGIN = 2**14
+"""Samples beyond the end of what is asked for: more than the resampler's filter is long."""
 
 
-def read(path: Path, sample_rate: int, channels: int | None = 1) -> Waveform:
+def read(
+    path: Path, sample_rate: int, channels: int | None = 1, seconds: float | None = None
+) -> Waveform:
     """Read a recording as float32 `(samples, channels)`, full scale ±1, at `sample_rate` Hz.
+
+    The file is read, mixed and resampled in blocks, so that hours of it take little more memory
+    than the result.
 
     Args:
         path: A wav, flac, ogg, mp3 or other file that libsndfile reads.
         sample_rate: The rate to resample to (soxr, high quality).
         channels: 1 for the mean of the file's channels; 2 for its two channels, a mono file twice;
             more for a file that has so many; None for all channels that it has.
+        seconds: How much of the beginning to read; what is behind it is not looked at. None: all.
 
     Raises:
         KerasnasError: Naming the file, when it is missing, not audio, cut short, without samples,
             holds infinities or NaN, or has other channels than are asked for.
     """
+    found: list[Waveform] = []
+    frames = 0
     try:
         with soundfile.SoundFile(path) as file:
             promised, rate = file.frames, file.samplerate
-            samples = file.read(dtype="float32", always_2d=True)
+            most = promised
+            if seconds is not None:
+                most = min(promised, math.ceil(seconds * rate) + _MARGIN)
+            resampler = None
+            while frames < most:
+                block = file.read(min(_BLOCK, most - frames), dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                frames += len(block)
+                mixed = _with_channels(path, _finite(path, block), channels)
+                if rate != sample_rate:
+                    if resampler is None:
+                        resampler = soxr.ResampleStream(
+                            rate, sample_rate, mixed.shape[1], dtype="float32", quality="HQ"
+                        )
+                    mixed = resampler.resample_chunk(mixed)
+                found.append(mixed)
+            if resampler is not None:
+                nothing = np.zeros((0, found[0].shape[1]), np.float32)
+                found.append(resampler.resample_chunk(nothing, last=True))
     except (soundfile.LibsndfileError, OSError) as error:
         raise KerasnasError(_why_unreadable(path, error)) from None
     with path.open("rb") as raw:
         _check_whole(path, raw)
-    if path.suffix.lower() == ".flac" and len(samples) < promised:
+    if path.suffix.lower() == ".flac" and frames < most:
         raise KerasnasError(
-            f"{path}: cut short: {len(samples)} of {promised} samples are there; "
-            "record or copy it again"
+            f"{path}: cut short: {frames} of {promised} samples are there; record or copy it again"
         )
-    if not len(samples):
+    if not frames:
         raise KerasnasError(f"{path}: holds 0 samples; remove it from the data set")
-    if not np.isfinite(samples).all():
-        raise KerasnasError(
-            f"{path}: holds samples that are infinite or not numbers; "
-            "write it again, or remove it from the data set"
-        )
-    return resample(_with_channels(path, samples, channels), rate, sample_rate)
+    waveform = found[0] if len(found) == 1 else np.concatenate(found)
+    if seconds is not None:
+        waveform = waveform[: math.ceil(seconds * sample_rate)]
+    if len(waveform):
+        return waveform
+    return np.zeros((1, waveform.shape[1]), np.float32)  # a few samples can resample to none
 
 
-def rate_and_length(path: Path) -> tuple[int, float]:
-    """Samples per second and length in seconds of a recording, from its header.
+@dataclass(frozen=True)
+class Header:
+    """What the header of a recording says.
+
+    Attributes:
+        rate: Samples per second, Hz.
+        seconds: Length.
+        channels: Number of channels.
+    """
+
+    rate: int
+    seconds: float
+    channels: int
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of a recording, and none of its samples.
 
     Raises:
         KerasnasError: As from `read`, as far as the header tells.
     """
     try:
-        info = soundfile.info(path)
+        with soundfile.SoundFile(path) as file:
+            frames, rate, channels = file.frames, file.samplerate, file.channels
     except (soundfile.LibsndfileError, OSError) as error:
         raise KerasnasError(_why_unreadable(path, error)) from None
     with path.open("rb") as raw:
         _check_whole(path, raw)
-    if not info.frames:
+    if not frames:
         raise KerasnasError(f"{path}: holds 0 samples; remove it from the data set")
-    return info.samplerate, info.duration
+    return Header(rate, frames / rate, channels)
 
 
-def resample(samples: Waveform, rate: int, sample_rate: int) -> Waveform:
-    """Resample float32 `(samples, channels)` from `rate` to `sample_rate` Hz."""
-    if rate == sample_rate:
+def _finite(path: Path, samples: Waveform) -> Waveform:
+    if np.isfinite(samples).all():
         return samples
-    resampled: Waveform = soxr.resample(samples, rate, sample_rate, quality="HQ")
-    if len(resampled):
-        return resampled
-    return np.zeros((1, samples.shape[1]), np.float32)  # a few samples can resample to none
+    raise KerasnasError(
+        f"{path}: holds samples that are infinite or not numbers; "
+        "write it again, or remove it from the data set"
+    )
 
 
 def _with_channels(path: Path, samples: Waveform, channels: int | None) -> Waveform:

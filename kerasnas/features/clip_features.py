@@ -42,7 +42,8 @@ def of_file(path: Path, settings: WaveformFrontEnd, speed: float = 1.0) -> NDArr
         KerasnasError: Naming the file, when it cannot be used (see `audio.read`).
     """
     rate = round(settings.sample_rate / speed)  # and taken for settings.sample_rate
-    return clip_features(read(path, rate, settings.file_channels), settings)
+    seconds = settings.samples / rate  # of hours, too, only the beginning is read
+    return clip_features(read(path, rate, settings.file_channels, seconds), settings)
 
 
 def clip_features(waveform: Waveform, settings: WaveformFrontEnd) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json
-from kerasnas.objectives import COSTS, direction
+from kerasnas.measures import COSTS, direction
 
 _SCHEMA = 1
 _COUNTED = ("bytes", "parameters", "macs", "int8_bytes", "float16_bytes", "seconds")

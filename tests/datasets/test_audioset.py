@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from kerasnas.datasets import DataSettings, SplitSettings, load, split
+from kerasnas.datasets import DataSettings, SplitSettings, data_settings, load, split
 from kerasnas.datasets.audioset import shards, tfrecord
 from kerasnas.datasets.audioset.audioset import CLASS_LABELS, class_labels, write_class_labels
 from kerasnas.datasets.audioset.sequence_example import Embedded, parse, serialize
@@ -31,7 +31,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def settings(**audioset) -> DataSettings:
-    return DataSettings.model_validate({"dataset": "audioset", "audioset": audioset})
+    return data_settings(dataset="audioset", **audioset)
 
 
 def damage(path: Path, at: int = 100) -> None:
@@ -200,7 +200,7 @@ def test_embeddings_of_another_size_are_refused(root: Path, cache: Path) -> None
 
 def test_classes_are_kept_in_the_order_asked_for(root: Path, cache: Path) -> None:
     given = {"dataset": "audioset", "classes": ("Rain", "Speech")}
-    clips = load(DataSettings.model_validate(given), root, cache)
+    clips = load(data_settings(**given), root, cache)
     whole = load(settings(), root, cache)
     np.testing.assert_array_equal(clips.targets(), whole.targets()[:, [2, 0]])
     assert clips.classes == ("Rain", "Speech") and len(clips) == 52
@@ -228,4 +228,4 @@ def test_a_list_of_527_names_with_commas(tmp_path: Path) -> None:
 def test_one_label_a_clip_where_that_is_said(root: Path, cache: Path) -> None:
     given = {"dataset": "audioset", "multi_label": False}
     with pytest.raises(KerasnasError, match=r"record \d+: [23] labels where exactly one"):
-        load(DataSettings.model_validate(given), root, cache)
+        load(data_settings(**given), root, cache)

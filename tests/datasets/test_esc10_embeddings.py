@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasnas.datasets import DataSettings, SyntheticSettings, load
+from kerasnas.datasets import SyntheticSettings, data_settings, load
 from kerasnas.datasets.synthetic.mixtures import CLASSES, write_esc50
 from kerasnas.errors import KerasnasError
 
@@ -25,8 +25,8 @@ def test_shards_hold_the_folds_and_their_embeddings(example, tmp_path: Path) -> 
     settings = SyntheticSettings(clips=20, seconds=0.5, sample_rate=8000, folds=2)
     write_esc50(tmp_path / "esc10", settings)
     example.write(tmp_path / "esc10", tmp_path / "out", "2")
-    clips = load(DataSettings(dataset="audioset", multi_label=True), tmp_path / "out", tmp_path)
-    recordings = load(DataSettings(dataset="esc50", esc10=True), tmp_path / "esc10")
+    clips = load(data_settings(dataset="audioset", multi_label=True), tmp_path / "out", tmp_path)
+    recordings = load(data_settings(dataset="esc50", esc10=True), tmp_path / "esc10")
     assert clips.classes == recordings.classes and len(clips) == len(recordings) == 10
     test = [clip.id for clip in clips if clip.split == "test"]
     assert test == [f"{clip.group}_0" for clip in recordings if clip.fold == "2"]

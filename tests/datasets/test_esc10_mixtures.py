@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerasnas.datasets import DataSettings, load
+from kerasnas.datasets import data_settings, load
 from kerasnas.errors import KerasnasError
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "esc10_mixtures.py"
@@ -81,9 +81,7 @@ def test_what_can_be_heard_is_kept(example):
 
 def test_the_layout_is_read_as_chime_home(example, esc10, tmp_path):
     example.write(esc10, tmp_path, chunks=10, evaluation_fold="2")
-    settings = DataSettings.model_validate(
-        {"dataset": "chime_home", "chime_home": {"evaluation": True}}
-    )
+    settings = data_settings(dataset="chime_home", evaluation=True)
     clips = load(settings, tmp_path)
     assert len(clips) == 30
     assert clips.folds == ("0", "1")

@@ -1,11 +1,11 @@
 import pytest
 
-from kerasnas.datasets import DataSettings, SyntheticSettings, load
+from kerasnas.datasets import SyntheticSettings, data_settings, load
 from kerasnas.datasets.synthetic.mixtures import write_esc50
 from kerasnas.errors import KerasnasError
 from tests.real_data import esc10_root
 
-ESC50 = DataSettings(dataset="esc50")
+ESC50 = data_settings(dataset="esc50")
 HEADER = "filename,fold,target,category,esc10,src_file,take\n"
 
 
@@ -26,7 +26,7 @@ def test_official_layout(small):
     assert clips.folds == ("1", "2")
     assert clips[3].path.is_file()
     assert (clips[3].group, clips[3].labels) == ("000003", (clips.classes[3],))
-    assert len(load(DataSettings(dataset="esc50", esc10=True), small).classes) == 5
+    assert len(load(data_settings(dataset="esc50", esc10=True), small).classes) == 5
 
 
 def test_classes_in_the_order_of_their_targets(tmp_path):
@@ -64,11 +64,11 @@ def test_another_layout_is_refused(tmp_path):
 def test_no_esc10_clips(tmp_path):
     write_list(tmp_path, "x.wav,1,0,dog,False,1,A")
     with pytest.raises(KerasnasError, match="lists no ESC-10 clips"):
-        load(DataSettings(dataset="esc50", esc10=True), tmp_path)
+        load(data_settings(dataset="esc50", esc10=True), tmp_path)
 
 
 def test_real_esc10():
-    clips = load(DataSettings(dataset="esc50", esc10=True), esc10_root())
+    clips = load(data_settings(dataset="esc50", esc10=True), esc10_root())
     assert len(clips) == 398
     assert clips.folds == ("1", "2", "3", "4", "5")
     assert clips.classes[:2] == ("dog", "rooster")  # ESC-50's targets 0 and 1

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from kerasnas.datasets import DataSettings, cache_root, load
+from kerasnas.datasets import cache_root, data_settings, load
 from kerasnas.errors import KerasnasError
 
-FOLDER = DataSettings(dataset="folder")
+FOLDER = data_settings(dataset="folder")
 
 
 @pytest.fixture
@@ -40,36 +40,36 @@ def test_classes_keep_their_order_and_drop_the_rest(tmp_path):
     for name in ("a/1.wav", "b/2.wav", "c/3.wav"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
-    clips = load(DataSettings(dataset="folder", classes=("c", "a")), tmp_path)
+    clips = load(data_settings(dataset="folder", classes=("c", "a")), tmp_path)
     assert clips.classes == ("c", "a")
     assert clips.ids == ("a/1.wav", "c/3.wav")
     assert clips.targets().tolist() == [[0, 1], [1, 0]]
     with pytest.raises(KerasnasError, match="dog not in .*; it has a, b, c"):
-        load(DataSettings(dataset="folder", classes=("a", "dog")), tmp_path)
+        load(data_settings(dataset="folder", classes=("a", "dog")), tmp_path)
 
 
 def test_classes_of_multi_label_clips_keep_the_clip(tmp_path):
     for name in ("1.wav", "2.wav"):
         (tmp_path / name).touch()
     (tmp_path / "clips.csv").write_text("filename,labels\n1.wav,a;b\n2.wav,c\n")
-    settings = DataSettings(dataset="folder", csv="clips.csv", multi_label=True, classes=("a",))
+    settings = data_settings(dataset="folder", csv="clips.csv", multi_label=True, classes=("a",))
     assert load(settings, tmp_path).targets().tolist() == [[1], [0]]
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"dataset": "folder", "esc10": True}, "esc10 is an option of dataset: esc50"),
-        ({"dataset": "esc50", "csv": "x.csv"}, "csv is an option of dataset: folder"),
+        ({"dataset": "folder", "esc10": True}, "esc10\n"),
+        ({"dataset": "esc50", "csv": "x.csv"}, "csv\n"),
         ({"dataset": "folder", "multi_label": True}, "name a csv file"),
         ({"dataset": "folder", "classes": ("a", "a")}, "occurs twice"),
         ({"dataset": "folder", "clases": ("a",)}, "clases"),
-        ({"synthetic": {"snr": (9, 3)}}, "lower end comes first"),
+        ({"snr": (9, 3)}, "lower end comes first"),
     ],
 )
 def test_options_that_do_not_fit(values, message):
     with pytest.raises(ValidationError, match=message):
-        DataSettings.model_validate(values)
+        data_settings(**values)
 
 
 def test_cache_root(monkeypatch, tmp_path):

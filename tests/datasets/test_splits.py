@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from kerasnas.datasets import Clip, Clips, SplitSettings, split
-from kerasnas.datasets.splits import stratified
+from kerasnas.datasets.splits import stratified, with_folds
 from kerasnas.errors import KerasnasError
 
 
@@ -113,6 +113,40 @@ def test_split_column():
 def test_impossible_splits_are_explained(rows, settings, message):
     with pytest.raises(KerasnasError, match=message):
         split(table(rows), SplitSettings.model_validate(settings), seed=0)
+
+
+def test_folds_are_made_where_there_are_none():
+    rng = np.random.default_rng(0)
+    rows = [(label, None, None, f"{label} {rng.integers(12)}") for label in "abc" * 60]
+    clips = table(rows)
+    folded = with_folds(clips, seed=0)
+    assert folded.folds == ("1", "2", "3", "4", "5")
+    assert folded.ids == clips.ids
+    for name in folded.folds:
+        members = [i for i, clip in enumerate(folded) if clip.fold == name]
+        assert all(8 <= count <= 16 for count in folded.subset(members).counts.values())
+        others = {clip.group for clip in folded if clip.fold != name}
+        assert others.isdisjoint(folded[i].group for i in members)
+    assert with_folds(clips, seed=0) == folded
+    assert with_folds(clips, seed=1) != folded
+
+
+def test_test_clips_are_in_no_fold_and_rare_classes_get_fewer_folds():
+    rows = [(label, None, "train") for label in "ab" * 9 + "ccc"] + [("a", None, "test")] * 4
+    folded = with_folds(table(rows), seed=0)
+    assert folded.folds == ("1", "2", "3")
+    assert [clip.fold for clip in folded][-4:] == [None] * 4
+    with pytest.raises(KerasnasError, match=r"4 folds need 4 clips of every class .* c has 3"):
+        with_folds(table(rows), seed=0, count=4)
+    with pytest.raises(KerasnasError, match=r"2 folds need 2 .* b has 1"):
+        with_folds(table([("a",), ("a",), ("b",)]), seed=0)
+
+
+@pytest.mark.parametrize("groups", ["g", "gh"])
+def test_too_few_groups_to_part(groups):
+    rows = [(label, None, None, groups[i % len(groups)]) for i, label in enumerate("aabb" * 10)]
+    with pytest.raises(KerasnasError, match=rf"all clips are of {len(groups)} group.* need 3"):
+        split(table(rows), SplitSettings(), seed=0)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerasnas.datasets import DataSettings, SyntheticSettings, load
+from kerasnas.datasets import SyntheticSettings, data_settings, load
 from kerasnas.datasets.synthetic.mixtures import (
     CLASSES,
     recording,
@@ -67,7 +67,7 @@ def test_classes_differ_where_they_should():
 
 def test_load_generates_once_and_again_when_the_settings_change(tmp_path, monkeypatch):
     monkeypatch.delenv("KERASNAS_DATA", raising=False)
-    settings = DataSettings(synthetic=SMALL)
+    settings = SMALL
     clips = load(settings, cache=tmp_path)
     assert len(clips) == 20
     assert set(clips.classes) == set(CLASSES)
@@ -82,23 +82,23 @@ def test_load_generates_once_and_again_when_the_settings_change(tmp_path, monkey
 
 def test_nothing_is_generated_among_the_users_recordings(tmp_path, monkeypatch):
     monkeypatch.setenv("KERASNAS_DATA", str(tmp_path / "recordings"))
-    assert load(DataSettings(synthetic=SMALL), cache=tmp_path).root.parent == tmp_path / "data"
+    assert load(SMALL, cache=tmp_path).root.parent == tmp_path / "data"
 
 
 def test_what_a_killed_run_left_is_removed_after_a_day(tmp_path):
-    root = load(DataSettings(synthetic=SMALL), tmp_path).root
+    root = load(SMALL, tmp_path).root
     abandoned, young = tmp_path / f".{root.name}-old", tmp_path / f".{root.name}-young"
     for directory in (abandoned, young):
         directory.mkdir()
     os.utime(abandoned, (0, 0))
     root.rename(tmp_path / "elsewhere")
-    load(DataSettings(synthetic=SMALL), tmp_path)
+    load(SMALL, tmp_path)
     assert not abandoned.exists()
     assert young.exists()
 
 
 def test_a_root_that_is_given_is_used(tmp_path):
-    clips = load(DataSettings(synthetic=SMALL), tmp_path)
+    clips = load(SMALL, tmp_path)
     assert clips.root.parent == tmp_path
 
 
@@ -106,8 +106,8 @@ def test_written_layouts_hold_the_same_recordings(tmp_path):
     stereo = SMALL.model_copy(update={"channels": 2, "subtype": "PCM_24"})
     write_directories(tmp_path / "folder", stereo)
     write_csv(tmp_path / "csv", stereo)
-    folder = load(DataSettings(dataset="folder"), tmp_path / "folder")
-    listed = load(DataSettings(dataset="folder", csv="clips.csv"), tmp_path / "csv")
+    folder = load(data_settings(dataset="folder"), tmp_path / "folder")
+    listed = load(data_settings(dataset="folder", csv="clips.csv"), tmp_path / "csv")
     assert folder.counts == listed.counts
     info = soundfile.info(listed[0].path)
     assert (info.channels, info.samplerate, info.subtype, info.frames) == (2, 8000, "PCM_24", 2400)

@@ -1,10 +1,9 @@
 import pytest
 import soundfile
 
-from kerasnas.datasets import DataSettings, SplitSettings, SyntheticSettings, load, split
-from kerasnas.datasets.settings import Tau2020Settings
+from kerasnas.datasets import SplitSettings, SyntheticSettings, data_settings, load, split
 from kerasnas.datasets.synthetic.mixtures import write_tau2020_3class
-from kerasnas.datasets.tau2020_3class import SCENES
+from kerasnas.datasets.tau2020_3class import SCENES, Tau2020Settings
 from kerasnas.datasets.tau2020_3class import load as read
 from kerasnas.errors import KerasnasError
 
@@ -119,7 +118,7 @@ def test_written_layout_is_read_back(tmp_path):
         clips=60, seconds=0.2, sample_rate=48000, channels=2, subtype="PCM_24", folds=3
     )
     write_tau2020_3class(tmp_path, settings)
-    data = DataSettings(dataset="tau2020_3class")
+    data = data_settings(dataset="tau2020_3class")
     clips = load(data, tmp_path)
     info = soundfile.info(clips[0].path)
     assert (info.samplerate, info.channels, info.subtype) == (48000, 2, "PCM_24")
@@ -127,5 +126,5 @@ def test_written_layout_is_read_back(tmp_path):
     assert len(parts.test) == 20
     places = [{clips[i].group for i in part} for part in (parts.train, parts.validation)]
     assert places[0].isdisjoint(places[1])
-    ten = data.model_copy(update={"tau2020_3class": Tau2020Settings(labels="ten", lists=False)})
+    ten = Tau2020Settings(labels="ten", lists=False)
     assert all(count == 6 for count in load(ten, tmp_path).counts.values())

@@ -1,11 +1,13 @@
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 import soundfile
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features import read
+from kerasnas.features import LogMel, of_file, read
+from kerasnas.features.audio import Header, read_header
 
 RATE = 16000
 
@@ -76,6 +78,61 @@ def test_silence_is_a_recording(tmp_path):
 def test_a_single_sample_is_a_recording_at_any_rate(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.array([0.5]), 48000)
     assert read(tmp_path / "a.wav", 8000).shape == (1, 1)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg"])
+def test_the_beginning_is_read_as_it_is_in_the_whole(tmp_path, name, rate):
+    noise = 0.1 * np.random.default_rng(0).standard_normal((20 * rate, 2))
+    soundfile.write(tmp_path / name, noise, rate)
+    whole = read(tmp_path / name, RATE)
+    assert len(whole) == 20 * RATE
+    for seconds in (0.001, 1.3, 7, 20, 99):
+        beginning = read(tmp_path / name, RATE, seconds=seconds)
+        assert np.array_equal(beginning, whole[: round(seconds * RATE)])
+
+
+def test_blocks_do_not_show(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", tone(3, 44100), 44100)
+    whole = read(tmp_path / "a.wav", RATE)
+    monkeypatch.setattr("kerasnas.features.audio._BLOCK", 1000)
+    assert np.array_equal(read(tmp_path / "a.wav", RATE), whole)
+
+
+def zeros(path, seconds, rate):
+    """Write a stereo file of silence that takes no room on the disk."""
+    soundfile.write(path, np.zeros((1, 2), np.int16), rate)
+    header = bytearray(path.read_bytes()[:44])
+    size = 4 * seconds * rate
+    header[4:8], header[40:44] = (36 + size).to_bytes(4, "little"), size.to_bytes(4, "little")
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(44 + size)
+    return path
+
+
+def peak_bytes(function):
+    """Return the most memory that a call holds."""
+    function()  # imports
+    tracemalloc.start()
+    function()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_of_two_hours_only_the_beginning_is_read(tmp_path):
+    path = zeros(tmp_path / "a.wav", 7200, 44100)
+    assert read_header(path) == Header(44100, 7200, 2)
+    settings = LogMel(sample_rate=RATE, seconds=1.5)
+    assert of_file(path, settings).shape == (1, *settings.input_shape)
+    assert peak_bytes(lambda: of_file(path, settings)) < 20e6
+
+
+@pytest.mark.slow
+def test_long_recordings_are_read_in_blocks(tmp_path):
+    path = zeros(tmp_path / "a.wav", 600, 48000)
+    assert peak_bytes(lambda: read(path, 8000)) < 2.5 * 600 * 8000 * 4
 
 
 @pytest.mark.parametrize("lost", [1, 7000])

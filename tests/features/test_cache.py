@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerasnas.datasets import DataSettings, load
+from kerasnas.datasets import data_settings, load
 from kerasnas.errors import KerasnasError
 from kerasnas.features import LogMel, cache, clip_features, extract, read, workers
 from tests.real_data import esc10_root
@@ -45,7 +45,7 @@ def reads(monkeypatch):
 
 
 def clips_of(data):
-    return load(DataSettings(dataset="folder"), data)
+    return load(data_settings(dataset="folder"), data)
 
 
 def run(clips, root, settings=SETTINGS, processes=1):
@@ -139,7 +139,7 @@ def test_formats_rates_and_channels_may_differ_within_a_data_set(tmp_path):
 
 
 def test_real_recordings(tmp_path):
-    clips = load(DataSettings(dataset="esc50", esc10=True), esc10_root()).subset(range(0, 398, 99))
+    clips = load(data_settings(dataset="esc50", esc10=True), esc10_root()).subset(range(0, 398, 99))
     features = run(clips, tmp_path, LogMel(sample_rate=22050, seconds=5.0, hop_length=512))
     assert features.shape == (5, 1, 216, 64, 1)
     assert np.isfinite(features).all()
@@ -220,9 +220,9 @@ def test_two_processes_at_once_and_from_an_unguarded_script(data, tmp_path):
         textwrap.dedent("""
         import sys
         print("started")
-        from kerasnas.datasets import DataSettings, load
+        from kerasnas.datasets import load, data_settings
         from kerasnas.features import LogMel, extract
-        clips = load(DataSettings(dataset="folder"), sys.argv[1])
+        clips = load(data_settings(dataset="folder"), sys.argv[1])
         settings = LogMel.model_validate_json(sys.argv[2])
         print(extract(clips, settings, sys.argv[3], processes=2).sum())
         assert "tensorflow" not in sys.modules
@@ -273,12 +273,12 @@ def test_a_disk_without_room_is_named(data, tmp_path):
     """A limit on the size of files stands in for a full disk."""
     code = textwrap.dedent("""
         import resource, sys
-        from kerasnas.datasets import DataSettings, load
+        from kerasnas.datasets import load, data_settings
         from kerasnas.errors import KerasnasError
         from kerasnas.features import LogMel, extract
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
-            extract(load(DataSettings(dataset="folder"), sys.argv[1]), LogMel(), sys.argv[2])
+            extract(load(data_settings(dataset="folder"), sys.argv[1]), LogMel(), sys.argv[2])
         except KerasnasError as error:
             print(error)
     """)
@@ -292,10 +292,10 @@ def test_a_disk_without_room_is_named(data, tmp_path):
 def test_an_interrupted_run_leaves_nothing_and_says_nothing_twice(data, tmp_path):
     code = textwrap.dedent("""
         import _thread, sys
-        from kerasnas.datasets import DataSettings, load
+        from kerasnas.datasets import load, data_settings
         from kerasnas.features import LogMel, cache
         cache.Progress.advance = lambda *_: _thread.interrupt_main()
-        clips = load(DataSettings(dataset="folder"), sys.argv[1])
+        clips = load(data_settings(dataset="folder"), sys.argv[1])
         try:
             cache.extract(clips, LogMel(), sys.argv[2], processes=2)
         except KeyboardInterrupt:

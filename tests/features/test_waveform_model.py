@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from pydantic import ValidationError
 
-from kerasnas.datasets import DataSettings, load
+from kerasnas.datasets import data_settings, load
 from kerasnas.errors import KerasnasError
 from kerasnas.features import Embedding, describe, extract, front_end, of_file
 from kerasnas.features.waveform_model import digest
@@ -74,7 +74,7 @@ def test_a_file_of_any_length_gets_the_whole_clip(models: Path, recording: Path)
 def test_the_cache_knows_the_files_content(models: Path, recording: Path, tmp_path: Path) -> None:
     model = tmp_path / "mine.tflite"
     model.write_bytes((models / "any.tflite").read_bytes())
-    clips = load(DataSettings(dataset="folder"), recording.parents[1])
+    clips = load(data_settings(dataset="folder"), recording.parents[1])
     front = settings(model)
     first = extract(clips, front, tmp_path / "cache", progress=False)
     assert first.shape == (2, 1, 4, 3)

@@ -15,15 +15,16 @@ import json
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
+from pydantic import Field
 
 from kerasnas.datasets.audioset import shards
 from kerasnas.datasets.audioset.shards import Stored
 from kerasnas.datasets.indexed import LONGEST, ROW, SPLITS, IndexedClips, Rows
 from kerasnas.datasets.places import filled_beside
-from kerasnas.datasets.settings import AudioSetSettings
+from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import rows
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
@@ -36,27 +37,45 @@ _COLUMNS = ("index", "mid", "display_name")
 _EVALUATION = "eval"
 
 
-def load(
-    root: Path,
-    settings: AudioSetSettings,
-    cache: Path,
-    *,
-    multi_label: bool = True,
-    classes: tuple[str, ...] | None = None,
-) -> IndexedClips:
+class AudioSetSettings(LayoutSettings):
+    """AudioSet's embeddings: which shards, and who validates (see `kerasnas.datasets.audioset`)."""
+
+    dataset: Literal["audioset"] = "audioset"
+    multi_label: bool = Field(True, description="Whether a clip may carry any number of labels.")
+    parts: tuple[Literal["bal_train", "unbal_train", "eval"], ...] = Field(
+        ("bal_train", "eval"), min_length=1, description="Clips of eval have the split test."
+    )
+    validation_fraction: float = Field(
+        0.1, ge=0, lt=1, description="Share of the other videos that has the split validation."
+    )
+    class_labels: Path | None = Field(
+        None,
+        description="List of classes (index,mid,display_name), below root or absolute; null: "
+        "class_labels_indices.csv.",
+    )
+    skip_corrupt: bool = Field(
+        False, description="Leave damaged records out, and count them, instead of stopping."
+    )
+
+    def read(self, root: Path, cache: Path) -> IndexedClips:
+        """See `load`."""
+        return load(root, self, cache)
+
+
+def load(root: Path, settings: AudioSetSettings, cache: Path) -> IndexedClips:
     """Clips of the shards below `root`.
 
     Args:
         root: The directory of the parts' directories or packed files.
-        settings: Which parts, and who validates.
+        settings: Which parts, who validates, and the classes to keep; labels of others are
+            dropped.
         cache: Directory of derived files, for the table.
-        multi_label: Whether a clip may carry any number of labels.
-        classes: Those to keep; labels of others are dropped.
 
     Raises:
         KerasnasError: The class list or a part is missing, or a record is damaged, has a label that
             is not listed, or occurs twice; file and record are named.
     """
+    classes, multi_label = settings.classes, settings.multi_label
     listed = class_labels(root / (settings.class_labels or CLASS_LABELS))
     if unknown := [name for name in classes or () if name not in listed]:
         raise KerasnasError(f"classes: {', '.join(unknown)} not in the list of {root}'s classes")
@@ -65,7 +84,7 @@ def load(
     states = [
         [str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns] for path in files
     ]
-    chosen = settings.model_dump(mode="json")
+    chosen = settings.model_dump(mode="json", exclude={"root", "classes", "multi_label"})
     text = json.dumps([VERSION, chosen, listed, classes, multi_label, states])
     directory = cache / "data" / f"audioset-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not directory.is_dir():

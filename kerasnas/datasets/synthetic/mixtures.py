@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from kerasnas.datasets import chime_home, sins, tau2020_3class
 from kerasnas.datasets.chime_home import TAGS, Chunk
-from kerasnas.datasets.settings import SyntheticSettings
 from kerasnas.datasets.synthetic.sounds import SOUNDS, Signal, coloured_noise, room
+from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 
 CLASSES = tuple(SOUNDS)
 

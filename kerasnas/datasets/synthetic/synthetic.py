@@ -5,19 +5,72 @@ It is made once, by `mixtures`, and read like any other folder afterwards.
 
 import hashlib
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from kerasnas.datasets import folder
 from kerasnas.datasets.clips import Clips
 from kerasnas.datasets.places import filled_beside
-from kerasnas.datasets.settings import DataSettings
+from kerasnas.datasets.settings import LayoutSettings
 
 VERSION = 1
 """To be raised with every change that changes the recordings: they are then made again."""
 
 
-def load(root: Path, settings: DataSettings) -> Clips:
-    """The synthetic data set below `root`, generated unless it is there already."""
-    text = f"{VERSION} {settings.multi_label} {settings.synthetic.model_dump_json()}"
+class SyntheticSettings(LayoutSettings):
+    """The procedural data set of domestic sounds (see `kerasnas.datasets.synthetic`)."""
+
+    dataset: Literal["synthetic"] = "synthetic"
+    root: Path | None = Field(
+        None,
+        description="Directory in which the data set is generated; --data overrides it, and "
+        "KERASNAS_DATA does not count. null: the cache.",
+    )
+    clips: int = Field(500, ge=2, description="Number of clips.")
+    seconds: float = Field(1.5, gt=0.1, le=60, description="Length of a clip.")
+    sample_rate: int = Field(16000, ge=8000, le=96000, description="Samples per second, Hz.")
+    channels: int = Field(1, ge=1, le=8, description="Channels of the WAV files.")
+    subtype: Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"] = Field(
+        "PCM_16", description="Sample format of the WAV files."
+    )
+    seed: int = Field(0, ge=0, description="Clip i depends on the seed and on i alone.")
+    folds: int = Field(5, ge=1, description="Clips are dealt into this many folds.")
+    snr: tuple[float, float] = Field(
+        (0.0, 15.0), description="Range of the tagged sounds' level above the room noise, dB."
+    )
+    interference: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Single-label only: share of clips with a weaker, untagged sound of another "
+        "class behind the tagged one.",
+    )
+
+    @model_validator(mode="after")
+    def _range_in_order(self) -> "SyntheticSettings":
+        if self.snr[0] > self.snr[1]:
+            raise ValueError(f"snr: {list(self.snr)}: the lower end comes first")
+        return self
+
+    def directory(self, override: Path | str | None) -> Path | None:
+        """Return where to generate; never among the recordings to which KERASNAS_DATA points."""
+        given = override or self.root
+        return Path(given).expanduser() if given else None
+
+    def place(self, override: Path | str | None, cache: Path) -> Path:
+        """Return where to generate: in the cache, unless another directory is given."""
+        return self.directory(override) or cache / "data"
+
+    def read(self, root: Path, cache: Path) -> Clips:
+        """See `load`."""
+        return load(root, self)
+
+
+def load(root: Path, settings: SyntheticSettings) -> Clips:
+    """Load the synthetic data set below `root`; generate it unless it is there already."""
+    made = settings.model_dump_json(exclude={"dataset", "root", "classes", "multi_label"})
+    text = f"{VERSION} {settings.multi_label} {made}"
     directory = root / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not directory.is_dir():
         from kerasnas.datasets.synthetic.mixtures import (
@@ -25,7 +78,7 @@ def load(root: Path, settings: DataSettings) -> Clips:
         )
 
         with filled_beside(directory) as partial:
-            write_csv(partial, settings.synthetic, multi_label=settings.multi_label)
+            write_csv(partial, settings, multi_label=settings.multi_label)
     return folder.load_csv(
         directory.absolute(), Path("clips.csv"), multi_label=settings.multi_label
     )

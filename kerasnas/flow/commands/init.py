@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-from kerasnas import datasets, experiment, objectives
+from kerasnas import datasets, experiment, measures
 from kerasnas.datasets import Clips, DataSettings, SplitSettings
 from kerasnas.datasets.table import rows
 from kerasnas.errors import KerasnasError
@@ -141,7 +141,7 @@ def _yaml(
         "fold": f"  by: fold\n  test_fold: {split.test_fold!r}  # nothing is chosen on this fold",
         "split": "  by: split  # the split column",
     }
-    score = objectives.scores(data.multi_label)[0].replace("_", " ")
+    score = measures.scores(data.multi_label)[0].replace("_", " ")
 
     def epochs(examples: int, fewest: int, most: int) -> int:
         return max(fewest, min(examples // training, most))

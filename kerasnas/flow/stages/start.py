@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.export.process.quiet import quiet
 from kerasnas.flow.stages.limits import Sizes
@@ -36,7 +36,7 @@ def begun(
     experiment, settings = loaded.experiment, loaded.experiment.search
     with Search(
         _genes(loaded),
-        [(name, objectives.direction(name)) for name in experiment.objectives],
+        [(name, measures.direction(name)) for name in experiment.objectives],
         propose=settings.oracle.propose(),
         max_trials=settings.trials,
         window=Window(sizes, settings.window.minimum, settings.window.maximum),

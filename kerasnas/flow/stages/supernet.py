@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_json
 from kerasnas.flow.task import task
@@ -139,7 +139,7 @@ def candidate(run: str, cache: str, supernet: str) -> Evaluate:
             with resident.recalibrated(path, recalibration):
                 result = resident.score(path, held_out, settings.batch_size)
         cost = space.architecture(values).cost().to_json()
-        costs = {name: cost[name] for name in experiment.objectives if name in objectives.COSTS}
+        costs = {name: cost[name] for name in experiment.objectives if name in measures.COSTS}
         names = {experiment.primary_metric, "loss", *experiment.criteria}
         return {"metrics": {name: result.metrics[name] for name in names} | costs, **cost}
 

@@ -12,7 +12,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.task.task import Task
@@ -78,7 +78,7 @@ class Book:
         metrics = [*experiment.criteria, f"test_{experiment.primary_metric}"]
         front = {trial.id for trial in self._search.pareto_front()}
         genes = list(dict.fromkeys(gene.name for gene in self._search.genes))
-        header = ["trial", "status", *metrics, "bytes", *objectives.COSTS, "seconds"]
+        header = ["trial", "status", *metrics, "bytes", *measures.COSTS, "seconds"]
         header += ["front", "error", *genes]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -90,7 +90,7 @@ class Book:
                     trial.status,
                     *(trial.metrics.get(name, "") for name in metrics),
                     "" if trial.cost is None else trial.cost,
-                    *(trial.info.get(name, "") for name in objectives.COSTS),
+                    *(trial.info.get(name, "") for name in measures.COSTS),
                     "" if trial.seconds is None else round(trial.seconds, 1),
                     "yes" if trial.id in front else "",
                     trial.message or "",
@@ -179,4 +179,4 @@ def _shown(name: str, value: float | None) -> str:
     """A metric as the table has it; empty where there is none or it was not finite."""
     if value is None:
         return ""
-    return f"{value:,.0f}" if name in objectives.COSTS else f"{value:.4f}"
+    return f"{value:,.0f}" if name in measures.COSTS else f"{value:.4f}"

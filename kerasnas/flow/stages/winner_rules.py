@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.experiment.search import WinnerRule
@@ -35,7 +35,7 @@ def in_words(rule: WinnerRule, experiment: Experiment) -> str:
         )
     else:
         by = rule.by or experiment.criteria[0]
-        text = f"{objectives.superlative(by)} validation {by.replace('_', ' ')}"
+        text = f"{measures.superlative(by)} validation {by.replace('_', ' ')}"
     limits = [f"at most {most:,} {name.replace('_', ' ')}" for name, most in rule.limits.items()]
     return f"{text} with {' and '.join(limits)}" if limits else text
 
@@ -82,6 +82,6 @@ def _within(limits: Mapping[str, int], trials: Sequence[Trial]) -> list[Trial]:
 
 
 def _points(trials: Sequence[Trial], names: Sequence[str]) -> NDArray[np.float64]:
-    signs = [1.0 if objectives.direction(name) == "min" else -1.0 for name in names]
+    signs = [1.0 if measures.direction(name) == "min" else -1.0 for name in names]
     rows = [[trial.metrics[name] for name in names] for trial in trials]
     return np.array(rows, np.float64) * signs

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.trainings import Scores
 from kerasnas.training.metrics import fold_means
@@ -173,7 +173,7 @@ class FoldRunner:
 def mean_of_folds(experiment: Experiment, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A candidate's result, of those of its folds."""
     primary, cost = experiment.primary_metric, found[0]["cost"]
-    costs = {name: cost[name] for name in experiment.objectives if name in objectives.COSTS}
+    costs = {name: cost[name] for name in experiment.objectives if name in measures.COSTS}
     means, test = (
         fold_means([Scores.from_json(each[part]) for each in found])
         for part in ("validation", "test")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from kerasnas.objectives import direction
+from kerasnas.measures import direction
 from kerasnas.report.html.elements import Markup
 from kerasnas.report.html.formats import words
 from kerasnas.report.html.svg import BLUE, INK, MUTED, ORANGE, render, style

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasnas.objectives import COSTS
+from kerasnas.measures import COSTS
 from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, figure, join, note, table, tag
 from kerasnas.report.html.formats import count, metric, words

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
-from kerasnas.objectives import COSTS
+from kerasnas.measures import COSTS
 from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import metric, words

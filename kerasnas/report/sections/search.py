@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kerasnas.errors import KerasnasError
-from kerasnas.objectives import superlative
+from kerasnas.measures import superlative
 from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import (

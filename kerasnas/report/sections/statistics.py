@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.objectives import direction
+from kerasnas.measures import direction
 from kerasnas.report.run import Evaluation, Trial
 
 _FEW_VALUES = 8

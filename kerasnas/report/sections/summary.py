@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kerasnas.objectives import direction
+from kerasnas.measures import direction
 from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, Node, badge, join, note, paragraph, tag
 from kerasnas.report.html.formats import count, kilobytes, metric, percent, words

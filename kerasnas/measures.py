@@ -1,11 +1,11 @@
-"""What candidates can be compared by: the names of scores and costs, and where better ones lie."""
+"""The measures that candidates are compared by: names of scores and costs, and their directions."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes", "peak_activation_bytes")
-"""Figures of an architecture, known before it is trained; less is better."""
+"""Figures of an architecture that are known before it is trained; lower is better."""
 
 _SCORES = {
     False: ("accuracy", "macro_f1", "channel_macro_f1", "loss"),
@@ -19,19 +19,19 @@ _SCORES = {
         "loss",
     ),
 }
-_LESS = frozenset((*COSTS, "loss", "equal_error_rate"))
+_LOWER_IS_BETTER = frozenset((*COSTS, "loss", "equal_error_rate"))
 
 
 def scores(multi_label: bool) -> tuple[str, ...]:
-    """Names of what a network can be scored by, the usual one first."""
+    """Return the names of the scores that a network can have, the usual one first."""
     return _SCORES[multi_label]
 
 
 def direction(name: str) -> Literal["min", "max"]:
-    """Where better values of a score or cost lie."""
-    return "min" if name in _LESS else "max"
+    """Return whether lower (`min`) or higher (`max`) values of a score or cost are better."""
+    return "min" if name in _LOWER_IS_BETTER else "max"
 
 
 def superlative(name: str) -> str:
-    """`lowest` or `highest`, whichever is best."""
+    """Return `lowest` or `highest`, whichever is best."""
     return "lowest" if direction(name) == "min" else "highest"

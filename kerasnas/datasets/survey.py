@@ -1,0 +1,175 @@
+"""What a data set is like: counts, imbalance, lengths, levels, and which clips belong together.
+
+Pure functions of the table of clips and of what was read of the recordings
+(`kerasnas.features.recordings` reads it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.datasets.clips import Clips
+from kerasnas.datasets.groups import GroupKey, group_key, grouped
+
+IMBALANCED = 3.0
+"""The largest class has so many times the clips of the smallest: accuracy hides the smallest."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Lengths of recordings.
+
+    Attributes:
+        seconds: Of every recording, ascending, `(clips,)`.
+    """
+
+    seconds: NDArray[np.float64]
+
+    @property
+    def shortest(self) -> float:
+        """Seconds."""
+        return float(self.seconds[0])
+
+    @property
+    def longest(self) -> float:
+        """Seconds."""
+        return float(self.seconds[-1])
+
+    def quantile(self, share: float) -> float:
+        """Return the length that so large a share of the recordings does not exceed, seconds."""
+        index = int(np.ceil(share * len(self.seconds))) - 1
+        return float(self.seconds[max(0, index)])
+
+    def cut(self, seconds: float) -> int:
+        """Return how many recordings are longer than `seconds`, by more than a hundredth of it."""
+        return int((self.seconds > 1.01 * seconds).sum())
+
+    def padding(self, seconds: float) -> float:
+        """Return which share of the clips is padding when they are `seconds` long."""
+        return float(np.mean(1 - np.minimum(self.seconds, seconds) / seconds))
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of a sample of the recordings.
+
+    Attributes:
+        peaks: Largest absolute value of each recording, full scale 1, `(sample,)`.
+        quiet: Share of each recording that lies 60 dB or more below its peak, `(sample,)`.
+    """
+
+    peaks: NDArray[np.float64]
+    quiet: NDArray[np.float64]
+
+    @property
+    def silent(self) -> int:
+        """Number of recordings of the sample without any sound."""
+        return int((self.peaks == 0).sum())
+
+    @property
+    def decibels(self) -> tuple[float, float]:
+        """Lowest and highest peak of the recordings that are not silent, dB of full scale."""
+        heard = self.peaks[self.peaks > 0]
+        if not len(heard):
+            return (-np.inf, -np.inf)
+        return (20 * float(np.log10(heard.min())), 20 * float(np.log10(heard.max())))
+
+
+def levels_of(waveforms: Sequence[NDArray[np.float32]]) -> Levels:
+    """Return the levels of waveforms, `(samples, channels)` each."""
+    peaks, quiet = [], []
+    for waveform in waveforms:
+        loud = np.abs(waveform).max(axis=1)
+        peak = float(loud.max())
+        peaks.append(peak)
+        quiet.append(float(np.mean(loud <= peak / 1000)) if peak else 1.0)
+    return Levels(np.array(peaks), np.array(quiet))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a data set is like.
+
+    Attributes:
+        counts: Number of clips of each class.
+        multi_label: Whether a clip may carry any number of labels.
+        clips: Number of clips.
+        groups: Number of groups; 0 where it is not known which clips belong together.
+        group_by: How groups are found in the names of the files, where the data set names none.
+        lengths: Real lengths.
+        rates: Number of recordings by sample rate, Hz.
+        channels: Number of recordings by number of channels.
+        levels: Of a sample.
+    """
+
+    counts: Mapping[str, int]
+    multi_label: bool
+    clips: int
+    groups: int
+    group_by: GroupKey | None
+    lengths: Lengths
+    rates: Mapping[int, int]
+    channels: Mapping[int, int]
+    levels: Levels
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.counts)
+
+    @property
+    def rate(self) -> int:
+        """The most frequent sample rate, Hz."""
+        return max(self.rates, key=lambda rate: self.rates[rate])
+
+    @property
+    def imbalance(self) -> float:
+        """How many times the smallest class's clips the largest class has."""
+        return max(self.counts.values()) / max(1, min(self.counts.values()))
+
+    @property
+    def imbalanced(self) -> bool:
+        """Whether the classes are so different in size that accuracy hides the small ones."""
+        return self.imbalance >= IMBALANCED
+
+    @property
+    def majority(self) -> tuple[str, float]:
+        """The largest class, and the share of the clips that carry it."""
+        name = max(self.counts, key=lambda label: self.counts[label])
+        return name, self.counts[name] / self.clips
+
+
+def survey(
+    clips: Clips,
+    seconds: NDArray[np.float64],
+    rates: Mapping[int, int],
+    channels: Mapping[int, int],
+    levels: Levels,
+) -> Survey:
+    """Describe a data set.
+
+    Args:
+        clips: The table.
+        seconds: Length of every recording, `(clips,)`.
+        rates: Number of recordings by sample rate, Hz.
+        channels: Number of recordings by number of channels.
+        levels: Of a sample of the recordings.
+    """
+    named = {clip.group for clip in clips if clip.group is not None}
+    key = None if named else group_key(clips)
+    found = {clip.group for clip in grouped(clips, key)} if key else named
+    return Survey(
+        counts=clips.counts,
+        multi_label=clips.multi_label,
+        clips=len(clips),
+        groups=len(found),
+        group_by=key,
+        lengths=Lengths(np.sort(seconds)),
+        rates=dict(rates),
+        channels=dict(channels),
+        levels=levels,
+    )
