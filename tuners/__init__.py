@@ -16,7 +16,7 @@ from .controller.algorithm import Controller
 from .core.errors import JournalError, SearchError, TunerError
 from .core.genes import Gene, Genes
 from .core.history import History, Trial
-from .core.objectives import Objective
+from .core.objective import Objective
 from .core.propose import Window
 from .grid import Grid
 from .nsga2.algorithm import NSGA2

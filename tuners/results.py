@@ -8,7 +8,8 @@ from pathlib import Path
 from .core.errors import JournalError, SearchError
 from .core.history import History, Trial, fold
 from .core.journal import JOURNAL, parse
-from .core.objectives import Objective, dominated_volume, objectives_from, pareto_front, ranking
+from .core.objective import Objective, objectives_from
+from .core.ranking import dominated_volume, pareto_front, ranking
 
 
 class Results:

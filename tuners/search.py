@@ -23,7 +23,7 @@ from .core.genes import Gene, Genes, Values, key
 from .core.history import History, Trial, fold, trial_id
 from .core.identity import check_genes, check_identity
 from .core.journal import JOURNAL, Journal
-from .core.objectives import objectives_from
+from .core.objective import objectives_from
 from .core.plain import finite, plain
 from .core.propose import Propose, Wait, Window, choose, plain_cost, uniform
 from .results import Results

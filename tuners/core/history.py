@@ -19,13 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from .genes import Genes, Key, Value, key
 from .journal import damaged
-
-if TYPE_CHECKING:
-    from .objectives import Objective
+from .objective import Objective
 
 Status = Literal["running", "waiting", "completed", "failed"]
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.history import History, Trial, trial_id
-from ..core.objectives import Objective, points
+from ..core.objective import Objective
 from ..core.pareto import crowding, sort_fronts
+from ..core.ranking import points
 
 
 @dataclass(frozen=True)
