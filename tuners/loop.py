@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .core.errors import TunerError
-from .core.history import Trial
+from .core.trial import Trial
 from .runners.base import Event, Failed, Finished, Job, Progress, Runner
 from .search import Search
 

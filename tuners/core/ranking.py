@@ -8,8 +8,8 @@ import numpy as np
 
 from . import pareto
 from .errors import SearchError
-from .history import Trial
 from .objective import Objective
+from .trial import Trial
 
 
 def ranking(
