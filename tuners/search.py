@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from .core.chain import Chain
 from .core.errors import SearchError
 from .core.genes import Gene, Genes, Values, key
 from .core.history import History, fold
@@ -346,10 +347,15 @@ class Search(Results):
         """Append an event that is sure to be applied, and apply it."""
         line = {"event": event, "elapsed": round(self.elapsed, 3), **fields}
         change = self.history.prepare(line)
-        if self._journal is not None:
-            if self._journal.lines != self._applied:
-                self._journal.close()  # an interrupt fell between writing and applying
-            self._journal.append(line, durable=durable)
+        try:
+            if self._journal is None:
+                Chain().seal(line)  # what a file could not keep is refused all the same
+            else:
+                if self._journal.lines != self._applied:
+                    self._journal.close()  # an interrupt fell between writing and applying
+                self._journal.append(line, durable=durable)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SearchError(f"what was given cannot be kept as JSON: {error}") from error
         change()
         self._applied += 1
 
