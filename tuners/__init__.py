@@ -15,9 +15,11 @@ if __name__ != "kerasnas.tuners":
 from .controller.algorithm import Controller
 from .core.errors import JournalError, SearchError, TunerError
 from .core.genes import Gene, Genes
-from .core.history import History, Trial
-from .core.objectives import Objective
+from .core.history import History
+from .core.journal import Repair, repair
+from .core.objective import Objective
 from .core.propose import Window
+from .core.trial import Trial
 from .grid import Grid
 from .nsga2.algorithm import NSGA2
 from .results import Results
@@ -43,6 +45,7 @@ __all__ = [
     "MedianStop",
     "NSGA2Oracle",
     "Objective",
+    "Repair",
     "Results",
     "Search",
     "SearchError",
@@ -50,6 +53,7 @@ __all__ = [
     "Trial",
     "TunerError",
     "Window",
+    "repair",
 ]
 
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .core.errors import TunerError
-from .core.history import Trial
+from .core.errors import SearchError, TunerError
+from .core.trial import Trial
 from .runners.base import Event, Failed, Finished, Job, Progress, Runner
 from .search import Search
 
@@ -73,9 +73,10 @@ def run(
     """Run trials until the search has none left to start and all have ended.
 
     A job's result is `{"metrics": {...}, ...}`: the metrics, and if present `violation` and
-    `values`, go to `Search.tell` as such, all else and the `seconds` it took go to its `info`.
-    A failed trial's `info` has `cause` and `seconds`. With `median_stop`, `info` keeps the
-    `curve`, which a resumed search compares with, and `stopped_at`, the step of an early end.
+    `values`, go to `Search.tell` as such, all else and the `seconds` it took go to its `info`. A
+    result that cannot be kept fails its trial. A failed trial's `info` has `cause` and `seconds`.
+    With `median_stop`, `info` keeps the `curve`, which a resumed search compares with, and
+    `stopped_at`, the step of an early end.
 
     Args:
         search: Open; it stays open.
@@ -166,10 +167,16 @@ class _Loop:
         violation, values = info.pop("violation", 0.0), info.pop("values", None)
         if curve := self.curves.pop(event.id):
             info["curve"] = curve
-            self.ended[event.id] = curve
         if event.id in self.stopped:
             info["stopped_at"] = self.stopped.pop(event.id)
-        self.search.tell(event.id, metrics, info, violation=violation, values=values)
+        try:
+            trial = self.search.tell(event.id, metrics, info, violation=violation, values=values)
+        except SearchError as error:
+            own = {"cause": "exception", "seconds": event.seconds}
+            self.search.fail(event.id, f"its result cannot be kept: {error}", info=own)
+            return
+        if curve and trial.status == "completed":
+            self.ended[event.id] = curve
 
     def _fail(self, event: Failed) -> None:
         self.curves.pop(event.id)

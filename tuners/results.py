@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .core.chain import damaged, parse
 from .core.errors import JournalError, SearchError
-from .core.history import History, Trial, fold
-from .core.journal import JOURNAL, parse
-from .core.objectives import Objective, dominated_volume, objectives_from, pareto_front, ranking
+from .core.history import History, fold
+from .core.journal import JOURNAL
+from .core.objective import Objective, objectives_from
+from .core.ranking import dominated_volume, pareto_front, ranking
+from .core.trial import Trial
 
 
 class Results:
@@ -35,13 +38,16 @@ class Results:
         """
         path = Path(directory) / JOURNAL
         try:
-            header, events, _ = parse(path.read_bytes(), path)
+            found = parse(path.read_bytes(), path)
         except OSError as error:
             raise JournalError(f"no search can be read at {path}: {error.strerror}") from error
-        if header is None:
+        if found.header is None:
             raise JournalError(f"no search can be read at {path}: nothing was written yet")
-        history = History(objectives_from(header["identity"]["objectives"]))
-        return cls(fold(events, history, path))
+        try:
+            objectives = objectives_from(found.header["identity"]["objectives"])
+        except Exception as error:
+            raise damaged(path, 1, "it names no objectives") from error
+        return cls(fold(found.events, History(objectives), path))
 
     @property
     def trials(self) -> tuple[Trial, ...]:

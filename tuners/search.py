@@ -8,6 +8,7 @@ workers. (A retry keeps its trial's values: no further number of attempts enters
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
@@ -18,14 +19,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from .core.chain import Chain
 from .core.errors import SearchError
 from .core.genes import Gene, Genes, Values, key
-from .core.history import History, Trial, fold, trial_id
+from .core.history import History, fold
 from .core.identity import check_genes, check_identity
 from .core.journal import JOURNAL, Journal
-from .core.objectives import objectives_from
-from .core.plain import finite, plain
+from .core.objective import objectives_from
+from .core.plain import json_number, plain, plain_info, plain_metrics
 from .core.propose import Propose, Wait, Window, choose, plain_cost, uniform
+from .core.trial import Trial, trial_id
 from .results import Results
 
 
@@ -95,6 +98,7 @@ class Search(Results):
         self._patience = patience
         self._clock = clock
         self._exhausted: str | None = None
+        self._applied = 0  # lines of the journal
         self._mutex = threading.RLock()
         self._declared = genes if isinstance(genes, Genes) else Genes(genes)
         self._journal: Journal | None = None
@@ -203,25 +207,34 @@ class Search(Results):
 
         Returns:
             The trial as it is now.
+
+        Raises:
+            SearchError: The trial is not running, or what was told cannot be kept: a metric or the
+                violation is no number, a value no finite number, text or Boolean, and so on.
+                Nothing has changed then.
+            JournalError: The disk is full, for example; nothing has changed either.
         """
         with self._mutex:
             trial = self._running(id)
-            numbers = {str(name): finite(value) for name, value in metrics.items()}
+            numbers, kept = plain_metrics(metrics), plain_info(info)
             for name, _ in self.objectives:
                 if name == "cost" and name not in numbers:
                     numbers[name] = trial.cost
                 if numbers.get(name) is None:
                     found = metrics[name] if name in metrics else f"only {', '.join(metrics)}"
                     message = f"no finite value for the objective {name!r}: received {found}"
-                    return self.fail(id, message, info={**(info or {}), "metrics": numbers})
-            grown = {} if values in (None, trial.values) else {"values": plain(values)}
+                    return self.fail(id, message, info={**kept, "metrics": numbers})
+            broken = json_number(violation, "violation")
+            grown = {} if values is None else {"values": plain(values)}
+            if grown.get("values") == trial.values:
+                grown = {}
             self._record(
                 "finish",
                 durable=True,
                 id=id,
                 metrics=numbers,
-                violation=max(finite(violation) or 0.0, 0.0),
-                info=plain(info or {}),
+                violation=broken if broken > 0 or not math.isfinite(broken) else 0.0,
+                info=kept,
                 **grown,
             )
             return self.history.trials[id]
@@ -246,6 +259,11 @@ class Search(Results):
 
         Returns:
             The trial as it is now: `waiting` when it will be run again, else `failed`.
+
+        Raises:
+            SearchError: The trial is not running, or what was told cannot be kept. Nothing has
+                changed then.
+            JournalError: The disk is full, for example; nothing has changed either.
         """
         with self._mutex:
             trial = self._running(id)
@@ -255,8 +273,8 @@ class Search(Results):
                 durable=final,
                 id=id,
                 message=message,
-                traceback=traceback or None,
-                info=plain(info or {}),
+                traceback=None if traceback == "" else traceback,
+                info=plain_info(info),
                 final=final,
             )
             return self.history.trials[id]
@@ -322,13 +340,24 @@ class Search(Results):
         check_identity(journal.header.get("identity", {}), self._identity, journal.path)
         fold(journal.events, self.history, journal.path)
         journal.events.clear()
+        self._applied = journal.lines
         check_genes(self.history.genes, self._declared, journal.path)
 
     def _record(self, event: str, *, durable: bool = False, **fields: Any) -> None:
+        """Append an event that is sure to be applied, and apply it."""
         line = {"event": event, "elapsed": round(self.elapsed, 3), **fields}
-        if self._journal is not None:
-            self._journal.append(line, durable=durable)
-        self.history.apply(line)
+        change = self.history.prepare(line)
+        try:
+            if self._journal is None:
+                Chain().seal(line)  # what a file could not keep is refused all the same
+            else:
+                if self._journal.lines != self._applied:
+                    self._journal.close()  # an interrupt fell between writing and applying
+                self._journal.append(line, durable=durable)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SearchError(f"what was given cannot be kept as JSON: {error}") from error
+        change()
+        self._applied += 1
 
     def _next(self) -> Trial | None:
         history, number = self.history, len(self.history.trials)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))  # for oracle_kinds, which tests share
+sys.path.append(str(Path(__file__).parent / "oracles"))  # for oracle_kinds, which tests share
 
 
 class FaultyDisk:

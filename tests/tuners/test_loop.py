@@ -1,6 +1,7 @@
 import collections
 import itertools
 import math
+import re
 
 import pytest
 
@@ -129,6 +130,29 @@ def test_a_failed_trial_is_told_with_its_reason_and_run_again_when_allowed():
     search = make_search(1, max_retries=1)
     run(search, FakeRunner(evaluate), make_job)
     assert [trial.status for trial in search.trials] == ["completed"]
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ({"metrics": {"loss": "low"}}, "metric 'loss' is 'low'"),
+        ({"metrics": {"loss": 1.0}, "violation": math.inf}, "violation is inf"),
+        ({"metrics": {"loss": 1.0}, "values": [1, 2]}, r"values is \[1, 2\]"),
+    ],
+)
+def test_a_result_that_cannot_be_kept_costs_its_trial(result, message):
+    def evaluate(values, number):
+        return result if values["x"] % 2 else {"metrics": {"loss": 1.0}}
+        yield
+
+    search = make_search(6, max_consecutive_failures=None)
+    run(search, FakeRunner(evaluate), make_job)
+    assert {trial.status for trial in search.trials} == {"completed", "failed"}
+    for trial in search.trials:
+        assert (trial.status == "failed") == (trial.values["x"] % 2)
+        if trial.status == "failed":
+            assert re.search(f"its result cannot be kept: .*{message}", trial.message)
+            assert trial.info == {"cause": "exception", "seconds": 2.0}
 
 
 def test_failures_in_a_row_end_the_search():

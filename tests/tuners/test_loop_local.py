@@ -18,7 +18,7 @@ def choice(name, values):
 
 @pytest.fixture(autouse=True)
 def factories_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "runners"))
 
 
 def test_crashes_cost_their_trials_and_nothing_else(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from kerasnas.tuners import Genes, JournalError, Search, TunerError, Window
 from kerasnas.tuners.core import journal as journal_module
+from kerasnas.tuners.core.chain import parse
 
 GENES = Genes.from_config(
     [
@@ -68,12 +69,12 @@ def undisturbed(tmp_path_factory):
 def test_journal_cut_at_every_byte(undisturbed, tmp_path):
     expected, journal = undisturbed
     ends = [index + 1 for index, byte in enumerate(journal) if byte == ord("\n")]
-    whole = journal_module.parse(journal, tmp_path)[1]
+    whole = parse(journal, tmp_path).events
     for cut in range(len(journal)):
         complete = sum(end <= cut for end in ends)
-        _, events, end = journal_module.parse(journal[:cut], tmp_path)
-        assert events == whole[: max(complete - 1, 0)]
-        assert end == [0, *ends][complete]
+        found = parse(journal[:cut], tmp_path)
+        assert found.events == whole[: max(complete - 1, 0)]
+        assert found.end == [0, *ends][complete]
         # What follows depends on the events alone: it is run for cuts at and next to their ends.
         if not {cut - 1, cut, cut + 1}.isdisjoint([0, *ends]):
             directory = tmp_path / str(cut)

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from kerasnas.tuners import Genes, JournalError, Objective, Results, Search, SearchError, Window
-from kerasnas.tuners.core.history import trial_id
+from kerasnas.tuners.core.history import History
+from kerasnas.tuners.core.journal import Journal
+from kerasnas.tuners.core.trial import trial_id
 
 
 def choice(name, values, parents=()):
@@ -452,8 +454,9 @@ def test_results_are_read_while_the_search_runs(tmp_path):
         results = Results.read(tmp_path)
         assert results.trials == search.trials
         assert results.objectives == (Objective("accuracy", "max"), Objective("loss", "min"))
+        lines = (tmp_path / "journal.jsonl").read_bytes().count(b"\n")
         with (tmp_path / "journal.jsonl").open("ab") as file:
-            file.write(b'{"event":"fini')  # seen while another process writes it
+            file.write(b'{"n":%d,"event":"fini' % (lines + 1))  # seen while it is being written
         assert Results.read(tmp_path).trials == search.trials
 
 
@@ -465,22 +468,61 @@ def test_nothing_to_read(tmp_path):
         Results.read(tmp_path)
 
 
+TOLD = {"accuracy": 0.5, "loss": 1.0}
+FINISH = {"event": "finish", "id": "0000", "metrics": TOLD}
+
+
 @pytest.mark.parametrize(
     "event",
     [
         {"event": "dance"},
-        {"event": "finish", "id": "0007", "metrics": {}},
-        {"event": "start", "id": "0007"},
         {"event": "apply"},
+        {"event": ["open"]},
+        {"elapsed": "late", "event": "open"},
+        {"elapsed": 10**400, "event": "open"},
+        {**FINISH, "id": "0007"},
+        {**FINISH, "id": ["0000"]},
+        {**FINISH, "values": [1, 2]},
+        {**FINISH, "values": {"first": None}},
+        {**FINISH, "violation": 10**400},
+        {**FINISH, "violation": "none"},
+        {**FINISH, "metrics": {"accuracy": 0.5}},
+        {**FINISH, "metrics": {**TOLD, "accuracy": 10**400}},
+        {**FINISH, "metrics": {**TOLD, "auc": "high"}},
+        {**FINISH, "metrics": [0.5, 1.0]},
+        {**FINISH, "info": [1]},
+        {"event": "start", "id": "0007"},
+        {"event": "start", "id": "0001"},
+        {"event": "start", "id": "0000", "values": {"first": 1}},
+        {"event": "start", "id": "0001", "values": {"first": 1}, "sizes": [1, 2]},
+        {"event": "start", "id": "0001", "values": {"first": 1}, "cost": "much"},
+        {"event": "start", "id": "0001", "values": {"first": 1}, "enqueued": True},
+        {"event": "fail", "id": "0000", "message": "why"},
+        {"event": "fail", "id": "0000", "message": None, "final": True},
+        {"event": "requeue", "id": "0007"},
+        {"event": "enqueue", "values": 3},
+        {"event": "enqueue"},
+        {"event": "genes", "genes": []},
+        {"event": "genes", "genes": [{"class_name": "Choice"}]},
+        {"event": "genes", "genes": 3},
     ],
 )
 def test_an_event_that_fits_nothing_is_damage(tmp_path, event):
-    with make(tmp_path):
-        pass
-    with (tmp_path / "journal.jsonl").open("a") as file:
-        file.write(json.dumps({"elapsed": 1.0, **event}) + "\n")
-    with pytest.raises(JournalError, match="line 3 is damaged"):
+    """However it came there: its checksum is right."""
+    with make(tmp_path) as search:
+        search.ask()
+    with Journal(tmp_path / "journal.jsonl", {}) as journal:
+        journal.append({"elapsed": 1.0, **event})
+    with pytest.raises(JournalError, match="line 5 is damaged"):
         make(tmp_path)
+    with pytest.raises(JournalError, match="line 5 is damaged"):
+        Results.read(tmp_path)
+
+
+def test_a_journal_of_no_search_is_damage(tmp_path):
+    Journal(tmp_path / "journal.jsonl", {"identity": {"objectives": 3}}).close()
+    with pytest.raises(JournalError, match="line 1 is damaged; it names no objectives"):
+        Results.read(tmp_path)
 
 
 def test_only_ended_trials_wait_for_the_disk(tmp_path, monkeypatch):
@@ -507,9 +549,10 @@ def test_saving_does_not_grow_with_the_trials(tmp_path):
 
 
 def test_ids_sort_as_numbers_beyond_ten_thousand():
-    search = make()
+    history = History()
+    for number in range(10_001):
+        start = {"event": "start", "id": trial_id(number), "values": {"first": number}}
+        history.apply({**start, "elapsed": 0.0})
     for number in (10_000, 9_999):
-        event = {"event": "start", "id": trial_id(number), "values": {"first": number}}
-        search.history.apply({**event, "elapsed": 0.0})
-        search.history.apply({"event": "requeue", "id": trial_id(number), "elapsed": 0.0})
-    assert search.history.waiting == ["9999", "10000"]
+        history.apply({"event": "requeue", "id": trial_id(number), "elapsed": 0.0})
+    assert history.waiting == ["9999", "10000"]

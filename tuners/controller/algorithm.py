@@ -23,9 +23,10 @@ import numpy as np
 
 from ..core.errors import SearchError
 from ..core.genes import Genes, Value, key
-from ..core.history import History, Trial
-from ..core.objectives import Objective
+from ..core.history import History
+from ..core.objective import Objective
 from ..core.propose import uniform
+from ..core.trial import Trial
 from .network import Adam, Array, adam, clipped
 from .policy import Decision, actions, decisions, initial, objective, sample
 

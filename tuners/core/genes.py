@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, overload
 
 from .errors import SearchError
+from .plain import excerpt, plain
 
 Value = int | float | str | bool
 Values = Mapping[str, Value]
@@ -154,6 +155,7 @@ class Gene:
         Raises:
             SearchError: There is none.
         """
+        given, value = value, plain(value)
         if self.span is None:
             for option in self.values:
                 if option == value and isinstance(option, bool) == isinstance(value, bool):
@@ -163,8 +165,7 @@ class Gene:
             if low <= value <= high and not isinstance(value, bool):
                 return value if self.integer else float(value)
         raise SearchError(
-            f"gene {self.name!r} cannot be {value!r} ({type(value).__name__}): "
-            f"give one of {self.describe()}"
+            f"gene {self.name!r} cannot be {excerpt(given)}: give one of {self.describe()}"
         )
 
     def describe(self) -> str:
@@ -214,7 +215,13 @@ class Genes(Sequence[Gene]):
     def __len__(self) -> int:
         return len(self._genes)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Gene: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Gene, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Gene | tuple[Gene, ...]:
         return self._genes[index]
 
     def __iter__(self) -> Iterator[Gene]:

@@ -1,8 +1,8 @@
 """A search's past: trials, folded from the journal's events.
 
-Nothing else is state, so a search that is read back continues as an
-undisturbed one would. Every event is a JSON object with `event` and `elapsed` (seconds the search
-has run, over all its sessions):
+Nothing else is state, so a search that is read back continues as an undisturbed one would. Every
+event is a JSON object with `event` and `elapsed` (seconds the search has run, over all its
+sessions):
 
 - `open`: a session begins (`pid`, `time`); trials that were running will be run again.
 - `genes`: the table of genes (`genes`), whole; it only ever grows at its end.
@@ -16,64 +16,17 @@ has run, over all its sessions):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import ClassVar
 
+from . import events
+from .chain import damaged
+from .errors import SearchError, TunerError
 from .genes import Genes, Key, Value, key
-from .journal import damaged
-
-if TYPE_CHECKING:
-    from .objectives import Objective
-
-Status = Literal["running", "waiting", "completed", "failed"]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One set of values and what came of it.
-
-    Attributes:
-        id: `"0000"`, `"0001"`, ... in the order of suggestion.
-        number: The same as a number.
-        values: Of the active genes, plain Python.
-        status: `running`, `waiting` (to be run again), `completed` or `failed`.
-        attempt: How many of its runs have failed so far.
-        cost: What the window's cost function said; None without one.
-        rejected: Candidates that the window refused before these values.
-        sizes: Least, median and greatest cost of those; None when there were none.
-        metrics: Of a completed trial; None for one, no objective, that was not finite.
-        violation: How far it breaks a constraint; 0 is feasible.
-        info: Whatever else the evaluation told.
-        message: Why the last run failed.
-        traceback: Its traceback.
-        started: Seconds into the search at which its last run began.
-        seconds: How long its last run took, once it ended.
-        enqueued: The values were given by the user.
-    """
-
-    id: str
-    number: int
-    values: Mapping[str, Value]
-    status: Status = "running"
-    attempt: int = 0
-    cost: float | None = None
-    rejected: int = 0
-    sizes: tuple[float, float, float] | None = None
-    metrics: Mapping[str, float | None] = field(default_factory=dict)
-    violation: float = 0.0
-    info: Mapping[str, Any] = field(default_factory=dict)
-    message: str | None = None
-    traceback: str | None = None
-    started: float = 0.0
-    seconds: float | None = None
-    enqueued: bool = False
-
-
-def trial_id(number: int) -> str:
-    """The id of the trial with this number."""
-    return f"{number:04d}"
+from .objective import Objective
+from .trial import Trial, trial_id
 
 
 class History:
@@ -92,6 +45,7 @@ class History:
         rejected: Candidates refused by the window, over all trials.
         elapsed: Seconds the search has run.
         sessions: How often it was opened.
+        grown: Genes were met after the first trial had started.
     """
 
     def __init__(
@@ -109,107 +63,189 @@ class History:
         self.rejected = 0
         self.elapsed = 0.0
         self.sessions = 0
+        self.grown = False
         self._limit = max_consecutive_failures
 
-    def apply(self, event: Mapping[str, Any]) -> None:
-        """Take one more event into account."""
-        self.elapsed = max(self.elapsed, event["elapsed"])
-        getattr(self, f"_{event['event']}")(event)
+    def prepare(self, event: events.Event) -> Callable[[], None]:
+        """Return what takes one more event into account, once it is sure to succeed.
+
+        Nothing is changed before it is called, so that an event can be written in between.
+
+        Raises:
+            SearchError: The event is none, or does not fit those before it.
+        """
+        try:
+            kind = events.text(event, "event")
+            if kind not in self._changes:
+                raise SearchError(f"{kind!r} is no kind of event")
+            change = self._changes[kind](self, event)
+            elapsed = max(self.elapsed, events.number(event, "elapsed"))
+        except TunerError:
+            raise
+        except Exception as error:  # whatever is in it, it is the event's fault
+            raise SearchError(f"the event cannot be used: {error!r}") from error
+
+        def apply() -> None:
+            self.elapsed = elapsed
+            change()
+
+        return apply
+
+    def apply(self, event: events.Event) -> None:
+        """Take one more event into account.
+
+        Raises:
+            SearchError: As `prepare`; nothing has changed then.
+        """
+        self.prepare(event)()
 
     def completed(self) -> list[Trial]:
         """Trials with metrics, in the order of suggestion."""
         return [trial for trial in self.trials.values() if trial.status == "completed"]
 
-    def _open(self, event: Mapping[str, Any]) -> None:
-        self.sessions += 1
-        for id in list(self.running):
-            self._wait(id)
-        if self._limit is not None and self.failures >= self._limit:
-            self.failures = 0  # whoever opens a stopped search again wants it to go on
+    def _open(self, event: events.Event) -> Callable[[], None]:
+        def change() -> None:
+            self.sessions += 1
+            for id in list(self.running):
+                self._wait(id)
+            if self._limit is not None and self.failures >= self._limit:
+                self.failures = 0  # whoever opens a stopped search again wants it to go on
 
-    def _genes(self, event: Mapping[str, Any]) -> None:
-        self.genes = Genes.from_config(event["genes"])
+        return change
 
-    def _enqueue(self, event: Mapping[str, Any]) -> None:
-        self.enqueued.append(dict(event["values"]))
+    def _genes(self, event: events.Event) -> Callable[[], None]:
+        genes, before = Genes.from_config(event["genes"]), self.genes or Genes(())
+        if tuple(genes[: len(before)]) != tuple(before):
+            raise SearchError("the table of genes is another than before")
 
-    def _start(self, event: Mapping[str, Any]) -> None:
-        id = event["id"]
-        if id in self.trials:
-            trial = replace(self.trials[id], status="running", started=event["elapsed"])
-            if id in self.waiting:
+        def change() -> None:
+            self.grown = bool(self.trials)
+            self.genes = genes
+
+        return change
+
+    def _enqueue(self, event: events.Event) -> Callable[[], None]:
+        values = events.values(event)
+        return lambda: self.enqueued.append(values)
+
+    def _start(self, event: events.Event) -> Callable[[], None]:
+        id, started = events.text(event, "id"), events.number(event, "elapsed")
+        if id in self.waiting:
+            again = replace(self.trials[id], status="running", started=started)
+
+            def restart() -> None:
                 self.waiting.remove(id)
-        else:
-            values = dict(event["values"])
-            sizes = event.get("sizes")
-            enqueued = event.get("enqueued", False)
-            if enqueued:
+                self.trials[id] = again
+                self.running.add(id)
+
+            return restart
+        if id != trial_id(len(self.trials)):
+            raise SearchError(f"trial {id} cannot start: the next is {trial_id(len(self.trials))}")
+        values, sizes = events.values(event), event.get("sizes")
+        trial = Trial(
+            id=id,
+            number=len(self.trials),
+            values=values,
+            cost=None if event.get("cost") is None else events.number(event, "cost"),
+            rejected=int(events.number(event, "rejected", 0)),
+            sizes=None if sizes is None else events.sizes(event),
+            started=started,
+            enqueued=events.flag(event, "enqueued", False),
+        )
+        if trial.enqueued and values not in self.enqueued:
+            raise SearchError(f"the values of trial {id} were not enqueued")
+
+        def start() -> None:
+            if trial.enqueued:
                 self.enqueued.remove(values)
-            trial = Trial(
-                id=id,
-                number=len(self.trials),
-                values=values,
-                cost=event.get("cost"),
-                rejected=event.get("rejected", 0),
-                sizes=tuple(sizes) if sizes else None,
-                started=event["elapsed"],
-                enqueued=enqueued,
-            )
             self.rejected += trial.rejected
             self.keys[key(values)] = id
-        self.trials[id] = trial
-        self.running.add(id)
+            self.trials[id] = trial
+            self.running.add(id)
 
-    def _finish(self, event: Mapping[str, Any]) -> None:
-        trial = self.trials[event["id"]]
-        values = dict(event.get("values") or trial.values)
-        if values != trial.values:
-            del self.keys[key(trial.values)]
-            self.keys[key(values)] = trial.id
-        self.running.discard(trial.id)
-        self.ended.append(trial.id)
-        self.failures = 0
-        self.trials[trial.id] = replace(
+        return start
+
+    def _finish(self, event: events.Event) -> Callable[[], None]:
+        trial = self._run(event)
+        values = events.values(event) if "values" in event else trial.values
+        ended = replace(
             trial,
             status="completed",
             values=values,
-            metrics=event["metrics"],
-            violation=event.get("violation", 0.0),
-            info=event.get("info", {}),
+            metrics=events.metrics(event, self.objectives),
+            violation=events.number(event, "violation", 0.0),
+            info=events.mapping(event, "info"),
             message=None,
             traceback=None,
             seconds=event["elapsed"] - trial.started,
         )
 
-    def _fail(self, event: Mapping[str, Any]) -> None:
-        trial = self.trials[event["id"]]
-        self.trials[trial.id] = replace(
+        def change() -> None:
+            if values != trial.values:
+                if self.keys.get(key(trial.values)) == trial.id:
+                    del self.keys[key(trial.values)]
+                self.keys[key(values)] = trial.id
+            self.failures = 0
+            self._end(ended)
+
+        return change
+
+    def _fail(self, event: events.Event) -> Callable[[], None]:
+        trial, final = self._run(event), events.flag(event, "final")
+        ended = replace(
             trial,
             status="failed",
             attempt=trial.attempt + 1,
-            info=event.get("info", {}),
-            message=event["message"],
-            traceback=event.get("traceback"),
+            info=events.mapping(event, "info"),
+            message=events.text(event, "message"),
+            traceback=events.text_or_none(event, "traceback"),
             seconds=event["elapsed"] - trial.started,
         )
-        if event["final"]:
-            self.running.discard(trial.id)
-            self.ended.append(trial.id)
-            self.failures += 1
-        else:
-            self._wait(trial.id)
 
-    def _requeue(self, event: Mapping[str, Any]) -> None:
-        self._wait(event["id"])
+        def change() -> None:
+            if final:
+                self.failures += 1
+                self._end(ended)
+            else:
+                self.trials[ended.id] = ended
+                self._wait(ended.id)
+
+        return change
+
+    def _requeue(self, event: events.Event) -> Callable[[], None]:
+        id = self._run(event).id
+        return lambda: self._wait(id)
+
+    def _run(self, event: events.Event) -> Trial:
+        """Return the running trial that an event is about."""
+        id = events.text(event, "id")
+        if id not in self.running:
+            raise SearchError(f"trial {id} is not running")
+        return self.trials[id]
+
+    def _end(self, trial: Trial) -> None:
+        self.trials[trial.id] = trial
+        self.running.discard(trial.id)
+        self.ended.append(trial.id)
 
     def _wait(self, id: str) -> None:
         self.running.discard(id)
         self.trials[id] = replace(self.trials[id], status="waiting")
         self.waiting = sorted({*self.waiting, id}, key=int)
 
+    _changes: ClassVar[Mapping[str, Callable[[History, events.Event], Callable[[], None]]]] = {
+        "open": _open,
+        "genes": _genes,
+        "enqueue": _enqueue,
+        "start": _start,
+        "finish": _finish,
+        "fail": _fail,
+        "requeue": _requeue,
+    }
 
-def fold(events: Iterable[Mapping[str, Any]], history: History, path: Path) -> History:
-    """`history` after the events of a journal.
+
+def fold(events: Iterable[events.Event], history: History, path: Path) -> History:
+    """Return `history` after the events of a journal.
 
     Args:
         events: All that follow the header.
@@ -222,6 +258,6 @@ def fold(events: Iterable[Mapping[str, Any]], history: History, path: Path) -> H
     for line, event in enumerate(events, 2):
         try:
             history.apply(event)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise damaged(path, line, str(event)[:60]) from error
+        except Exception as error:  # nothing else may come of a file
+            raise damaged(path, line, str(error)) from error
     return history

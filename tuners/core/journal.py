@@ -1,13 +1,19 @@
-"""An append-only journal of a search: JSON lines, one header and then events.
+"""An append-only journal of a search: JSON lines, one header and then events, linked by checksums.
+
+Each line carries its number and a CRC-32C of its content that goes on from the line before, so a
+byte or a line that was changed, lost, repeated, moved or added is noticed, and the first bad line
+is named (`Chain`).
 
 What is promised: a killed process loses nothing that was appended. A line that was being written
 is cut off when the journal is opened again. A failed write is undone, so that nothing half-written
-is ever read back. Only completed trials are forced to disk (`fsync`). While it is open, the file is
-locked (`flock`, POSIX), which a killed process gives up by dying.
+is ever read back. Completed trials are forced to disk (`fsync`), and so are a journal's beginning
+and its directory before anything is appended. While it is open, the file is locked (`flock`,
+POSIX), which a killed process gives up by dying.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -15,15 +21,13 @@ import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
+from .chain import FORMAT, SCHEMA, Chain, parse, scan
 from .errors import JournalError
 
-FORMAT = "kerasnas.tuners journal"
-SCHEMA = 1
 JOURNAL = "journal.jsonl"
 
-_PREFIX = f'{{"format": "{FORMAT}", "schema": '.encode()
 _open_here: weakref.WeakValueDictionary[str, Journal] = weakref.WeakValueDictionary()
 
 
@@ -52,13 +56,17 @@ class Journal:
         self.events: list[dict[str, Any]] = []
         self.dropped = 0
         self._file = -1
+        self._last = 0, Chain()  # the file's size and chain, as this object has left them
         if take_over and (other := _open_here.get(_name(self.path))) is not None:
             other.close()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            made = _make_directory(self.path.parent)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            self._lock()
+            _lock(self._file, self.path)
             self.header = self._read() or self._begin(header)
+            os.fsync(self._file)
+            for directory in made:
+                _sync_directory(directory)
         except OSError as error:
             self.close()
             raise JournalError(
@@ -69,6 +77,11 @@ class Journal:
             self.close()
             raise
         _open_here[_name(self.path)] = self
+
+    @property
+    def lines(self) -> int:
+        """How many lines it has, the header among them."""
+        return self._last[1].number
 
     @property
     def closed(self) -> bool:
@@ -85,15 +98,18 @@ class Journal:
         Raises:
             JournalError: Disk full, or another fault of the file system; the event is not in the
                 journal.
+            TypeError: The event is no JSON; so with ValueError. Nothing was appended.
+            ValueError: It holds NaN or an infinity, or the name `n` or `crc`.
         """
-        if self._file < 0:
-            raise JournalError(
-                f"the journal {self.path} is closed (after a fault of the disk, or because this "
-                "process has opened it again): open the search again"
-            )
-        line = json.dumps(event, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
-            self._write(line, durable)
+            if self._file >= 0 and os.fstat(self._file).st_size != self._last[0]:
+                self.close()  # an interrupt fell between a line and the note of it
+            if self._file < 0:
+                raise JournalError(
+                    f"the journal {self.path} is closed (after an interrupt or a fault of the "
+                    "disk, or because this process has opened it again): open the search again"
+                )
+            self._write(event, durable)
         except OSError as error:
             raise JournalError(
                 f"cannot write the journal {self.path}: {error.strerror}. Everything before "
@@ -120,33 +136,26 @@ class Journal:
     def __del__(self) -> None:
         self.close()
 
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = _owner(self.path.read_bytes())
-            raise JournalError(
-                f"{self.path.parent} is in use by {owner}: wait for it, end it, or use another "
-                "directory"
-            ) from None
-
     def _read(self) -> dict[str, Any] | None:
-        """The header, after reading the events; None when there is nothing in the file yet."""
+        """Return the header, after reading the events; None when the file holds nothing yet."""
         data = self.path.read_bytes()
-        header, self.events, end = parse(data, self.path)
-        self.dropped = len(data) - end
+        found = parse(data, self.path)
+        self.events, self._last = found.events, (found.end, found.chain)
+        self.dropped = len(data) - found.end
         if self.dropped:
-            os.ftruncate(self._file, end)
-        return header
+            os.ftruncate(self._file, found.end)
+        return found.header
 
     def _begin(self, header: Mapping[str, Any]) -> dict[str, Any]:
         full = {"format": FORMAT, "schema": SCHEMA, **header}
-        self._write(json.dumps(full, allow_nan=False).encode() + b"\n")
+        self._write(full, durable=False)
         return full
 
-    def _write(self, line: bytes, durable: bool = False) -> None:
-        end = os.fstat(self._file).st_size
-        view = memoryview(line)
+    def _write(self, fields: Mapping[str, Any], durable: bool) -> None:
+        end, chain = self._last
+        line, chain = chain.seal(fields)
+        view = memoryview(line + b"\n")
+        last = end + len(view), chain
         try:
             while view:
                 view = view[os.write(self._file, view) :]
@@ -158,74 +167,133 @@ class Journal:
             except OSError:
                 self.close()  # a later line must not follow a half-written one
             raise
+        self._last = last
 
 
-def parse(data: bytes, path: Path) -> tuple[dict[str, Any] | None, list[dict[str, Any]], int]:
-    """What a journal's bytes say.
+class Repair(NamedTuple):
+    """What became of a damaged journal.
+
+    Attributes:
+        kept: Lines before the first bad one, the header among them.
+        dropped: Lines from the first bad one on.
+        fault: What is wrong with that one; None when the journal is sound.
+        damaged: Where the journal now is as it was found; None when it is sound.
+    """
+
+    kept: int
+    dropped: int
+    fault: str | None
+    damaged: Path | None
+
+    def __str__(self) -> str:
+        if self.fault is None:
+            return f"all {self.kept} lines are sound; nothing was changed"
+        return (
+            f"kept {self.kept} lines and dropped {self.dropped}, from line {self.kept + 1} on; "
+            f"{self.fault}. The damaged journal is kept as {self.damaged}"
+        )
+
+
+def repair(path: Path | str) -> Repair:
+    """Cut a damaged journal before its first bad line, and keep a copy of it as it was.
+
+    The copy lies beside it, as `journal.jsonl.damaged`, or `.damaged2` and so on. A sound journal
+    is left alone.
 
     Args:
-        data: The file's content.
-        path: Named in messages.
-
-    Returns:
-        The header (None when not even it is whole), the events, and the number of bytes up to the
-        end of the last whole line.
+        path: The journal, `journal.jsonl`, or the directory that it is in.
 
     Raises:
-        JournalError: Damaged, foreign, or of another schema.
+        JournalError: There is none, it is in use, foreign or of another schema; its header is
+            damaged, so that nothing can be kept; or the disk does not take the copy.
     """
-    lines = data.split(b"\n")
-    tail = lines.pop()
-    if not lines and (tail.startswith(_PREFIX) or _PREFIX.startswith(tail)):
-        return None, [], 0
-    header = _header(lines[0] if lines else tail, path)
-    events = [_event(line, path, number) for number, line in enumerate(lines[1:], 2)]
-    return header, events, len(data) - len(tail)
+    path = Path(path)
+    path = path / JOURNAL if path.is_dir() else path
+    file = -1
+    try:
+        file = os.open(path, os.O_RDWR)
+        _lock(file, path)
+        data = path.read_bytes()
+        found = scan(data, path)
+        if found.fault is None:
+            return Repair(found.chain.number, 0, None, None)
+        copy = _copied(data, path)
+        os.ftruncate(file, found.end)
+        os.fsync(file)
+    except OSError as error:
+        raise JournalError(f"cannot repair the journal {path}: {error.strerror}") from error
+    finally:
+        if file >= 0:
+            os.close(file)
+    dropped = data[found.end :].rstrip(b"\n").count(b"\n") + 1
+    return Repair(found.chain.number, dropped, found.fault, copy)
+
+
+def _copied(data: bytes, path: Path) -> Path:
+    """Return a new file beside `path` with `data`, on the disk."""
+    number = 1
+    while True:
+        copy = path.with_name(f"{path.name}.damaged{number if number > 1 else ''}")
+        try:
+            file = copy.open("xb")
+        except FileExistsError:
+            number += 1
+            continue
+        try:
+            with file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_directory(path.parent)
+        except BaseException:
+            copy.unlink()
+            raise
+        return copy
+
+
+def _lock(file: int, path: Path) -> None:
+    """Lock a journal for this process.
+
+    Raises:
+        JournalError: Another has it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = _owner(path.read_bytes())
+        raise JournalError(
+            f"{path.parent} is in use by {owner}: wait for it, end it, or use another directory"
+        ) from None
+
+
+def _make_directory(path: Path) -> list[Path]:
+    """Make a directory that may exist; return those whose entries must reach the disk."""
+    touched = [path]
+    while not touched[-1].exists():
+        touched.append(touched[-1].parent)
+    path.mkdir(parents=True, exist_ok=True)
+    return touched
+
+
+def _sync_directory(path: Path) -> None:
+    """Wait until the disk has the names in a directory."""
+    directory = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems sync files only
+            raise
+    finally:
+        os.close(directory)
 
 
 def _name(path: Path) -> str:
     return str(path.absolute())
 
 
-def _header(line: bytes, path: Path) -> dict[str, Any]:
-    try:
-        header = json.loads(line)
-    except ValueError:
-        header = None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise JournalError(
-            f"{path} is no journal of a search (its first line is {line[:60]!r}): "
-            "use another directory, or move the file away"
-        )
-    if header.get("schema") != SCHEMA:
-        raise JournalError(
-            f"{path} has schema {header.get('schema')!r}, and this version reads {SCHEMA}: "
-            "continue it with the version that wrote it, or use another directory"
-        )
-    return header
-
-
-def _event(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-        if not isinstance(event, dict) or "event" not in event or "elapsed" not in event:
-            raise ValueError
-    except ValueError:
-        raise damaged(path, number, line[:60]) from None
-    return event
-
-
-def damaged(path: Path, line: int, content: object) -> JournalError:
-    """The error of a line, counted from 1, that no search has written."""
-    return JournalError(
-        f"{path}, line {line} is damaged ({content!r}): restore the file from a copy, or delete "
-        "this line and those after it to continue from there"
-    )
-
-
 def _owner(data: bytes) -> str:
-    """The process that opened the journal last, in words."""
-    opened = [line for line in data.split(b"\n") if line.startswith(b'{"event":"open"')]
+    """Return the process that opened the journal last, in words."""
+    opened = [line for line in data.split(b"\n") if b'"event":"open"' in line]
     try:
         event = json.loads(opened[-1])
         return f"process {event['pid']} on {event['host']}"

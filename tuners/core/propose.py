@@ -18,6 +18,7 @@ import numpy as np
 from .errors import SearchError
 from .genes import Genes, Key, Value, Values, key
 from .history import History
+from .plain import json_number
 
 Propose = Callable[[Genes, History, np.random.Generator, int], Iterator[dict[str, Value]]]
 """`propose(genes, history, rng, number)`: candidates for the trial of this number, best first.
@@ -161,14 +162,15 @@ def choose(
 
 
 def plain_cost(cost: float, values: Values) -> float:
-    """The cost as a plain number; whole numbers stay integers.
+    """Return the cost as a plain number; whole numbers stay integers, infinity passes.
 
     Raises:
-        SearchError: It is no number.
+        SearchError: It is no number, NaN, or an integer that no float can hold.
     """
-    number = cost.item() if isinstance(cost, np.generic) else cost
-    if isinstance(number, bool) or not isinstance(number, int | float) or math.isnan(number):
-        raise SearchError(f"the cost function returned {cost!r} for {dict(values)}: give a number")
+    what = f"what the cost function returned for {dict(values)}"
+    number = json_number(cost, what)
+    if isinstance(cost, bool | np.bool_) or math.isnan(number):
+        raise SearchError(f"{what} is {cost!r}: give a number")
     return number
 
 

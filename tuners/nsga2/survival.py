@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..core.history import History, Trial, trial_id
-from ..core.objectives import Objective, points
+from ..core.history import History
+from ..core.objective import Objective
 from ..core.pareto import crowding, sort_fronts
+from ..core.ranking import points
+from ..core.trial import Trial, trial_id
 
 
 @dataclass(frozen=True)

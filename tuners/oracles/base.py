@@ -27,9 +27,9 @@ from keras_tuner.engine import trial as trial_module
 
 from ..core.errors import SearchError, TunerError
 from ..core.genes import Genes, Values
-from ..core.history import Trial
 from ..core.journal import JOURNAL
 from ..core.propose import Propose, arguments_of, size_window
+from ..core.trial import Trial
 from ..search import Search
 
 IDLE_SECONDS = 0.05

@@ -12,8 +12,8 @@ import numpy as np
 
 from kerasnas.files import write_json
 from kerasnas.tuners import Results, Trial
-from kerasnas.tuners.core.objectives import points
 from kerasnas.tuners.core.pareto import hypervolume
+from kerasnas.tuners.core.ranking import points
 
 FILE = "hypervolume.json"
 _POINTS = 60

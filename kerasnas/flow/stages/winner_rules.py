@@ -12,7 +12,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.experiment.search import WinnerRule
 from kerasnas.tuners import Trial
-from kerasnas.tuners.core.objectives import pareto_front, ranking
+from kerasnas.tuners.core.ranking import pareto_front, ranking
 from kerasnas.tuners.results import Results
 
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasnas.tuners import Search, Trial
-from kerasnas.tuners.core.objectives import pareto_front, ranking
+from kerasnas.tuners.core.ranking import pareto_front, ranking
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Progress, Started
 
 _LAST = 5

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras_tuner
 import pytest
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 RANDOM, NSGA2 = "keras_tuner_random", "keras_tuner_nsga2"
 
 

@@ -10,9 +10,10 @@ import pytest
 
 from kerasnas.tuners import NSGA2, Gene, Genes, Search, SearchError, Window, loop
 from kerasnas.tuners.core.genes import Condition
-from kerasnas.tuners.core.history import History, Trial
-from kerasnas.tuners.core.objectives import Objective
+from kerasnas.tuners.core.history import History
+from kerasnas.tuners.core.objective import Objective
 from kerasnas.tuners.core.propose import uniform
+from kerasnas.tuners.core.trial import Trial
 from kerasnas.tuners.nsga2.survival import Generations, select
 from kerasnas.tuners.nsga2.variation import exchanged, mutated, winners
 from kerasnas.tuners.runners.base import Finished, Job

@@ -257,7 +257,7 @@ def test_continuous_genes_are_refused():
 @pytest.mark.slow
 def test_it_beats_random_search_on_a_rugged_landscape(monkeypatch):
     """The first five landscapes of benchmarks/controller.py, which has the statistics."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    monkeypatch.syspath_prepend(Path(__file__).parents[3] / "benchmarks")
     benchmark = importlib.import_module("controller")
     margins = []
     for seed in range(5):

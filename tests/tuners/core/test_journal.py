@@ -1,7 +1,6 @@
 """The journal: nothing half-written is read back, and nobody else's file is touched."""
 
 import errno
-import json
 import os
 import signal
 import subprocess
@@ -9,9 +8,10 @@ import sys
 
 import pytest
 
+from kerasnas.tuners import JournalError
 from kerasnas.tuners.core import journal as journal_module
-from kerasnas.tuners.core.errors import JournalError
-from kerasnas.tuners.core.journal import FORMAT, Journal
+from kerasnas.tuners.core.chain import FORMAT, SCHEMA, parse
+from kerasnas.tuners.core.journal import Journal
 
 HEADER = {"identity": {"seed": 0}}
 EVENTS = [{"event": "open", "elapsed": 0.0, "text": "grün\n"}, {"event": "open", "elapsed": 1.5}]
@@ -42,7 +42,7 @@ def test_events_come_back(path):
 def test_header_is_kept_as_first_written(path):
     write(path)
     with Journal(path, {"identity": {"seed": 1}}) as journal:
-        assert journal.header == {"format": FORMAT, "schema": 1, **HEADER}
+        assert journal.header == {"format": FORMAT, "schema": SCHEMA, **HEADER}
 
 
 def test_appending_does_not_rewrite(path):
@@ -72,7 +72,11 @@ def test_cut_at_every_byte(path):
         (b"\xff\xfe\n", "is no journal of a search"),
         (b'{"format": "other", "schema": 1}\n', "is no journal of a search"),
         (b"[1]\n", "is no journal of a search"),
-        (f'{{"format": "{FORMAT}", "schema": 2}}\n'.encode(), "has schema 2, and this .* reads 1"),
+        (f'{{"format": "{FORMAT}", "schema": 1}}\n'.encode(), "has schema 1, and this .* reads 2"),
+        (
+            f'{{"n":1,"format":"{FORMAT}","schema":3,"crc":"00000000"}}\n'.encode(),
+            "has schema 3, and this .* reads 2",
+        ),
     ],
 )
 def test_foreign_and_newer_files_are_refused_untouched(path, content, message):
@@ -98,6 +102,8 @@ def test_not_a_number_is_never_written(path):
         before = path.read_bytes()
         with pytest.raises(ValueError, match="JSON compliant"):
             journal.append({"event": "open", "elapsed": float("nan")})
+        with pytest.raises(ValueError, match="its own 'n' and 'crc'"):
+            journal.append({"event": "open", "elapsed": 0.0, "crc": 1})
         assert path.read_bytes() == before
 
 
@@ -145,7 +151,7 @@ def test_half_a_line_that_cannot_be_taken_back_ends_the_journal(path, monkeypatc
 
 
 def read_lines(path):
-    return [json.loads(line) for line in path.read_bytes().splitlines()[1:]]
+    return parse(path.read_bytes(), path).events
 
 
 HOLD = """
@@ -185,6 +191,27 @@ def test_take_over_within_the_process(path):
     second.append(EVENTS[0])
     second.close()
     assert read(path) == (EVENTS[:1], 0)
+
+
+def test_a_line_that_another_has_added_is_not_followed_by_one_of_ours(path):
+    with Journal(path, HEADER) as journal:
+        with path.open("ab") as file:
+            file.write(b"{}\n")
+        with pytest.raises(JournalError, match="is closed"):
+            journal.append(EVENTS[0])
+
+
+def test_a_new_journal_and_its_names_reach_the_disk_before_anything_is_appended(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    with Journal(path, HEADER) as journal:
+        assert {path.stat().st_ino, path.parent.stat().st_ino} <= set(synced)
+        assert path.parent.parent.stat().st_ino in synced, "it holds a directory made just now"
+        synced.clear()
+        journal.append(EVENTS[0])
+        assert synced == []
+        journal.append(EVENTS[1], durable=True)
+        assert synced == [path.stat().st_ino]
 
 
 def test_directory_in_place_of_the_file(tmp_path):

@@ -1,41 +1,15 @@
-"""What a search optimises, and which trials are best: several objectives, never added together."""
+"""Which trials are best: several objectives, never added together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
 
 import numpy as np
 
 from . import pareto
 from .errors import SearchError
-from .history import Trial
-
-
-class Objective(NamedTuple):
-    """A metric and its direction. One named `cost` that is not reported is the window's cost."""
-
-    name: str
-    direction: Literal["min", "max"]
-
-
-def objectives_from(pairs: Sequence[tuple[str, str]]) -> tuple[Objective, ...]:
-    """Objectives from names and directions.
-
-    Raises:
-        SearchError: There are none, two of one name, or a direction that is not `min` or `max`.
-    """
-    made = []
-    for name, direction in pairs:
-        if direction == "min":
-            made.append(Objective(str(name), "min"))
-        elif direction == "max":
-            made.append(Objective(str(name), "max"))
-        else:
-            raise SearchError(f"objective {name!r} has direction {direction!r}: give min or max")
-    if not made or len({objective.name for objective in made}) < len(made):
-        raise SearchError(f"objectives must be one or more different names, not {pairs!r}")
-    return tuple(made)
+from .objective import Objective
+from .trial import Trial
 
 
 def ranking(
