@@ -9,12 +9,12 @@ if __name__ != "kerasnas.export":
     raise ImportError(f"this package is kerasnas.export; it was imported as {__name__}")
 
 _HOMES = {
-    "benchmark": "benchmark",
+    "benchmark": "timing",
     "CheckFailed": "errors",
     "ExportError": "errors",
     "ExportSettings": "settings",
     "export": "pipeline",
-    "FrontEnd": "waveforms.front_end",
+    "WaveformFrontEnd": "waveforms.front_end",
     "from_keras": "network.ops",
     "layer_errors": "check.layer_error",
     "load": "check.interpreter",

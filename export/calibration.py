@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Floats
 from .errors import ExportError
 
 
-def stratified(labels: NDArray[np.float32], count: int, seed: int) -> NDArray[np.int64]:
+def stratified(labels: Floats, count: int, seed: int) -> NDArray[np.int64]:
     """Indices of `count` clips, taken from the classes in turn.
 
     Args:
@@ -34,9 +35,7 @@ def stratified(labels: NDArray[np.float32], count: int, seed: int) -> NDArray[np
     return np.sort(chosen)
 
 
-def flat_examples(
-    x: NDArray[np.float32], input_shape: tuple[int, ...], what: str
-) -> NDArray[np.float32]:
+def flat_examples(x: Floats, input_shape: tuple[int, ...], what: str) -> Floats:
     """Examples as one float32 array `(n, *input_shape)`, clips' segments one after another.
 
     Args:
@@ -61,9 +60,7 @@ def flat_examples(
     return x.reshape(-1, *input_shape)
 
 
-def checked_labels(
-    y: NDArray[np.float32], clips: int, classes: int, what: str
-) -> NDArray[np.float32]:
+def checked_labels(y: Floats, clips: int, classes: int, what: str) -> Floats:
     """Labels of so many clips and classes as float32, `(clips, classes)`.
 
     Args:
@@ -84,9 +81,7 @@ def checked_labels(
     return labels
 
 
-def calibration_examples(
-    x: NDArray[np.float32], input_shape: tuple[int, ...]
-) -> NDArray[np.float32]:
+def calibration_examples(x: Floats, input_shape: tuple[int, ...]) -> Floats:
     """One segment of each clip, the segments in turn, `(clips, *input_shape)`.
 
     One is enough, since calibration is slow: clips differ more than their segments do.

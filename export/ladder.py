@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from .arrays import Floats
 from .budget import counted_bytes
-from .check.checks import Check, Measured, Task, check_file, clip_scores, compare, worst
+from .check.checks import FileCheck, Measured, TaskKind, check_file, clip_scores, compare, worst
 from .check.interpreter import KerasNetwork, StepNetwork, TfliteNetwork, is_stateless, load
 from .check.layer_error import blame
 from .convert.lowering import Candidate, candidates, convert_candidate
@@ -36,10 +34,10 @@ class Reference:
     """
 
     network: KerasNetwork
-    examples: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    labels: NDArray[np.float32]
-    task: Task
+    examples: Floats
+    scores: Floats
+    labels: Floats
+    task: TaskKind
     waveform: WaveformInput | None = None
 
 
@@ -61,9 +59,9 @@ class Examined:
     candidate: Candidate
     network: TfliteNetwork | StepNetwork
     stock_bytes: int | None
-    scores: NDArray[np.float32]
+    scores: Floats
     measured: Measured
-    checks: list[Check]
+    checks: list[FileCheck]
     failures: tuple[str, ...]
     waveform: WaveformFile | None = None
 
@@ -148,7 +146,7 @@ def _opened(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
 def _measure(
     network: TfliteNetwork | StepNetwork,
     candidate: Candidate,
-    scores: NDArray[np.float32],
+    scores: Floats,
     repeated: bool | None,
     reference: Reference,
     settings: ExportSettings,

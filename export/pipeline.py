@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Floats
 from .calibration import calibration_examples, checked_labels, flat_examples
-from .check.checks import Task, compare, worst
+from .check.checks import TaskKind, compare, worst
 from .check.interpreter import KerasNetwork, latency
 from .convert.lowering import CALIBRATION, require_lstm
 from .errors import CheckFailed, ExportError
@@ -46,19 +46,19 @@ class ExportResult:
     """
 
     report: dict[str, Any]
-    scores: dict[str, NDArray[np.float32]]
+    scores: dict[str, Floats]
 
 
 def export(
     model: keras.Model | str | Path,
     directory: str | Path,
     *,
-    calibration: NDArray[np.float32],
-    test_x: NDArray[np.float32],
-    test_y: NDArray[np.float32],
+    calibration: Floats,
+    test_x: Floats,
+    test_y: Floats,
     classes: Sequence[str],
-    task: Task = "single_label",
-    train: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    task: TaskKind = "single_label",
+    train: tuple[Floats, Floats] | None = None,
     settings: ExportSettings | None = None,
     waveform: WaveformInput | None = None,
     progress: Callable[[str], None] = lambda line: None,
@@ -176,9 +176,7 @@ def export(
     checks = [check for examined in made.values() for check in examined.checks]
     if tuned is not None:
         checks.append(tuned.check)
-    scores: dict[str, NDArray[np.float32]] = {
-        name: examined.scores for name, examined in made.items()
-    }
+    scores: dict[str, Floats] = {name: examined.scores for name, examined in made.items()}
     report = {
         "schema": SCHEMA,
         "task": task,

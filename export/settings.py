@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from .forms import Rule
 
@@ -99,12 +99,6 @@ class ExportSettings(BaseModel):
     memory_limit: int = Field(
         8_000_000_000, ge=1, description="most bytes of memory that one conversion may hold"
     )
-
-    @field_validator("on_fail", mode="before")
-    @classmethod
-    def _former_name(cls, on_fail: object) -> object:
-        """`fail` was the name of `error`, and stands in older run directories."""
-        return "error" if on_fail == "fail" else on_fail
 
     @property
     def tuned(self) -> bool:

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Floats
 from .calibration import checked_labels, flat_examples
-from .check.checks import Check, Task, accuracy_check, compare
+from .check.checks import FileCheck, TaskKind, accuracy_check, compare
 from .check.interpreter import KerasNetwork
 from .convert.lowering import CALIBRATION
 from .errors import ExportError
 from .keras_model.model_file import load_keras
+from .keras_model.private import flat_layers
 from .ladder import Examined, Reference, climb_down
 from .process.child import run_module
 from .settings import ExportSettings
@@ -41,7 +42,7 @@ class Tuned:
 
     reference: Reference
     entry: dict[str, Any]
-    check: Check
+    check: FileCheck
     without: dict[str, dict[str, Any]]
 
 
@@ -69,8 +70,8 @@ def require_packages(settings: ExportSettings) -> None:
 
 def tune(
     given: Reference,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
+    x: Floats,
+    y: Floats,
     scratch: Path,
     settings: ExportSettings,
     progress: Callable[[str], None],
@@ -136,9 +137,9 @@ def figures(
 
 def fine_tuned(
     network: KerasNetwork,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
-    task: Task,
+    x: Floats,
+    y: Floats,
+    task: TaskKind,
     scratch: Path,
     settings: ExportSettings,
 ) -> KerasNetwork:
@@ -171,7 +172,7 @@ def zeros(model: Any) -> float:
     """Share of zeros in the kernels of a Keras model that pruning takes weights from."""
     kernels = {
         id(kernel): np.asarray(kernel)
-        for layer in model._flatten_layers(include_self=False)
+        for layer in flat_layers(model)
         for kernel in pruned_kernels(layer)
     }
     total = sum(kernel.size for kernel in kernels.values())

@@ -8,21 +8,21 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..flatbuffer.delegation import Delegation
 from ..flatbuffer.facts import FileFacts
 from ..settings import ExportSettings
 from .paired import upper_bound
 
-Task = Literal["single_label", "multi_label"]
+TaskKind = Literal["single_label", "multi_label"]
 Verdict = Literal["passed", "not proven", "failed"]
-Scores = NDArray[np.float32]
 
 DECISION_THRESHOLD = 0.5
 """From which score on a tag counts as present, in multi-label tasks."""
 
 
 @dataclass(frozen=True)
-class Check:
+class FileCheck:
     """One check of one file."""
 
     name: str
@@ -37,7 +37,7 @@ class Check:
         return asdict(self)
 
 
-def worst(checks: list[Check]) -> Verdict:
+def worst(checks: list[FileCheck]) -> Verdict:
     """The verdict on all checks together."""
     verdicts = {check.verdict for check in checks}
     return next((v for v in ("failed", "not proven") if v in verdicts), "passed")
@@ -90,19 +90,19 @@ class Measured(NamedTuple):
     too_new: str = ""
 
 
-def decisions(scores: Scores, task: Task) -> NDArray[Any]:
+def decisions(scores: Floats, task: TaskKind) -> NDArray[Any]:
     """Decisions on clips: the best class `(clips, 1)`, or present tags `(clips, classes)`."""
     if task == "single_label":
         return scores.argmax(axis=1)[:, None]
     return scores >= DECISION_THRESHOLD
 
 
-def clip_scores(scores: Scores, segments: int) -> Scores:
+def clip_scores(scores: Floats, segments: int) -> Floats:
     """Mean of `(clips * segments, classes)` over each clip's segments: `(clips, classes)`."""
     return scores.reshape(-1, segments, scores.shape[-1]).mean(axis=1)
 
 
-def compare(scores: Scores, reference: Scores, labels: Scores, task: Task) -> Parity:
+def compare(scores: Floats, reference: Floats, labels: Floats, task: TaskKind) -> Parity:
     """Compare scores of a file with those of the Keras model.
 
     Args:
@@ -127,7 +127,7 @@ def compare(scores: Scores, reference: Scores, labels: Scores, task: Task) -> Pa
     )
 
 
-def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[Check]:
+def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
     """Every check of one file, passed or not.
 
     Args:
@@ -212,13 +212,13 @@ def _check(
     required: Any,
     message: str,
     blame: str = "",
-) -> Check:
+) -> FileCheck:
     if not passed and blame:
         message = f"{message}; {blame}"
-    return Check(name, file, "passed" if passed else "failed", received, required, message)
+    return FileCheck(name, file, "passed" if passed else "failed", received, required, message)
 
 
-def _budget(file: str, measured: Measured, settings: ExportSettings) -> Check:
+def _budget(file: str, measured: Measured, settings: ExportSettings) -> FileCheck:
     counted, budget, rule = measured.counted, settings.budget, settings.rule
     over = counted - budget
     by_rule = "" if rule == "file" else f" by the rule {rule}"
@@ -237,7 +237,9 @@ def _budget(file: str, measured: Measured, settings: ExportSettings) -> Check:
     )
 
 
-def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: str = "") -> Check:
+def accuracy_check(
+    file: str, parity: Parity, settings: ExportSettings, blame: str = ""
+) -> FileCheck:
     """Passed only where the upper bound of the drop is small, failed only where the lower is not.
 
     The bounds are those of `paired`; in between, the clips do not suffice to tell.
@@ -262,10 +264,10 @@ def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: s
         text = f"{text}: only more test clips can prove it"
     if verdict == "failed" and blame:
         text = f"{text}; {blame}"
-    return Check("accuracy", file, verdict, high, most, text)
+    return FileCheck("accuracy", file, verdict, high, most, text)
 
 
-def _stateless(file: str, measured: Measured, settings: ExportSettings) -> Check:
+def _stateless(file: str, measured: Measured, settings: ExportSettings) -> FileCheck:
     """Passed also where a state was asked for; then the message tells what applications must do."""
     asked = settings.recurrent == "fused_lstm"
     # Integers may round what one clip leaves behind away.
@@ -285,7 +287,7 @@ def _stateless(file: str, measured: Measured, settings: ExportSettings) -> Check
     return _check("stateless", file, stateless or asked, stateless, not asked, text)
 
 
-def _runtime(file: str, measured: Measured, settings: ExportSettings) -> Check:
+def _runtime(file: str, measured: Measured, settings: ExportSettings) -> FileCheck:
     needed, passed = measured.facts.minimum_runtime, measured.facts.runs_on(settings.runtime)
     return _check(
         "runtime",
@@ -299,7 +301,7 @@ def _runtime(file: str, measured: Measured, settings: ExportSettings) -> Check:
     )
 
 
-def _delegated(file: str, delegation: Delegation, settings: ExportSettings) -> Check:
+def _delegated(file: str, delegation: Delegation, settings: ExportSettings) -> FileCheck:
     left = ", ".join(f"{count} {name}" for name, count in delegation.left.items())
     return _check(
         "delegated",

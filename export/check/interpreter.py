@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import ExportError
 from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import looks_like_tflite, read_facts
@@ -26,7 +27,7 @@ _UNTIMED_RUNS = 5
 _KERAS_BATCH = 32
 
 
-class Network(Protocol):
+class Predictor(Protocol):
     """A model file that is ready to run."""
 
     @property
@@ -39,7 +40,7 @@ class Network(Protocol):
         """Number of scores."""
         ...
 
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(self, x: Floats) -> Floats:
         """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
         ...
 
@@ -58,7 +59,7 @@ class TfliteNetwork:
     outputs: int
     resets: bool = True
 
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(self, x: Floats) -> Floats:
         """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
         _check_shape(self.path, x, self.input_shape)
         scores = np.empty((len(x), self.outputs), np.float32)
@@ -88,7 +89,7 @@ class StepNetwork:
         """Shape of one example; -1, as it may have any number of frames."""
         return (-1, *self.frame_shape)
 
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(self, x: Floats) -> Floats:
         """Scores `(n, outputs)` after the last frame of examples `(n, frames, *frame_shape)`."""
         if x.shape[2:] != self.frame_shape:
             raise ExportError(
@@ -127,7 +128,7 @@ class KerasNetwork:
         """Number of scores."""
         return int(self.model.outputs[0].shape[-1])
 
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(self, x: Floats) -> Floats:
         """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
         _check_shape(self.path, x, self.input_shape)
         with quiet():  # of several models TensorFlow warns that each has its own function
@@ -231,7 +232,7 @@ def latency(interpreter: Any, runs: int) -> tuple[float, float]:
     return float(median), float(high)
 
 
-def is_stateless(network: Network, first: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+def is_stateless(network: Predictor, first: Floats, other: Floats) -> bool:
     """Whether an example's scores are the same bits after another example, without a reset."""
     if isinstance(network, TfliteNetwork):
         network = replace(network, resets=False)
@@ -251,7 +252,7 @@ def _open(path: Path, threads: int) -> Any:
     return interpreter
 
 
-def _check_shape(path: Path, x: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+def _check_shape(path: Path, x: Floats, shape: tuple[int, ...]) -> None:
     if x.shape[1:] != shape:
         raise ExportError(
             f"{path} takes examples of {shape}, not {x.shape[1:]}: use the front end it was "
@@ -259,7 +260,7 @@ def _check_shape(path: Path, x: NDArray[np.float32], shape: tuple[int, ...]) -> 
         )
 
 
-def _to_type(x: NDArray[np.float32], details: Any) -> NDArray[Any]:
+def _to_type(x: Floats, details: Any) -> NDArray[Any]:
     kind = details["dtype"]
     scale, zero = details["quantization"]
     if not scale:
@@ -268,7 +269,7 @@ def _to_type(x: NDArray[np.float32], details: Any) -> NDArray[Any]:
     return np.clip(np.round(x / scale) + zero, limits.min, limits.max).astype(kind)
 
 
-def _to_float(x: NDArray[Any], details: Any) -> NDArray[np.float32]:
+def _to_float(x: NDArray[Any], details: Any) -> Floats:
     if details["dtype"] is np.float32:
         return x
     scale, zero = details["quantization"]

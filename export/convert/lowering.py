@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ExportError
 from ..forms import Form, Recurrent
+from ..keras_model.private import calls_of
 from ..keras_model.recurrent import recurrent_layers
 from ..network.loop_size import loops_bytes, unrolled_bytes
 from ..network.ops import from_keras
@@ -61,7 +62,7 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
         return [forms["while"]]
     # A layer may be called more than once, with a mask or first states behind its input, or only
     # by a layer around it, which tells nothing.
-    calls = [node.input_tensors[0] for layer in layers for node in layer._inbound_nodes]
+    calls = [node.input_tensors[0] for layer in layers for node in calls_of(layer)]
     unroll = forms["unroll"]
     if max((x.shape[1] for x in calls), default=_FEW_STEPS + 1) > _FEW_STEPS:
         del forms["unroll"]

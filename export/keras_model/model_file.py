@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ExportError
 from ..process.quiet import quiet
+from .private import flat_layers
 
 if TYPE_CHECKING:
     import keras
@@ -88,7 +89,7 @@ def check_model(model: keras.Model, name: str) -> None:
 
 def _in_float32(model: keras.Model) -> keras.Model:
     """A model whose layers compute in float32, as few operators of a runtime know others."""
-    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+    if all(layer.compute_dtype == "float32" for layer in [model, *flat_layers(model)]):
         return model
     copy = type(model).from_config(_with_float32(model.get_config()))
     copy.set_weights(model.get_weights())

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import ExportError
 from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.twin import Twin, rebuild
@@ -41,9 +41,7 @@ def pruned_kernels(layer: Any) -> list[Any]:
     return [kernel for kernel in kernels if "depthwise_kernel" not in kernel.name]
 
 
-def _prune(
-    twin: Twin, x: NDArray[np.float32], y: NDArray[np.float32], request: dict[str, Any]
-) -> None:
+def _prune(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     import tensorflow_model_optimization as tfmot  # type: ignore[import-untyped]
     import tf_keras  # type: ignore[import-untyped]
 
@@ -74,9 +72,7 @@ def _prune(
     _fit(model, x, y, request, [sparsity.UpdatePruningStep()])
 
 
-def _train_rounded(
-    twin: Twin, x: NDArray[np.float32], y: NDArray[np.float32], request: dict[str, Any]
-) -> None:
+def _train_rounded(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     import tf_keras
 
     from .fake_quantization import with_rounding
@@ -87,8 +83,8 @@ def _train_rounded(
 
 def _fit(
     model: Any,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
+    x: Floats,
+    y: Floats,
     request: dict[str, Any],
     callbacks: list[Any],
 ) -> None:

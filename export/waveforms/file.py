@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..check.checks import Check, Measured, Parity, check_file, worst
+from ..arrays import Floats
+from ..check.checks import FileCheck, Measured, Parity, check_file, worst
 from ..check.interpreter import TfliteNetwork, is_stateless, latency, load
 from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import read_facts
 from ..flatbuffer.graph import TfliteFile
 from ..settings import ExportSettings, Format
-from .front_end import FrontEnd, front_end_file
+from .front_end import WaveformFrontEnd, front_end_file
 from .prepend import with_front_end
-
-Values = NDArray[np.float32]
 
 MEAN_DIFFERENCE = 0.01
 """Most that features may differ on average, in dB or natural logarithms: a thousandth of what a
@@ -39,11 +37,11 @@ class WaveformInput:
         features: Its features as the network was trained with, `(segments, frames, bins, 1)`.
     """
 
-    front: FrontEnd
+    front: WaveformFrontEnd
     classes: Sequence[str]
-    waveforms: Callable[[], Iterable[Values]]
-    golden: Values
-    features: Values
+    waveforms: Callable[[], Iterable[Floats]]
+    golden: Floats
+    features: Floats
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class WaveformFile:
 
     content: bytes
     entry: dict[str, Any]
-    checks: list[Check]
+    checks: list[FileCheck]
 
 
 def waveform_name(format_: Format) -> str:
@@ -71,7 +69,7 @@ def examine_waveform(
     classifier: Path,
     name: str,
     measured: Measured,
-    compare: Callable[[Values], Parity],
+    compare: Callable[[Floats], Parity],
     settings: ExportSettings,
 ) -> WaveformFile:
     """Write a front end before a classifier, beside it, and check the whole file.
@@ -140,9 +138,9 @@ def _difference(given: WaveformInput) -> float:
     return float(np.abs(np.stack(outputs)[..., None] - given.features).mean())
 
 
-def _check_features(name: str, difference: float) -> Check:
+def _check_features(name: str, difference: float) -> FileCheck:
     passed = difference <= MEAN_DIFFERENCE
-    return Check(
+    return FileCheck(
         "features",
         name,
         "passed" if passed else "failed",

@@ -7,7 +7,8 @@ import pytest
 from kerasnas.export import ExportError, ExportSettings, export, load
 from kerasnas.export.check.interpreter import StepNetwork
 from kerasnas.export.keras_model.step import step_calibration, stepwise
-from kerasnas.export.randomize import randomize
+
+from .randomize import randomize
 
 FRAMES, BINS = 12, 9
 
