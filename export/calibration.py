@@ -60,27 +60,6 @@ def flat_examples(x: Floats, input_shape: tuple[int, ...], what: str) -> Floats:
     return x.reshape(-1, *input_shape)
 
 
-def checked_labels(y: Floats, clips: int, classes: int, what: str) -> Floats:
-    """Labels of so many clips and classes as float32, `(clips, classes)`.
-
-    Args:
-        y: Labels.
-        clips: Number of clips that they belong to.
-        classes: The model's outputs.
-        what: What to call the clips in messages.
-
-    Raises:
-        ExportError: Their shape is another.
-    """
-    labels = np.asarray(y, np.float32)
-    if labels.shape != (clips, classes):
-        raise ExportError(
-            f"the labels of the {what} have shape {labels.shape}, not (clips, classes) = "
-            f"{(clips, classes)}"
-        )
-    return labels
-
-
 def calibration_examples(x: Floats, input_shape: tuple[int, ...]) -> Floats:
     """One segment of each clip, the segments in turn, `(clips, *input_shape)`.
 

@@ -32,7 +32,9 @@ class ExportSettings(BaseModel):
         "keeps its state from one clip to the next, and must be reset before each by "
         "reset_all_variables()",
     )
-    budget: int = Field(500_000, ge=1, description="most bytes of a file")
+    budget: int | None = Field(
+        None, ge=1, description="most bytes of a file; null: as many as it takes"
+    )
     rule: Rule = Field(
         "file",
         description="what counts: the bytes of the whole file, with all that is in it; non-zero "
@@ -41,6 +43,13 @@ class ExportSettings(BaseModel):
     )
     agreement: float = Field(
         0.98, ge=0, le=1, description="least share of decisions that equal the Keras model's"
+    )
+    error: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="most that outputs may differ from the Keras model's on average, as a share of "
+        "their range, for tasks of numbers: binary and regression",
     )
     accuracy_drop: float = Field(
         0.02,

@@ -8,6 +8,7 @@ into it) is left out.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +40,7 @@ class LayerError(NamedTuple):
     added: float
 
 
-def layer_errors(model: Any, path: Path, examples: Floats) -> list[LayerError]:
+def layer_errors(model: Any, path: str | os.PathLike[str], examples: Floats) -> list[LayerError]:
     """Errors of the layers that can be found in a file, in order of computation.
 
     Args:
@@ -103,7 +104,7 @@ def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}
 
 
-def _operator_outputs(path: Path, examples: Floats) -> list[tuple[str, Floats]]:
+def _operator_outputs(path: str | os.PathLike[str], examples: Floats) -> list[tuple[str, Floats]]:
     """Operators of the main graph, in order, with their output as numbers `(n, scalars)`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 

@@ -175,6 +175,30 @@ def recurrent_layers(model: Any) -> list[Any]:
     return [layer for layer in found if id(layer) not in wrapped]
 
 
+def without_recurrent_dropout(model: Any) -> Any:
+    """Return a model whose recurrent cells have no dropout, as in inference; itself if none has.
+
+    Their masks are drawn in inference, too, though not used, and the converter has no operator for
+    the state of the random generator.
+    """
+    import keras
+
+    if not any(_has_dropout(layer) for layer in flat_layers(model)):
+        return model
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in flat_layers(copy):
+        if _has_dropout(layer):
+            layer.dropout = layer.recurrent_dropout = 0.0
+    return copy
+
+
+def _has_dropout(layer: Any) -> bool:
+    if not hasattr(layer, "get_dropout_mask"):  # only recurrent cells have such masks
+        return False
+    return bool(layer.dropout or layer.recurrent_dropout)
+
+
 def unrolled(model: Any) -> Any:
     """A copy of a model whose recurrent layers have every step written out."""
     import keras

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
-from ..check.checks import FileCheck, Measured, Parity, check_file, worst
-from ..check.interpreter import TfliteNetwork, is_stateless, latency, load
+from ..check.checks import FileCheck, Measured, check_file, worst
+from ..check.interpreter import is_stateless, latency, load
+from ..check.networks import TfliteNetwork
+from ..check.parity import Parity
+from ..files import sha256
 from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import read_facts
 from ..flatbuffer.graph import TfliteFile
@@ -98,12 +101,14 @@ def examine_waveform(
         parity=parity,
         stateless=is_stateless(network, given.golden, given.golden),
         delegation=read_delegation(network.interpreter, content),
+        held_on=measured.held_on,
     )
     difference = _difference(given)
     checks = [*check_file(name, whole, settings), _check_features(name, difference)]
     median, high = latency(network.interpreter, settings.latency_runs)
     entry = {
         "file": name,
+        "sha256": sha256(content),
         "sample_rate": given.front.sample_rate,
         "samples": given.front.samples,
         "bytes": facts.bytes,
@@ -117,10 +122,7 @@ def examine_waveform(
         "minimum_runtime": facts.minimum_runtime,
         "mediapipe": len(TfliteFile(content).graphs) == 1 and not facts.keeps_state,
         "keeps_state": facts.keeps_state,
-        "largest_difference": parity.largest_difference,
-        "agreement": parity.agreement,
-        "accuracy": parity.accuracy,
-        "accuracy_drop": {"mean": parity.drop, "bounds": list(parity.drop_bounds)},
+        **parity.to_json(),
         "latency_ms": {"median": median, "p95": high, "threads": 1},
     }
     return WaveformFile(content, entry, checks)

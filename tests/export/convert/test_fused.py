@@ -12,7 +12,7 @@ from kerasnas.export.convert.program import convert
 from kerasnas.export.flatbuffer.facts import read_facts
 from kerasnas.flow.commands.export import Exported
 
-from .randomize import randomize
+from ..randomize import randomize
 
 pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
 

@@ -8,7 +8,7 @@ from kerasnas.export.convert.lowering import candidates, require_lstm
 from kerasnas.export.convert.program import convert
 from kerasnas.export.keras_model.recurrent import recurrent_layers
 
-from .randomize import randomize
+from ..randomize import randomize
 
 
 def _model(frames: int, recurrent: bool = True) -> Any:

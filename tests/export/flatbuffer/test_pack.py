@@ -12,7 +12,7 @@ from kerasnas.export.flatbuffer.pack import SharingBuilder
 from kerasnas.export.integer.writer import UNIT, IntegerWriter
 from kerasnas.export.keras_model.recurrent import Range
 
-from .conftest import SHAPE, Trained
+from ..conftest import SHAPE, Trained
 
 
 def _written(builder: flatbuffers.Builder, model: Any) -> bytes:

@@ -9,7 +9,7 @@ from kerasnas.export.convert.program import convert
 from kerasnas.export.network.nodes import Constant, LoweredOperator, lower
 from kerasnas.export.network.ops import Op, Weight
 
-from .randomize import randomize
+from ..randomize import randomize
 
 FORMS = ("float32", "float16", "full_int8")
 INPUT = Op("input", "input", (), (8, 8, 4))
