@@ -27,11 +27,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
-from size_prediction import SPACES, sample
+from size_prediction import SPACES, randomize, sample
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.export import ExportError, ExportSettings, export
-from kerasnas.export.randomize import randomize
 from kerasnas.models.li import LiSpace
 from kerasnas.models.liu_zhang import LiuZhangSpace
 from kerasnas.models.nasc import NascSpace

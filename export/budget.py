@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .forms import Form, Rule
+from .keras_model.private import flat_layers
 
 _FLOAT_BELOW = 1024  # scalars; smaller weights of `int8_weights` stay float (TensorFlow 2.21)
 
@@ -18,7 +19,7 @@ def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
     Args:
         rule: `file`: all of the file, also a front end inside. `dcase2020`: non-zero parameters
             times the bytes that each has in the file, without batch normalisation and the front
-            end (with input normalisation); DCASE 2020 Challenge, Task 1, Subtask B, "System
+            end (with input normalisation); DCASE 2020 Challenge, TaskKind 1, Subtask B, "System
             complexity requirements". `float32_params`: trainable parameters times four, which is
             Wu & Lee's window.
         model: The Keras model.
@@ -42,7 +43,7 @@ def _parameters(model: Any) -> list[Any]:
 
     left_out = {
         id(weight)
-        for layer in model._flatten_layers(include_self=False)
+        for layer in flat_layers(model)
         if isinstance(layer, layers.BatchNormalization | layers.Normalization)
         for weight in layer.weights
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Floats
 from .errors import ExportError
 
 
-def stratified(labels: NDArray[np.float32], count: int, seed: int) -> NDArray[np.int64]:
+def stratified(labels: Floats, count: int, seed: int) -> NDArray[np.int64]:
     """Indices of `count` clips, taken from the classes in turn.
 
     Args:
@@ -34,9 +35,7 @@ def stratified(labels: NDArray[np.float32], count: int, seed: int) -> NDArray[np
     return np.sort(chosen)
 
 
-def flat_examples(
-    x: NDArray[np.float32], input_shape: tuple[int, ...], what: str
-) -> NDArray[np.float32]:
+def flat_examples(x: Floats, input_shape: tuple[int, ...], what: str) -> Floats:
     """Examples as one float32 array `(n, *input_shape)`, clips' segments one after another.
 
     Args:
@@ -61,32 +60,7 @@ def flat_examples(
     return x.reshape(-1, *input_shape)
 
 
-def checked_labels(
-    y: NDArray[np.float32], clips: int, classes: int, what: str
-) -> NDArray[np.float32]:
-    """Labels of so many clips and classes as float32, `(clips, classes)`.
-
-    Args:
-        y: Labels.
-        clips: Number of clips that they belong to.
-        classes: The model's outputs.
-        what: What to call the clips in messages.
-
-    Raises:
-        ExportError: Their shape is another.
-    """
-    labels = np.asarray(y, np.float32)
-    if labels.shape != (clips, classes):
-        raise ExportError(
-            f"the labels of the {what} have shape {labels.shape}, not (clips, classes) = "
-            f"{(clips, classes)}"
-        )
-    return labels
-
-
-def calibration_examples(
-    x: NDArray[np.float32], input_shape: tuple[int, ...]
-) -> NDArray[np.float32]:
+def calibration_examples(x: Floats, input_shape: tuple[int, ...]) -> Floats:
     """One segment of each clip, the segments in turn, `(clips, *input_shape)`.
 
     One is enough, since calibration is slow: clips differ more than their segments do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .pipeline import ExportResult
+    from .result import ExportResult
 
 
 class ExportError(Exception):
@@ -18,3 +18,8 @@ class CheckFailed(ExportError):  # noqa: N818 - it is a verdict, not a fault
     def __init__(self, message: str, result: ExportResult) -> None:
         super().__init__(message)
         self.result = result
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 input`, `2 inputs`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,4 +1,4 @@
-"""How a file computes."""
+"""How a file computes, and what its scores are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ Form = Literal["float32", "float16", "int8_weights", "full_int8"]
 
 Recurrent = Literal["int8_loop", "while", "unroll", "step", "fused_lstm"]
 """How recurrent layers compute in a file; see there."""
+
+TaskKind = Literal["single_label", "multi_label", "binary", "regression", "sequence"]
+"""What a model's outputs are; see `kerasnas.export.check.parity`."""
 
 Rule = Literal["file", "dcase2020", "float32_params"]
 """How bytes are counted; see `kerasnas.export.budget.counted_bytes`."""

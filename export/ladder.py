@@ -6,18 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from .arrays import Floats
 from .budget import counted_bytes
-from .check.checks import Check, Measured, Task, check_file, clip_scores, compare, worst
-from .check.interpreter import KerasNetwork, StepNetwork, TfliteNetwork, is_stateless, load
+from .check.checks import TEST_CLIPS, FileCheck, Measured, check_file, worst
+from .check.interpreter import is_stateless, load
 from .check.layer_error import blame
+from .check.networks import KerasNetwork, StepNetwork, TfliteNetwork
+from .check.parity import Parity, clip_scores, compare
 from .convert.lowering import Candidate, candidates, convert_candidate
 from .errors import ExportError
 from .flatbuffer.delegation import read_delegation
 from .flatbuffer.facts import read_facts
 from .flatbuffer.runtimes import too_new
+from .forms import TaskKind
 from .settings import ExportSettings, Format
 from .waveforms.file import WaveformFile, WaveformInput, examine_waveform, waveform_name
 
@@ -28,19 +29,36 @@ class Reference:
 
     Attributes:
         network: The Keras model.
-        examples: Segments of the test clips, `(clips * segments, *input shape)`.
-        scores: The Keras model's, `(clips * segments, classes)`.
-        labels: Of the clips, `(clips, classes)`.
-        task: How decisions are made.
+        examples: Segments of the clips, `(clips * segments, *input shape)`.
+        scores: The Keras model's, `(clips * segments, *output shape)`.
+        task: What the scores are.
+        labels: Of the clips, `(clips, *output shape)`; None where they are not known.
+        segments: Of a clip.
+        held_on: What the clips are, in words.
         waveform: What a file that takes waveforms is made of; None where none is wanted.
     """
 
     network: KerasNetwork
-    examples: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    labels: NDArray[np.float32]
-    task: Task
+    examples: Floats
+    scores: Floats
+    task: TaskKind
+    labels: Floats | None = None
+    segments: int = 1
+    held_on: str = TEST_CLIPS
     waveform: WaveformInput | None = None
+
+    @property
+    def clips(self) -> int:
+        """How many clips files are held against it on."""
+        return len(self.examples) // self.segments
+
+    def compare(self, scores: Floats) -> Parity:
+        """Compare scores of the examples, `(clips * segments, *output shape)`."""
+        return compare(scores, self.scores, self.task, self.labels, self.segments)
+
+    def compare_clips(self, scores: Floats) -> Parity:
+        """Compare scores of whole clips, `(clips, *output shape)`."""
+        return compare(scores, clip_scores(self.scores, self.segments), self.task, self.labels)
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ class Examined:
         candidate: Its form.
         network: It, opened.
         stock_bytes: Of the stock converter's file; None where there is none.
-        scores: Of the test segments, `(clips * segments, classes)`.
+        scores: Of the segments, `(clips * segments, *output shape)`.
         measured: Figures.
         checks: Verdicts on them, and on the waveform file.
         failures: What came of the forms that were tried before it.
@@ -61,9 +79,9 @@ class Examined:
     candidate: Candidate
     network: TfliteNetwork | StepNetwork
     stock_bytes: int | None
-    scores: NDArray[np.float32]
+    scores: Floats
     measured: Measured
-    checks: list[Check]
+    checks: list[FileCheck]
     failures: tuple[str, ...]
     waveform: WaveformFile | None = None
 
@@ -103,22 +121,22 @@ def climb_down(
         progress(f"Converting to {candidate}")
         again = path.with_name(f"again_{path.name}") if settings.repeat else None
         try:
-            stock = convert_candidate(reference.network.path, candidate, path, scratch, settings)
+            stock = _convert(reference.network, candidate, path, scratch, settings)
             if again is not None:
                 progress(f"Converting to {candidate} again")
-                convert_candidate(reference.network.path, candidate, again, scratch, settings)
+                _convert(reference.network, candidate, again, scratch, settings)
             network = _opened(path, candidate)
         except ExportError as error:
             failures.append(str(error))
             continue
-        progress(f"Checking {candidate} on {len(reference.labels)} clips")
+        progress(f"Checking {candidate} on {reference.clips} {reference.held_on}")
         repeated = None if again is None else again.read_bytes() == path.read_bytes()
         scores = network.predict(reference.examples)
         measured = _measure(network, candidate, scores, repeated, reference, settings)
         checks = check_file(f"model_{format_}.tflite", measured, settings)
         waveform = None
         if reference.waveform is not None:
-            progress(f"Checking {candidate} on {len(reference.labels)} waveforms")
+            progress(f"Checking {candidate} on {reference.clips} waveforms")
             waveform = _with_waveform(reference, measured, path, format_, settings)
             checks += waveform.checks
         tried = tuple(failures)
@@ -129,6 +147,12 @@ def climb_down(
     if not made:
         raise ExportError("\n".join(failures))
     return min(made, key=lambda examined: examined._rank)
+
+
+def _convert(
+    network: KerasNetwork, candidate: Candidate, path: Path, scratch: Path, settings: ExportSettings
+) -> int | None:
+    return convert_candidate(network.path, candidate, path, scratch, settings, network.name)
 
 
 def _opened(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
@@ -148,19 +172,15 @@ def _opened(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
 def _measure(
     network: TfliteNetwork | StepNetwork,
     candidate: Candidate,
-    scores: NDArray[np.float32],
+    scores: Floats,
     repeated: bool | None,
     reference: Reference,
     settings: ExportSettings,
 ) -> Measured:
     model, path = reference.network.model, network.path
     facts = read_facts(path)
-    parity = compare(scores, reference.scores, reference.labels, reference.task)
-    differs = candidate.recurrent != "step" and (
-        parity.largest_difference is None
-        or parity.agreement < settings.agreement
-        or parity.drop_bounds[0] > settings.accuracy_drop
-    )
+    parity = reference.compare(scores)
+    differs = candidate.recurrent != "step" and _differs(parity, settings)
     return Measured(
         form=candidate.form,
         facts=facts,
@@ -171,6 +191,17 @@ def _measure(
         repeated=repeated,
         blame=blame(model, path, reference.examples) if differs else "",
         too_new="" if facts.runs_on(settings.runtime) else too_new(path, settings.runtime),
+        held_on=reference.held_on,
+    )
+
+
+def _differs(parity: Parity, settings: ExportSettings) -> bool:
+    """Whether a file's scores differ from the Keras model's by more than the settings allow."""
+    return (
+        parity.largest_difference is None
+        or (parity.agreement is not None and parity.agreement < settings.agreement)
+        or (parity.error is not None and parity.error.share > settings.error)
+        or (parity.drop_bounds is not None and parity.drop_bounds[0] > settings.accuracy_drop)
     )
 
 
@@ -178,17 +209,7 @@ def _with_waveform(
     reference: Reference, measured: Measured, path: Path, format_: Format, settings: ExportSettings
 ) -> WaveformFile:
     assert reference.waveform is not None
-    segments = len(reference.scores) // len(reference.labels)
+    name = waveform_name(format_)
     return examine_waveform(
-        reference.waveform,
-        path,
-        waveform_name(format_),
-        measured,
-        lambda scores: compare(
-            scores,
-            clip_scores(reference.scores, segments),
-            reference.labels,
-            reference.task,
-        ),
-        settings,
+        reference.waveform, path, name, measured, reference.compare_clips, settings
     )

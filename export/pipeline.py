@@ -1,64 +1,60 @@
-"""From a Keras model to `.tflite` files, and a report of what was checked on the files."""
+"""From a Keras model to `.tflite` files, and a report of what was checked on the files.
+
+`validate → reference → convert → write → report`: arguments are refused first, then data that do
+not fit the model; forms are written and checked in a scratch directory; only files that all exist
+are put where the caller wants them; `export.json` comes last.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .calibration import calibration_examples, checked_labels, flat_examples
-from .check.checks import Task, compare, worst
-from .check.interpreter import KerasNetwork, latency
+from .arrays import Floats
+from .calibration import calibration_examples, flat_examples
+from .check.checks import TEST_CLIPS, FileCheck
+from .check.interpreter import open_keras
+from .check.networks import KerasNetwork
+from .check.parity import require_fitting_scores, require_fitting_shape
 from .convert.lowering import CALIBRATION, require_lstm
 from .errors import CheckFailed, ExportError
-from .forms import PREDICTED, Form
-from .keras_model.model_file import check_model, load_keras
+from .files import RECORD, write_atomically
+from .forms import TaskKind
+from .keras_model.model_file import check_model
 from .keras_model.recurrent import recurrent_layers
+from .labels import checked_classes, dense_labels
 from .ladder import Examined, Reference, climb_down
-from .network.ops import from_keras
-from .network.size import predict_bytes
-from .settings import ExportSettings
-from .tuned import TUNED, Tuned, figures, gzip_bytes, require_packages, tune
+from .record import describe, describe_files
+from .result import ExportResult
+from .settings import ExportSettings, Format
+from .tuned import TUNED, Tuned, figures, require_packages, tune
 from .waveforms.file import WaveformInput, waveform_name
 
 if TYPE_CHECKING:
     import keras
 
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """What an export made.
-
-    Attributes:
-        report: What `export.json` holds.
-        scores: Of the test segments, by format, `(clips * segments, classes)`.
-    """
-
-    report: dict[str, Any]
-    scores: dict[str, NDArray[np.float32]]
+LABELS = "labels.txt"
+_NOISE_CLIPS = 16
+_NOISE_SEED = 0
 
 
 def export(
-    model: keras.Model | str | Path,
-    directory: str | Path,
+    model: keras.Model | str | os.PathLike[str],
+    directory: str | os.PathLike[str],
     *,
-    calibration: NDArray[np.float32],
-    test_x: NDArray[np.float32],
-    test_y: NDArray[np.float32],
-    classes: Sequence[str],
-    task: Task = "single_label",
-    train: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    calibration: Floats | None = None,
+    test_x: Floats | None = None,
+    test_y: Any = None,
+    classes: Sequence[str] | None = None,
+    task: TaskKind = "single_label",
+    train: tuple[Floats, Any] | None = None,
     settings: ExportSettings | None = None,
     waveform: WaveformInput | None = None,
     progress: Callable[[str], None] = lambda line: None,
@@ -72,138 +68,138 @@ def export(
     the written file.
 
     Args:
-        model: A functional Keras model with one input of known shape and one output of scores, or
-            its `.keras` file. One of mixed precision is taken as computing in float32.
+        model: A functional Keras model with one input of known shape and one output, or its
+            `.keras` file. One of mixed precision is taken as computing in float32.
         directory: Where to write; made if missing, and only once there is something to write. Files
             of the same names are replaced.
         calibration: Training clips for the integer ranges, `(clips, *input shape)` or
             `(clips, segments, *input shape)`, of which one segment a clip is used; `stratified`
-            chooses clips. Values beyond what these clips reach saturate, also scores without a
-            softmax or sigmoid.
+            chooses clips. Needed for the format `int8`. Values beyond what these clips reach
+            saturate, also scores without a softmax or sigmoid.
         test_x: Clips nobody trained or calibrated on, of such a shape; a clip's score is the mean
-            over its segments.
-        test_y: Their labels, `(clips, classes)`.
-        classes: Names of the outputs, in order.
-        task: One label a clip, or several.
-        train: Clips to fine-tune on, as `calibration`, and their labels `(clips, classes)`; needed
-            where `settings` ask for it, by `sparsity` or `qat`. The files then hold the fine-tuned
+            over its segments. Without them, files are held against the Keras model on the
+            calibration clips, or else on noise.
+        test_y: Their labels, as `kerasnas.export.labels` takes them: a number for each output, or
+            indices of classes. Without them, no accuracy is claimed.
+        classes: Names of the outputs, in order; `labels.txt` is only written with them.
+        task: What the outputs are; see `kerasnas.export.check.parity`.
+        train: Clips to fine-tune on, as `calibration`, and their labels, as `test_y`; needed where
+            `settings` ask for it, by `sparsity` or `qat`. The files then hold the fine-tuned
             model, `model_tuned.keras`, and are held against it, and it against `model`.
         settings: Formats, budget, agreement floor, limits.
         waveform: The front end of files that take the waveform, and what to check them on.
         progress: Called with a line before each slow step.
 
     Returns:
-        The report, as in `export.json`, and each file's scores.
+        The files, the report, as in `export.json`, and each file's scores.
 
     Raises:
         ExportError: The model or the data cannot be used, or a conversion failed; nothing is
             written.
         CheckFailed: A check failed and `settings.on_fail` is not `report`; all files are written.
+
+    Example:
+        >>> result = export(model, "phone", calibration=x_train[:40])
+        >>> result.files["int8"]
+        PosixPath('phone/model_int8.tflite')
     """
     settings = settings or ExportSettings()
-    if settings.waveform and waveform is None:
-        raise ExportError("export.waveform: say in the argument waveform what the front end is")
-    if waveform is not None and settings.recurrent == "step":
-        raise ExportError(
-            "a file of one frame takes no waveform: leave export.waveform out, or take another "
-            "export.recurrent than step"
-        )
-    if settings.tuned and train is None:
-        raise ExportError(
-            "export.sparsity and export.qat: give training clips and labels in the argument "
-            "train, to fine-tune on"
-        )
-    require_packages(settings)
-    if settings.sparsity is not None and settings.qat is not None:
-        raise ExportError(
-            "export.sparsity and export.qat exclude each other: training with rounded weights "
-            "would fill the zeros again; leave one out"
-        )
     directory = Path(directory)
-    _check_writable(directory)
+    _validate(directory, task, train, waveform, settings, calibration, (test_x, test_y))
     with tempfile.TemporaryDirectory(prefix="kerasnas-") as temporary:
         scratch = Path(temporary)
-        network = _network(model, scratch)
+        network = _open(model, scratch)
         if settings.recurrent == "fused_lstm":
             require_lstm(recurrent_layers(network.model))
-        _check_classes(network, classes)
-        labels = checked_labels(test_y, len(test_x), len(classes), "test clips")
-        shape = network.input_shape
-        examples = flat_examples(test_x, shape, "test clips")
+        require_fitting_shape(task, network.output_shape)
+        names = checked_classes(classes, network.outputs)
+        given = _reference(network, task, test_x, test_y, calibration, waveform, progress)
         if "int8" in settings.formats:
-            np.save(scratch / CALIBRATION, calibration_examples(calibration, shape))
-        progress("Scoring the test clips with the Keras model")
-        reference = network.predict(examples)
-        if not np.isfinite(reference).all():
-            raise ExportError(f"{network.path.name} gives scores that are not finite: train again")
-        keras_parity = compare(reference, reference, labels, task)
-        against = Reference(network, examples, reference, labels, task, waveform)
-        tuned: Tuned | None = None
-        if settings.tuned:
-            assert train is not None
-            tuned = tune(against, *train, scratch, settings, progress)
-            against = tuned.reference
-        unfused: dict[str, dict[str, Any]] = {}
-        if settings.recurrent == "fused_lstm":
-            loops = settings.model_copy(update={"recurrent": "auto"})
-            unfused = figures(against, scratch, loops, progress)
-        predicted = _predictions(against.network.model)
-        made = {
-            name: climb_down(against, name, scratch, settings, progress)
-            for name in settings.formats
-        }
-        # All or nothing: a failed conversion leaves the files of an earlier export together.
-        _write(directory / "labels.txt", "".join(f"{name}\n" for name in classes).encode())
-        if tuned is None:
-            (directory / TUNED).unlink(missing_ok=True)  # of an earlier export
-        else:
-            _write(directory / TUNED, tuned.reference.network.path.read_bytes())
-        files: dict[str, Any] = {}
-        for name, examined in made.items():
-            path = directory / f"model_{name}.tflite"
-            _write(path, examined.network.path.read_bytes())
-            files[name] = _entry(examined, path.name, predicted, settings)
-            if tuned is not None:
-                files[name]["without_tuning"] = tuned.without[name]
-            if name in unfused:
-                files[name]["without_fusing"] = unfused[name]
-            whole = directory / waveform_name(name)
-            if examined.waveform is None:
-                whole.unlink(missing_ok=True)  # of an earlier export, of another network
-            else:
-                files[name]["waveform"] = examined.waveform.entry
-                _write(whole, examined.waveform.content)
-    checks = [check for examined in made.values() for check in examined.checks]
-    if tuned is not None:
-        checks.append(tuned.check)
-    scores: dict[str, NDArray[np.float32]] = {
-        name: examined.scores for name, examined in made.items()
-    }
-    report = {
-        "schema": SCHEMA,
-        "task": task,
-        "classes": list(classes),
-        "input_shape": list(shape),
-        "clips": {"test": len(labels), "calibration": len(calibration)},
-        "accuracy": {"keras": keras_parity.accuracy}
-        | {name: file["accuracy"] for name, file in files.items()},
-        "tuning": None if tuned is None else tuned.entry,
-        "files": files,
-        "checks": [check.to_json() for check in checks],
-        "verdict": worst(checks),
-        "settings": settings.model_dump(mode="json"),
-        "versions": _versions(),
-        "machine": platform.machine(),
-    }
+            assert calibration is not None
+            examples = calibration_examples(calibration, network.input_shape)
+            np.save(scratch / CALIBRATION, examples)
+        made = _convert(given, train, scratch, settings, progress)
+        _write(directory, made, names)
+        model_made = made.reference.network.model
+        entries = describe_files(made.files, model_made, made.tuned, made.unfused, settings)
+    report = describe(given, entries, made.checks, made.tuned, calibration, names, settings)
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
-    _write(directory / "export.json", text.encode())
-    result = ExportResult(report, scores)
-    failed = [check.message for check in checks if check.verdict == "failed"]
+    write_atomically(directory / RECORD, text.encode())
+    scores: dict[str, Floats] = {name: file.scores for name, file in made.files.items()}
+    result = ExportResult(directory, report, scores)
+    failed = [check.message for check in made.checks if check.verdict == "failed"]
     if failed and settings.on_fail != "report":
         raise CheckFailed(
             "\n".join([*failed, f"The files stay in {directory} for inspection."]), result
         )
     return result
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Converted and checked files, still in the scratch directory.
+
+    Attributes:
+        reference: What they were made of and held against.
+        files: By format.
+        tuned: What came of fine-tuning; None without.
+        unfused: By format, figures of files whose LSTM layers are not fused.
+    """
+
+    reference: Reference
+    files: dict[Format, Examined]
+    tuned: Tuned | None
+    unfused: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def checks(self) -> list[FileCheck]:
+        """Of all files."""
+        checks = [check for file in self.files.values() for check in file.checks]
+        return checks if self.tuned is None else checks + self.tuned.checks
+
+
+def _validate(
+    directory: Path,
+    task: TaskKind,
+    train: tuple[Floats, Any] | None,
+    waveform: WaveformInput | None,
+    settings: ExportSettings,
+    calibration: Floats | None,
+    test: tuple[Floats | None, Any],
+) -> None:
+    """Refuse arguments that do not go together, whatever the model is."""
+    if task not in get_args(TaskKind):
+        raise ExportError(f"task={task!r} is not known: use {', '.join(get_args(TaskKind))}")
+    if settings.waveform and waveform is None:
+        raise ExportError("settings with waveform=True need the front end, in waveform=")
+    if waveform is not None and settings.recurrent == "step":
+        raise ExportError(
+            "a file of one frame takes no waveform: leave waveform= out, or take another "
+            "recurrent= than 'step'"
+        )
+    if task == "sequence" and (waveform is not None or settings.recurrent == "step"):
+        raise ExportError(
+            "task='sequence' gives scores of frames, which neither waveform= nor recurrent='step' "
+            "can do: leave them out"
+        )
+    if settings.tuned and train is None:
+        raise ExportError(
+            "sparsity= and qat= need training clips and labels to fine-tune on, in train=(x, y)"
+        )
+    if settings.sparsity is not None and settings.qat is not None:
+        raise ExportError(
+            "sparsity= and qat= exclude each other: training with rounded weights would fill the "
+            "zeros again; leave one out"
+        )
+    if "int8" in settings.formats and calibration is None:
+        raise ExportError(
+            "the format int8 needs training clips that set its ranges, in calibration=: give some "
+            "dozens, or export with formats=('float16',)"
+        )
+    if test[0] is None and (test[1] is not None or waveform is not None):
+        raise ExportError("test_y= and waveform= need the test clips, in test_x=")
+    require_packages(settings)
+    _check_writable(directory)
 
 
 def _check_writable(directory: Path) -> None:
@@ -217,85 +213,91 @@ def _check_writable(directory: Path) -> None:
         )
 
 
-def _network(model: keras.Model | str | Path, scratch: Path) -> KerasNetwork:
+def _open(model: keras.Model | str | os.PathLike[str], scratch: Path) -> KerasNetwork:
     """The model with its file: a model in memory is saved to `scratch` first."""
-    if isinstance(model, str | Path):
-        path = Path(model).absolute()
-        loaded = load_keras(path)
-        check_model(loaded, str(model))
-        return KerasNetwork(path, loaded)
-    check_model(model, "the model")
+    if isinstance(model, str | os.PathLike):
+        return open_keras(Path(model).absolute(), str(model))
+    name = f"the model {getattr(model, 'name', '')!r}"
+    check_model(model, name)
     path = scratch / "model.keras"
     model.save(path)
-    return KerasNetwork(path, load_keras(path))
+    return open_keras(path, name)
 
 
-def _check_classes(network: KerasNetwork, classes: Sequence[str]) -> None:
-    if len(classes) != network.outputs:
+def _reference(
+    network: KerasNetwork,
+    task: TaskKind,
+    test_x: Floats | None,
+    test_y: Any,
+    calibration: Floats | None,
+    waveform: WaveformInput | None,
+    progress: Callable[[str], None],
+) -> Reference:
+    """What files are held against: the Keras model's scores of the best clips that there are."""
+    shape = network.input_shape
+    if test_x is not None:
+        held_on, clips = TEST_CLIPS, test_x
+    elif calibration is not None:
+        held_on, clips = "calibration clips", calibration
+    else:
+        held_on = "examples of noise"
+        rng = np.random.default_rng(_NOISE_SEED)
+        clips = rng.normal(size=(_NOISE_CLIPS, *shape)).astype(np.float32)
+    examples = flat_examples(clips, shape, held_on)
+    segments = len(examples) // len(clips)
+    if task == "sequence" and segments > 1:
         raise ExportError(
-            f"{len(classes)} labels ({', '.join(classes)}) were given for a model with "
-            f"{network.outputs} outputs: give one for each, in order"
+            f"the {held_on} have {segments} segments each: scores of frames have no mean over "
+            "segments, give each as a clip of its own"
         )
-    if any("\n" in name or not name for name in classes) or len(set(classes)) != len(classes):
-        raise ExportError(f"labels must be different lines of text, not {list(classes)}")
+    labels = None
+    if test_y is not None:
+        labels = dense_labels(test_y, len(clips), network.output_shape, task, held_on)
+    progress(f"Scoring the {held_on} with the Keras model")
+    scores = network.predict(examples)
+    if not np.isfinite(scores).all():
+        raise ExportError(f"{network.name} gives scores that are not finite: train again")
+    require_fitting_scores(task, scores)
+    return Reference(network, examples, scores, task, labels, segments, held_on, waveform)
 
 
-def _entry(
-    examined: Examined, name: str, predicted: dict[Form, int], settings: ExportSettings
-) -> dict[str, Any]:
-    """The report's entry for one written file."""
-    measured, (form, recurrent) = examined.measured, examined.candidate
-    facts, parity, delegation = measured.facts, measured.parity, measured.delegation
-    median, high = latency(examined.network.interpreter, settings.latency_runs)
-    bytes_ = predicted.get(form) if recurrent in PREDICTED.get(form, ()) else None
-    return {
-        "file": name,
-        "form": form,
-        "recurrent": recurrent,
-        "keeps_state": facts.keeps_state,
-        "failed_forms": list(examined.failures),
-        "bytes": facts.bytes,
-        "gzip_bytes": gzip_bytes(examined.network.path),
-        "stock_bytes": examined.stock_bytes,
-        "counted_bytes": measured.counted,
-        "budget": settings.budget,
-        "rule": settings.rule,
-        "verdict": worst([check for check in examined.checks if check.file == name]),
-        "predicted_bytes": bytes_,
-        "prediction_error": None if bytes_ is None else bytes_ / facts.bytes - 1,
-        "operators": facts.operators,
-        "float_operators": facts.float_operators,
-        "delegated": delegation.to_json(),
-        "minimum_runtime": facts.minimum_runtime,
-        "largest_difference": parity.largest_difference,
-        "agreement": parity.agreement,
-        "accuracy": parity.accuracy,
-        "accuracy_drop": {"mean": parity.drop, "bounds": list(parity.drop_bounds)},
-        "latency_ms": {"median": median, "p95": high, "threads": 1},
+def _convert(
+    given: Reference,
+    train: tuple[Floats, Any] | None,
+    scratch: Path,
+    settings: ExportSettings,
+    progress: Callable[[str], None],
+) -> _Made:
+    """Fine-tune where that is asked for, then convert and check every format."""
+    tuned: Tuned | None = None
+    if settings.tuned:
+        assert train is not None
+        tuned = tune(given, *train, scratch, settings, progress)
+    reference = given if tuned is None else tuned.reference
+    unfused: dict[str, dict[str, Any]] = {}
+    if settings.recurrent == "fused_lstm":
+        loops = settings.model_copy(update={"recurrent": "auto"})
+        unfused = figures(reference, scratch, loops, progress)
+    files = {
+        name: climb_down(reference, name, scratch, settings, progress) for name in settings.formats
     }
+    return _Made(reference, files, tuned, unfused)
 
 
-def _predictions(model: keras.Model) -> dict[Form, int]:
-    """Predicted bytes by form; empty for a network whose size cannot be predicted."""
-    try:
-        ops = from_keras(model)
-        return {form: predict_bytes(ops, form) for form in PREDICTED}
-    except ExportError:
-        return {}
+def _write(directory: Path, made: _Made, classes: tuple[str, ...] | None) -> None:
+    """Put all files where they belong, and take away those of an earlier export.
 
-
-def _versions() -> dict[str, str]:
-    names = ("ai-edge-litert", "keras", "numpy", "tensorflow")
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside `path` and rename, so that nobody sees half a file; make its directory."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ExportError(f"{path} cannot be written: {error.strerror}") from None
+    All or nothing: a failed conversion has ended before and leaves those of an earlier one.
+    """
+    contents: dict[str, bytes | None] = {
+        LABELS: None if classes is None else "".join(f"{name}\n" for name in classes).encode(),
+        TUNED: None if made.tuned is None else made.reference.network.path.read_bytes(),
+    }
+    for name, file in made.files.items():
+        contents[f"model_{name}.tflite"] = file.network.path.read_bytes()
+        contents[waveform_name(name)] = None if file.waveform is None else file.waveform.content
+    for title, content in contents.items():
+        if content is None:
+            (directory / title).unlink(missing_ok=True)
+        else:
+            write_atomically(directory / title, content)

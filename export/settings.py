@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from .forms import Rule
 
@@ -32,7 +32,9 @@ class ExportSettings(BaseModel):
         "keeps its state from one clip to the next, and must be reset before each by "
         "reset_all_variables()",
     )
-    budget: int = Field(500_000, ge=1, description="most bytes of a file")
+    budget: int | None = Field(
+        None, ge=1, description="most bytes of a file; null: as many as it takes"
+    )
     rule: Rule = Field(
         "file",
         description="what counts: the bytes of the whole file, with all that is in it; non-zero "
@@ -41,6 +43,13 @@ class ExportSettings(BaseModel):
     )
     agreement: float = Field(
         0.98, ge=0, le=1, description="least share of decisions that equal the Keras model's"
+    )
+    error: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="most that outputs may differ from the Keras model's on average, as a share of "
+        "their range, for tasks of numbers: binary and regression",
     )
     accuracy_drop: float = Field(
         0.02,
@@ -99,12 +108,6 @@ class ExportSettings(BaseModel):
     memory_limit: int = Field(
         8_000_000_000, ge=1, description="most bytes of memory that one conversion may hold"
     )
-
-    @field_validator("on_fail", mode="before")
-    @classmethod
-    def _former_name(cls, on_fail: object) -> object:
-        """`fail` was the name of `error`, and stands in older run directories."""
-        return "error" if on_fail == "fail" else on_fail
 
     @property
     def tuned(self) -> bool:

@@ -11,14 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .calibration import checked_labels, flat_examples
-from .check.checks import Check, Task, accuracy_check, compare
-from .check.interpreter import KerasNetwork
+from .arrays import Floats
+from .calibration import flat_examples
+from .check.checks import FileCheck, accuracy_checks
+from .check.interpreter import open_keras
+from .check.networks import KerasNetwork
+from .check.parity import excludes
 from .convert.lowering import CALIBRATION
 from .errors import ExportError
-from .keras_model.model_file import load_keras
+from .files import sha256
+from .forms import TaskKind
+from .keras_model.private import flat_layers
+from .labels import dense_labels
 from .ladder import Examined, Reference, climb_down
 from .process.child import run_module
 from .settings import ExportSettings
@@ -35,13 +40,13 @@ class Tuned:
     Attributes:
         reference: It, and its scores of the test clips.
         entry: The report's entry.
-        check: Whether it is as accurate as the model that was given.
+        checks: Whether it is as accurate as the model that was given; none without labels.
         without: Of each format, figures of the file of the model that was given.
     """
 
     reference: Reference
     entry: dict[str, Any]
-    check: Check
+    checks: list[FileCheck]
     without: dict[str, dict[str, Any]]
 
 
@@ -52,11 +57,8 @@ def require_packages(settings: ExportSettings) -> None:
         ExportError: Naming the package that is missing.
     """
     needed = {
-        "export.sparsity and export.qat": (
-            settings.tuned,
-            ("tf_keras", "tensorflow_model_optimization"),
-        ),
-        "export.recurrent: fused_lstm": (settings.recurrent == "fused_lstm", ("tf_keras",)),
+        "sparsity= and qat=": (settings.tuned, ("tf_keras", "tensorflow_model_optimization")),
+        "recurrent='fused_lstm'": (settings.recurrent == "fused_lstm", ("tf_keras",)),
     }
     for what, (asked, packages) in needed.items():
         for package in packages if asked else ():
@@ -69,8 +71,8 @@ def require_packages(settings: ExportSettings) -> None:
 
 def tune(
     given: Reference,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
+    x: Floats,
+    y: Any,
     scratch: Path,
     settings: ExportSettings,
     progress: Callable[[str], None],
@@ -80,7 +82,7 @@ def tune(
     Args:
         given: The model and its scores.
         x: Training clips, `(clips, *input shape)` or `(clips, segments, *input shape)`.
-        y: Their labels, `(clips, classes)`.
+        y: Their labels; see `kerasnas.export.labels`.
         scratch: A directory, with the calibration clips for an integer file.
         settings: What to do, and limits.
         progress: Called with a line before each slow step.
@@ -90,19 +92,19 @@ def tune(
             process was over a limit, or the model that was given does not convert.
     """
     progress("Fine-tuning")
-    network = fine_tuned(given.network, x, y, given.task, scratch, settings)
+    network = fine_tuned(given, x, y, scratch, settings)
     scores = network.predict(given.examples)
-    parity = compare(scores, given.scores, given.labels, given.task)
+    parity = given.compare(scores)
+    comparison = parity.to_json()
     return Tuned(
         reference=replace(given, network=network, scores=scores),
         entry={
             "file": TUNED,
+            "sha256": sha256(network.path.read_bytes()),
             "zeros": {"given": zeros(given.network.model), "tuned": zeros(network.model)},
-            "accuracy": parity.accuracy,
-            "agreement": parity.agreement,
-            "accuracy_drop": {"mean": parity.drop, "bounds": list(parity.drop_bounds)},
+            **{name: comparison[name] for name in ("accuracy", "agreement", "accuracy_drop")},
         },
-        check=accuracy_check(TUNED, parity, settings),
+        checks=accuracy_checks(TUNED, parity, settings),
         without=figures(given, scratch, settings, progress),
     )
 
@@ -135,16 +137,12 @@ def figures(
 
 
 def fine_tuned(
-    network: KerasNetwork,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
-    task: Task,
-    scratch: Path,
-    settings: ExportSettings,
+    given: Reference, x: Floats, y: Any, scratch: Path, settings: ExportSettings
 ) -> KerasNetwork:
     """Fine-tune a network in a child process: `TUNED` in `scratch`; see `tune`."""
-    examples = flat_examples(x, network.input_shape, "training clips")
-    labels = checked_labels(y, len(x), network.outputs, "training clips")
+    network, task, what = given.network, given.task, "training clips"
+    examples = flat_examples(x, network.input_shape, what)
+    labels = dense_labels(y, len(x), network.output_shape, task, what)
     np.save(scratch / "train_x.npy", examples)
     np.save(scratch / "train_y.npy", labels.repeat(len(examples) // len(x), axis=0))
     output = scratch / TUNED
@@ -154,24 +152,31 @@ def fine_tuned(
             "model": str(network.path),
             "x": str(scratch / "train_x.npy"),
             "y": str(scratch / "train_y.npy"),
-            "task": task,
+            "name": network.name,
+            "loss": _loss(task, excludes(task, given.scores)),
             "sparsity": settings.sparsity,
             "epochs": settings.qat or settings.tuning_epochs,
             "learning_rate": settings.tuning_rate,
             "output": str(output),
         },
-        what=f"fine-tuning {network.path}",
+        what=f"fine-tuning {network.name}",
         time_limit=settings.time_limit,
         memory_limit=settings.memory_limit,
     )
-    return KerasNetwork(output, load_keras(output))
+    return open_keras(output, "the fine-tuned model")
+
+
+def _loss(task: TaskKind, exclusive: bool) -> str:
+    if task == "regression":
+        return "mean_squared_error"
+    return "categorical_crossentropy" if exclusive else "binary_crossentropy"
 
 
 def zeros(model: Any) -> float:
     """Share of zeros in the kernels of a Keras model that pruning takes weights from."""
     kernels = {
         id(kernel): np.asarray(kernel)
-        for layer in model._flatten_layers(include_self=False)
+        for layer in flat_layers(model)
         for kernel in pruned_kernels(layer)
     }
     total = sum(kernel.size for kernel in kernels.values())

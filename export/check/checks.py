@@ -5,24 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ..arrays import json_number
 from ..flatbuffer.delegation import Delegation
 from ..flatbuffer.facts import FileFacts
 from ..settings import ExportSettings
-from .paired import upper_bound
+from .parity import Parity
 
-Task = Literal["single_label", "multi_label"]
 Verdict = Literal["passed", "not proven", "failed"]
-Scores = NDArray[np.float32]
-
-DECISION_THRESHOLD = 0.5
-"""From which score on a tag counts as present, in multi-label tasks."""
+TEST_CLIPS = "test clips"
+"""What files are compared on, where such clips are given."""
 
 
 @dataclass(frozen=True)
-class Check:
+class FileCheck:
     """One check of one file."""
 
     name: str
@@ -37,31 +32,10 @@ class Check:
         return asdict(self)
 
 
-def worst(checks: list[Check]) -> Verdict:
+def worst(checks: list[FileCheck]) -> Verdict:
     """The verdict on all checks together."""
     verdicts = {check.verdict for check in checks}
     return next((v for v in ("failed", "not proven") if v in verdicts), "passed")
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How a file's scores compare with the Keras model's.
-
-    Attributes:
-        largest_difference: Between any two scores of one segment; None where the file's scores are
-            not finite, as when a weight is too large for float16.
-        agreement: Share of equal decisions: of clips with the same best class, or of pairs of clip
-            and tag on the same side of `DECISION_THRESHOLD`.
-        accuracy: Share of right decisions, counted likewise.
-        drop: How much less that is than the Keras model's.
-        drop_bounds: The one-sided 95 % lower and upper confidence bound of the drop.
-    """
-
-    largest_difference: float | None
-    agreement: float
-    accuracy: float
-    drop: float
-    drop_bounds: tuple[float, float]
 
 
 class Measured(NamedTuple):
@@ -77,6 +51,7 @@ class Measured(NamedTuple):
         repeated: Whether another process gave the same bytes; None where none was asked.
         blame: Where its error arises, in words; empty where that is not known.
         too_new: Operators that need a newer runtime than allowed, in words; likewise.
+        held_on: What the file and the Keras model were compared on.
     """
 
     form: str
@@ -88,46 +63,10 @@ class Measured(NamedTuple):
     repeated: bool | None = None
     blame: str = ""
     too_new: str = ""
+    held_on: str = TEST_CLIPS
 
 
-def decisions(scores: Scores, task: Task) -> NDArray[Any]:
-    """Decisions on clips: the best class `(clips, 1)`, or present tags `(clips, classes)`."""
-    if task == "single_label":
-        return scores.argmax(axis=1)[:, None]
-    return scores >= DECISION_THRESHOLD
-
-
-def clip_scores(scores: Scores, segments: int) -> Scores:
-    """Mean of `(clips * segments, classes)` over each clip's segments: `(clips, classes)`."""
-    return scores.reshape(-1, segments, scores.shape[-1]).mean(axis=1)
-
-
-def compare(scores: Scores, reference: Scores, labels: Scores, task: Task) -> Parity:
-    """Compare scores of a file with those of the Keras model.
-
-    Args:
-        scores: Of the file's segments, `(clips * segments, classes)`.
-        reference: Of the Keras model's.
-        labels: Of the clips, `(clips, classes)`.
-        task: How decisions are made.
-    """
-    segments = len(scores) // len(labels)
-    decided = decisions(clip_scores(scores, segments), task)
-    before = decisions(clip_scores(reference, segments), task)
-    truth = decisions(labels, task)
-    right, right_before = (np.mean(some == truth, axis=1) for some in (decided, before))
-    lost = right_before - right
-    difference = float(np.abs(scores - reference).max())
-    return Parity(
-        largest_difference=difference if np.isfinite(difference) else None,
-        agreement=float(np.mean(decided == before)),
-        accuracy=float(right.mean()),
-        drop=float(lost.mean()),
-        drop_bounds=(-upper_bound(-lost), upper_bound(lost)),
-    )
-
-
-def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[Check]:
+def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
     """Every check of one file, passed or not.
 
     Args:
@@ -139,18 +78,10 @@ def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[
     finite = parity.largest_difference is not None
     foreign = ", ".join(facts.foreign_operators)
     checks = [
-        _budget(file, measured, settings),
-        _check(
-            "agreement",
-            file,
-            parity.agreement >= settings.agreement,
-            parity.agreement,
-            settings.agreement,
-            f"{parity.agreement:.2%} of the decisions of {file} equal the Keras model's, at least "
-            f"{settings.agreement:.2%} are required",
-            measured.blame,
-        ),
-        accuracy_check(file, parity, settings, measured.blame),
+        *_budget(file, measured, settings),
+        *_agreement(file, measured, settings),
+        *_error(file, measured, settings),
+        *accuracy_checks(file, parity, settings, measured.blame),
         _check(
             "finite",
             file,
@@ -212,35 +143,79 @@ def _check(
     required: Any,
     message: str,
     blame: str = "",
-) -> Check:
+) -> FileCheck:
     if not passed and blame:
         message = f"{message}; {blame}"
-    return Check(name, file, "passed" if passed else "failed", received, required, message)
+    return FileCheck(name, file, "passed" if passed else "failed", received, required, message)
 
 
-def _budget(file: str, measured: Measured, settings: ExportSettings) -> Check:
+def _budget(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
     counted, budget, rule = measured.counted, settings.budget, settings.rule
+    if budget is None:
+        return []
     over = counted - budget
     by_rule = "" if rule == "file" else f" by the rule {rule}"
-    how_far = (
-        f"{over:,} ({over / budget:.1%}) more than the budget of {budget:,}: search for a smaller "
-        "network, or raise export.budget"
-    )
-    return _check(
-        "budget",
-        file,
-        over <= 0,
-        counted,
-        budget,
-        f"{file} has {counted:,} bytes{by_rule}, "
-        + (how_far if over > 0 else f"within the budget of {budget:,}"),
-    )
+    if over <= 0:
+        finding = f"within the budget of {budget:,}"
+    else:
+        smaller = "" if measured.form == "full_int8" else "export to full int8, "
+        finding = (
+            f"{over:,} ({over / budget:.1%}) more than the budget of {budget:,}: {smaller}take a "
+            "smaller network, or raise budget="
+        )
+    message = f"{file} has {counted:,} bytes{by_rule}, {finding}"
+    return [_check("budget", file, over <= 0, counted, budget, message)]
 
 
-def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: str = "") -> Check:
+def _agreement(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
+    agreement = measured.parity.agreement
+    if agreement is None:
+        return []
+    return [
+        _check(
+            "agreement",
+            file,
+            agreement >= settings.agreement,
+            agreement,
+            settings.agreement,
+            f"{agreement:.2%} of the decisions of {file}{_elsewhere(measured)} equal the Keras "
+            f"model's, at least {settings.agreement:.2%} are required",
+            measured.blame,
+        )
+    ]
+
+
+def _error(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
+    """Numbers may be off by a share of their range, which decisions cannot tell."""
+    error = measured.parity.error
+    if error is None:
+        return []
+    return [
+        _check(
+            "error",
+            file,
+            error.share <= settings.error,
+            json_number(error.share),
+            settings.error,
+            f"the outputs of {file}{_elsewhere(measured)} differ by {error.mean:.3g} on average "
+            f"from the Keras model's, {error.share:.2%} of their range of {error.range:.3g}; at "
+            f"most {settings.error:.2%} is allowed",
+            measured.blame,
+        )
+    ]
+
+
+def _elsewhere(measured: Measured) -> str:
+    return "" if measured.held_on == TEST_CLIPS else f" on {measured.held_on}"
+
+
+def accuracy_checks(
+    file: str, parity: Parity, settings: ExportSettings, blame: str = ""
+) -> list[FileCheck]:
     """Passed only where the upper bound of the drop is small, failed only where the lower is not.
 
-    The bounds are those of `paired`; in between, the clips do not suffice to tell.
+    The bounds are those of `paired`; in between, the clips do not suffice to tell. Without labels
+    there is nothing to lose, and no check.
 
     Args:
         file: Its name.
@@ -248,24 +223,33 @@ def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: s
         settings: What is required.
         blame: Where its error arises, in words; empty where that is not known.
     """
+    if parity.drop is None or parity.drop_bounds is None:
+        return []
     most = settings.accuracy_drop
     low, high = parity.drop_bounds
     verdict: Verdict = "passed" if high <= most else "failed" if low > most else "not proven"
-    drop = round(100 * parity.drop, 2)
-    text = (
-        f"{file} gains {-drop:.2f} points on the Keras model's accuracy, and loses"
-        if drop < 0
-        else f"{file} loses {drop:z.2f} points of the Keras model's accuracy,"
-    )
+    text = _drop_in_words(file, parity)
     text += f" at most {100 * high:.2f} by the upper 95 % bound; {100 * most:.2f} are allowed"
     if verdict == "not proven":
         text = f"{text}: only more test clips can prove it"
     if verdict == "failed" and blame:
         text = f"{text}; {blame}"
-    return Check("accuracy", file, verdict, high, most, text)
+    return [FileCheck("accuracy", file, verdict, high, most, text)]
 
 
-def _stateless(file: str, measured: Measured, settings: ExportSettings) -> Check:
+def _drop_in_words(file: str, parity: Parity) -> str:
+    assert parity.drop is not None
+    drop = round(100 * parity.drop, 2)
+    if parity.accuracy is None:  # of numbers
+        return (
+            f"{file} is {drop:z.2f} % of their range farther from the labels than the Keras model,"
+        )
+    if drop < 0:
+        return f"{file} gains {-drop:.2f} points on the Keras model's accuracy, and loses"
+    return f"{file} loses {drop:z.2f} points of the Keras model's accuracy,"
+
+
+def _stateless(file: str, measured: Measured, settings: ExportSettings) -> FileCheck:
     """Passed also where a state was asked for; then the message tells what applications must do."""
     asked = settings.recurrent == "fused_lstm"
     # Integers may round what one clip leaves behind away.
@@ -275,7 +259,7 @@ def _stateless(file: str, measured: Measured, settings: ExportSettings) -> Check
     elif asked:
         text = (
             f"{file} keeps state: reset between clips, by reset_all_variables() before each, as "
-            "was done for all figures here; asked for by export.recurrent: fused_lstm"
+            "was done for all figures here; asked for by recurrent='fused_lstm'"
         )
     else:
         text = (
@@ -285,7 +269,7 @@ def _stateless(file: str, measured: Measured, settings: ExportSettings) -> Check
     return _check("stateless", file, stateless or asked, stateless, not asked, text)
 
 
-def _runtime(file: str, measured: Measured, settings: ExportSettings) -> Check:
+def _runtime(file: str, measured: Measured, settings: ExportSettings) -> FileCheck:
     needed, passed = measured.facts.minimum_runtime, measured.facts.runs_on(settings.runtime)
     return _check(
         "runtime",
@@ -299,7 +283,7 @@ def _runtime(file: str, measured: Measured, settings: ExportSettings) -> Check:
     )
 
 
-def _delegated(file: str, delegation: Delegation, settings: ExportSettings) -> Check:
+def _delegated(file: str, delegation: Delegation, settings: ExportSettings) -> FileCheck:
     left = ", ".join(f"{count} {name}" for name, count in delegation.left.items())
     return _check(
         "delegated",

@@ -1,142 +1,37 @@
-"""Running exported files, and the Keras models they were made from, in the same way."""
+"""Opening model files, and running exported ones."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import ExportError
+from ..arrays import Floats
+from ..errors import ExportError, counted
+from ..files import verify
 from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import looks_like_tflite, read_facts
 from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.step import STATE_NAME
 from ..process.child import REFUSED, ChildDied, run_module
 from ..process.quiet import quiet
+from .networks import KerasNetwork, Predictor, StepNetwork, TfliteNetwork, to_type
 
 _PROBE_SECONDS = 120
 _PROBE_BYTES = 4_000_000_000
 _UNTIMED_RUNS = 5
-_KERAS_BATCH = 32
 
 
-class Network(Protocol):
-    """A model file that is ready to run."""
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
-        ...
-
-    @property
-    def outputs(self) -> int:
-        """Number of scores."""
-        ...
-
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
-        ...
-
-
-@dataclass(frozen=True)
-class TfliteNetwork:
-    """A `.tflite` file in LiteRT, one example at a time, on one thread by default.
-
-    Of a file that takes waveforms, an example is `(samples,)`. With `resets`, states that a file
-    keeps from one run to the next (see `convert.fused`) begin anew with every example.
-    """
-
-    path: Path
-    interpreter: Any
-    input_shape: tuple[int, ...]
-    outputs: int
-    resets: bool = True
-
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
-        _check_shape(self.path, x, self.input_shape)
-        scores = np.empty((len(x), self.outputs), np.float32)
-        (source,) = self.interpreter.get_input_details()
-        (sink,) = self.interpreter.get_output_details()
-        for row, example in zip(scores, x, strict=True):
-            values = example.reshape(source["shape"])
-            if self.resets:
-                self.interpreter.reset_all_variables()
-            self.interpreter.set_tensor(source["index"], _to_type(values, source))
-            self.interpreter.invoke()
-            row[:] = _to_float(self.interpreter.get_tensor(sink["index"])[0], sink)
-        return scores
-
-
-@dataclass(frozen=True)
-class StepNetwork:
-    """A `.tflite` file of one frame, with its states; see `kerasnas.export.keras_model.step`."""
-
-    path: Path
-    interpreter: Any
-    frame_shape: tuple[int, ...]
-    outputs: int
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one example; -1, as it may have any number of frames."""
-        return (-1, *self.frame_shape)
-
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores `(n, outputs)` after the last frame of examples `(n, frames, *frame_shape)`."""
-        if x.shape[2:] != self.frame_shape:
-            raise ExportError(
-                f"{self.path} takes frames of {self.frame_shape}, not {x.shape[2:]}: use the front "
-                "end it was trained with"
-            )
-        frame, *states = self.interpreter.get_input_details()
-        sink, *results = self.interpreter.get_output_details()
-        scores = np.zeros((len(x), self.outputs), np.float32)
-        for row, example in zip(scores, x, strict=True):
-            before = [np.zeros(state["shape"], state["dtype"]) for state in states]
-            for values in example:
-                self.interpreter.set_tensor(frame["index"], values[None, None])
-                for state, value in zip(states, before, strict=True):
-                    self.interpreter.set_tensor(state["index"], value)
-                self.interpreter.invoke()
-                before = [self.interpreter.get_tensor(result["index"]) for result in results]
-            row[:] = self.interpreter.get_tensor(sink["index"])[0]
-        return scores
-
-
-@dataclass(frozen=True)
-class KerasNetwork:
-    """A `.keras` file."""
-
-    path: Path
-    model: Any
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
-        return tuple(self.model.inputs[0].shape[1:])
-
-    @property
-    def outputs(self) -> int:
-        """Number of scores."""
-        return int(self.model.outputs[0].shape[-1])
-
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores `(n, outputs)` of examples `(n, *input_shape)`."""
-        _check_shape(self.path, x, self.input_shape)
-        with quiet():  # of several models TensorFlow warns that each has its own function
-            scores = self.model.predict(x, batch_size=_KERAS_BATCH, verbose=0)
-        return np.asarray(scores, np.float32)
-
-
-def load(path: str | Path, threads: int = 1) -> TfliteNetwork | StepNetwork | KerasNetwork:
-    """Open a `.tflite` or `.keras` file.
+def load(
+    path: str | os.PathLike[str], threads: int = 1
+) -> TfliteNetwork | StepNetwork | KerasNetwork:
+    """Open a `.tflite` or `.keras` file; an exported one is first held against its `export.json`.
 
     A `.tflite` file is first run once in a child process, since a damaged one can end the process
     that runs it.
@@ -146,30 +41,47 @@ def load(path: str | Path, threads: int = 1) -> TfliteNetwork | StepNetwork | Ke
         threads: For `.tflite`.
 
     Raises:
-        ExportError: The file is missing or damaged, or does not have one input and one output of
-            known shapes.
+        ExportError: The file is missing or damaged, is not the one that `export.json` beside it
+            tells of, or does not have one input and one output of known shapes.
     """
     path = Path(path)
     if path.suffix == ".keras":
-        model = load_keras(path)
-        check_model(model, str(path))
-        return KerasNetwork(path, model)
+        return open_keras(path)
     interpreter = open_tflite(path, threads)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) > 1 and all(details["name"].startswith(STATE_NAME) for details in inputs[1:]):
         frame = tuple(int(size) for size in inputs[0]["shape"][2:])
         return StepNetwork(path, interpreter, frame, int(outputs[0]["shape"][1]))
-    if len(inputs) != 1 or len(outputs) != 1 or len(outputs[0]["shape"]) != 2:
+    if len(inputs) != 1 or len(outputs) != 1 or len(outputs[0]["shape"]) not in (2, 3):
         raise ExportError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs: one input and one "
-            "output of shape (1, classes) are needed"
+            f"{path} has {counted(len(inputs), 'input')} and {counted(len(outputs), 'output')}: "
+            "one input and one output of shape (1, classes) or (1, frames, classes) are needed"
         )
     for details in (*inputs, *outputs):
         if details["dtype"] not in (np.float32, np.int8, np.uint8):
             raise ExportError(f"{path} has a tensor of {details['dtype'].__name__} at its ends")
     sizes = tuple(int(size) for size in inputs[0]["shape"])
     shape = sizes if len(sizes) == 1 else sizes[1:]  # a waveform has no batch before it
-    return TfliteNetwork(path, interpreter, shape, int(outputs[0]["shape"][1]))
+    output_shape = tuple(int(size) for size in outputs[0]["shape"][1:])
+    return TfliteNetwork(path, interpreter, shape, output_shape)
+
+
+def open_keras(path: Path, name: str | None = None) -> KerasNetwork:
+    """Open a `.keras` file of one input and one output.
+
+    Args:
+        path: The file.
+        name: What to call it in messages; its path by default.
+
+    Raises:
+        ExportError: As from `load`.
+    """
+    name = name or str(path)
+    if path.is_file():
+        verify(path)
+    model = load_keras(path, name)
+    check_model(model, name)
+    return KerasNetwork(path, model, name)
 
 
 def open_tflite(path: Path, threads: int = 1) -> Any:
@@ -180,11 +92,13 @@ def open_tflite(path: Path, threads: int = 1) -> Any:
         threads: That it computes with.
 
     Raises:
-        ExportError: The file is missing or damaged.
+        ExportError: The file is missing or damaged, or not the one that `export.json` beside it
+            tells of.
     """
     if not path.is_file():
         wrong = "is no file" if path.exists() else "does not exist"
         raise ExportError(f"{path} {wrong}: give a .tflite file")
+    verify(path)
     if not looks_like_tflite(path):
         raise ExportError(
             f"{path} is damaged, or no .tflite file: its bytes 4 to 7 should read TFL3; export it "
@@ -210,7 +124,7 @@ def run_on_zeros(interpreter: Any) -> None:
     """Fill the inputs of an interpreter with what stands for zero, and run it."""
     for details in interpreter.get_input_details():
         zeros = np.zeros(details["shape"], np.float32)
-        interpreter.set_tensor(details["index"], _to_type(zeros, details))
+        interpreter.set_tensor(details["index"], to_type(zeros, details))
     interpreter.invoke()
 
 
@@ -231,7 +145,7 @@ def latency(interpreter: Any, runs: int) -> tuple[float, float]:
     return float(median), float(high)
 
 
-def is_stateless(network: Network, first: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+def is_stateless(network: Predictor, first: Floats, other: Floats) -> bool:
     """Whether an example's scores are the same bits after another example, without a reset."""
     if isinstance(network, TfliteNetwork):
         network = replace(network, resets=False)
@@ -249,30 +163,6 @@ def _open(path: Path, threads: int) -> Any:
         reason = str(error).strip().splitlines()[0]
         raise ExportError(f"{path} is damaged ({reason}): export it again") from None
     return interpreter
-
-
-def _check_shape(path: Path, x: NDArray[np.float32], shape: tuple[int, ...]) -> None:
-    if x.shape[1:] != shape:
-        raise ExportError(
-            f"{path} takes examples of {shape}, not {x.shape[1:]}: use the front end it was "
-            "trained with"
-        )
-
-
-def _to_type(x: NDArray[np.float32], details: Any) -> NDArray[Any]:
-    kind = details["dtype"]
-    scale, zero = details["quantization"]
-    if not scale:
-        return np.asarray(x, kind)
-    limits = np.iinfo(kind)
-    return np.clip(np.round(x / scale) + zero, limits.min, limits.max).astype(kind)
-
-
-def _to_float(x: NDArray[Any], details: Any) -> NDArray[np.float32]:
-    if details["dtype"] is np.float32:
-        return x
-    scale, zero = details["quantization"]
-    return ((x.astype(np.float32) - zero) * scale).astype(np.float32)
 
 
 def main(request: Path, error: Path) -> int:

@@ -8,6 +8,7 @@ into it) is left out.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Floats
+from ..keras_model.private import calls_in
 from ..process.quiet import quiet
 
-Values = NDArray[np.float32]
 _EXAMPLES = 8
 _MOST = 1.0  # relative error, above which an output does not resemble a layer's
 
@@ -38,7 +40,7 @@ class LayerError(NamedTuple):
     added: float
 
 
-def layer_errors(model: Any, path: Path, examples: Values) -> list[LayerError]:
+def layer_errors(model: Any, path: str | os.PathLike[str], examples: Floats) -> list[LayerError]:
     """Errors of the layers that can be found in a file, in order of computation.
 
     Args:
@@ -66,7 +68,7 @@ def layer_errors(model: Any, path: Path, examples: Values) -> list[LayerError]:
     return errors
 
 
-def blame(model: Any, path: Path, examples: Values) -> str:
+def blame(model: Any, path: Path, examples: Floats) -> str:
     """The layer at which the error grows most, in words; empty where none can be found."""
     errors = layer_errors(model, path, examples)
     if not errors:
@@ -78,19 +80,18 @@ def blame(model: Any, path: Path, examples: Values) -> str:
     )
 
 
-def _relative(output: Values, values: Values) -> float:
+def _relative(output: Floats, values: Floats) -> float:
     size = float(np.sqrt(np.mean(values**2)))
     difference = float(np.sqrt(np.mean((output - values) ** 2)))
     return difference / size if size and np.isfinite(difference) else float("inf")
 
 
-def _layer_outputs(model: Any, examples: Values) -> dict[str, Values]:
+def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
     """`(n, scalars)` of each layer that is called once and has one output."""
     import keras
 
     # A layer may have been called elsewhere, too: only calls within this model count.
-    by_depth = getattr(model, "_functional", model)._nodes_by_depth
-    calls = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    calls = calls_in(model)
     times = Counter(call.operation.name for call in calls)
     outputs = {
         call.operation.name: call.output_tensors[0]
@@ -103,7 +104,7 @@ def _layer_outputs(model: Any, examples: Values) -> dict[str, Values]:
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}
 
 
-def _operator_outputs(path: Path, examples: Values) -> list[tuple[str, Values]]:
+def _operator_outputs(path: str | os.PathLike[str], examples: Floats) -> list[tuple[str, Floats]]:
     """Operators of the main graph, in order, with their output as numbers `(n, scalars)`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -124,7 +125,7 @@ def _operator_outputs(path: Path, examples: Values) -> list[tuple[str, Values]]:
         for name, index in wanted
         if index in details and details[index]["dtype"] is not np.bool_  # -1: of no use, not kept
     ]
-    seen: list[list[Values]] = [[] for _ in wanted]
+    seen: list[list[Floats]] = [[] for _ in wanted]
     for example in examples:
         interpreter.reset_all_variables()
         interpreter.set_tensor(source["index"], example[None])
@@ -134,7 +135,7 @@ def _operator_outputs(path: Path, examples: Values) -> list[tuple[str, Values]]:
     return [(name, np.stack(values)) for (name, _), values in zip(wanted, seen, strict=True)]
 
 
-def _numbers(values: NDArray[Any], details: Any) -> Values:
+def _numbers(values: NDArray[Any], details: Any) -> Floats:
     scale, zero = details["quantization"]
     flat = values.astype(np.float32).reshape(-1)
     return (flat - zero) * scale if scale else flat

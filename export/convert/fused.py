@@ -68,7 +68,7 @@ def convert_fused(
         raise ExportError(
             f"the converter has fused {fused} of {wanted} directions of LSTM layers: it fuses "
             "those with tanh, sigmoid and biases, without masks and recurrent dropout; leave "
-            "export.recurrent at auto"
+            "recurrent= at 'auto'"
         )
     return Converted(file.content(), len(stock))
 

@@ -12,21 +12,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import ExportError
-from ..flatbuffer.graph import Scale, Tensor, TfliteFile
+from ..flatbuffer.graph import Scale, TfliteFile, TfliteTensor
 from ..integer.loop import write_loop
 from ..integer.operators import with_integer_operators
 from ..integer.wide import WideOperation, compute, wide_operation, write_wide
-from ..integer.writer import Writer, int8_scale
+from ..integer.writer import IntegerWriter, int8_scale
+from ..keras_model.private import call_again, mask_of
 from ..keras_model.recurrent import Cell, Range, cells, trace
 from .stock import Converted, convert_stock
 
 if TYPE_CHECKING:
     import keras
-
-Values = NDArray[np.float32]
 
 
 class _Cut(NamedTuple):
@@ -45,10 +44,7 @@ class _Cutter:
     cuts: list[_Cut] = field(default_factory=list)
 
     def run(self, network: Any, inputs: Any) -> Any:
-        network = getattr(network, "_functional", network)  # of a Sequential
-        return network._run_through_graph(
-            inputs, operation_fn=lambda layer: layer, call_fn=self._call
-        )
+        return call_again(network, inputs, self._call)
 
     def _call(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
         import keras
@@ -72,7 +68,7 @@ class _Cutter:
 
     def _recurrent(self, layer: Any, x: Any, *states: Any, **keywords: Any) -> Any:
         found = cells(layer)
-        given = [*states, getattr(x, "_keras_mask", None)]
+        given = [*states, mask_of(x)]
         given += [keywords.get(name) for name in ("initial_state", "mask")]
         if found is None or any(value is not None for value in given):
             raise _without_loop(layer)
@@ -109,7 +105,7 @@ def _merge(mode: str | None, both: list[Any]) -> Any:
     return both if mode is None else merging[mode]()(both)
 
 
-def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> Converted:
+def convert_integers(model: keras.Model, calibration: Floats, loops: bool) -> Converted:
     """A full-integer `.tflite` file of a network, with float32 at both ends.
 
     Args:
@@ -137,7 +133,7 @@ def convert_integers(model: keras.Model, calibration: Values, loops: bool) -> Co
 class _Joint:
     """The converted rest of a network, and what is written into its cuts."""
 
-    def __init__(self, features: Any, result: Any, cuts: list[_Cut], calibration: Values) -> None:
+    def __init__(self, features: Any, result: Any, cuts: list[_Cut], calibration: Floats) -> None:
         self._cuts = cuts
         self._values = {id(features): calibration}
         self._ranges: list[dict[str, Range]] = []
@@ -156,7 +152,7 @@ class _Joint:
         self._file = self._convert(inputs, rest)
         self._inputs = [int(index) for index in self._file.main.t.inputs]
         self._outputs = [int(index) for index in self._file.main.t.outputs]
-        self._written: dict[int, Tensor] = {}  # by the input of the rest that it stands for
+        self._written: dict[int, TfliteTensor] = {}  # by the input of the rest that it stands for
 
     def _evaluate(self, cut: _Cut) -> None:
         """What is cut out, in float on the calibration examples."""
@@ -169,7 +165,7 @@ class _Joint:
         self._values[id(cut.output)] = output
         self._ranges.append(ranges)
 
-    def _predict(self, inputs: list[Any], output: Any) -> Values:
+    def _predict(self, inputs: list[Any], output: Any) -> Floats:
         import keras
 
         model = keras.Model(inputs, output)
@@ -198,7 +194,7 @@ class _Joint:
                 x = inputs[0]
                 if x.kind != "int8":
                     values = self._values[id(cut.inputs[0])]
-                    x = Writer(main).narrow(x, int8_scale(Range.of(values)))
+                    x = IntegerWriter(main).narrow(x, int8_scale(Range.of(values)))
                 scale = self._scale(index) or int8_scale(ranges["output"])
                 output = write_loop(self._file, cut.part, x, ranges, scale)
             else:
@@ -219,14 +215,14 @@ class _Joint:
             return self._outputs[self._made[id(x)]]
         return self._inputs[self._given[id(x)]]
 
-    def _floats(self, source: Tensor) -> Tensor:
+    def _floats(self, source: TfliteTensor) -> TfliteTensor:
         main = self._file.main
         output = main.tensor(source.shape, "float32")
         version = 2 if source.kind == "int8" else 3
         main.operator("DEQUANTIZE", version, (source,), (output,))
         return output
 
-    def _integers(self, x: Any) -> Tensor:
+    def _integers(self, x: Any) -> TfliteTensor:
         """What a part reads, in int8 or int16."""
         main, place = self._file.main, self._place(x)
         if place in self._written:  # also where nothing but a dropout was in between
@@ -250,7 +246,7 @@ class _Joint:
                 return main.existing(int(consumer.outputs[0])).scale
         return None
 
-    def _feed(self, index: int, output: Tensor) -> None:
+    def _feed(self, index: int, output: TfliteTensor) -> None:
         """Let what reads input `index` of the converted rest read `output`."""
         main = self._file.main
         self._written[self._inputs[index]] = output

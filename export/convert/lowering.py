@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ExportError
 from ..forms import Form, Recurrent
+from ..keras_model.private import calls_of
 from ..keras_model.recurrent import recurrent_layers
 from ..network.loop_size import loops_bytes, unrolled_bytes
 from ..network.ops import from_keras
@@ -61,7 +62,7 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
         return [forms["while"]]
     # A layer may be called more than once, with a mask or first states behind its input, or only
     # by a layer around it, which tells nothing.
-    calls = [node.input_tensors[0] for layer in layers for node in layer._inbound_nodes]
+    calls = [node.input_tensors[0] for layer in layers for node in calls_of(layer)]
     unroll = forms["unroll"]
     if max((x.shape[1] for x in calls), default=_FEW_STEPS + 1) > _FEW_STEPS:
         del forms["unroll"]
@@ -88,7 +89,7 @@ def require_lstm(layers: list[Any]) -> None:
     """
     from keras import layers as keras_layers
 
-    remedy = "leave export.recurrent at auto"
+    remedy = "leave recurrent= at 'auto'"
     if not layers:
         raise ExportError(f"the network has no LSTM layer for fused_lstm: {remedy}")
     for layer in layers:
@@ -102,7 +103,12 @@ def require_lstm(layers: list[Any]) -> None:
 
 
 def convert_candidate(
-    model: Path, candidate: Candidate, output: Path, scratch: Path, limits: ExportSettings
+    model: Path,
+    candidate: Candidate,
+    output: Path,
+    scratch: Path,
+    limits: ExportSettings,
+    name: str | None = None,
 ) -> int | None:
     """Convert in a child process.
 
@@ -112,6 +118,7 @@ def convert_candidate(
         output: The file to write.
         scratch: A directory, with the calibration clips for an integer file.
         limits: Of a conversion.
+        name: What to call the model in messages; its path by default.
 
     Returns:
         The bytes of the stock converter's file, None where it makes none.
@@ -125,13 +132,14 @@ def convert_candidate(
         "kerasnas.export.convert.program",
         {
             "model": str(model),
+            "name": name or str(model),
             "form": candidate.form,
             "recurrent": candidate.recurrent,
             "output": str(output),
             "stock": str(stock),
             "calibration": str(scratch / CALIBRATION) if integer else None,
         },
-        what=f"converting {model} to {candidate}",
+        what=f"converting {name or model} to {candidate}",
         time_limit=limits.time_limit,
         memory_limit=limits.memory_limit,
     )

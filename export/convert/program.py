@@ -19,7 +19,7 @@ from ..flatbuffer.graph import TfliteFile
 from ..forms import Form, Recurrent
 from ..integer.operators import with_integer_operators
 from ..keras_model.model_file import check_model, load_keras
-from ..keras_model.recurrent import unrolled
+from ..keras_model.recurrent import unrolled, without_recurrent_dropout
 from ..keras_model.step import STATE_NAME, step_calibration, stepwise
 from ..process.child import REFUSED
 from .loops import convert_integers
@@ -56,6 +56,7 @@ def convert(
     Raises:
         ExportError: The converter has no such operators.
     """
+    model = without_recurrent_dropout(model)
     if recurrent == "step":
         return _convert_step(model, form, calibration)
     if recurrent == "fused_lstm":
@@ -87,10 +88,10 @@ def main(request: Path, error: Path) -> int:
     """Convert as `request` says; 0, or `REFUSED` when the file `error` says why not.
 
     Args:
-        request: JSON of `model` (a `.keras` file), `form`, `recurrent` (null for a network without
-            such layers), `output` (the `.tflite` file to write), `stock` (the JSON file to write,
-            with `Converted.stock_bytes`) and `calibration` (a `.npy` file of float32 `(examples,
-            *input shape)`, or null).
+        request: JSON of `model` (a `.keras` file), its `name` for messages, `form`, `recurrent`
+            (null for a network without such layers), `output` (the `.tflite` file to write),
+            `stock` (the JSON file to write, with `Converted.stock_bytes`) and `calibration` (a
+            `.npy` file of float32 `(examples, *input shape)`, or null).
         error: Text file.
     """
     todo = json.loads(request.read_text(encoding="utf-8"))
@@ -98,12 +99,12 @@ def main(request: Path, error: Path) -> int:
     if todo["recurrent"] == "fused_lstm":
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before TensorFlow is imported
     try:
-        model = load_keras(path)
+        model = load_keras(path, todo["name"])
         check_model(model, "the model")
         calibration = np.load(todo["calibration"]) if todo["calibration"] else None
         content, stock = convert(model, todo["form"], calibration, todo["recurrent"])
     except ExportError as refusal:
-        error.write_text(f"{path} as {todo['form']}: {refusal}", encoding="utf-8")
+        error.write_text(f"{todo['name']} as {todo['form']}: {refusal}", encoding="utf-8")
         return REFUSED
     Path(todo["output"]).write_bytes(content)
     Path(todo["stock"]).write_text(json.dumps(stock), encoding="utf-8")

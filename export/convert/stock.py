@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ..arrays import Floats
 from ..errors import ExportError
 from ..forms import Form
 
@@ -30,9 +28,7 @@ class Converted(NamedTuple):
     stock_bytes: int | None
 
 
-def convert_stock(
-    model: keras.Model, form: Form, calibration: Sequence[NDArray[np.float32]] = ()
-) -> bytes:
+def convert_stock(model: keras.Model, form: Form, calibration: Sequence[Floats] = ()) -> bytes:
     """`TFLiteConverter`'s file of a functional model, with a batch of one.
 
     Args:
@@ -54,7 +50,7 @@ def convert_stock(
 def convert_function(
     function: Any,
     form: Form,
-    calibration: Sequence[NDArray[np.float32]] = (),
+    calibration: Sequence[Floats] = (),
     holder: Any = None,
 ) -> bytes:
     """`TFLiteConverter`'s file of a concrete function.
@@ -89,7 +85,7 @@ def convert_function(
         raise ExportError(f"the converter refuses it: {reason}") from error
 
 
-def _batches(calibration: Sequence[NDArray[np.float32]]) -> Iterator[list[NDArray[np.float32]]]:
+def _batches(calibration: Sequence[Floats]) -> Iterator[list[Floats]]:
     for examples in zip(*calibration, strict=True):
         yield [example[None] for example in examples]
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .graph import Graph, TfliteFile
+from .graph import TfliteFile, TfliteGraph
 
 _ALIGNMENT = 64
 
@@ -53,7 +53,7 @@ def plan(tensors: list[Lifetime]) -> int:
     return max((high for _, high, _ in placed), default=0)
 
 
-def lifetimes(graph: Graph) -> list[Lifetime]:
+def lifetimes(graph: TfliteGraph) -> list[Lifetime]:
     """Lifetimes of a graph's tensors that are not constant.
 
     Its inputs, its outputs and the states that it keeps live throughout.
@@ -73,7 +73,7 @@ def lifetimes(graph: Graph) -> list[Lifetime]:
     return [Lifetime(_bytes(graph, index), *span) for index, span in sorted(spans.items())]
 
 
-def _constants(graph: Graph) -> set[int]:
+def _constants(graph: TfliteGraph) -> set[int]:
     buffers = graph.file.model.buffers
     held = {i for i, t in enumerate(graph.t.tensors) if buffers[t.buffer].data is not None}
     for operator in graph.t.operators:
@@ -82,6 +82,6 @@ def _constants(graph: Graph) -> set[int]:
     return held
 
 
-def _bytes(graph: Graph, index: int) -> int:
+def _bytes(graph: TfliteGraph, index: int) -> int:
     tensor: Any = graph.existing(index)
     return prod(tensor.shape) * np.dtype(tensor.kind).itemsize

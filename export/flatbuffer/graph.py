@@ -22,7 +22,7 @@ class Scale(NamedTuple):
     zero: int = 0
 
 
-class Tensor(NamedTuple):
+class TfliteTensor(NamedTuple):
     """A tensor of one graph: its place there, shape, type by NumPy's name, scale of integers."""
 
     place: int
@@ -53,19 +53,19 @@ class TfliteFile:
         else:
             self.model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
         self._buffers: dict[bytes, int] = {}
-        self.main = Graph(self, self.model.subgraphs[0])
+        self.main = TfliteGraph(self, self.model.subgraphs[0])
 
     @property
-    def graphs(self) -> list[Graph]:
+    def graphs(self) -> list[TfliteGraph]:
         """The main graph, then those of loops."""
-        return [self.main, *(Graph(self, graph) for graph in self.model.subgraphs[1:])]
+        return [self.main, *(TfliteGraph(self, graph) for graph in self.model.subgraphs[1:])]
 
-    def graph(self) -> Graph:
+    def graph(self) -> TfliteGraph:
         """One more graph, for a loop."""
         added = self.schema.SubGraphT()
         added.tensors, added.operators, added.inputs, added.outputs = [], [], [], []
         self.model.subgraphs.append(added)
-        return Graph(self, added)
+        return TfliteGraph(self, added)
 
     def buffer(self, data: bytes) -> int:
         """Index of the buffer that holds `data`; equal data are held once."""
@@ -115,7 +115,7 @@ class TfliteFile:
         return bytes(builder.Output())
 
 
-class Graph:
+class TfliteGraph:
     """One graph of a file.
 
     Attributes:
@@ -126,16 +126,18 @@ class Graph:
         self.file = file
         self.t = t
 
-    def tensor(self, shape: Sequence[int], kind: str, scale: Scale | None = None) -> Tensor:
+    def tensor(self, shape: Sequence[int], kind: str, scale: Scale | None = None) -> TfliteTensor:
         """A new tensor of a type by its NumPy name; integers without a scale are indices."""
         return self._add(shape, kind, scale, _EMPTY_BUFFER)
 
-    def constant(self, values: NDArray[Any], scale: Scale | None = None) -> Tensor:
+    def constant(self, values: NDArray[Any], scale: Scale | None = None) -> TfliteTensor:
         """A new constant, of the type that `values` have."""
         data = np.ascontiguousarray(values).tobytes()
         return self._add(values.shape, values.dtype.name, scale, self.file.buffer(data))
 
-    def _add(self, shape: Sequence[int], kind: str, scale: Scale | None, buffer: int) -> Tensor:
+    def _add(
+        self, shape: Sequence[int], kind: str, scale: Scale | None, buffer: int
+    ) -> TfliteTensor:
         schema = self.file.schema
         added = schema.TensorT()
         added.shape, added.buffer = list(shape), buffer  # a name would be bytes that nobody reads
@@ -145,9 +147,9 @@ class Graph:
             added.quantization.scale = np.array([scale.step], np.float32)
             added.quantization.zeroPoint = np.array([scale.zero], np.int64)
         self.t.tensors.append(added)
-        return Tensor(len(self.t.tensors) - 1, tuple(shape), kind, scale)
+        return TfliteTensor(len(self.t.tensors) - 1, tuple(shape), kind, scale)
 
-    def existing(self, index: int) -> Tensor:
+    def existing(self, index: int) -> TfliteTensor:
         """A tensor that is there."""
         found = self.t.tensors[index]
         quantization = found.quantization
@@ -155,14 +157,16 @@ class Graph:
         if quantization is not None and quantization.scale is not None:
             scale = Scale(float(quantization.scale[0]), int(quantization.zeroPoint[0]))
         kinds = {v: k.lower() for k, v in vars(self.file.schema.TensorType).items()}
-        return Tensor(index, tuple(int(size) for size in found.shape), kinds[found.type], scale)
+        return TfliteTensor(
+            index, tuple(int(size) for size in found.shape), kinds[found.type], scale
+        )
 
     def operator(
         self,
         name: str,
         version: int,
-        inputs: Iterable[Tensor],
-        outputs: Iterable[Tensor],
+        inputs: Iterable[TfliteTensor],
+        outputs: Iterable[TfliteTensor],
         options: Any = None,
     ) -> None:
         """One more operator.

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import ExportError
 from ..process.child import run_module
 from .facts import minimum_runtime, version_of
-from .graph import Graph, TfliteFile
+from .graph import TfliteFile, TfliteGraph
 
 _TIME_LIMIT = 120
 _MEMORY_LIMIT = 4_000_000_000
@@ -72,7 +72,7 @@ def _alone(content: bytes, graph: int, place: int) -> bytes:
     file = TfliteFile(content)
     file.model.subgraphs = [file.model.subgraphs[graph]]
     file.model.metadata = []
-    main = file.main = Graph(file, file.model.subgraphs[0])
+    main = file.main = TfliteGraph(file, file.model.subgraphs[0])
     operator: Any = main.t.operators[place]
     main.t.operators = [operator]
     main.t.inputs = [

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..flatbuffer.graph import Graph, Scale, Tensor, TfliteFile
+from ..flatbuffer.graph import Scale, TfliteFile, TfliteGraph, TfliteTensor
 from ..keras_model.recurrent import Cell, Range
-from .writer import RUNTIME, RUNTIME_WRITE_ROW, UNIT, Writer
+from .writer import RUNTIME, RUNTIME_WRITE_ROW, UNIT, IntegerWriter
 
 _TWICE = Scale(2 / 32768)
 _SUM = Scale(16 / 32768)
@@ -27,10 +27,10 @@ _MEMORY_MARGIN = 2  # of an LSTM's cell state, over what calibration saw: int16 
 def write_loop(
     file: TfliteFile,
     cell: Cell,
-    x: Tensor,
+    x: TfliteTensor,
     ranges: dict[str, Range],
     scale: Scale,
-) -> Tensor:
+) -> TfliteTensor:
     """Write a cell's loop into the main graph.
 
     Args:
@@ -43,7 +43,7 @@ def write_loop(
     Returns:
         The output, int8 `(1, frames, units)` or `(1, units)`.
     """
-    main = Writer(file.main)
+    main = IntegerWriter(file.main)
     frames, units = x.shape[1], cell.units
     inputs = main.dense(x, cell.kernel, cell.bias, ranges["inputs"], frames)
     state = np.full((1, units), scale.zero, np.int8)
@@ -77,9 +77,9 @@ def _carried(cell: Cell, ranges: dict[str, Range]) -> Scale:
     return Scale(_MEMORY_MARGIN * max(most, 1e-3) / 32768)
 
 
-def _condition(graph: Graph, starts: Sequence[Tensor], frames: int) -> None:
+def _condition(graph: TfliteGraph, starts: Sequence[TfliteTensor], frames: int) -> None:
     """Go on while the counter is below the number of frames."""
-    writer = Writer(graph)
+    writer = IntegerWriter(graph)
     counter, *_ = writer.arguments(starts)
     limit = graph.constant(np.array([frames], np.int32))
     answer = graph.tensor((1,), "bool")
@@ -88,16 +88,20 @@ def _condition(graph: Graph, starts: Sequence[Tensor], frames: int) -> None:
 
 
 def _body(
-    graph: Graph, cell: Cell, starts: Sequence[Tensor], ranges: dict[str, Range], frames: int
+    graph: TfliteGraph,
+    cell: Cell,
+    starts: Sequence[TfliteTensor],
+    ranges: dict[str, Range],
+    frames: int,
 ) -> None:
     """One frame: its row of the input's product, the state's product, gates, the new state."""
-    body = Writer(graph)
+    body = IntegerWriter(graph)
     counter, inputs, narrow, carried, *outputs = body.arguments(starts)
-    frame = body.indices("SUB", frames - 1, counter) if cell.backward else counter
+    frame = body.int32("SUB", frames - 1, counter) if cell.backward else counter
     row = body.gather(inputs, frame)
     step = _lstm if cell.kind == "lstm" else _gru
     carried, narrow = step(body, cell, row, narrow, carried, ranges)
-    results = [body.indices("ADD", counter, 1), inputs, narrow, carried]
+    results = [body.int32("ADD", counter, 1), inputs, narrow, carried]
     if cell.sequences:
         place = frame if cell.aligned else counter
         results.append(body.write_row(outputs[0], narrow, place))
@@ -105,13 +109,13 @@ def _body(
 
 
 def _gru(
-    body: Writer,
+    body: IntegerWriter,
     cell: Cell,
-    row: Tensor,
-    narrow: Tensor,
-    state: Tensor,
+    row: TfliteTensor,
+    narrow: TfliteTensor,
+    state: TfliteTensor,
     ranges: dict[str, Range],
-) -> tuple[Tensor, Tensor]:
+) -> tuple[TfliteTensor, TfliteTensor]:
     """Keras' GRU: the new state, in int16 and in int8."""
     units, kernel = cell.units, cell.recurrent_kernel
     inputs = body.split(row, 3)
@@ -137,13 +141,13 @@ def _gru(
 
 
 def _lstm(
-    body: Writer,
+    body: IntegerWriter,
     cell: Cell,
-    row: Tensor,
-    narrow: Tensor,
-    memory: Tensor,
+    row: TfliteTensor,
+    narrow: TfliteTensor,
+    memory: TfliteTensor,
     ranges: dict[str, Range],
-) -> tuple[Tensor, Tensor]:
+) -> tuple[TfliteTensor, TfliteTensor]:
     """Keras' LSTM: the new cell state in int16, the new state in int8."""
     products = body.dense(narrow, cell.recurrent_kernel, None, ranges["states"], 1)
     gates = body.split(body.binary("ADD", row, body.widen(products), _SUM), 4)

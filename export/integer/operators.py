@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..flatbuffer.graph import Graph, Scale, TfliteFile
+from ..flatbuffer.graph import Scale, TfliteFile, TfliteGraph
 from .writer import RUNTIME
 
 _MINUS_ONE = -127
@@ -69,21 +69,21 @@ def _split_integers(file: TfliteFile, operator: Any) -> None:
         _drop(main, readers[part])
 
 
-def _drop(main: Graph, operators: list[Any]) -> None:
+def _drop(main: TfliteGraph, operators: list[Any]) -> None:
     main.t.operators = [o for o in main.t.operators if not any(o is each for each in operators)]
 
 
-def _replace_reads(main: Graph, old: int, new: int) -> None:
+def _replace_reads(main: TfliteGraph, old: int, new: int) -> None:
     for reader in main.consumers(old):
         reader.inputs = [new if int(index) == old else int(index) for index in reader.inputs]
 
 
-def _between_integers(main: Graph, name: str) -> list[Any]:
+def _between_integers(main: TfliteGraph, name: str) -> list[Any]:
     """Operators of this name, of one input, between a DEQUANTIZE and QUANTIZEs to one scale."""
     return [operator for operator in main.t.operators if _is_in_float(main, operator, name)]
 
 
-def _to_integers(main: Graph, operator: Any) -> None:
+def _to_integers(main: TfliteGraph, operator: Any) -> None:
     """Let an operator read what is dequantised for it, and write what its results become."""
     source: Any = main.producer(int(operator.inputs[0]))
     readers = main.consumers(int(operator.outputs[0]))
@@ -95,7 +95,7 @@ def _to_integers(main: Graph, operator: Any) -> None:
         _replace_reads(main, other, kept)
 
 
-def _is_in_float(main: Graph, operator: Any, name: str) -> bool:
+def _is_in_float(main: TfliteGraph, operator: Any, name: str) -> bool:
     if main.name_of(operator) != name:
         return False
     source = main.producer(int(operator.inputs[0]))

@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..flatbuffer.graph import Scale, Tensor, TfliteFile
+from ..arrays import Floats
+from ..flatbuffer.graph import Scale, TfliteFile, TfliteTensor
 from ..keras_model.recurrent import Range
-from .writer import RUNTIME, Writer
+from .writer import RUNTIME, IntegerWriter
 
-Values = NDArray[Any]
 _MOST = 32767
 _MARGIN = 1.25  # over what calibration saw: int16 has room for it
 
@@ -58,12 +57,12 @@ def wide_operation(layer: Any, inputs: Sequence[Any], wide: bool) -> WideOperati
     return None
 
 
-def compute(operation: WideOperation, inputs: Sequence[Values]) -> Values:
+def compute(operation: WideOperation, inputs: Sequence[Floats]) -> Floats:
     """The operation in float, on `(examples, ...)`."""
     kind, axis = operation
     if kind == "softmax":
         shares = np.exp(inputs[0] - inputs[0].max(axis=axis, keepdims=True))
-        result: Values = shares / shares.sum(axis=axis, keepdims=True)
+        result: Floats = shares / shares.sum(axis=axis, keepdims=True)
     elif kind == "multiply":
         result = np.prod(np.broadcast_arrays(*inputs), axis=0)
     elif kind == "divide":
@@ -75,8 +74,8 @@ def compute(operation: WideOperation, inputs: Sequence[Values]) -> Values:
 
 
 def write_wide(
-    file: TfliteFile, operation: WideOperation, inputs: Sequence[Tensor], result: Range
-) -> Tensor:
+    file: TfliteFile, operation: WideOperation, inputs: Sequence[TfliteTensor], result: Range
+) -> TfliteTensor:
     """Write an operation on int8 or int16 tensors.
 
     Args:
@@ -90,7 +89,7 @@ def write_wide(
     """
     file.require_runtime(RUNTIME)
     graph = file.main
-    writer = Writer(graph)
+    writer = IntegerWriter(graph)
     wide = [writer.widen(x) if x.kind == "int8" else x for x in inputs]
     scale = wide_scale(result)
     if operation.kind == "softmax":
@@ -113,7 +112,7 @@ def wide_scale(range_: Range) -> Scale:
     return Scale(_MARGIN * max(-range_.low, range_.high, 1e-6) / _MOST)
 
 
-def _multiply(writer: Writer, inputs: Sequence[Tensor], scale: Scale) -> Tensor:
+def _multiply(writer: IntegerWriter, inputs: Sequence[TfliteTensor], scale: Scale) -> TfliteTensor:
     # In between, the product of what two tensors can hold at most.
     product = inputs[0]
     for index, factor in enumerate(inputs[1:], 2):
@@ -124,14 +123,14 @@ def _multiply(writer: Writer, inputs: Sequence[Tensor], scale: Scale) -> Tensor:
     return product
 
 
-def _softmax(writer: Writer, x: Tensor, axis: int) -> Tensor:
+def _softmax(writer: IntegerWriter, x: TfliteTensor, axis: int) -> TfliteTensor:
     if axis == 2:
         return writer.softmax(x)
     swapped = writer.transpose(x, (0, 2, 1))
     return writer.transpose(writer.softmax(swapped), (0, 2, 1))
 
 
-def _divide(writer: Writer, x: Tensor, y: Tensor, scale: Scale) -> Tensor:
+def _divide(writer: IntegerWriter, x: TfliteTensor, y: TfliteTensor, scale: Scale) -> TfliteTensor:
     """`x / y` by integers: `(x * factor) / y`, where the factor makes the quotient's steps.
 
     What would be divided by nothing is divided by one step.
@@ -140,10 +139,10 @@ def _divide(writer: Writer, x: Tensor, y: Tensor, scale: Scale) -> Tensor:
     factor = min(round(x.scale.step / (y.scale.step * scale.step)), 2**31 // 32768 - 1)
     factor = max(factor, 1)
     reached = Scale(x.scale.step / (y.scale.step * factor))
-    product = writer.indices("MUL", writer.cast(x, "int32"), factor)
+    product = writer.int32("MUL", writer.cast(x, "int32"), factor)
     divisor = writer.cast(y, "int32")
     nothing = writer.cast(writer.is_zero(divisor), "int32")
-    divisor = writer.indices("ADD", divisor, nothing)
-    quotient = writer.indices("DIV", product, divisor)
-    quotient = writer.indices("MAXIMUM", writer.indices("MINIMUM", quotient, _MOST), -_MOST)
+    divisor = writer.int32("ADD", divisor, nothing)
+    quotient = writer.int32("DIV", product, divisor)
+    quotient = writer.int32("MAXIMUM", writer.int32("MINIMUM", quotient, _MOST), -_MOST)
     return writer.cast(quotient, "int16", reached)

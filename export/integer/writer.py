@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..flatbuffer.graph import Graph, Scale, Tensor
+from ..arrays import Floats
+from ..flatbuffer.graph import Scale, TfliteTensor
+from ..flatbuffer.writer import GraphWriter
 from ..keras_model.recurrent import Range
 
 UNIT = Scale(1 / 32768)
@@ -28,27 +29,18 @@ def int8_scale(range_: Range, least: float = 1e-6 / 255) -> Scale:
     return Scale(step, round(-128 - range_.low / step))
 
 
-class Writer:
+class IntegerWriter(GraphWriter):
     """Operators on integers, each returning its output."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self._schema = graph.file.schema
-
-    def arguments(self, like: Sequence[Tensor]) -> list[Tensor]:
+    def arguments(self, like: Sequence[TfliteTensor]) -> list[TfliteTensor]:
         """The inputs of a loop's graph."""
         inputs = [self.graph.tensor(t.shape, t.kind, t.scale) for t in like]
         self.graph.t.inputs = [tensor.place for tensor in inputs]
         return inputs
 
     def dense(
-        self,
-        x: Tensor,
-        kernel: NDArray[np.float32],
-        bias: NDArray[np.float32] | None,
-        result: Range,
-        rows: int,
-    ) -> Tensor:
+        self, x: TfliteTensor, kernel: Floats, bias: Floats | None, result: Range, rows: int
+    ) -> TfliteTensor:
         """`x @ kernel + bias`, int8 `(rows, outputs)`.
 
         The kernel has one step: runtimes before 2.17 compute dense layers with one a channel
@@ -63,142 +55,82 @@ class Writer:
             rounded = np.clip(np.round(bias / both), -(2**31), 2**31 - 1).astype(np.int32)
             inputs.append(self.graph.constant(rounded, Scale(both)))
         else:
-            inputs.append(Tensor(-1, (), "int32"))
+            inputs.append(TfliteTensor(-1, (), "int32"))
         # Sums have this step, and XNNPACK refuses far finer ones, as of a range of zero.
         scale = int8_scale(result, both)
-        output = self.graph.tensor((rows, kernel.shape[1]), "int8", scale)
-        options = self._schema.FullyConnectedOptionsT()
-        self.graph.operator("FULLY_CONNECTED", 4, inputs, (output,), options)
-        return output
+        shape = (rows, kernel.shape[1])
+        return self.write("FULLY_CONNECTED", inputs, shape, "int8", scale, version=4)
 
-    def binary(self, name: str, x: Tensor, y: Tensor, scale: Scale | None) -> Tensor:
+    def binary(
+        self, name: str, x: TfliteTensor, y: TfliteTensor, scale: Scale | None
+    ) -> TfliteTensor:
         """ADD, SUB or MUL of int16 tensors that spread to one shape."""
-        options = getattr(self._schema, f"{name.title()}OptionsT")()
-        if name != "MUL":
-            options.potScaleInt16 = False
-        output = self.graph.tensor(np.broadcast_shapes(x.shape, y.shape), x.kind, scale)
         version = {"ADD": 3, "SUB": 5, "MUL": 4}[name]
-        self.graph.operator(name, version, (x, y), (output,), options)
-        return output
+        shape = np.broadcast_shapes(x.shape, y.shape)
+        options = {} if name == "MUL" else {"potScaleInt16": False}
+        return self.write(name, (x, y), shape, x.kind, scale, version=version, **options)
 
-    def indices(self, name: str, x: Tensor | int, y: Tensor | int) -> Tensor:
+    def int32(self, name: str, x: TfliteTensor | int, y: TfliteTensor | int) -> TfliteTensor:
         """ADD, SUB, MUL, DIV, MAXIMUM or MINIMUM of int32 numbers without a scale."""
-        both = [
-            self.graph.constant(np.array([operand], np.int32))
-            if isinstance(operand, int)
-            else operand
-            for operand in (x, y)
-        ]
-        shape = np.broadcast_shapes(both[0].shape, both[1].shape)
-        output = self.graph.tensor(shape, "int32")
-        title = "MaximumMinimum" if name.startswith("M") and name != "MUL" else name.title()
-        options = getattr(self._schema, f"{title}OptionsT")()
-        self.graph.operator(name, 1, both, (output,), options)
-        return output
+        both = [self.indices([each]) if isinstance(each, int) else each for each in (x, y)]
+        return self.write(name, both, np.broadcast_shapes(both[0].shape, both[1].shape), "int32")
 
-    def unary(self, name: str, x: Tensor) -> Tensor:
+    def unary(self, name: str, x: TfliteTensor) -> TfliteTensor:
         """LOGISTIC or TANH in int16."""
-        output = self.graph.tensor(x.shape, x.kind, UNIT)
-        self.graph.operator(name, 3, (x,), (output,))
-        return output
+        return self.write(name, (x,), x.shape, x.kind, UNIT, version=3)
 
-    def widen(self, x: Tensor) -> Tensor:
+    def widen(self, x: TfliteTensor) -> TfliteTensor:
         """int8 as int16, without loss."""
         assert x.scale is not None
-        output = self.graph.tensor(x.shape, "int16", Scale(x.scale.step / _FINER))
-        self._quantize(x, output, 2)
-        return output
+        scale = Scale(x.scale.step / _FINER)
+        return self.write("QUANTIZE", (x,), x.shape, "int16", scale, version=2)
 
-    def narrow(self, x: Tensor, scale: Scale | None) -> Tensor:
+    def narrow(self, x: TfliteTensor, scale: Scale | None) -> TfliteTensor:
         """Anything as int8 of a scale."""
-        output = self.graph.tensor(x.shape, "int8", scale)
-        self._quantize(x, output, 1)
-        return output
+        return self.write("QUANTIZE", (x,), x.shape, "int8", scale)
 
-    def _quantize(self, x: Tensor, output: Tensor, version: int) -> None:
-        options = self._schema.QuantizeOptionsT()
-        self.graph.operator("QUANTIZE", version, (x,), (output,), options)
-
-    def is_zero(self, x: Tensor) -> Tensor:
+    def is_zero(self, x: TfliteTensor) -> TfliteTensor:
         """Where int32 numbers are zero."""
-        zero = self.graph.constant(np.zeros(1, np.int32))
-        output = self.graph.tensor(x.shape, "bool")
-        self.graph.operator("EQUAL", 1, (x, zero), (output,), self._schema.EqualOptionsT())
-        return output
+        return self.write("EQUAL", (x, self.indices([0])), x.shape, "bool")
 
-    def cast(self, x: Tensor, kind: str, scale: Scale | None = None) -> Tensor:
+    def cast(self, x: TfliteTensor, kind: str, scale: Scale | None = None) -> TfliteTensor:
         """The same integers in another type."""
-        output = self.graph.tensor(x.shape, kind, scale)
-        self.graph.operator("CAST", 1, (x,), (output,), self._schema.CastOptionsT())
-        return output
+        return self.write("CAST", (x,), x.shape, kind, scale)
 
-    def softmax(self, x: Tensor) -> Tensor:
+    def softmax(self, x: TfliteTensor) -> TfliteTensor:
         """Softmax of int16 over the last axis."""
-        output = self.graph.tensor(x.shape, x.kind, UNIT)
-        options = self._schema.SoftmaxOptionsT()
-        options.beta = 1.0
-        self.graph.operator("SOFTMAX", 3, (x,), (output,), options)
-        return output
+        return self.write("SOFTMAX", (x,), x.shape, x.kind, UNIT, version=3, beta=1.0)
 
-    def mean(self, x: Tensor, scale: Scale) -> Tensor:
+    def mean(self, x: TfliteTensor, scale: Scale) -> TfliteTensor:
         """Mean of int16 `(1, frames, channels)` over the frames."""
-        axis = self.graph.constant(np.ones(1, np.int32))
-        output = self.graph.tensor((x.shape[0], *x.shape[2:]), x.kind, scale)
-        options = self._schema.ReducerOptionsT()
-        options.keepDims = False
-        self.graph.operator("MEAN", 3, (x, axis), (output,), options)
-        return output
+        shape = (x.shape[0], *x.shape[2:])
+        inputs = (x, self.indices([1]))
+        return self.write("MEAN", inputs, shape, x.kind, scale, version=3, keepDims=False)
 
-    def transpose(self, x: Tensor, order: tuple[int, ...]) -> Tensor:
+    def transpose(self, x: TfliteTensor, order: tuple[int, ...]) -> TfliteTensor:
         """int16 with its axes in another order."""
-        permutation = self.graph.constant(np.array(order, np.int32))
-        shape = tuple(x.shape[axis] for axis in order)
-        output = self.graph.tensor(shape, x.kind, x.scale)
-        options = self._schema.TransposeOptionsT()
-        self.graph.operator("TRANSPOSE", 5, (x, permutation), (output,), options)
-        return output
+        shape = [x.shape[axis] for axis in order]
+        return self.write("TRANSPOSE", (x, self.indices(order)), shape, x.kind, x.scale, version=5)
 
-    def split(self, x: Tensor, parts: int) -> list[Tensor]:
+    def split(self, x: TfliteTensor, parts: int) -> list[TfliteTensor]:
         """int16 `(1, n)` in equal parts."""
-        axis = self.graph.constant(np.array(1, np.int32))
         shape = (1, x.shape[1] // parts)
+        axis = self.indices(1)
         outputs = [self.graph.tensor(shape, x.kind, x.scale) for _ in range(parts)]
-        options = self._schema.SplitOptionsT()
-        options.numSplits = parts
-        self.graph.operator("SPLIT", 4, (axis, x), outputs, options)
+        self.write_to("SPLIT", (axis, x), outputs, version=4, numSplits=parts)
         return outputs
 
-    def gather(self, x: Tensor, row: Tensor) -> Tensor:
+    def gather(self, x: TfliteTensor, row: TfliteTensor) -> TfliteTensor:
         """One row of int16 `(rows, n)`: `(1, n)`."""
-        output = self.graph.tensor((1, x.shape[1]), x.kind, x.scale)
-        options = self._schema.GatherOptionsT()
-        self.graph.operator("GATHER", 4, (x, row), (output,), options)
-        return output
+        return self.write("GATHER", (x, row), (1, x.shape[1]), x.kind, x.scale, version=4)
 
-    def write_row(self, x: Tensor, row: Tensor, place: Tensor) -> Tensor:
+    def write_row(self, x: TfliteTensor, row: TfliteTensor, place: TfliteTensor) -> TfliteTensor:
         """`x` with `row` at `place`."""
-        zero = self.graph.constant(np.zeros(1, np.int32))
-        corner = self.graph.tensor((2,), "int32")
-        concatenation = self._schema.ConcatenationOptionsT()
-        self.graph.operator("CONCATENATION", 1, (place, zero), (corner,), concatenation)
-        output = self.graph.tensor(x.shape, x.kind, x.scale)
-        options = self._schema.DynamicUpdateSliceOptionsT()
-        self.graph.operator("DYNAMIC_UPDATE_SLICE", 1, (x, row, corner), (output,), options)
-        return output
+        corner = self.write("CONCATENATION", (place, self.indices([0])), (2,), "int32")
+        inputs = (x, row, corner)
+        return self.write("DYNAMIC_UPDATE_SLICE", inputs, x.shape, x.kind, x.scale)
 
-    def fill(self, shape: tuple[int, ...], scale: Scale) -> Tensor:
+    def fill(self, shape: tuple[int, ...], scale: Scale) -> TfliteTensor:
         """Zeros in int8, which are not held in the file."""
         zero = self.graph.constant(np.array(scale.zero, np.int8), scale)
-        output = self.graph.tensor(shape, "int8", scale)
-        dimensions = self.graph.constant(np.array(shape, np.int32))
-        options = self._schema.FillOptionsT()
-        self.graph.operator("FILL", 3, (dimensions, zero), (output,), options)
-        return output
-
-    def reshape(self, x: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """`x` in another shape."""
-        target = self.graph.constant(np.array(shape, np.int32))
-        output = self.graph.tensor(shape, x.kind, x.scale)
-        options = self._schema.ReshapeOptionsT()
-        self.graph.operator("RESHAPE", 1, (x, target), (output,), options)
-        return output
+        return self.write("FILL", (self.indices(shape), zero), shape, "int8", scale, version=3)

@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ExportError
+from ..errors import ExportError, counted
 from ..process.quiet import quiet
+from .private import flat_layers, is_functional
 
 if TYPE_CHECKING:
     import keras
 
 
-def load_keras(path: Path) -> keras.Model:
+def load_keras(path: Path, name: str | None = None) -> keras.Model:
     """Open a `.keras` file from anywhere: nothing in it is executed (`safe_mode`).
 
-    A model that was trained in mixed precision computes in float32, as its files will.
+    A model that was trained in mixed precision computes in float32, as its files will. An only
+    input or output that stands in a dictionary or list stands alone.
+
+    Args:
+        path: The file.
+        name: What to call it in messages; its path by default.
 
     Raises:
         ExportError: The file is missing or damaged, or needs code that is not Keras's own.
@@ -26,16 +32,20 @@ def load_keras(path: Path) -> keras.Model:
     with quiet():
         import keras
 
+    name = name or str(path)
     if not path.is_file():
-        raise ExportError(f"{path} does not exist: give a .keras file")
+        raise ExportError(f"{name} does not exist: give a .keras file")
     if not zipfile.is_zipfile(path):
-        raise ExportError(f"{path} is damaged, or no .keras file: save the model again")
+        raise ExportError(f"{name} is damaged, or no .keras file: save the model again")
     try:
         with quiet():
             model = _in_float32(keras.saving.load_model(path, compile=False, safe_mode=True))
+            model = _with_plain_ends(model)
     except Exception as error:  # Keras raises what the damaged part happens to raise
+        if "`Lambda` layer" in str(error):
+            raise _no_lambda(f"{name} has a Lambda layer") from None
         raise ExportError(
-            f"{path} cannot be opened: {_first_line(error)} Save the model again, from stock "
+            f"{name} cannot be opened: {_first_line(error)} Save the model again, from stock "
             "layers in a functional model."
         ) from None
     model.compile(jit_compile=False)  # predicting through XLA is a loss on CPUs
@@ -51,7 +61,8 @@ def check_model(model: keras.Model, name: str) -> None:
 
     Raises:
         ExportError: The model is subclassed, has several inputs or outputs, an input of unknown
-            size, an output that is no vector of scores, or weights that are not finite.
+            size, an output that is neither scores nor scores of frames, Python code in a Lambda
+            layer, a stateful layer, or weights that are not finite.
     """
     try:
         inputs, outputs = model.inputs, model.outputs
@@ -64,8 +75,8 @@ def check_model(model: keras.Model, name: str) -> None:
         )
     if len(inputs) != 1 or len(outputs) != 1:
         raise ExportError(
-            f"{name} has {len(inputs)} inputs and {len(outputs)} outputs: one of each can be "
-            "exported; join them inside the model"
+            f"{name} has {counted(len(inputs), 'input')} and {counted(len(outputs), 'output')}: "
+            "one of each can be exported; join them inside the model"
         )
     shape = tuple(inputs[0].shape[1:])
     if None in shape:
@@ -73,10 +84,14 @@ def check_model(model: keras.Model, name: str) -> None:
             f"{name} has an input of unknown size {shape}: build it with a fixed "
             "keras.Input(shape=...)"
         )
-    if len(outputs[0].shape) != 2:
+    scores = tuple(outputs[0].shape)
+    if len(scores) not in (2, 3) or None in scores[1:]:
         raise ExportError(
-            f"{name} has an output of shape {tuple(outputs[0].shape)}: (None, classes) is needed"
+            f"{name} has an output of shape {scores}: (None, classes) or (None, frames, classes), "
+            "of known sizes, is needed"
         )
+    for layer in flat_layers(model):
+        _check_layer(layer, name)
     for weight in model.weights:
         values = weight.numpy()
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
@@ -86,9 +101,39 @@ def check_model(model: keras.Model, name: str) -> None:
             )
 
 
+def _check_layer(layer: Any, name: str) -> None:
+    if getattr(getattr(layer, "function", None), "__name__", "") == "<lambda>":
+        raise _no_lambda(f"{name} has the Lambda layer {layer.name!r}")
+    if getattr(layer, "stateful", False):
+        raise ExportError(
+            f"{name} has the stateful layer {layer.name!r}, whose scores depend on the clips "
+            "before: build it with stateful=False and copy the weights"
+        )
+
+
+def _no_lambda(what: str) -> ExportError:
+    return ExportError(
+        f"{what}, whose Python code is not run from a file: replace it by functions of keras.ops "
+        "or by stock layers"
+    )
+
+
+def _with_plain_ends(model: keras.Model) -> keras.Model:
+    """A model whose only input and output are tensors, not dictionaries or lists of one."""
+    import keras
+
+    if isinstance(model, keras.Sequential) or not is_functional(model):
+        return model
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        return model
+    if all(isinstance(end, keras.KerasTensor) for end in (model.input, model.output)):
+        return model
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+
+
 def _in_float32(model: keras.Model) -> keras.Model:
     """A model whose layers compute in float32, as few operators of a runtime know others."""
-    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+    if all(layer.compute_dtype == "float32" for layer in [model, *flat_layers(model)]):
         return model
     copy = type(model).from_config(_with_float32(model.get_config()))
     copy.set_weights(model.get_weights())

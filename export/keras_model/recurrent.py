@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Values = NDArray[Any]
+from ..arrays import Floats
+from .private import flat_layers
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Cell:
     """
 
     kind: Literal["gru", "lstm"]
-    kernel: Values
-    recurrent_kernel: Values
-    bias: Values
-    recurrent_bias: Values | None = None
+    kernel: Floats
+    recurrent_kernel: Floats
+    bias: Floats
+    recurrent_bias: Floats | None = None
     backward: bool = False
     sequences: bool = False
     aligned: bool = False
@@ -54,7 +54,7 @@ class Range(NamedTuple):
     high: float
 
     @classmethod
-    def of(cls, *arrays: Values) -> Range:
+    def of(cls, *arrays: Floats) -> Range:
         """Of all values in some arrays."""
         low = min(float(array.min()) for array in arrays)
         return cls(min(low, 0.0), max(max(float(array.max()) for array in arrays), 0.0))
@@ -70,18 +70,18 @@ class Trace(NamedTuple):
             `output`.
     """
 
-    output: Values
+    output: Floats
     ranges: dict[str, Range]
 
 
-def trace(cell: Cell, x: Values) -> Trace:
+def trace(cell: Cell, x: Floats) -> Trace:
     """Run a cell in float over examples `(examples, frames, channels)`."""
     inputs = x @ cell.kernel + cell.bias
     frames = range(x.shape[1])
     order = list(reversed(frames)) if cell.backward else list(frames)
     state = np.zeros((len(x), cell.units), np.float32)
     memory = np.zeros_like(state)
-    seen: dict[str, list[Values]] = {"memory": [], "output": []}
+    seen: dict[str, list[Floats]] = {"memory": [], "output": []}
     step = _lstm_step if cell.kind == "lstm" else _gru_step
     for frame in order:
         state, memory = step(cell, inputs[:, frame], state, memory, seen)
@@ -96,8 +96,8 @@ def trace(cell: Cell, x: Values) -> Trace:
 
 
 def _gru_step(
-    cell: Cell, inputs: Values, state: Values, memory: Values, seen: dict[str, list[Values]]
-) -> tuple[Values, Values]:
+    cell: Cell, inputs: Floats, state: Floats, memory: Floats, seen: dict[str, list[Floats]]
+) -> tuple[Floats, Floats]:
     units = cell.units
     if cell.recurrent_bias is not None:
         products = state @ cell.recurrent_kernel + cell.recurrent_bias
@@ -108,7 +108,7 @@ def _gru_step(
         products = state @ cell.recurrent_kernel[:, : 2 * units]
         gates = _sigmoid(inputs[:, : 2 * units] + products)
         update, reset = gates[:, :units], gates[:, units:]
-        inner = (reset * state) @ cell.recurrent_kernel[:, 2 * units :]
+        inner: Any = (reset * state) @ cell.recurrent_kernel[:, 2 * units :]
         seen.setdefault("candidates", []).append(inner)
         candidate = np.tanh(inputs[:, 2 * units :] + inner)
     seen.setdefault("states", []).append(products)
@@ -116,8 +116,8 @@ def _gru_step(
 
 
 def _lstm_step(
-    cell: Cell, inputs: Values, state: Values, memory: Values, seen: dict[str, list[Values]]
-) -> tuple[Values, Values]:
+    cell: Cell, inputs: Floats, state: Floats, memory: Floats, seen: dict[str, list[Floats]]
+) -> tuple[Floats, Floats]:
     products = state @ cell.recurrent_kernel
     seen.setdefault("states", []).append(products)
     let_in, forget, candidate, output = np.split(inputs + products, 4, axis=1)
@@ -125,7 +125,7 @@ def _lstm_step(
     return _sigmoid(output) * np.tanh(memory), memory
 
 
-def _sigmoid(x: Values) -> Values:
+def _sigmoid(x: Floats) -> Floats:
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
@@ -163,7 +163,7 @@ def recurrent_layers(model: Any) -> list[Any]:
 
     found = [
         layer
-        for layer in model._flatten_layers(include_self=False)
+        for layer in flat_layers(model)
         if isinstance(layer, layers.RNN | layers.Bidirectional)
     ]
     wrapped = {
@@ -173,6 +173,30 @@ def recurrent_layers(model: Any) -> list[Any]:
         for inner in (layer.forward_layer, layer.backward_layer)
     }
     return [layer for layer in found if id(layer) not in wrapped]
+
+
+def without_recurrent_dropout(model: Any) -> Any:
+    """Return a model whose recurrent cells have no dropout, as in inference; itself if none has.
+
+    Their masks are drawn in inference, too, though not used, and the converter has no operator for
+    the state of the random generator.
+    """
+    import keras
+
+    if not any(_has_dropout(layer) for layer in flat_layers(model)):
+        return model
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in flat_layers(copy):
+        if _has_dropout(layer):
+            layer.dropout = layer.recurrent_dropout = 0.0
+    return copy
+
+
+def _has_dropout(layer: Any) -> bool:
+    if not hasattr(layer, "get_dropout_mask"):  # only recurrent cells have such masks
+        return False
+    return bool(layer.dropout or layer.recurrent_dropout)
 
 
 def unrolled(model: Any) -> Any:

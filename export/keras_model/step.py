@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import ExportError
+from .private import call_again
 
-Values = NDArray[np.float32]
 STATE_NAME = "state"
 _MOST_CALIBRATION = 400  # frames with their states
 
@@ -50,10 +50,7 @@ class _Stepper:
     without_frames: set[int] = field(default_factory=set)  # ids of tensors behind the last states
 
     def run(self, network: Any, inputs: Any) -> Any:
-        network = getattr(network, "_functional", network)  # of a Sequential
-        return network._run_through_graph(
-            inputs, operation_fn=lambda layer: layer, call_fn=self._call
-        )
+        return call_again(network, inputs, self._call)
 
     def _call(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
         import keras
@@ -158,7 +155,7 @@ def stepwise(model: Any) -> Any:
     return keras.Model([frame, *stepper.states], [scores, *stepper.next_states])
 
 
-def step_calibration(step: Any, calibration: Values) -> list[Values]:
+def step_calibration(step: Any, calibration: Floats) -> list[Floats]:
     """Inputs of a network of one frame while it hears clips.
 
     Args:
@@ -169,7 +166,7 @@ def step_calibration(step: Any, calibration: Values) -> list[Values]:
         For each input, `(n, *its shape)`: frames and the states before them, evenly chosen.
     """
     states = [np.zeros((len(calibration), *s.shape[1:]), np.float32) for s in step.inputs[1:]]
-    seen: list[list[Values]] = []
+    seen: list[list[Floats]] = []
     for index in range(calibration.shape[1]):
         inputs = [calibration[:, index : index + 1], *states]
         seen.append(inputs)

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import ExportError
+from .private import calls_in, is_functional
 
 _TOLERANCE = 1e-4
 """Largest difference from a layer's output, relative to the largest value in it."""
@@ -24,7 +25,7 @@ _ONLY_OFF = ("rms_scaling",)
 """What tf_keras' layers do not have, nor most of Keras 3's."""
 
 
-class Pair(NamedTuple):
+class TensorPair(NamedTuple):
     """A tensor of the model and its counterpart in the twin, with the operation that gives it."""
 
     name: str
@@ -46,9 +47,9 @@ class Twin(NamedTuple):
     source: Any
     model: Any
     layers: list[tuple[Any, Any]]
-    pairs: list[Pair]
+    pairs: list[TensorPair]
 
-    def check(self, x: NDArray[np.float32]) -> None:
+    def check(self, x: Floats) -> None:
         """Hold the twin's scores of examples `(n, *input shape)` against the model's.
 
         Raises:
@@ -84,7 +85,7 @@ def rebuild(model: Any) -> Twin:
     source = tf_keras.Input(model.inputs[0].shape[1:], name=model.inputs[0].name)
     known: dict[int, Any] = {}
     layers: list[tuple[Any, Any]] = []
-    pairs: list[Pair] = []
+    pairs: list[TensorPair] = []
 
     def counterpart(operation: Any) -> Callable[..., Any]:
         if id(operation) not in known:
@@ -93,21 +94,20 @@ def rebuild(model: Any) -> Twin:
 
     def walk(function: Any, inputs: list[Any], inner: bool) -> list[Any]:
         tensors = {id(x): y for x, y in zip(function.inputs, inputs, strict=True)}
-        for depth in sorted(function._nodes_by_depth, reverse=True):
-            for node in function._nodes_by_depth[depth]:
-                if node.is_input:
-                    continue
-                operation = node.operation
-                arguments, keywords = node.arguments.fill_in(tensors)
-                if hasattr(operation, "_nodes_by_depth"):  # a model inside the model
-                    outputs = walk(operation, arguments, True)
-                else:
-                    keywords.pop("training", None)  # False in some, which would stay in training
-                    outputs = [counterpart(operation)(*arguments, **keywords)]
-                    _copy_weights(operation, known[id(operation)], layers)
-                if not inner:
-                    pairs.append(Pair(operation.name, node.outputs[0], outputs[0]))
-                tensors |= {id(x): y for x, y in zip(node.outputs, outputs, strict=True)}
+        for node in calls_in(function):
+            if node.is_input:
+                continue
+            operation = node.operation
+            arguments, keywords = node.arguments.fill_in(tensors)
+            if is_functional(operation):  # a model inside the model
+                outputs = walk(operation, arguments, True)
+            else:
+                keywords.pop("training", None)  # False in some, which would stay in training
+                outputs = [counterpart(operation)(*arguments, **keywords)]
+                _copy_weights(operation, known[id(operation)], layers)
+            if not inner:
+                pairs.append(TensorPair(operation.name, node.outputs[0], outputs[0]))
+            tensors |= {id(x): y for x, y in zip(node.outputs, outputs, strict=True)}
         return [tensors[id(x)] for x in function.outputs]
 
     (scores,) = walk(model, [source], False)

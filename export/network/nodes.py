@@ -67,7 +67,7 @@ class Constant(NamedTuple):
         return prod(self.shape)
 
 
-class Node(NamedTuple):
+class LoweredOperator(NamedTuple):
     """One TFLite operator.
 
     Attributes:
@@ -90,7 +90,7 @@ class Node(NamedTuple):
     wide: bool = False
 
 
-def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
+def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
     """The operators that the export makes of a network, without its recurrent layers.
 
     Raises:
@@ -99,7 +99,7 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
     consumers = Counter(chain.from_iterable([op.inputs for op in ops]))
     by_name = {op.name: op for op in ops}
     taken_in = _taken_in(ops, consumers, by_name)
-    nodes: list[Node] = []
+    nodes: list[LoweredOperator] = []
     # Of each output: the node that computes it, and whether that node may take in what follows.
     source: dict[str, tuple[int, bool]] = {}
     wide: set[str] = set()  # what `kerasnas.export.integer.wide` computes in int16
@@ -140,7 +140,7 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[Node]:
                 source[op.name] = (index, False)
                 continue
             operators = _ACTIVATIONS[function]
-            nodes += [Node(name, 2 if name == "MUL" else 1, shape) for name in operators]
+            nodes += [LoweredOperator(name, 2 if name == "MUL" else 1, shape) for name in operators]
             source[op.name] = (len(nodes) - 1, False) if operators else (index, open_)
             continue
         added = _nodes(op, shape)
@@ -178,7 +178,7 @@ def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], by_name: Mapping[str
     return found
 
 
-def _is_plain_product(nodes: list[Node], source: tuple[int, bool]) -> bool:
+def _is_plain_product(nodes: list[LoweredOperator], source: tuple[int, bool]) -> bool:
     """Whether the converter gives it the scale of the sum that it goes into.
 
     Its range is that of a batch normalisation that has become a part of it, so it is not known.
@@ -187,43 +187,51 @@ def _is_plain_product(nodes: list[Node], source: tuple[int, bool]) -> bool:
     return open_ and nodes[index].operator in WEIGHTED
 
 
-def _nodes(op: Op, shape: Shape) -> tuple[Node, ...]:
+def _nodes(op: Op, shape: Shape) -> tuple[LoweredOperator, ...]:
     channels = shape[-1]
     if op.kind in _FOLDING:
         kernel = _kernel(op)
         constants = (kernel, _bias(kernel, channels)) if len(op.weights) > 1 else (kernel,)
-        return (Node(_FOLDING[op.kind], 1, shape, constants),)
+        return (LoweredOperator(_FOLDING[op.kind], 1, shape, constants),)
     if op.kind == "add" and len(op.output_shape) == 1:  # one of two vectors loses the batch
-        vector = Node("RESHAPE", 1, op.output_shape, (_indices(*op.output_shape),))
-        return (vector, Node("ADD", 2, shape)) * (len(op.inputs) - 1)
+        vector = LoweredOperator("RESHAPE", 1, op.output_shape, (_indices(*op.output_shape),))
+        return (vector, LoweredOperator("ADD", 2, shape)) * (len(op.inputs) - 1)
     if op.kind in ("add", "multiply"):
-        return (Node(_SIMPLE[op.kind], 2, shape),) * (len(op.inputs) - 1)
+        return (LoweredOperator(_SIMPLE[op.kind], 2, shape),) * (len(op.inputs) - 1)
     if op.kind in _SIMPLE:
-        return (Node(_SIMPLE[op.kind], len(op.inputs), shape),)
+        return (LoweredOperator(_SIMPLE[op.kind], len(op.inputs), shape),)
     if op.kind in _OVER_FRAMES:
-        return (Node(_OVER_FRAMES[op.kind], 1, shape, (_indices(1),)),)
+        return (LoweredOperator(_OVER_FRAMES[op.kind], 1, shape, (_indices(1),)),)
     if op.kind == "softmax_over_frames":
         swapped, order = (1, *shape[:0:-1]), (_indices(0, 2, 1),)
         return (
-            Node("TRANSPOSE", 1, swapped, order),
-            Node("SOFTMAX", 1, swapped),
-            Node("TRANSPOSE", 1, shape, order),
+            LoweredOperator("TRANSPOSE", 1, swapped, order),
+            LoweredOperator("SOFTMAX", 1, swapped),
+            LoweredOperator("TRANSPOSE", 1, shape, order),
         )
     if op.kind == "global_average_pool":
-        return (Node("MEAN", 1, shape, (_indices(1, 2),)),)
+        return (LoweredOperator("MEAN", 1, shape, (_indices(1, 2),)),)
     if op.kind == "normalization":
         size = op.weights[0].size if op.weights else op.attributes["statistics"]
         statistics = Constant("weight", (1,) * (len(shape) - 1) + (size,))
-        return (Node("SUB", 1, shape, (statistics,)), Node("MUL", 1, shape, (statistics,)))
+        return (
+            LoweredOperator("SUB", 1, shape, (statistics,)),
+            LoweredOperator("MUL", 1, shape, (statistics,)),
+        )
     if op.kind == "batch_norm":  # nothing before it to fold it into
         scale = Constant("weight", (channels,))
-        return (Node("MUL", 1, shape, (scale,)), Node("ADD", 1, shape, (scale,)))
+        return (
+            LoweredOperator("MUL", 1, shape, (scale,)),
+            LoweredOperator("ADD", 1, shape, (scale,)),
+        )
     if op.kind in ("flatten", "reshape"):
-        return (Node("RESHAPE", 1, shape, (_indices(*shape),)),)
+        return (LoweredOperator("RESHAPE", 1, shape, (_indices(*shape),)),)
     if op.kind == "permute":
-        return (Node("TRANSPOSE", 1, shape, (_indices(0, *op.attributes.get("dims", ())),)),)
+        return (
+            LoweredOperator("TRANSPOSE", 1, shape, (_indices(0, *op.attributes.get("dims", ())),)),
+        )
     if op.kind == "get_item":
-        return (Node("STRIDED_SLICE", 1, shape, _bounds(op, shape)),)
+        return (LoweredOperator("STRIDED_SLICE", 1, shape, _bounds(op, shape)),)
     raise ExportError(
         f"the size of a file with the operation {op.kind!r} ({op.name}) cannot be predicted: it "
         "has to be converted to be measured"
@@ -250,27 +258,30 @@ def _is_wide(op: Op, wide: set[str]) -> bool:
     return op.kind in _STAYING_WIDE and not wide.isdisjoint(op.inputs)
 
 
-def _widened(op: Op) -> Node:
+def _widened(op: Op) -> LoweredOperator:
     """An int8 output in int16."""
     is_share = op.attributes.get("function") in ("sigmoid", "softmax")
     scale = "unit" if is_share else ""
-    return Node("QUANTIZE", 1, (1, *op.output_shape), joined=scale, wide=True)
+    return LoweredOperator("QUANTIZE", 1, (1, *op.output_shape), joined=scale, wide=True)
 
 
-def _wide_nodes(op: Op, shape: Shape, before: Shape) -> list[Node]:
+def _wide_nodes(op: Op, shape: Shape, before: Shape) -> list[LoweredOperator]:
     if op.kind == "activation":
-        nodes: tuple[Node, ...] = (Node("SOFTMAX", 1, shape),)
+        nodes: tuple[LoweredOperator, ...] = (LoweredOperator("SOFTMAX", 1, shape),)
     elif op.kind == "sum_over_frames":
         frames = Constant("weight", (1,), values=before[:1])
-        nodes = (Node("MEAN", 1, shape, (_indices(1),)), Node("MUL", 1, shape, (frames,)))
+        nodes = (
+            LoweredOperator("MEAN", 1, shape, (_indices(1),)),
+            LoweredOperator("MUL", 1, shape, (frames,)),
+        )
     elif op.kind == "divide":
-        casts = (Node("CAST", 1, shape),) * 4
+        casts = (LoweredOperator("CAST", 1, shape),) * 4
         single = ("MUL", "EQUAL", "MINIMUM", "MAXIMUM")
         nodes = (
             *casts,
-            *(Node(name, 1, shape, (Constant("index", (1,)),)) for name in single),
-            Node("ADD", 2, shape),
-            Node("DIV", 2, shape),
+            *(LoweredOperator(name, 1, shape, (Constant("index", (1,)),)) for name in single),
+            LoweredOperator("ADD", 2, shape),
+            LoweredOperator("DIV", 2, shape),
         )
     else:
         nodes = _nodes(op, shape)

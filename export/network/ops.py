@@ -25,7 +25,7 @@ computes them (shapes without the batch):
 - `activation`: `function`, by the name Keras gives it (`elu`, `silu`, `softmax`, ...).
 
 `keras.ops` functions become nodes of a functional model, which reload under `safe_mode`; such a
-node is named by `tensor._keras_history.operation.name = name` before the model is made.
+node is named by `keras_model.private.name_operation` before the model is made.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..errors import ExportError
+from ..keras_model.private import calls_of
 
 Shape = tuple[int, ...]
 
@@ -296,7 +297,7 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
     if kind == "permute":
         return {"dims": tuple(layer.dims)}
     if kind == "get_item":
-        key = layer._inbound_nodes[0].arguments.args[1]
+        key = calls_of(layer)[0].arguments.args[1]
         if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], slice):
             if key[0] is Ellipsis:
                 return {"channels": (key[1].start, key[1].stop)}

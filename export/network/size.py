@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import ExportError
 from ..forms import Form
 from .loop_size import loops_bytes
-from .nodes import WEIGHTED, Constant, Node, lower
+from .nodes import WEIGHTED, Constant, LoweredOperator, lower
 from .ops import Op
 
 CONVERTER = "tensorflow 2.21"
@@ -127,7 +127,7 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     return total + sum(once.values())
 
 
-def _node_bytes(node: Node) -> int:
+def _node_bytes(node: LoweredOperator) -> int:
     """An operator with its lists of inputs and outputs."""
     # A missing bias is an input too, -1.
     inputs = node.inputs + (2 if node.operator in WEIGHTED else len(node.constants))

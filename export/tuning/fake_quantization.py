@@ -19,6 +19,8 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_wrapp
     QuantizeWrapperV2,
 )
 
+from ..keras_model.private import readers_of
+
 _quantization: Any = tfmot.quantization.keras
 _BY_CHANNEL = {"Conv2D": "kernel", "DepthwiseConv2D": "depthwise_kernel"}
 _BY_TENSOR = {"Dense": "kernel"}
@@ -95,7 +97,7 @@ class Rounding(_quantization.QuantizeConfig):
 def with_rounding(layer: Any) -> Any:
     """A layer of a tf_keras model inside a wrapper that rounds; or as it is."""
     kind = type(layer).__name__
-    behind = [node.outbound_layer for node in layer._outbound_nodes]
+    behind = readers_of(layer)
     kernel = _BY_CHANNEL.get(kind, _BY_TENSOR.get(kind))
     if kernel is None and kind not in (*_COMPUTING, *_FUNCTIONS, "BatchNormalization"):
         return layer

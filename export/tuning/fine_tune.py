@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import ExportError
 from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.twin import Twin, rebuild
@@ -41,9 +41,7 @@ def pruned_kernels(layer: Any) -> list[Any]:
     return [kernel for kernel in kernels if "depthwise_kernel" not in kernel.name]
 
 
-def _prune(
-    twin: Twin, x: NDArray[np.float32], y: NDArray[np.float32], request: dict[str, Any]
-) -> None:
+def _prune(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     import tensorflow_model_optimization as tfmot  # type: ignore[import-untyped]
     import tf_keras  # type: ignore[import-untyped]
 
@@ -52,7 +50,7 @@ def _prune(
     if steps < _FEWEST_STEPS:
         raise ExportError(
             f"{request['epochs']} epochs of {len(x)} examples are {steps} steps, too few to prune "
-            f"by and by: raise export.tuning_epochs, so that there are {_FEWEST_STEPS}"
+            f"by and by: raise tuning_epochs=, so that there are {_FEWEST_STEPS}"
         )
     every = max(1, steps // 2 // _PRUNINGS)
     schedule = sparsity.PolynomialDecay(
@@ -74,9 +72,7 @@ def _prune(
     _fit(model, x, y, request, [sparsity.UpdatePruningStep()])
 
 
-def _train_rounded(
-    twin: Twin, x: NDArray[np.float32], y: NDArray[np.float32], request: dict[str, Any]
-) -> None:
+def _train_rounded(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     import tf_keras
 
     from .fake_quantization import with_rounding
@@ -87,8 +83,8 @@ def _train_rounded(
 
 def _fit(
     model: Any,
-    x: NDArray[np.float32],
-    y: NDArray[np.float32],
+    x: Floats,
+    y: Floats,
     request: dict[str, Any],
     callbacks: list[Any],
 ) -> None:
@@ -96,8 +92,7 @@ def _fit(
 
     steps = request["epochs"] * -(-len(x) // _BATCH)
     rate = tf_keras.optimizers.schedules.CosineDecay(request["learning_rate"], steps)
-    loss = "categorical" if request["task"] == "single_label" else "binary"
-    model.compile(tf_keras.optimizers.Adam(rate), f"{loss}_crossentropy")
+    model.compile(tf_keras.optimizers.Adam(rate), request["loss"])
     model.fit(x, y, _BATCH, request["epochs"], verbose=0, callbacks=callbacks)
 
 
@@ -105,8 +100,9 @@ def main(request: Path, error: Path) -> int:
     """Fine-tune as `request` says; 0, or `REFUSED` when the file `error` says why not.
 
     Args:
-        request: JSON of `model` (a `.keras` file), `x` and `y` (`.npy` files of float32 `(examples,
-            *input shape)` and `(examples, classes)`), `task`, `sparsity` (null for training with
+        request: JSON of `model` (a `.keras` file), its `name` for messages, `x` and `y` (`.npy`
+            files of float32 `(examples, *input shape)` and `(examples, *output shape)`), `loss` (by
+            its Keras name), `sparsity` (null for training with
             rounded weights and outputs, see `kerasnas.export.tuning.fake_quantization`), `epochs`,
             `learning_rate` and `output` (the `.keras` file to write).
         error: Text file.
@@ -116,7 +112,7 @@ def main(request: Path, error: Path) -> int:
     path = Path(todo["model"])
     x, y = np.load(todo["x"]), np.load(todo["y"])
     try:
-        model = load_keras(path)
+        model = load_keras(path, todo["name"])
         check_model(model, "the model")
         import tf_keras
 
@@ -136,7 +132,7 @@ def main(request: Path, error: Path) -> int:
             layer.set_weights([np.asarray(weight) for weight in weights])
         check_model(model, "the fine-tuned model")
     except ExportError as refusal:
-        error.write_text(f"{path}: {refusal}", encoding="utf-8")
+        error.write_text(f"{todo['name']}: {refusal}", encoding="utf-8")
         return REFUSED
     model.save(todo["output"])
     return 0

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..check.checks import Check, Measured, Parity, check_file, worst
-from ..check.interpreter import TfliteNetwork, is_stateless, latency, load
+from ..arrays import Floats
+from ..check.checks import FileCheck, Measured, check_file, worst
+from ..check.interpreter import is_stateless, latency, load
+from ..check.networks import TfliteNetwork
+from ..check.parity import Parity
+from ..files import sha256
 from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import read_facts
 from ..flatbuffer.graph import TfliteFile
 from ..settings import ExportSettings, Format
-from .front_end import FrontEnd, front_end_file
+from .front_end import WaveformFrontEnd, front_end_file
 from .prepend import with_front_end
-
-Values = NDArray[np.float32]
 
 MEAN_DIFFERENCE = 0.01
 """Most that features may differ on average, in dB or natural logarithms: a thousandth of what a
@@ -39,11 +40,11 @@ class WaveformInput:
         features: Its features as the network was trained with, `(segments, frames, bins, 1)`.
     """
 
-    front: FrontEnd
+    front: WaveformFrontEnd
     classes: Sequence[str]
-    waveforms: Callable[[], Iterable[Values]]
-    golden: Values
-    features: Values
+    waveforms: Callable[[], Iterable[Floats]]
+    golden: Floats
+    features: Floats
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class WaveformFile:
 
     content: bytes
     entry: dict[str, Any]
-    checks: list[Check]
+    checks: list[FileCheck]
 
 
 def waveform_name(format_: Format) -> str:
@@ -71,7 +72,7 @@ def examine_waveform(
     classifier: Path,
     name: str,
     measured: Measured,
-    compare: Callable[[Values], Parity],
+    compare: Callable[[Floats], Parity],
     settings: ExportSettings,
 ) -> WaveformFile:
     """Write a front end before a classifier, beside it, and check the whole file.
@@ -100,12 +101,14 @@ def examine_waveform(
         parity=parity,
         stateless=is_stateless(network, given.golden, given.golden),
         delegation=read_delegation(network.interpreter, content),
+        held_on=measured.held_on,
     )
     difference = _difference(given)
     checks = [*check_file(name, whole, settings), _check_features(name, difference)]
     median, high = latency(network.interpreter, settings.latency_runs)
     entry = {
         "file": name,
+        "sha256": sha256(content),
         "sample_rate": given.front.sample_rate,
         "samples": given.front.samples,
         "bytes": facts.bytes,
@@ -119,10 +122,7 @@ def examine_waveform(
         "minimum_runtime": facts.minimum_runtime,
         "mediapipe": len(TfliteFile(content).graphs) == 1 and not facts.keeps_state,
         "keeps_state": facts.keeps_state,
-        "largest_difference": parity.largest_difference,
-        "agreement": parity.agreement,
-        "accuracy": parity.accuracy,
-        "accuracy_drop": {"mean": parity.drop, "bounds": list(parity.drop_bounds)},
+        **parity.to_json(),
         "latency_ms": {"median": median, "p95": high, "threads": 1},
     }
     return WaveformFile(content, entry, checks)
@@ -140,9 +140,9 @@ def _difference(given: WaveformInput) -> float:
     return float(np.abs(np.stack(outputs)[..., None] - given.features).mean())
 
 
-def _check_features(name: str, difference: float) -> Check:
+def _check_features(name: str, difference: float) -> FileCheck:
     passed = difference <= MEAN_DIFFERENCE
-    return Check(
+    return FileCheck(
         "features",
         name,
         "passed" if passed else "failed",

@@ -8,16 +8,17 @@ which most is zero, is a product of small matrices, each of a few filters that l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd, log
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import Floats
 from ..errors import ExportError
-from ..flatbuffer.graph import Graph, Tensor, TfliteFile
+from ..flatbuffer.graph import TfliteFile, TfliteTensor
+from .writer import FloatWriter
 
 RUNTIME = (2, 5, 0)
 _FILTERS_TOGETHER = 4
@@ -25,7 +26,7 @@ _FILTERS_TOGETHER = 4
 
 
 @dataclass(frozen=True, eq=False)
-class FrontEnd:
+class WaveformFrontEnd:
     """From a mono waveform of a fixed length to segments of the logarithm of a spectrogram.
 
     Attributes:
@@ -47,11 +48,11 @@ class FrontEnd:
 
     sample_rate: int
     samples: int
-    window: NDArray[np.float32]
+    window: Floats
     hop_length: int
     center: bool
     power: Literal[1, 2]
-    filters: NDArray[np.float32]
+    filters: Floats
     amin: float
     scale: float
     ref: float | Literal["max"]
@@ -81,14 +82,16 @@ def decibels(power: Literal[1, 2]) -> float:
     return 20 / power / log(10)
 
 
-def write_front_end(file: TfliteFile, front: FrontEnd) -> tuple[Tensor, list[Tensor]]:
+def write_front_end(
+    file: TfliteFile, front: WaveformFrontEnd
+) -> tuple[TfliteTensor, list[TfliteTensor]]:
     """Write a front end into the main graph of a file.
 
     Returns:
         The waveform, float32 `(samples,)`, and each segment, float32 `(frames, bins)`.
     """
     file.require_runtime(RUNTIME)
-    writer = GraphWriter(file.main)
+    writer = FloatWriter(file.main)
     waveform = file.main.tensor((front.samples,), "float32")
     magnitudes = _magnitudes(writer, front, waveform)
     spectrum = _filtered(writer, front.filters, magnitudes)
@@ -103,7 +106,7 @@ def write_front_end(file: TfliteFile, front: FrontEnd) -> tuple[Tensor, list[Ten
     return waveform, [writer.slice(result, (start, 0), shape) for start in starts]
 
 
-def front_end_file(front: FrontEnd) -> bytes:
+def front_end_file(front: WaveformFrontEnd) -> bytes:
     """A `.tflite` file of a front end alone: from the waveform to each segment, an output each."""
     file = TfliteFile()
     waveform, segments = write_front_end(file, front)
@@ -112,7 +115,9 @@ def front_end_file(front: FrontEnd) -> bytes:
     return file.content()
 
 
-def _magnitudes(writer: GraphWriter, front: FrontEnd, waveform: Tensor) -> Tensor:
+def _magnitudes(
+    writer: FloatWriter, front: WaveformFrontEnd, waveform: TfliteTensor
+) -> TfliteTensor:
     """Magnitudes or powers of the frames' transforms, `(frames, n_fft // 2 + 1)`."""
     size, hop = len(front.window), front.hop_length
     piece = gcd(size, hop)
@@ -130,7 +135,7 @@ def _magnitudes(writer: GraphWriter, front: FrontEnd, waveform: Tensor) -> Tenso
     return writer.binary("MUL", magnitudes, magnitudes) if front.power == 2 else magnitudes
 
 
-def _filtered(writer: GraphWriter, filters: NDArray[np.float32], magnitudes: Tensor) -> Tensor:
+def _filtered(writer: FloatWriter, filters: Floats, magnitudes: TfliteTensor) -> TfliteTensor:
     """Products with the filters, `(frames, bins)`."""
     frames = magnitudes.shape[0]
     parts = []
@@ -140,7 +145,7 @@ def _filtered(writer: GraphWriter, filters: NDArray[np.float32], magnitudes: Ten
     return parts[0] if len(parts) == 1 else writer.concatenate(parts, axis=1)
 
 
-def _small_matrices(filters: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], int]]:
+def _small_matrices(filters: Floats) -> Iterator[tuple[Floats, int]]:
     """Parts of the bank `(filters, bins they see)`, in order, and the first bin that each sees."""
     for row in range(0, len(filters), _FILTERS_TOGETHER):
         together = filters[row : row + _FILTERS_TOGETHER]
@@ -149,7 +154,9 @@ def _small_matrices(filters: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.f
         yield np.ascontiguousarray(together[:, start:stop]), start
 
 
-def _logarithm(writer: GraphWriter, front: FrontEnd, spectrum: Tensor) -> Tensor:
+def _logarithm(
+    writer: FloatWriter, front: WaveformFrontEnd, spectrum: TfliteTensor
+) -> TfliteTensor:
     floored = writer.binary("MAXIMUM", spectrum, np.float32(front.amin))
     result = writer.unary("LOG", floored)
     if front.scale != 1:
@@ -164,107 +171,3 @@ def _logarithm(writer: GraphWriter, front: FrontEnd, spectrum: Tensor) -> Tensor
         return writer.binary("MAXIMUM", result, np.float32(-front.top))
     limit = writer.binary("SUB", writer.largest(result), np.float32(front.top))
     return writer.binary("MAXIMUM", result, limit)
-
-
-class GraphWriter:
-    """Operators on float32 tensors and on indices, each returning its output."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-        self._schema = graph.file.schema
-
-    def _write(
-        self,
-        name: str,
-        inputs: Sequence[Tensor],
-        shape: Sequence[int],
-        kind: str = "float32",
-        options: Any = None,
-    ) -> Tensor:
-        output = self._graph.tensor(shape, kind)
-        self._graph.operator(name, 1, inputs, (output,), options)
-        return output
-
-    def _indices(self, values: Any) -> Tensor:
-        return self._graph.constant(np.array(values, np.int32))
-
-    def pad(self, x: Tensor, widths: list[tuple[int, int]]) -> Tensor:
-        """`x` with zeros around it."""
-        shape = [
-            size + before + behind for size, (before, behind) in zip(x.shape, widths, strict=True)
-        ]
-        return self._write(
-            "PAD", (x, self._indices(widths)), shape, options=self._schema.PadOptionsT()
-        )
-
-    def reshape(self, x: Tensor, shape: tuple[int, ...], output: Tensor | None = None) -> Tensor:
-        """`x` in another shape, in a new tensor or in `output`."""
-        output = output or self._graph.tensor(shape, "float32")
-        inputs = (x, self._indices(shape))
-        self._graph.operator("RESHAPE", 1, inputs, (output,), self._schema.ReshapeOptionsT())
-        return output
-
-    def gather(self, x: Tensor, rows: Tensor) -> Tensor:
-        """Rows of `x`."""
-        shape = (*rows.shape, *x.shape[1:])
-        return self._write("GATHER", (x, rows), shape, options=self._schema.GatherOptionsT())
-
-    def binary(self, name: str, x: Any, y: Any) -> Tensor:
-        """ADD, SUB, MUL or MAXIMUM of tensors or arrays that spread to one shape."""
-        both = [
-            operand if isinstance(operand, Tensor) else self._graph.constant(np.asarray(operand))
-            for operand in (x, y)
-        ]
-        title = "MaximumMinimum" if name == "MAXIMUM" else name.title()
-        options = getattr(self._schema, f"{title}OptionsT")()
-        shape = np.broadcast_shapes(*(operand.shape for operand in both))
-        return self._write(name, both, shape, both[0].kind, options)
-
-    def unary(self, name: str, x: Tensor) -> Tensor:
-        """LOG, or another function of each value."""
-        return self._write(name, (x,), x.shape)
-
-    def transform(self, frames: Tensor) -> Tensor:
-        """Magnitudes of the Fourier transforms of `(frames, 1, samples)`."""
-        size = frames.shape[-1]
-        shape = (*frames.shape[:-1], size // 2 + 1)
-        options = self._schema.Rfft2dOptionsT()
-        inputs = (frames, self._indices([1, size]))
-        return self.unary("COMPLEX_ABS", self._write("RFFT2D", inputs, shape, "complex64", options))
-
-    def slice(self, x: Tensor, start: tuple[int, int], shape: tuple[int, int]) -> Tensor:
-        """A part of `x`."""
-        if shape == x.shape:
-            return x
-        inputs = (x, self._indices(start), self._indices(shape))
-        return self._write("SLICE", inputs, shape, options=self._schema.SliceOptionsT())
-
-    def dense(self, x: Tensor, matrix: NDArray[np.float32]) -> Tensor:
-        """`x @ matrix.T`."""
-        rows = len(matrix)
-        bias = np.zeros(rows, np.float32)  # without one, runtimes before 2.3 refuse the operator
-        inputs = (x, self._graph.constant(matrix), self._graph.constant(bias))
-        options = self._schema.FullyConnectedOptionsT()
-        return self._write("FULLY_CONNECTED", inputs, (x.shape[0], rows), options=options)
-
-    def concatenate(self, parts: list[Tensor], axis: int) -> Tensor:
-        """Parts behind one another along an axis."""
-        options = self._schema.ConcatenationOptionsT()
-        options.axis = axis
-        shape = list(parts[0].shape)
-        shape[axis] = sum(part.shape[axis] for part in parts)
-        return self._write("CONCATENATION", parts, shape, options=options)
-
-    def largest(self, x: Tensor) -> Tensor:
-        """The largest value of all, `(1, 1)`."""
-        return self._reduce("REDUCE_MAX", x, (0, 1))
-
-    def mean(self, x: Tensor, axis: int) -> Tensor:
-        """The mean along an axis, of which one value is left."""
-        return self._reduce("MEAN", x, (axis,))
-
-    def _reduce(self, name: str, x: Tensor, axes: tuple[int, ...]) -> Tensor:
-        options = self._schema.ReducerOptionsT()
-        options.keepDims = True
-        shape = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
-        return self._write(name, (x, self._indices(axes)), shape, options=options)

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ExportError
-from ..flatbuffer.graph import Graph, Tensor, TfliteFile
+from ..flatbuffer.graph import TfliteFile, TfliteGraph, TfliteTensor
 from ..flatbuffer.metadata import BUFFER, audio_metadata, with_labels
-from .front_end import FrontEnd, GraphWriter, write_front_end
+from .front_end import WaveformFrontEnd, write_front_end
+from .writer import FloatWriter
 
 _INPUT = b"waveform"
 _OUTPUT = b"scores"
 
 
 def with_front_end(
-    content: bytes, front: FrontEnd, classes: Sequence[str], name: str = "kerasnas"
+    content: bytes, front: WaveformFrontEnd, classes: Sequence[str], name: str = "kerasnas"
 ) -> bytes:
     """A `.tflite` file from waveforms to scores, of one from a segment's features to scores.
 
@@ -51,7 +52,7 @@ def with_front_end(
     ends = [(features, scores)]
     ends += [_copy(main, operators, features, scores) for _ in range(front.segments - 1)]
     waveform, segments = write_front_end(file, front)
-    writer = GraphWriter(main)
+    writer = FloatWriter(main)
     for segment, (source, _) in zip(segments, ends, strict=True):
         writer.reshape(segment, source.shape, source)
     if len(ends) > 1:
@@ -65,7 +66,7 @@ def with_front_end(
     return with_labels(file.content(), classes)
 
 
-def _ends(main: Graph) -> tuple[Tensor, Tensor]:
+def _ends(main: TfliteGraph) -> tuple[TfliteTensor, TfliteTensor]:
     """What a classifier reads and what it gives."""
     places = [*main.t.inputs, *main.t.outputs]
     ends = [main.existing(int(place)) for place in places]
@@ -79,8 +80,8 @@ def _ends(main: Graph) -> tuple[Tensor, Tensor]:
 
 
 def _copy(
-    main: Graph, operators: Sequence[Any], features: Tensor, scores: Tensor
-) -> tuple[Tensor, Tensor]:
+    main: TfliteGraph, operators: Sequence[Any], features: TfliteTensor, scores: TfliteTensor
+) -> tuple[TfliteTensor, TfliteTensor]:
     """Operators once more, with the same constants: what they read and what they give."""
     moved: dict[int, int] = {-1: -1}
 

@@ -25,6 +25,12 @@ from kerasnas.models.spaces import ModelSettings, space_of
 from kerasnas.models.wu_lee import WuLeeSettings
 
 
+class BudgetedExport(ExportSettings):
+    """What is written, and what the written files have to pass."""
+
+    budget: int = Field(500_000, ge=1, description="most bytes of a file")
+
+
 class Experiment(BaseModel):
     """Everything a search needs; `reading.load` reads it from YAML."""
 
@@ -39,7 +45,7 @@ class Experiment(BaseModel):
     model: ModelSettings = WuLeeSettings()
     search: SearchSettings = SearchSettings()
     training: TrainingSettings = TrainingSettings()
-    export: ExportSettings = ExportSettings()
+    export: BudgetedExport = BudgetedExport()
 
     @field_validator("name")
     @classmethod

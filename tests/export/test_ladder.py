@@ -6,7 +6,7 @@ import pytest
 
 from kerasnas.export import ExportError, ExportSettings, ladder
 from kerasnas.export.check.checks import Measured, compare
-from kerasnas.export.check.interpreter import KerasNetwork, TfliteNetwork
+from kerasnas.export.check.networks import KerasNetwork, TfliteNetwork
 from kerasnas.export.flatbuffer.delegation import Delegation
 from kerasnas.export.flatbuffer.facts import FileFacts
 from kerasnas.export.ladder import Examined, Reference, climb_down

@@ -9,9 +9,9 @@ import pytest
 
 from kerasnas.export import CheckFailed, ExportError, ExportSettings, export, layer_errors, load
 from kerasnas.export.convert.program import convert
-from kerasnas.export.randomize import randomize
 
 from .conftest import CLASSES, SHAPE, Exported, Trained
+from .randomize import randomize
 
 pytestmark = pytest.mark.slow
 

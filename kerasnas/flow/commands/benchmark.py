@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.table import Table
 
-from kerasnas.export import benchmark as timing
-from kerasnas.export.benchmark import Benchmark
+from kerasnas.export import timing
+from kerasnas.export.timing import Benchmark
 from kerasnas.files import write_json
 
 

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
 from kerasnas.export.waveforms.file import WaveformInput
-from kerasnas.export.waveforms.front_end import FrontEnd, decibels
-from kerasnas.features import FrontEnd as Settings
-from kerasnas.features import LogMel, Scalogram, read
+from kerasnas.export.waveforms.front_end import WaveformFrontEnd, decibels
+from kerasnas.features import FrontEnd, LogMel, Scalogram, read
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.description import decode
 from kerasnas.features.log_mel import mel_filters
@@ -20,7 +19,7 @@ from kerasnas.features.morlet import bank
 from kerasnas.flow.task.task import Indices, Task
 
 
-def graph_front_end(settings: Settings) -> FrontEnd:
+def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd:
     """What `kerasnas.export.with_front_end` writes into a file for an experiment's front end.
 
     Raises:
@@ -30,7 +29,7 @@ def graph_front_end(settings: Settings) -> FrontEnd:
     settings = _mono(settings)
     in_decibels = settings.log == "db"
     frames = settings.segment_frames or settings.clip_frames
-    return FrontEnd(
+    return WaveformFrontEnd(
         sample_rate=settings.sample_rate,
         samples=settings.samples,
         window=_window(settings),
@@ -81,7 +80,7 @@ def waveforms(loaded: Task, clips: Indices) -> Iterator[NDArray[np.float32]]:
         yield np.ascontiguousarray(fit_length(waveform, settings)[:, 0])
 
 
-def _mono(settings: Settings) -> LogMel | Scalogram:
+def _mono(settings: FrontEnd) -> LogMel | Scalogram:
     """The settings, if a file that takes waveforms can be made of them."""
     if not isinstance(settings, LogMel | Scalogram):
         raise KerasnasError(

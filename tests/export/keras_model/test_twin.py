@@ -6,7 +6,8 @@ import pytest
 
 from kerasnas.export import ExportError
 from kerasnas.export.keras_model.twin import rebuild
-from kerasnas.export.randomize import randomize
+
+from ..randomize import randomize
 
 pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, ExportSettings, export, load
-from kerasnas.export.check.interpreter import StepNetwork
+from kerasnas.export.check.networks import StepNetwork
 from kerasnas.export.keras_model.step import step_calibration, stepwise
-from kerasnas.export.randomize import randomize
+
+from ..randomize import randomize
 
 FRAMES, BINS = 12, 9
 

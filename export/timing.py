@@ -12,7 +12,9 @@ from typing import Any
 
 from .check.interpreter import latency, open_tflite
 from .convert.lowering import Candidate, convert_candidate
+from .display import html_table
 from .errors import ExportError
+from .files import verify
 from .flatbuffer.arena import arena_bytes
 from .flatbuffer.delegation import Delegation, read_delegation
 from .flatbuffer.facts import read_facts
@@ -36,7 +38,10 @@ class Latency:
     p95: float
 
 
-@dataclass(frozen=True)
+_COLUMNS = ("file", "bytes", "ms", "× float32", "arena bytes", "XNNPACK")
+
+
+@dataclass(frozen=True, repr=False)
 class Benchmark:
     """Figures of one file.
 
@@ -67,10 +72,37 @@ class Benchmark:
         """All figures by name."""
         return asdict(self) | {"arena_estimated": True, "operator_milliseconds": None}
 
+    def __repr__(self) -> str:
+        values = zip(_COLUMNS[1:], self.row()[1:], strict=True)
+        shown = ", ".join(f"{name} {value}" for name, value in values if value)
+        return f"<Benchmark of {self.file}: {shown}>"
+
+    def row(self) -> list[str]:
+        """Figures as text, in the order of the table of `Benchmarks`."""
+        times = " / ".join(f"{times.median:.2f}" for times in self.latency_ms)
+        speed_up = "" if self.speed_up is None else f"{self.speed_up:.2f}"
+        share = f"{self.delegation.share:.0%}"
+        return [self.file, f"{self.bytes:,}", times, speed_up, f"{self.arena_bytes:,}", share]
+
+
+class Benchmarks(tuple[Benchmark, ...]):
+    """Figures of some files, in the order in which they were given."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self)) or "<no Benchmark>"
+
+    def _repr_html_(self) -> str:
+        threads = " / ".join(str(latency.threads) for latency in self[0].latency_ms)
+        caption = f"milliseconds: median of a run on {threads} threads; arena estimated"
+        return html_table(caption, _COLUMNS, [file.row() for file in self])
+
 
 def benchmark(
-    files: Sequence[str | Path], *, float32: str | Path | None = None, runs: int = 100
-) -> list[Benchmark]:
+    files: Sequence[str | os.PathLike[str]],
+    *,
+    float32: str | os.PathLike[str] | None = None,
+    runs: int = 100,
+) -> Benchmarks:
     """Time files on this machine, with inputs of zeros.
 
     Args:
@@ -80,17 +112,18 @@ def benchmark(
         runs: Timed runs of a file, after five untimed ones.
 
     Raises:
-        ExportError: A file is missing or damaged, is no `.tflite` file, or does not convert.
+        ExportError: A file is missing or damaged, is no `.tflite` file, is not the one that
+            `export.json` beside it tells of, or does not convert.
     """
     paths = [Path(file) for file in files]
     if not paths:
         raise ExportError("there is nothing to time: give .tflite files")
     if float32 is None:
-        return [_measure(path, runs, None) for path in paths]
+        return Benchmarks(_measure(path, runs, None) for path in paths)
     with _converted(Path(float32)) as file:
         first = replace(_measure(file, runs, None), file=str(float32))
     base = first.latency_ms[0].median
-    return [first, *(_measure(path, runs, base) for path in paths)]
+    return Benchmarks([first, *(_measure(path, runs, base) for path in paths)])
 
 
 @contextmanager
@@ -99,6 +132,8 @@ def _converted(path: Path) -> Iterator[Path]:
     if path.suffix != ".keras":
         yield path
         return
+    if path.is_file():
+        verify(path)
     with TemporaryDirectory(prefix="kerasnas-") as directory:
         file = Path(directory) / "model.tflite"
         convert_candidate(path, Candidate("float32"), file, Path(directory), ExportSettings())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, load
-from kerasnas.export.check.interpreter import TfliteNetwork
+from kerasnas.export.check.networks import TfliteNetwork
 from kerasnas.export.convert.program import convert
 from kerasnas.export.flatbuffer.facts import read_facts
 

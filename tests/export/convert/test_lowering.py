@@ -7,7 +7,8 @@ from kerasnas.export import ExportError, ExportSettings
 from kerasnas.export.convert.lowering import candidates, require_lstm
 from kerasnas.export.convert.program import convert
 from kerasnas.export.keras_model.recurrent import recurrent_layers
-from kerasnas.export.randomize import randomize
+
+from ..randomize import randomize
 
 
 def _model(frames: int, recurrent: bool = True) -> Any:

@@ -9,10 +9,10 @@ from ai_edge_litert.interpreter import Interpreter
 from kerasnas.export.convert.stock import convert_stock
 from kerasnas.export.flatbuffer.graph import Scale, TfliteFile
 from kerasnas.export.flatbuffer.pack import SharingBuilder
-from kerasnas.export.integer.writer import UNIT, Writer
+from kerasnas.export.integer.writer import UNIT, IntegerWriter
 from kerasnas.export.keras_model.recurrent import Range
 
-from .conftest import SHAPE, Trained
+from ..conftest import SHAPE, Trained
 
 
 def _written(builder: flatbuffers.Builder, model: Any) -> bytes:
@@ -35,7 +35,7 @@ def _file() -> TfliteFile:
     """Operators with much that is equal, and tables that differ only in what they point to."""
     rng = np.random.default_rng(0)
     file = TfliteFile()
-    writer = Writer(file.main)
+    writer = IntegerWriter(file.main)
     x = file.main.tensor((1, 6), "int8", Scale(0.1, 3))
     file.main.t.inputs = [x.place]
     for scale in (0.5, 0.5, 0.25):

@@ -8,7 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 from kerasnas.export import ExportError, load
 from kerasnas.export.convert.program import convert
 
-from .conftest import SHAPE, Exported, Trained
+from ..conftest import SHAPE, Exported, Trained
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from kerasnas.export import layer_errors
 from kerasnas.export.check.layer_error import blame
 from kerasnas.export.flatbuffer.graph import TfliteFile
 
-from .conftest import SHAPE, Exported, Trained
+from ..conftest import SHAPE, Exported, Trained
 
 pytestmark = pytest.mark.slow
 

@@ -10,10 +10,11 @@ from ai_edge_litert.interpreter import Interpreter
 from flatbuffers import encode, packer
 from flatbuffers.table import Table
 
-from kerasnas.export import ExportError, FrontEnd, with_front_end
+from kerasnas.export import ExportError, WaveformFrontEnd, with_front_end
 from kerasnas.export.flatbuffer.facts import read_facts
 from kerasnas.export.flatbuffer.graph import TfliteFile
-from kerasnas.export.waveforms.front_end import GraphWriter, decibels, front_end_file
+from kerasnas.export.waveforms.front_end import decibels, front_end_file
+from kerasnas.export.waveforms.writer import FloatWriter
 
 CLASSES = ("dog", "rain", "mötley crew")
 SIZE, BINS = 64, 11
@@ -27,7 +28,7 @@ def _bank() -> np.ndarray:
     return bank.astype(np.float32)
 
 
-FRONT = FrontEnd(
+FRONT = WaveformFrontEnd(
     sample_rate=8000,
     samples=1000,
     window=np.hanning(SIZE).astype(np.float32),
@@ -63,7 +64,7 @@ def _waveform(samples: int, seed: int = 0) -> np.ndarray:
     return (rng.normal(0, 0.01, samples) + tone * np.linspace(0, 1, samples)).astype(np.float32)
 
 
-def _expected(front: FrontEnd, x: np.ndarray) -> np.ndarray:
+def _expected(front: WaveformFrontEnd, x: np.ndarray) -> np.ndarray:
     """Segments, written down from the definition in float64."""
     if front.center:
         x = np.pad(x, SIZE // 2)
@@ -111,7 +112,7 @@ def test_silence_gives_finite_features():
 def _classifier(frames: int) -> bytes:
     """A dense layer on all features, as a file such as an export writes."""
     file = TfliteFile()
-    writer = GraphWriter(file.main)
+    writer = FloatWriter(file.main)
     features = file.main.tensor((1, frames, BINS, 1), "float32")
     rng = np.random.default_rng(1)
     weights = rng.normal(0, 0.001, (len(CLASSES), frames * BINS)).astype(np.float32)

@@ -6,9 +6,10 @@ import pytest
 
 from kerasnas.export import ExportError, from_keras, predict_bytes
 from kerasnas.export.convert.program import convert
-from kerasnas.export.network.nodes import Constant, Node, lower
+from kerasnas.export.network.nodes import Constant, LoweredOperator, lower
 from kerasnas.export.network.ops import Op, Weight
-from kerasnas.export.randomize import randomize
+
+from ..randomize import randomize
 
 FORMS = ("float32", "float16", "full_int8")
 INPUT = Op("input", "input", (), (8, 8, 4))
@@ -26,16 +27,16 @@ def _after(op: Op, kind: str, name: str, function: str | None = None) -> Op:
 def test_batch_normalisation_and_relu_disappear_into_the_convolution():
     bn = _after(CONV, "batch_norm", "bn")
     relu = _after(bn, "activation", "relu", "relu")
-    assert lower((INPUT, CONV, bn, relu)) == [Node("CONV_2D", 1, SHAPE, (KERNEL, BIAS))]
+    assert lower((INPUT, CONV, bn, relu)) == [LoweredOperator("CONV_2D", 1, SHAPE, (KERNEL, BIAS))]
 
 
 def test_swish_is_two_operators_and_dropout_none():
     dropout = _after(CONV, "dropout", "dropout")
     swish = _after(dropout, "activation", "swish", "silu")
     assert lower((INPUT, CONV, dropout, swish)) == [
-        Node("CONV_2D", 1, SHAPE, (KERNEL,)),
-        Node("LOGISTIC", 1, SHAPE),
-        Node("MUL", 2, SHAPE),
+        LoweredOperator("CONV_2D", 1, SHAPE, (KERNEL,)),
+        LoweredOperator("LOGISTIC", 1, SHAPE),
+        LoweredOperator("MUL", 2, SHAPE),
     ]
 
 

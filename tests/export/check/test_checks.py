@@ -129,12 +129,6 @@ def test_a_file_that_is_more_accurate_than_the_model_gains():
     assert check.message.startswith("a.tflite gains 1.00 points on the Keras model's accuracy, and")
 
 
-def test_the_former_name_of_error_is_still_read():
-    assert ExportSettings(on_fail="fail").on_fail == "error"
-    with pytest.raises(ValueError, match="'next-form', 'error' or 'report'"):
-        ExportSettings(on_fail="stop")
-
-
 class Recurrent:
     """A network whose state begins at zero with every clip, or goes on from the clip before."""
 

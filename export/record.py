@@ -1,0 +1,143 @@
+"""What `export.json` says of an export and of each of its files."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from .arrays import Floats
+from .check.checks import TEST_CLIPS, FileCheck, worst
+from .check.interpreter import latency
+from .errors import ExportError
+from .files import sha256
+from .forms import PREDICTED, Form
+from .ladder import Examined, Reference
+from .network.ops import from_keras
+from .network.size import predict_bytes
+from .settings import ExportSettings, Format
+from .tuned import Tuned, gzip_bytes
+
+if TYPE_CHECKING:
+    import keras
+
+SCHEMA = 1
+
+
+def describe_files(
+    examined: dict[Format, Examined],
+    model: keras.Model,
+    tuned: Tuned | None,
+    unfused: dict[str, dict[str, Any]],
+    settings: ExportSettings,
+) -> dict[str, dict[str, Any]]:
+    """Return the entries of the written files, by format.
+
+    Args:
+        examined: The files, by format.
+        model: What they were made of.
+        tuned: Where it was fine-tuned before; the entries then have `without_tuning`.
+        unfused: By format, figures of files whose LSTM layers are not fused, if there are any; the
+            entries then have `without_fusing`.
+        settings: What was required.
+    """
+    predicted = _predictions(model)
+    entries: dict[str, dict[str, Any]] = {}
+    for name, file in examined.items():
+        entries[name] = _entry(file, f"model_{name}.tflite", predicted, settings)
+        if tuned is not None:
+            entries[name]["without_tuning"] = tuned.without[name]
+        if name in unfused:
+            entries[name]["without_fusing"] = unfused[name]
+        if file.waveform is not None:
+            entries[name]["waveform"] = file.waveform.entry
+    return entries
+
+
+def describe(
+    reference: Reference,
+    files: dict[str, dict[str, Any]],
+    checks: list[FileCheck],
+    tuned: Tuned | None,
+    calibration: Floats | None,
+    classes: tuple[str, ...] | None,
+    settings: ExportSettings,
+) -> dict[str, Any]:
+    """Return the whole report.
+
+    Args:
+        reference: The model that was given.
+        files: From `describe_files`.
+        checks: Of all files.
+        tuned: What fine-tuning made of the model; None without.
+        calibration: Clips that set the integer ranges; None where none were given.
+        classes: Names of the outputs; None where none were given.
+        settings: What was required.
+    """
+    given = reference.compare(reference.scores)
+    return {
+        "schema": SCHEMA,
+        "task": reference.task,
+        "classes": None if classes is None else list(classes),
+        "input_shape": list(reference.network.input_shape),
+        "clips": {
+            "test": reference.clips if reference.held_on == TEST_CLIPS else 0,
+            "calibration": 0 if calibration is None else len(calibration),
+        },
+        "held_on": reference.held_on,
+        "accuracy": {"keras": given.accuracy}
+        | {name: entry["accuracy"] for name, entry in files.items()},
+        "tuning": None if tuned is None else tuned.entry,
+        "files": files,
+        "checks": [check.to_json() for check in checks],
+        "verdict": worst(checks),
+        "settings": settings.model_dump(mode="json"),
+        "versions": _versions(),
+        "machine": platform.machine(),
+    }
+
+
+def _entry(
+    examined: Examined, name: str, predicted: dict[Form, int], settings: ExportSettings
+) -> dict[str, Any]:
+    measured, (form, recurrent) = examined.measured, examined.candidate
+    facts = measured.facts
+    median, high = latency(examined.network.interpreter, settings.latency_runs)
+    bytes_ = predicted.get(form) if recurrent in PREDICTED.get(form, ()) else None
+    return {
+        "file": name,
+        "sha256": sha256(examined.network.path.read_bytes()),
+        "form": form,
+        "recurrent": recurrent,
+        "keeps_state": facts.keeps_state,
+        "failed_forms": list(examined.failures),
+        "bytes": facts.bytes,
+        "gzip_bytes": gzip_bytes(examined.network.path),
+        "stock_bytes": examined.stock_bytes,
+        "counted_bytes": measured.counted,
+        "budget": settings.budget,
+        "rule": settings.rule,
+        "verdict": worst([check for check in examined.checks if check.file == name]),
+        "predicted_bytes": bytes_,
+        "prediction_error": None if bytes_ is None else bytes_ / facts.bytes - 1,
+        "operators": facts.operators,
+        "float_operators": facts.float_operators,
+        "delegated": measured.delegation.to_json(),
+        "minimum_runtime": facts.minimum_runtime,
+        **measured.parity.to_json(),
+        "latency_ms": {"median": median, "p95": high, "threads": 1},
+    }
+
+
+def _predictions(model: keras.Model) -> dict[Form, int]:
+    """Predicted bytes by form; empty for a network whose size cannot be predicted."""
+    try:
+        ops = from_keras(model)
+        return {form: predict_bytes(ops, form) for form in PREDICTED}
+    except ExportError:
+        return {}
+
+
+def _versions() -> dict[str, str]:
+    names = ("ai-edge-litert", "keras", "numpy", "tensorflow")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
