@@ -368,11 +368,18 @@ def init(
         "experiment.yaml"
     ),
     budget: Annotated[int, typer.Option(min=1, help="Bytes the TFLite file may have.")] = 500_000,
+    space: Annotated[str, typer.Option(help="Search space.")] = "wu_lee",
+    oracle: Annotated[
+        str | None, typer.Option(help="Oracle; default: nsga2 with --supernet, else random search.")
+    ] = None,
+    supernet: Annotated[
+        bool, typer.Option("--supernet", help="Score candidates by weights of a supernet.")
+    ] = False,
 ) -> None:
     """Look into a folder of recordings and write a starter experiment for it."""
     from kerasnas.flow.commands.init import init
 
-    _out.print(init(folder, output, budget), markup=False)
+    _out.print(init(folder, output, budget, space, oracle, supernet), markup=False)
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Bad input on the command line: one clear message, exit code 2, nothing lost."""
 
-import os
 import re
 from pathlib import Path
 
@@ -222,58 +221,3 @@ def test_a_time_budget_that_cannot_be_read(text: str) -> None:
     assert "write it as 90s, 30m, 2h or 1h30m" in call(
         "search", experiment(None), f"--time-budget={text}"
     )
-
-
-def test_init_writes_an_experiment_that_loads(tmp_path: Path) -> None:
-    root = recordings(tmp_path / "data", cat=10, dog=30)
-    text = call("init", root, "-o", "mine.yaml", "--budget", "90000", code=0)
-    assert "40 clips of 2 classes, 10 to 30 a class" in text
-    assert "fewer than 20 clips of cat" in text
-    written = yaml.safe_load(Path("mine.yaml").read_text())
-    assert written["features"]["sample_rate"] == RATE
-    assert written["export"]["budget"] == 90000
-    # Candidates inside the window pass the check of either file's bytes.
-    assert written["search"]["window"] == {
-        "rule": "float16_file",
-        "minimum": 9000,
-        "maximum": 90000,
-    }
-    assert written["training"]["candidate"]["epochs"] == 60  # 26 clips to train: a step is 16
-    before = Path("mine.yaml").read_bytes()
-    assert "mine.yaml exists" in call("init", root, "-o", "mine.yaml")
-    assert Path("mine.yaml").read_bytes() == before
-
-
-def test_init_looks_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERASNAS_DATA", str(recordings(tmp_path / "other", a=10, b=10, c=10)))
-    root = recordings(tmp_path / "data", cat=10, dog=10)
-    assert "20 clips of 2 classes" in call("init", root, code=0)
-
-
-def test_init_finds_a_list_with_several_labels(tmp_path: Path) -> None:
-    root = recordings(tmp_path / "data", a=12)
-    labels = ["cat;dog", "cat", ""] * 4
-    lines = [f"a/{index}.wav,{text}\n" for index, text in enumerate(labels)]
-    (root / "list.csv").write_text("filename,labels\n" + "".join(lines))
-    call("init", root, code=0)
-    written = yaml.safe_load(Path("experiment.yaml").read_text())
-    assert written["data"]["csv"] == "list.csv"
-    assert written["data"]["multi_label"] is True
-
-
-def test_init_of_recordings_that_cannot_be_searched(tmp_path: Path) -> None:
-    root = recordings(tmp_path / "few", cat=2, dog=2)
-    assert "no clip of cat, dog in the validation clips" in call("init", root)
-    root = recordings(tmp_path / "damaged", cat=9, dog=9)
-    (root / "cat" / "1.wav").write_text("not audio")
-    assert "1.wav: cannot be read as audio" in call("init", root)
-    soundfile.write(root / "cat" / "1.wav", np.zeros(0), RATE)
-    assert "1.wav: holds 0 samples; remove it" in call("init", root)
-    soundfile.write(root / "cat" / "1.wav", np.zeros(RATE), RATE)
-    os.truncate(root / "cat" / "1.wav", RATE)
-    assert "1.wav: cut short" in call("init", root)
-    assert not Path("experiment.yaml").exists()
-
-
-def test_init_of_something_else(tmp_path: Path) -> None:
-    assert "is not a directory" in call("init", tmp_path / "nothing")

@@ -3,72 +3,99 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median, quantiles
 
-from kerasnas import datasets, experiment, measures
+from kerasnas import datasets, experiment
 from kerasnas.datasets import Clips, DataSettings, SplitSettings
+from kerasnas.datasets.esc50 import Esc50Settings
+from kerasnas.datasets.folder import FolderSettings
+from kerasnas.datasets.groups import grouped
+from kerasnas.datasets.survey import Survey
 from kerasnas.datasets.table import rows
 from kerasnas.errors import KerasnasError
-from kerasnas.features.audio import rate_and_length
+from kerasnas.experiment import Experiment
+from kerasnas.experiment.reading import tagged_settings
+from kerasnas.experiment.search import SearchSettings
+from kerasnas.features.recordings import look
 from kerasnas.files import write_atomically
+from kerasnas.flow.commands.starter import Choices, clip_seconds, starter
 
-# Above this rate a phone's microphone brings little, and features cost more.
-_HIGHEST_RATE = 32_000
-_LONGEST_CLIP = 10.0
-_FRAMES = 160
-_FEWEST_FRAMES = 40
 _PER_CLASS = 20
-# Below some such size in bytes the scales in an int8 file outweigh its smaller weights.
-_SMALL = 50_000
-# Enough to rank candidates, and to train a winner: those of configs/esc10_wu_lee.yaml.
-_CANDIDATE_EXAMPLES = 5_000
-_FINAL_EXAMPLES = 32_000
+_RANDOM = "size_constrained_random"
 
 
-@dataclass(frozen=True)
-class _Look:
-    """What the recordings are like: rate in Hz, lengths in seconds."""
+def init(
+    folder: str | Path,
+    output: str | Path = "experiment.yaml",
+    budget: int = 500_000,
+    space: str = "wu_lee",
+    oracle: str | None = None,
+    supernet: bool = False,
+) -> str:
+    """Write a starter experiment for a folder of recordings, and return what was found.
 
-    rate: int
-    shortest: float
-    typical: float
-    most: float
-
-
-def init(folder: Path, output: Path, budget: int) -> str:
-    """Write a starter experiment for `folder` to `output` and say what was found.
+    Args:
+        folder: A directory for each label, or a CSV beside the recordings.
+        output: File to write.
+        budget: Bytes that each TFLite file may have.
+        space: Search space, by name.
+        oracle: Oracle, by name; None: nsga2 with a supernet, else size_constrained_random.
+        supernet: Score candidates by weights that they inherit from a supernet.
 
     Raises:
-        KerasnasError: The folder holds no recordings in a layout that can be read, or too few to
-            part, or `output` exists.
+        KerasnasError: The folder holds no recordings in a layout that can be read, too few to
+            part, or only silence; there is no such space or oracle, or they do not go together; or
+            `output` exists.
     """
+    folder, output = Path(folder), Path(output)
     if output.exists():
         raise KerasnasError(f"{output} exists: move it away, or give another --output")
-    settings = _layout(folder)
-    clips = datasets.load(settings, settings.root)  # KERASNAS_DATA is not what was asked about
-    look = _look(clips)
-    split = _split(clips)
-    training = len(datasets.split(clips, split, seed=0).train)
-    name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
-    text = _yaml(name, settings, clips, split, training, look, budget)
-    write_atomically(output, text)
-    experiment.load(output)
-    counts = clips.counts
-    lines = [
-        f"{len(clips)} clips of {len(clips.classes)} classes, {min(counts.values())} to "
-        f"{max(counts.values())} a class; {look.shortest:.1f} to {look.most:.1f} s, "
-        f"{look.rate} Hz",
-    ]
-    few = [name for name, count in counts.items() if count < _PER_CLASS]
-    if few:
-        lines.append(
-            f"fewer than {_PER_CLASS} clips of {', '.join(few)}: expect little of their scores"
+    choices = Choices(budget, space, oracle or ("nsga2" if supernet else _RANDOM), supernet)
+    _check_names(choices)
+    data = _layout(folder)
+    clips = datasets.load(data, data.root)  # KERASNAS_DATA is not what was asked about
+    survey = look(clips)
+    if survey.levels.silent == len(survey.levels.peaks):
+        raise KerasnasError(
+            f"{folder} holds only silence: all samples of the {survey.levels.silent} recordings "
+            "that were listened to are 0; record them again"
         )
-    lines += [f"wrote {output}", f"next: kerasnas search {output}"]
-    return "\n".join(lines)
+    split = _split(clips)
+    if survey.group_by and isinstance(data, FolderSettings):
+        data = data.model_copy(update={"group_by": survey.group_by})
+        clips = grouped(clips, survey.group_by)
+    examples = len(datasets.split(clips, split, seed=0).train)
+    name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
+    text = starter(name, data, split, survey, examples, choices)
+    write_atomically(output, text)
+    try:
+        experiment.load(output).space(survey.classes)
+    except KerasnasError:
+        output.unlink()
+        raise
+    return "\n".join([*_found(survey, split), f"wrote {output}", f"next: kerasnas search {output}"])
+
+
+def _check_names(choices: Choices) -> None:
+    spaces, oracles = _tags(Experiment, "model"), _tags(SearchSettings, "oracle")
+    if choices.space not in spaces:
+        raise KerasnasError(f"space: {choices.space!r} is unknown; there are {', '.join(spaces)}")
+    if choices.oracle not in oracles:
+        raise KerasnasError(
+            f"oracle: {choices.oracle!r} is unknown; there are {', '.join(oracles)}"
+        )
+    if choices.supernet and choices.space != "nasc":
+        raise KerasnasError(
+            f"supernet: the space {choices.space} has no choices that could share weights; "
+            "take the space nasc, or leave the supernet out"
+        )
+
+
+def _tags(settings: type[Experiment] | type[SearchSettings], field: str) -> tuple[str, ...]:
+    """Return the names that a field of several kinds of settings takes."""
+    info = settings.model_fields[field]
+    assert isinstance(info.discriminator, str)
+    return tuple(tagged_settings(info.annotation, info.discriminator))
 
 
 def _layout(folder: Path) -> DataSettings:
@@ -76,37 +103,21 @@ def _layout(folder: Path) -> DataSettings:
     if not root.is_dir():
         raise KerasnasError(f"{folder} is not a directory of recordings")
     if (root / "meta" / "esc50.csv").is_file():
-        return DataSettings(dataset="esc50", root=root)
+        return Esc50Settings(root=root)
     tables = [path for path in sorted(root.glob("*.csv")) if _lists_clips(path)]
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
         raise KerasnasError(f"{folder} holds several lists of clips ({names}): keep one there")
     if not tables:
-        return DataSettings(dataset="folder", root=root)
+        return FolderSettings(root=root)
     several = any(";" in row["labels"] for _, row in rows(tables[0], ("filename", "labels")))
-    return DataSettings(dataset="folder", root=root, csv=Path(tables[0].name), multi_label=several)
+    return FolderSettings(root=root, csv=Path(tables[0].name), multi_label=several)
 
 
 def _lists_clips(path: Path) -> bool:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         header = [name.strip() for name in file.readline().split(",")]
     return {"filename", "labels"} <= set(header)
-
-
-def _look(clips: Clips) -> _Look:
-    rates: Counter[int] = Counter()
-    lengths = []
-    for clip in clips:
-        rate, seconds = rate_and_length(clip.path)
-        rates[rate] += 1
-        lengths.append(seconds)
-    most = quantiles(lengths, n=10)[-1] if len(lengths) > 1 else lengths[0]
-    return _Look(
-        rate=rates.most_common(1)[0][0],
-        shortest=min(lengths),
-        typical=median(lengths),
-        most=most,
-    )
 
 
 def _split(clips: Clips) -> SplitSettings:
@@ -117,80 +128,53 @@ def _split(clips: Clips) -> SplitSettings:
     return SplitSettings()
 
 
-def _yaml(
-    name: str,
-    data: DataSettings,
-    clips: Clips,
-    split: SplitSettings,
-    training: int,
-    look: _Look,
-    budget: int,
-) -> str:
-    rate = min(look.rate, _HIGHEST_RATE)
-    seconds = max(0.1, round(min(look.most, _LONGEST_CLIP), 1))
-    samples = round(rate * seconds)
-    n_fft = 2 ** (min(round(rate * 0.04), samples).bit_length() - 1)
-    hop = max(min(n_fft // 4, samples // _FEWEST_FRAMES), samples // _FRAMES, 1)
-    layout = [f"  dataset: {data.dataset}", f"  root: {str(data.root)!r}"]
-    if data.csv is not None:
-        layout.append(f"  csv: {str(data.csv)!r}")
-    if data.multi_label:
-        layout.append("  multi_label: true  # a clip may carry several labels, or none")
-    parts = {
-        "fractions": "  by: fractions  # stratified; clips of one group stay together",
-        "fold": f"  by: fold\n  test_fold: {split.test_fold!r}  # nothing is chosen on this fold",
-        "split": "  by: split  # the split column",
-    }
-    score = measures.scores(data.multi_label)[0].replace("_", " ")
+def _found(survey: Survey, split: SplitSettings) -> list[str]:
+    """Return what a user should know about the recordings, a line each."""
+    counts, lengths, seconds = survey.counts, survey.lengths, clip_seconds(survey)
+    cut = lengths.cut(seconds)
+    largest, share = survey.majority
+    lines = [
+        f"{survey.clips} clips of {survey.classes} classes, {min(counts.values())} to "
+        f"{max(counts.values())} a class",
+        f"{lengths.shortest:.2f} to {lengths.longest:.2f} s; {seconds:g} s covers "
+        f"{1 - cut / survey.clips:.0%}; {cut} clips are cut",
+    ]
+    if not survey.multi_label:
+        lines.append(f"to beat: {share:.1%} right by always answering {largest}")
+    if survey.imbalanced and not survey.multi_label:
+        lines.append(
+            f"the largest class has {survey.imbalance:.0f} times the clips of the smallest: "
+            "the search goes by macro F1, and training draws the classes equally often"
+        )
+    lines += [f"warning: {text}" for text in _warnings(survey, split)]
+    return lines
 
-    def epochs(examples: int, fewest: int, most: int) -> int:
-        return max(fewest, min(examples // training, most))
 
-    return f"""\
-# Written by `kerasnas init` for {len(clips)} clips of {len(clips.classes)} classes.
-schema: 1
-name: {name}
-data:
-{chr(10).join(layout)}
-split:
-{parts[split.by]}
-features:
-  sample_rate: {rate}  # recordings: {look.rate} Hz
-  seconds: {seconds}  # recordings: {look.shortest:.1f} to {look.most:.1f} s, median \
-{look.typical:.1f} s; longer ones lose their end
-  n_fft: {n_fft}
-  hop_length: {hop}
-  mel_bins: 64
-model:
-  space: wu_lee
-  stem_strides: [2, 2]
-search:
-  trials: 24
-  choose: loss  # steadier than {score} on few validation clips
-  window:
-    rule: {"float16_file" if budget > _SMALL else "int8_file"}  # the larger of the two files
-    minimum: {budget // 10}
-    maximum: {budget}
-training:
-  candidate: &recipe
-    epochs: {epochs(_CANDIDATE_EXAMPLES, 5, 60)}
-    batch_size: 16
-    optimizer: adamw
-    learning_rate: 0.002
-    schedule: cosine
-    warm_up_epochs: 2
-    weight_decay: 0.001
-    augmentation:
-      mixup: uniform
-      mixup_domain: power
-      speeds: [0.9, 1.1]  # leave this out where pitch tells classes apart
-      time_roll: true
-      time_masks: {{count: 1, width: 0.15}}
-      frequency_masks: {{count: 1, width: 0.15}}
-  final:
-    <<: *recipe
-    epochs: {epochs(_FINAL_EXAMPLES, 20, 200)}
-    weight_average: 0.99
-export:
-  budget: {budget}  # bytes of each file
-"""
+def _warnings(survey: Survey, split: SplitSettings) -> list[str]:
+    warnings = []
+    if not survey.groups and split.by == "fractions":
+        warnings.append(
+            "no groups are known: clips of one speaker may be in both train and test; "
+            "add a `group` column"
+        )
+    if survey.group_by:
+        warnings.append(
+            f"the names of the files tell {survey.groups} groups ({survey.group_by}), which are "
+            "not parted; remove data.group_by if they are none"
+        )
+    few = [name for name, count in survey.counts.items() if count < _PER_CLASS]
+    if few:
+        listed = ", ".join(few[:10]) + (f" and {len(few) - 10} more" if len(few) > 10 else "")
+        warnings.append(f"fewer than {_PER_CLASS} clips of {listed}: expect little of their scores")
+    if survey.levels.silent:
+        warnings.append(
+            f"{survey.levels.silent} of {len(survey.levels.peaks)} recordings that were listened "
+            "to hold only silence"
+        )
+    if len(survey.rates) > 1:
+        rates = sorted(survey.rates)
+        warnings.append(
+            f"sample rates differ ({rates[0]} to {rates[-1]} Hz): a class recorded at a rate of "
+            "its own is told by its bandwidth"
+        )
+    return warnings

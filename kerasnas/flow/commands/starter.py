@@ -1,0 +1,326 @@
+"""The text of a starter experiment: settings that follow from a survey, and comments why."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+from kerasnas import measures
+from kerasnas.datasets import DataSettings, SplitSettings
+from kerasnas.datasets.folder import FolderSettings
+from kerasnas.datasets.survey import Survey
+
+BATCH = 32
+# Enough to rank candidates, and to train a winner, within 15 minutes of two cores for 1 000 clips.
+CANDIDATE_STEPS = 200
+FINAL_STEPS = 1_500
+CANDIDATE_EPOCHS = (2, 60)
+FINAL_EPOCHS = (5, 200)
+TRIALS = 12
+
+# Above this rate a phone's microphone brings little, and features cost more.
+_HIGHEST_RATE = 32_000
+_SHORTEST, _LONGEST = 0.05, 10.0
+_FRAMES, _FEWEST_FRAMES = 100, 40
+_COVERED = 0.95
+# Below some such size in bytes the scales in an int8 file outweigh its smaller weights.
+_SMALL = 50_000
+# Padding beyond this share is told apart from sound: nothing may move it into the sound.
+_FULL = 0.01
+
+_SPACES = {
+    "wu_lee": """\
+  stem_strides: [2, 2]
+  stem_filters: [8, 32]  # wider stems take most of the time
+""",
+    "liu_zhang": """\
+  filters: [8, 16, 32]
+  recurrent_units: 32
+""",
+    "li": """\
+  layers: [1, 2]
+  units: [16, 32, 64, 128]
+  summaries: [last]  # the dense layers behind all frames would not fit
+  dense_layers: [0, 1]
+  dense_units: [32, 64, 128]
+""",
+    "li_gated": """\
+  blocks: [1, 2]
+  filters: [4, 8]
+  kernels: [3]
+  pooled_filters: [16, 32]
+  units: [16, 32, 64]
+""",
+    "nasc": """\
+  stem_filters: 8
+  stem_strides: [2, 2]
+  stages:
+    - {filters: 12, layers: 2, strides: [2, 2]}
+    - {filters: 16, layers: 3, strides: [2, 2]}
+    - {filters: 24, layers: 4}
+  frequency_filters: 64
+  recurrent_layers: 0  # the mean over the frames, which costs no time
+  dense_units: 64
+""",
+}
+_LIMITS = {"wu_lee": "{macs: 15_000_000}"}
+"""Of spaces whose largest networks a search of minutes has no time for."""
+_SIGMOID = ("liu_zhang", "li_gated")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user asks for.
+
+    Attributes:
+        budget: Bytes that each exported file may have.
+        space: Name of the search space.
+        oracle: Name of the oracle.
+        supernet: Whether candidates inherit their weights from a supernet.
+    """
+
+    budget: int
+    space: str
+    oracle: str
+    supernet: bool
+
+
+def clip_seconds(survey: Survey) -> float:
+    """Return the length of a clip: of the longest recording, unless few are so much longer.
+
+    95 % of the recordings are not cut, and none is where that makes clips a quarter longer at most.
+    """
+    lengths = survey.lengths
+    covering = lengths.quantile(_COVERED)
+    seconds = lengths.longest if lengths.longest <= 1.25 * covering else covering
+    return min(max(_SHORTEST, math.ceil(20 * seconds - 1e-6) / 20), _LONGEST)
+
+
+def recipe_for(survey: Survey) -> str:
+    """Return the lines of an augmentation that fits the recordings: mild, and safe by default."""
+    full = survey.lengths.padding(clip_seconds(survey)) < _FULL
+    lines = ["gain: 6  # dB: recordings differ in level"]
+    if full:
+        lines.append("time_roll: true  # clips are filled: a sound may begin anywhere")
+        lines.append("time_masks: {count: 1, width: 0.1}")
+    lines.append("frequency_masks: {count: 1, width: 0.1}")
+    return "".join(f"      {line}\n" for line in lines)
+
+
+def epochs_for(examples: int, steps: int, bounds: tuple[int, int]) -> int:
+    """Return for how many epochs so many examples make about so many steps, within bounds."""
+    fewest, most = bounds
+    return max(fewest, min(round(steps / math.ceil(examples / BATCH)), most))
+
+
+def starter(
+    name: str,
+    data: DataSettings,
+    split: SplitSettings,
+    survey: Survey,
+    examples: int,
+    choices: Choices,
+) -> str:
+    """Return the experiment as YAML.
+
+    Args:
+        name: Of the experiment.
+        data: The data set.
+        split: How it is parted.
+        survey: What it is like.
+        examples: Number of training clips.
+        choices: What the user asks for.
+    """
+    model = _SPACES.get(choices.space, "")
+    return f"""\
+# Written by `kerasnas init` for {survey.clips} clips of {survey.classes} classes.
+schema: 1
+name: {_quoted(name)}
+data:
+{_data(data, survey)}\
+split:
+{_split(split, survey)}\
+features:
+{_features(survey)}\
+model:
+  space: {choices.space}
+{model}\
+search:
+{_search(survey, choices)}\
+training:
+{_training(survey, examples, choices)}\
+export:
+  budget: {choices.budget}  # bytes of each file
+"""
+
+
+def _data(data: DataSettings, survey: Survey) -> str:
+    lines = [f"dataset: {data.dataset}", f"root: {_quoted(str(data.root))}"]
+    if isinstance(data, FolderSettings):
+        if data.csv is not None:
+            lines.append(f"csv: {_quoted(str(data.csv))}")
+        if data.group_by is not None:
+            lines.append(
+                f"group_by: {data.group_by}  # {survey.groups} groups by the names of the files; "
+                "remove this if they are none"
+            )
+    if data.multi_label:
+        lines.append("multi_label: true  # a clip may carry several labels, or none")
+    return _indented(lines)
+
+
+def _split(split: SplitSettings, survey: Survey) -> str:
+    if split.by == "fold":
+        return _indented(
+            ["by: fold", f"test_fold: {_quoted(split.test_fold)}  # nothing is chosen on this fold"]
+        )
+    if split.by == "split":
+        return _indented(["by: split  # the split column"])
+    if survey.groups:
+        return _indented(
+            [f"by: fractions  # stratified; none of the {survey.groups} groups is parted"]
+        )
+    return _indented(
+        [
+            "# No groups are known: clips of one speaker or recording may be in both train and",
+            "# test, and scores too high. Add a `group` column to a CSV of the clips.",
+            "by: fractions  # stratified",
+        ]
+    )
+
+
+def _features(survey: Survey) -> str:
+    rate, seconds, lengths = min(survey.rate, _HIGHEST_RATE), clip_seconds(survey), survey.lengths
+    samples = round(rate * seconds)
+    n_fft = 2 ** (min(round(rate * 0.04), samples).bit_length() - 1)
+    hop = max(min(n_fft // 4, samples // _FEWEST_FRAMES), samples // _FRAMES, 1)
+    n_fft = max(n_fft, 2 ** (hop - 1).bit_length())  # no sample is skipped
+    cut = lengths.cut(seconds)
+    kept = f"{cut} are cut at their end" if cut else "none is cut"
+    padding = lengths.padding(seconds)
+    filled = f"; padding: {padding:.0%}" if padding >= _FULL else ""
+    others = f" ({_rates(survey)})" if len(survey.rates) > 1 else ""
+    return _indented(
+        [
+            f"sample_rate: {rate}  # recordings: {survey.rate} Hz{others}",
+            f"seconds: {seconds:g}  # recordings: {lengths.shortest:.2f} to "
+            f"{lengths.longest:.2f} s, median {lengths.quantile(0.5):.2f} s; {kept}{filled}",
+            f"n_fft: {n_fft}",
+            f"hop_length: {hop}  # {1 + samples // hop} frames",
+            "mel_bins: 64",
+        ]
+    )
+
+
+def _rates(survey: Survey) -> str:
+    counts = sorted(survey.rates.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{rate} Hz: {count}" for rate, count in counts[:4])
+
+
+def _search(survey: Survey, choices: Choices) -> str:
+    score = score_of(survey)
+    shown = score.replace("_", " ")
+    if choices.oracle == "nsga2":
+        objectives = f"[{score}, macs]  # a front of good and cheap networks"
+    elif choices.oracle == "controller":
+        objectives = f"[{score}]  # its reward"
+    else:
+        objectives = f"[{score}, loss]"
+    by = score if survey.imbalanced or "loss" not in objectives else "loss"
+    why = f"  # steadier than {shown} on few validation clips" if by == "loss" else ""
+    if score == "macro_f1":
+        objectives += "  # the mean over the classes: accuracy hides the small ones"
+    rule = "float16_file" if choices.budget > _SMALL else "int8_file"
+    lines = [
+        *_oracle(choices),
+        f"objectives: {objectives}",
+        f"winners: {{best: {{by: {by}}}}}{why}",
+        "window:",
+        f"  rule: {rule}  # the larger of the two files",
+        f"  maximum: {choices.budget}",
+    ]
+    if choices.space in _LIMITS:
+        lines.append(f"limits: {_LIMITS[choices.space]}  # larger networks take hours to search")
+    if choices.supernet:
+        lines.append("supernet: {recalibration_clips: 64}  # candidates inherit its weights")
+    return _indented(lines)
+
+
+def _oracle(choices: Choices) -> list[str]:
+    if choices.supernet:  # scoring a candidate takes moments
+        if choices.oracle == "nsga2":
+            return ["oracle: {name: nsga2, population: 20, exploitation: 0.8}", "trials: 200"]
+        return [f"oracle: {choices.oracle}", "trials: 200"]
+    if choices.oracle == "nsga2":
+        return [
+            "oracle: {name: nsga2, population: 6, exploitation: 0.8}  # 4 generations",
+            "trials: 24",
+        ]
+    if choices.oracle == "controller":
+        return [
+            "oracle: {name: controller, budget: 24, settled: 8, batch: 4, learning_rate: 0.01, "
+            "shared: false}",
+            "trials: 28  # 24 to learn from",
+        ]
+    if choices.oracle == "grid":
+        return [
+            "oracle: grid  # in order: the space's fields must leave few combinations",
+            f"trials: {TRIALS}",
+        ]
+    return [f"oracle: {choices.oracle}", f"trials: {TRIALS}"]
+
+
+def score_of(survey: Survey) -> str:
+    """Return the score that candidates are compared by."""
+    if survey.imbalanced and not survey.multi_label:
+        return "macro_f1"
+    return measures.scores(survey.multi_label)[0]
+
+
+def _training(survey: Survey, examples: int, choices: Choices) -> str:
+    final = epochs_for(examples, FINAL_STEPS, FINAL_EPOCHS)
+    candidate = epochs_for(examples, CANDIDATE_STEPS, CANDIDATE_EPOCHS)
+    if choices.supernet:  # all of whose options share its steps
+        candidate = final
+    steps = math.ceil(examples / BATCH)
+    loss = sampling = ""
+    if choices.space in _SIGMOID and not survey.multi_label:
+        loss = "    loss: binary_crossentropy  # the space gives every class a score of its own\n"
+    if survey.imbalanced and not survey.multi_label:
+        sampling = (
+            f"    sampling: balanced  # the largest class has {survey.imbalance:.0f} times the "
+            "clips of the smallest\n"
+        )
+    average = max(0.9, min(1 - 20 / (steps * final), 0.995))
+    return f"""\
+  candidate: &recipe
+    epochs: {candidate}  # {candidate * steps} steps: {examples} clips to train on
+    batch_size: {BATCH}
+    optimizer: adamw
+    learning_rate: 0.002
+    schedule: cosine
+    warm_up_epochs: {_warm_up(candidate)}
+    weight_decay: 0.001
+{loss}{sampling}\
+    augmentation:
+{recipe_for(survey)}\
+  final:
+    <<: *recipe
+    epochs: {final}  # {final * steps} steps
+    warm_up_epochs: {_warm_up(final)}
+    weight_average: {average:.3g}
+"""
+
+
+def _warm_up(epochs: int) -> int:
+    return min(3, epochs // 5)
+
+
+def _indented(lines: list[str]) -> str:
+    return "".join(f"  {line}\n" for line in lines)
+
+
+def _quoted(text: str | None) -> str:
+    """Return text as a YAML scalar that holds anything: JSON's are."""
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,260 @@
+"""`kerasnas init`: what it finds out about recordings, and the experiments that it writes."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from typer.testing import CliRunner
+
+from kerasnas import experiment
+from kerasnas.cli import app
+from kerasnas.flow.commands.init import init
+
+RATE = 8000
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("KERASNAS_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def call(*arguments: str | Path, code: int = 2) -> str:
+    result = CliRunner().invoke(app, ["init", *(str(argument) for argument in arguments)])
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+def write(path: Path, seconds: float = 0.25, amplitude: float = 0.1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    soundfile.write(path, amplitude * rng.standard_normal(round(seconds * RATE)), RATE)
+    return path
+
+
+def recordings(root: Path, amplitude: float = 0.1, **classes: int) -> Path:
+    for label, count in classes.items():
+        for index in range(count):
+            write(root / label / f"{index}.wav", amplitude=amplitude)
+    return root
+
+
+def settings(name: str = "experiment.yaml") -> dict:
+    return yaml.safe_load(Path(name).read_text())
+
+
+def test_an_experiment_that_loads(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=12, dog=30)
+    text = call(root, "-o", "mine.yaml", "--budget", "90000", code=0)
+    assert "42 clips of 2 classes, 12 to 30 a class" in text
+    assert "to beat: 71.4% right by always answering dog" in text
+    assert "fewer than 20 clips of cat" in text
+    written = settings("mine.yaml")
+    assert written["features"]["sample_rate"] == RATE
+    assert written["export"]["budget"] == 90000
+    # Candidates inside the window pass the check of either file's bytes.
+    assert written["search"]["window"] == {"rule": "float16_file", "maximum": 90000}
+    assert written["search"]["objectives"] == ["accuracy", "loss"]
+    assert "sampling" not in written["training"]["candidate"]
+    assert experiment.load(Path("mine.yaml")).search.window.minimum == 0
+    before = Path("mine.yaml").read_bytes()
+    assert "mine.yaml exists" in call(root, "-o", "mine.yaml")
+    assert Path("mine.yaml").read_bytes() == before
+
+
+def test_it_looks_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERASNAS_DATA", str(recordings(tmp_path / "other", a=10, b=10, c=10)))
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    assert "20 clips of 2 classes" in call(root, code=0)
+
+
+def test_a_list_with_several_labels(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", a=12)
+    labels = ["cat;dog", "cat", ""] * 4
+    lines = [f"a/{index}.wav,{text}\n" for index, text in enumerate(labels)]
+    (root / "list.csv").write_text("filename,labels\n" + "".join(lines))
+    call(root, code=0)
+    assert settings()["data"]["csv"] == "list.csv"
+    assert settings()["data"]["multi_label"] is True
+    assert settings()["search"]["objectives"][0] == "mean_average_precision"
+
+
+def test_imbalance_changes_score_and_sampling(tmp_path: Path) -> None:
+    text = call(recordings(tmp_path / "data", cat=10, dog=30), code=0)
+    assert "the largest class has 3 times the clips of the smallest" in text
+    assert settings()["search"]["objectives"][0] == "macro_f1"
+    assert settings()["search"]["winners"] == {"best": {"by": "macro_f1"}}
+    assert settings()["training"]["final"]["sampling"] == "balanced"
+
+
+def test_few_outliers_do_not_make_all_clips_long(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=20, dog=19)
+    write(root / "dog" / "long.wav", seconds=2)
+    text = call(root, code=0)
+    assert "0.25 to 2.00 s; 0.25 s covers 98%; 1 clips are cut" in text
+    assert settings()["features"]["seconds"] == 0.25
+    # Clips that are filled may be rolled; where there is padding, nothing moves it into a sound.
+    assert settings()["training"]["final"]["augmentation"]["time_roll"] is True
+    for index in range(10):
+        write(root / "cat" / f"{index}.wav", seconds=0.2)
+    call(root, "-o", "padded.yaml", code=0)
+    assert "time_roll" not in settings("padded.yaml")["training"]["final"]["augmentation"]
+
+
+def test_more_examples_make_fewer_epochs(tmp_path: Path) -> None:
+    epochs = []
+    for count in (10, 200):
+        call(recordings(tmp_path / str(count), cat=count, dog=count), "-o", f"{count}.yaml", code=0)
+        training = settings(f"{count}.yaml")["training"]
+        epochs.append((training["candidate"]["epochs"], training["final"]["epochs"]))
+    assert epochs[0][0] > epochs[1][0]
+    assert epochs[0][1] > epochs[1][1]
+
+
+def test_groups_in_the_names_of_the_files(tmp_path: Path) -> None:
+    for speaker in ("ann", "bob", "cleo", "dan", "eve"):
+        for label in ("no", "yes"):
+            for index in range(4):
+                write(tmp_path / "data" / label / f"{speaker}_{index}.wav")
+    assert "the names of the files tell 5 groups (prefix)" in call(tmp_path / "data", code=0)
+    assert settings()["data"]["group_by"] == "prefix"
+
+
+def test_unknown_groups_are_said(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    assert "no groups are known: clips of one speaker may be in both" in call(root, code=0)
+    lines = [
+        f"{label}/{index}.wav,{label},{index // 2}\n"
+        for label in ("cat", "dog")
+        for index in range(10)
+    ]
+    (root / "list.csv").write_text("filename,labels,group\n" + "".join(lines))
+    assert "no groups" not in call(root, "-o", "grouped.yaml", code=0)
+
+
+SPACES = ("wu_lee", "liu_zhang", "li", "li_gated", "nasc")
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_every_space_has_a_starter(tmp_path: Path, space: str) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    init(root, "mine.yaml", space=space)
+    written = experiment.load(Path("mine.yaml"))
+    assert written.model.space == space
+    assert written.space(2).classes == 2
+
+
+@pytest.mark.parametrize("oracle", ["size_constrained_random", "nsga2", "controller", "grid"])
+def test_every_oracle_has_a_starter(tmp_path: Path, oracle: str) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    init(str(root), oracle=oracle)
+    written = experiment.load(Path("experiment.yaml"))
+    assert written.search.oracle.name == oracle
+    population = getattr(written.search.oracle, "population", 1)
+    assert written.search.trials >= 3 * population  # else it is random search
+
+
+def test_a_starter_with_a_supernet(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    call(root, "--space", "nasc", "--supernet", code=0)
+    written = experiment.load(Path("experiment.yaml"))
+    assert written.search.supernet is not None
+    assert written.search.oracle.name == "nsga2"
+    assert "has no choices that could share weights" in call(root, "--supernet", "-o", "x.yaml")
+    assert "space: 'vgg' is unknown; there are wu_lee" in call(root, "--space", "vgg", "-o", "x")
+    assert "oracle: 'luck' is unknown" in call(root, "--oracle", "luck", "-o", "x.yaml")
+    assert not Path("x.yaml").exists()
+
+
+def test_a_space_that_does_not_go_with_the_labels(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", a=12)
+    lines = [f"a/{index}.wav,{text}\n" for index, text in enumerate(["b;c", "b", "c"] * 4)]
+    (root / "list.csv").write_text("filename,labels\n" + "".join(lines))
+    assert "the space nasc is for one label a clip" in call(root, "--space", "nasc")
+    assert not Path("experiment.yaml").exists()
+
+
+def test_recordings_that_cannot_be_searched(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "few", cat=2, dog=2)
+    assert "no clip of cat, dog in the validation clips" in call(root)
+    root = recordings(tmp_path / "damaged", cat=9, dog=9)
+    (root / "cat" / "1.wav").write_text("not audio")
+    assert "1.wav: cannot be read as audio" in call(root)
+    soundfile.write(root / "cat" / "1.wav", np.zeros(0), RATE)
+    assert "1.wav: holds 0 samples; remove it" in call(root)
+    soundfile.write(root / "cat" / "1.wav", np.zeros(RATE), RATE)
+    os.truncate(root / "cat" / "1.wav", RATE)
+    assert "1.wav: cut short" in call(root)
+    assert "is not a directory" in call(tmp_path / "nothing")
+    assert not Path("experiment.yaml").exists()
+
+
+def test_one_class(tmp_path: Path) -> None:
+    assert "every clip is labelled cat" in call(recordings(tmp_path / "data", cat=9))
+
+
+def test_one_clip_a_class(tmp_path: Path) -> None:
+    text = call(recordings(tmp_path / "data", cat=1, dog=1, owl=1))
+    assert "(1 of" in text and "add clips" in text
+
+
+def test_only_silence(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", amplitude=0, cat=9, dog=9)
+    assert "holds only silence" in call(root)
+    write(root / "cat" / "0.wav")
+    assert "17 of 18 recordings that were listened to hold only silence" in call(root, code=0)
+
+
+def test_all_clips_of_one_group(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    lines = [f"{label}/{i}.wav,{label},ann\n" for label in ("cat", "dog") for i in range(9)]
+    (root / "list.csv").write_text("filename,labels,group\n" + "".join(lines))
+    assert "all clips are of 1 group (ann)" in call(root)
+
+
+def test_one_file_under_two_labels(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    (root / "dog" / "same.wav").symlink_to(root / "cat" / "3.wav")
+    assert "same.wav: is the same file as cat/3.wav, labelled cat" in call(root)
+
+
+def test_names_that_need_care(tmp_path: Path) -> None:
+    root = recordings(tmp_path / 'it\'s "mine" [/red]: #1\n', **{"[red]": 9, "'q' \"q\"": 9})
+    write(root / "[red]" / "[bold]x\n.wav")
+    assert "19 clips of 2 classes" in call(root, "-o", "[red].yaml", code=0)
+    data = experiment.load(Path("[red].yaml")).data
+    assert data.root == root
+    name = os.fsdecode(b"caf\xe9.wav")
+    write(tmp_path / "latin" / "a.wav").rename(tmp_path / "latin" / name)
+    (tmp_path / "latin").rename(root / "latin")
+    assert "caf\\xe9.wav: the name is not UTF-8 text; rename it" in call(root, "-o", "x.yaml")
+
+
+def test_a_recording_of_two_hours(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=20, dog=20)
+    path = write(root / "dog" / "long.wav")
+    size = 2 * 3600 * RATE * 2
+    header = bytearray(path.read_bytes()[:44])
+    header[4:8], header[40:44] = (36 + size).to_bytes(4, "little"), size.to_bytes(4, "little")
+    with path.open("wb") as file:  # sparse
+        file.write(header)
+        file.truncate(44 + size)
+    assert "0.25 to 7200.00 s; 0.25 s covers 98%; 1 clips are cut" in call(root, code=0)
+
+
+@pytest.mark.slow
+def test_ten_thousand_short_recordings(tmp_path: Path) -> None:
+    whole = write(tmp_path / "one.wav", seconds=0.05).read_bytes()
+    for label in ("a", "b", "c", "d"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for index in range(2500):
+            (tmp_path / "data" / label / f"{index}.wav").write_bytes(whole)
+    assert "10000 clips of 4 classes" in call(tmp_path / "data", code=0)
+    written = experiment.load(Path("experiment.yaml"))
+    assert written.features.seconds == 0.05
+    assert written.training.final.epochs >= 5
