@@ -1,19 +1,19 @@
 """Oracles for KerasTuner and the runners of their trials.
 
-`Search` is the core of every oracle and needs NumPy alone. The classes called oracles are plain
-KerasTuner oracles round it; asking for one imports KerasTuner, and so TensorFlow.
+`Search` is the core of every oracle and needs neither KerasTuner nor TensorFlow. The classes called
+oracles are plain KerasTuner oracles round it; asking for one imports both.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if __name__ != "kerasnas.tuners":
     raise ImportError(f"this package is kerasnas.tuners; it was imported as {__name__}")
 
 from .controller.algorithm import Controller
-from .core.errors import JournalError, SearchError, TunerError
+from .core.errors import FailuresError, JournalError, SearchError, TunerError
 from .core.genes import Gene, Genes
 from .core.history import History
 from .core.journal import Repair, repair
@@ -36,6 +36,7 @@ __all__ = [
     "NSGA2",
     "Controller",
     "ControllerOracle",
+    "FailuresError",
     "Gene",
     "Genes",
     "Grid",
@@ -56,17 +57,21 @@ __all__ = [
     "repair",
 ]
 
+if not TYPE_CHECKING:  # a type checker takes any name for one that this function makes
+    _LAZY = {
+        "ControllerOracle": "oracles.controller",
+        "GridOracle": "oracles.grid",
+        "MedianStop": "loop",
+        "NSGA2Oracle": "oracles.nsga2",
+        "SizeConstrainedRandomOracle": "oracles.random",
+    }
 
-_LAZY = {
-    "ControllerOracle": "oracles.controller",
-    "GridOracle": "oracles.grid",
-    "MedianStop": "loop",
-    "NSGA2Oracle": "oracles.nsga2",
-    "SizeConstrainedRandomOracle": "oracles.random",
-}
+    def __getattr__(name):
+        if name in _LAZY:
+            return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    """Return the public names, those that are imported when asked for among them."""
+    return sorted(__all__)

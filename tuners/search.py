@@ -152,6 +152,14 @@ class Search(Results):
             return self._stopped() or (None if self.history.waiting else self._complete())
 
     @property
+    def exhausted(self) -> bool:
+        """Whether no new trial will start because the oracle has nothing left to propose.
+
+        A trial that is running may meet genes that are not known yet, and so bring new candidates.
+        """
+        return self._exhausted is not None and self.finished == self._exhausted
+
+    @property
     def failing(self) -> bool:
         """Whether so many trials have failed one after another that the search stops."""
         limit = self.max_consecutive_failures

@@ -116,6 +116,50 @@ def test_genes_met_later_are_gone_through_too():
     assert {tuple(values.values()) for values in found} == {(1, 8), (2, 4), (2, 8), (1, 4)}
 
 
+def branches(values):
+    """The values that a build asks for: what is asked depends on the kind, and appears late."""
+    counts = {"a": 3, "b": 2, "c": 0}
+    kind = values.get("kind", "a")
+    asked = {"kind": kind}
+    if counts[kind]:
+        asked[f"x_{kind}"] = values.get(f"x_{kind}", 1)
+    late = [Gene(f"x_{kind}", values=range(1, counts[kind] + 1))] if counts[kind] else []
+    return asked, late
+
+
+@pytest.mark.parametrize(("workers", "trials"), [(1, 15), (3, 9)])
+def test_genes_that_a_network_has_not_asked_for_give_it_no_more_trials(workers, trials):
+    """Behind x_a, b and c have its three values too; where all kinds were begun before, not c."""
+    search, networks, running = make(Genes([Gene("kind", values="abc")])), [], []
+    while True:
+        while len(running) < workers and (trial := search.ask()):
+            running.append(trial)
+        if not running:
+            break
+        trial = running.pop(0)
+        asked, late = branches(trial.values)
+        networks.append(tuple(asked.items()))
+        search.extend(late)
+        search.tell(trial.id, {"score": 1.0}, values={**trial.values, **asked})
+    assert len(set(networks)) == 6
+    assert search.exhausted
+    assert len(networks) == trials  # 21 when every combination is tried
+
+
+def test_late_genes_repeat_no_network_that_is_complete():
+    def ends(search):
+        while trial := search.ask():
+            layers = trial.values["layers"]
+            asked = {f"units_{i}": trial.values.get(f"units_{i}", 1) for i in range(layers)}
+            search.extend(Gene(name, values=(1, 2)) for name in asked)
+            search.tell(trial.id, {"score": 1.0}, values={**trial.values, **asked})
+            yield layers, *asked.values()
+
+    built = list(ends(make(Genes([Gene("layers", values=(1, 2, 3))]))))
+    assert sorted(built) == sorted(set(built))
+    assert len(built) == 2 + 4 + 8
+
+
 def test_continuous_genes_are_refused():
     genes = Genes([Gene("rate", span=(0.0, 1.0, "linear"))])
     with pytest.raises(SearchError, match="gene 'rate' is continuous, 0.0 to 1.0.*with a step"):

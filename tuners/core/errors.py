@@ -9,5 +9,9 @@ class SearchError(TunerError):
     """A search that cannot go on: impossible size window, wrong values, too many failures."""
 
 
+class FailuresError(SearchError, RuntimeError):
+    """Too many trials have failed one after another; KerasTuner's own error is a RuntimeError."""
+
+
 class JournalError(TunerError):
     """A journal that cannot be read or written: damaged, foreign, in use, disk full."""

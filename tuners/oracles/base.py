@@ -13,7 +13,6 @@ messages do not travel over its gRPC, and a worker that dies keeps its chief wai
 from __future__ import annotations
 
 import copy
-import functools
 import os
 import threading
 import time
@@ -25,12 +24,13 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine import trial as trial_module
 
-from ..core.errors import SearchError, TunerError
+from ..core.errors import FailuresError, SearchError, TunerError
 from ..core.genes import Genes, Values
 from ..core.journal import JOURNAL
 from ..core.propose import Propose, arguments_of, size_window
 from ..core.trial import Trial
 from ..search import Search
+from .guard import guarded
 
 IDLE_SECONDS = 0.05
 """How long a worker that must wait for others' results is held before it asks again."""
@@ -42,31 +42,6 @@ _STATUSES = {
     "completed": _STATUS.COMPLETED,
     "failed": _STATUS.FAILED,
 }
-
-
-def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
-    """`keras_tuner.synchronized`, but an exception is raised after its lock is given back.
-
-    KerasTuner tells threads apart by name and never releases on an exception; hence the oracle's
-    own lock inside, and the pair that is returned through KerasTuner's.
-    """
-
-    @keras_tuner.synchronized
-    def locked(self: Oracle, *args: Any, **kwargs: Any) -> tuple[Any, BaseException | None]:
-        try:
-            with self._mutex:
-                return method(self, *args, **kwargs), None
-        except BaseException as error:  # raised again below, interrupts too
-            return None, error
-
-    @functools.wraps(method)
-    def outer(self: Oracle, *args: Any, **kwargs: Any) -> Any:
-        result, error = locked(self, *args, **kwargs)
-        if error is not None:
-            raise error
-        return result
-
-    return outer
 
 
 class Oracle(keras_tuner.Oracle):
@@ -186,11 +161,12 @@ class Oracle(keras_tuner.Oracle):
             self._enqueue(search)
             found = search.ask()
             if found is None and search.failing and not search.history.running:
-                raise SearchError(f"the search has stopped: {search.finished}")
-            idle = bool(search.history.running) and not search.finished
+                raise FailuresError(f"the search has stopped: {search.finished}")
+            # an exhausted space grows when a running trial meets another hyperparameter
+            idle = bool(search.history.running) and (not search.finished or search.exhausted)
         except TunerError as error:
             self.tuner_ids.discard(tuner_id)
-            if "KERASTUNER_ORACLE_IP" not in os.environ:
+            if not _has_chief():
                 raise
             warnings.warn(str(error), stacklevel=1)
             found = None
@@ -222,8 +198,22 @@ class Oracle(keras_tuner.Oracle):
         return trial
 
     @guarded
-    def end_trial(self, trial: trial_module.Trial) -> None:
-        """A run has ended: the trial is scored, failed, or will be run again."""
+    def end_trial(self, trial: trial_module.Trial | str, status: str | None = None) -> None:
+        """A run has ended: the trial is scored, failed, or will be run again.
+
+        Args:
+            trial: The trial, with its status and message; or its id.
+            status: `"COMPLETED"`, `"INVALID"` (it may be run again) or `"FAILED"`; None for the
+                trial's own, and for an id `"COMPLETED"`.
+
+        Raises:
+            FailuresError: Too many trials have failed one after another, as in KerasTuner a
+                RuntimeError. With a chief it is a warning there, and the workers are stopped.
+        """
+        if isinstance(trial, str):
+            trial, status = self.trials[trial], status or _STATUS.COMPLETED
+        if status is not None:
+            trial.status = status
         own, search = self.trials[trial.trial_id], self._current()
         own.hyperparameters, own.message = trial.hyperparameters, trial.message
         own.hyperparameters.ensure_active_values()
@@ -242,6 +232,8 @@ class Oracle(keras_tuner.Oracle):
             del self.ongoing_trials[tuner_id]
         self.update_space(trial.hyperparameters)
         self._display.on_trial_end(own)
+        if search.failing and ended.status == "failed" and not _has_chief():
+            raise FailuresError(f"the search has stopped: {search.finished}\n{own.message or ''}")
 
     def save(self) -> None:
         """Nothing to do: every event was written when it happened."""
@@ -374,8 +366,16 @@ class Oracle(keras_tuner.Oracle):
             for observation in history.get_history()
             if observation.step == own.best_step
         }
-        values = dict(own.hyperparameters.values)
-        return search.tell(own.trial_id, metrics, {"best_step": own.best_step}, values=values)
+        values, info = dict(own.hyperparameters.values), {"best_step": own.best_step}
+        try:
+            return search.tell(own.trial_id, metrics, info, values=values)
+        except SearchError as error:
+            return search.fail(own.trial_id, f"its result cannot be kept: {error}")
+
+
+def _has_chief() -> bool:
+    """Whether the oracle is a chief's, which an exception would leave with its workers waiting."""
+    return "KERASTUNER_ORACLE_IP" in os.environ
 
 
 def _objective(given: Any) -> keras_tuner.Objective:

@@ -142,15 +142,93 @@ def test_wrong_warm_start_says_so_once(tmp_path):
     assert len(oracle.trials) == 6
 
 
+class NotCopied(keras_tuner.HyperParameters):
+    def __deepcopy__(self, memo):
+        raise ZeroDivisionError
+
+
 def test_a_trial_that_could_not_be_handed_out_is_handed_out_next(tmp_path, monkeypatch):
     expected = values(search(tmp_path / "undisturbed"))
-    tuner = Tuner(make(), tmp_path)
+    oracle = Tuner(make(), tmp_path).oracle
+    oracle.end_trial(oracle.create_trial("tuner0"), "FAILED")
     with monkeypatch.context() as patch:
-        patch.setattr(tuner.oracle, "_mirror", lambda found: 1 / 0)
+        patch.setattr(oracle, "hyperparameters", NotCopied())
         with pytest.raises(ZeroDivisionError):
-            tuner.oracle.create_trial("tuner0")
-    tuner.search(verbose=0)
-    assert values(tuner.oracle) == expected
+            oracle.create_trial("tuner0")
+    assert oracle.search.trials[1].status == "waiting"
+    again = Tuner(make(), tmp_path)
+    again.search(verbose=0)
+    assert values(again.oracle) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [((), "COMPLETED"), (("COMPLETED",), "COMPLETED"), (("FAILED",), "FAILED"),
+     (("INVALID",), "INVALID")],
+)  # fmt: skip
+def test_a_trial_can_be_ended_by_its_id(arguments, status, tmp_path):
+    oracle = Tuner(make(max_retries_per_trial=1), tmp_path).oracle
+    trial = oracle.create_trial("tuner0")
+    oracle.update_trial(trial.trial_id, {"score": 0.5})
+    oracle.end_trial(trial.trial_id, *arguments)
+    assert oracle.trials[trial.trial_id].status == status
+    assert oracle.create_trial("tuner0").trial_id == ("0000" if status == "INVALID" else "0001")
+
+
+@pytest.mark.parametrize("running", [0, 1])
+def test_too_many_failures_raise_where_kerastuner_raises(running, tmp_path):
+    oracle = Tuner(make(max_consecutive_failed_trials=2), tmp_path).oracle
+    for number in range(running):
+        oracle.create_trial(f"another{number}")
+    for error in (None, RuntimeError):
+        trial = oracle.create_trial("tuner0")
+        trial.status, trial.message = "FAILED", "Traceback ...\nValueError: always"
+        if error is None:
+            oracle.end_trial(trial)
+        else:
+            with pytest.raises(error, match="(?s)2 trials failed.*ValueError: always.*Traceback"):
+                oracle.end_trial(trial)
+    assert not any(name == "tuner0" for name in oracle.ongoing_trials)
+    assert [each.status for each in oracle.search.trials][running:] == ["failed"] * 2
+
+
+def test_too_many_failures_are_a_warning_for_a_chief(tmp_path, monkeypatch):
+    oracle = Tuner(make(max_consecutive_failed_trials=1), tmp_path).oracle
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    trial = oracle.create_trial("worker")
+    oracle.end_trial(trial, "FAILED")
+    with pytest.warns(UserWarning, match="1 trials failed one after another"):
+        assert oracle.create_trial("worker").status == "STOPPED"
+
+
+def test_workers_are_idle_while_the_last_trials_of_an_exhausted_space_run(tmp_path):
+    def one(hp):
+        hp.Int("units", 1, 1)
+
+    tuner = Tuner(make(max_trials=9, patience=50), tmp_path, hypermodel=one)
+    oracle = tuner.oracle
+    trial = oracle.create_trial("a")
+    assert oracle.create_trial("b").status == "IDLE"
+    assert oracle.tuner_ids == {"a", "b"}
+    trial.hyperparameters.Int("late", 1, 2)
+    oracle.update_trial(trial.trial_id, {"score": 1.0})
+    oracle.end_trial(trial, "COMPLETED")
+    other = oracle.create_trial("b")
+    assert (other.status, other.hyperparameters.values) == ("RUNNING", {"units": 1, "late": 2})
+    oracle.update_trial(other.trial_id, {"score": 1.0})
+    oracle.end_trial(other, "COMPLETED")
+    assert oracle.create_trial("b").status == "STOPPED"
+
+
+def test_a_result_that_cannot_be_kept_fails_its_trial(tmp_path):
+    def evaluate(trial):
+        if trial.trial_id == "0001":
+            trial.hyperparameters.values["extra"] = [1]
+        return metrics(trial)
+
+    oracle = search(tmp_path, evaluate)
+    assert [trial.status for trial in oracle.search.trials].count("failed") == 1
+    assert "values['extra'] is [1] (list)" in oracle.search.trial("0001").message
 
 
 def test_time_budget(tmp_path):
