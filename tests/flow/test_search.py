@@ -21,7 +21,7 @@ from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.commands.train import train
-from kerasnas.flow.task import task
+from kerasnas.flow.task.task import load_task
 from kerasnas.runs.directory import read_experiment
 
 pytestmark = pytest.mark.slow
@@ -148,19 +148,19 @@ def test_an_export_is_only_made_again_where_something_changed(
     made = []
     monkeypatch.setattr(exporting, "export_model", lambda *given: made.append(given))
     directory = shutil.copytree(searched / "export", tmp_path / "export")
-    loaded = task.load(read_experiment(searched))
-    train, _, test = loaded.final_parts(None)
+    task = load_task(read_experiment(searched))
+    train, _, test = task.final_parts(None)
     best = searched / "winners" / "accuracy" / "model.keras"
     other = searched / "trials" / "0000" / "model.keras"
     console = Console(quiet=True)
-    known = exporting.export_missing(best, directory, loaded, train, test, console)
+    known = exporting.export_missing(best, directory, task, train, test, console)
     assert known.report == read(directory / "export.json")
     assert not made
-    exporting.export_missing(best, directory, loaded, train, test, console, "error")
-    exporting.export_missing(best, directory, loaded, train, test[1:], console)
-    exporting.export_missing(other, directory, loaded, train, test, console)
+    exporting.export_missing(best, directory, task, train, test, console, "error")
+    exporting.export_missing(best, directory, task, train, test[1:], console)
+    exporting.export_missing(other, directory, task, train, test, console)
     (directory / "model_int8.tflite").unlink()
-    exporting.export_missing(best, directory, loaded, train, test, console)
+    exporting.export_missing(best, directory, task, train, test, console)
     assert [given[0] for given in made] == [best, best, other, best]
 
 

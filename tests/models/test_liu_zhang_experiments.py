@@ -52,8 +52,8 @@ def test_the_grid_is_the_papers_on_any_of_its_networks(grid: Experiment) -> None
 
 def test_references_can_be_tried_first_where_their_last_layer_does_not_exist() -> None:
     experiment = load(CONFIGS / "liu_zhang_mixtures.yaml")
-    loaded = SimpleNamespace(experiment=experiment, space=experiment.space(7))
-    values = enqueued_values(loaded, "crnn")
+    task = SimpleNamespace(experiment=experiment, space=experiment.space(7))
+    values = enqueued_values(task, "crnn")
     assert list(values) == [
         f"layer{n}_{part}" for n in range(1, 7) for part in ("filters", "height", "width")
     ]

@@ -15,7 +15,7 @@ from rich.console import Console
 from kerasnas.experiment import Experiment
 from kerasnas.flow.commands.search import find, inherited_from
 from kerasnas.flow.stages import hypervolume
-from kerasnas.flow.task import task
+from kerasnas.flow.task.task import load_task
 from kerasnas.report import write as write_report
 from kerasnas.runs.directory import open_run, resolved
 from kerasnas.tuners import Results
@@ -85,9 +85,9 @@ def compare(
     search = experiment.search.model_copy(update={"oracle": RandomSettings()})
     other = experiment.model_copy(update={"search": search})
     with open_run(run, experiment), open_run(run / oracle, other, overwrite):
-        loaded = task.load(other, cache, progress=console.is_terminal)
-        supernet = inherited_from(run, loaded, cache, console)
-        find(run / oracle, loaded, cache, cluster, console, supernet)
+        task = load_task(other, cache, progress=console.is_terminal)
+        supernet = inherited_from(run, task, cache, console)
+        find(run / oracle, task, cache, cluster, console, supernet)
         results = Results.read(run / oracle)
         (objective, _), *_ = results.objectives
         best = results.best()

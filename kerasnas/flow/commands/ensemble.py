@@ -70,21 +70,21 @@ def ensemble(
     """
     console = console or Console()
     with opened(source, architecture, data, run, workers, cache, console) as network:
-        loaded, directory = network.loaded, network.run / "train" / f"{network.label}-ensemble"
-        tested = {int(index) for index in loaded.split.test}
-        names = {clip.fold for index, clip in enumerate(loaded.clips) if index not in tested}
-        folds = [fold for fold in loaded.clips.folds if fold in names]
+        task, directory = network.task, network.run / "train" / f"{network.label}-ensemble"
+        tested = {int(index) for index in task.split.test}
+        names = {clip.fold for index, clip in enumerate(task.clips) if index not in tested}
+        folds = [fold for fold in task.clips.folds if fold in names]
         if len(folds) < 2:
             raise KerasnasError(
-                f"{loaded.clips.root} has the folds {', '.join(folds) or 'none'} among the clips "
+                f"{task.clips.root} has the folds {', '.join(folds) or 'none'} among the clips "
                 "that are not tested on: an ensemble needs two or more"
             )
-        values = {**network.described, "seed": loaded.experiment.seed, "scored_on": "test"}
+        values = {**network.described, "seed": task.experiment.seed, "scored_on": "test"}
         jobs = {
             f"without fold {fold}": (directory / f"fold{fold}", {**values, "fold": fold})
             for fold in folds
         }
-        train_missing(network.run, loaded.experiment, jobs, network.cache, console, cluster)
+        train_missing(network.run, task.experiment, jobs, network.cache, console, cluster)
         places = [str(place.absolute()) for place, _ in jobs.values()]
         arguments = {"run": str(network.run.absolute()), "cache": str(network.cache)}
         job = Job(
@@ -94,7 +94,7 @@ def ensemble(
             {"members": places, "settings": values.get("settings", {})},
             directory.absolute(),
         )
-        run_jobs(loaded.experiment, [job], 1, console)
+        run_jobs(task.experiment, [job], 1, console)
         result = Ensemble(
             directory,
             read_json(directory / "evaluation.json")["metrics"],

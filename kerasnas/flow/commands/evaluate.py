@@ -11,8 +11,8 @@ from rich.table import Table
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.predict import front_end
-from kerasnas.flow.task import scores, task
-from kerasnas.flow.task.task import Indices, Part, Task
+from kerasnas.flow.task import scores
+from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.flow.task.winners import description_of
 from kerasnas.runs.directory import read_experiment, run_of
@@ -79,33 +79,33 @@ def evaluate(
                 f"{model} was made for the front end in its features.json, which differs from "
                 "the experiment's: give the experiment that it was made by"
             )
-    loaded = task.load(settings.overridden(data), cache)
+    task = load_task(settings.overridden(data), cache)
     fold = described.get("fold")
-    clips = loaded.part(part) if fold is None else loaded.fold_part(part, fold)
-    result = evaluate_on(model, loaded, clips)
-    return Evaluated(model, part, loaded.clips.classes, result)
+    clips = task.part(part) if fold is None else task.fold_part(part, fold)
+    result = evaluate_on(model, task, clips)
+    return Evaluated(model, part, task.clips.classes, result)
 
 
-def evaluate_on(model: Path, loaded: Task, clips: Indices) -> Evaluation:
+def evaluate_on(model: Path, task: Task, clips: Indices) -> Evaluation:
     """Score a file on clips of a task.
 
     Args:
         model: A `.keras` or `.tflite` file.
-        loaded: The task.
+        task: The task.
         clips: Indices of the clips.
     """
     from kerasnas.export import load
 
-    network, thresholds = load(model), scores.known_thresholds(model, loaded.clips.classes)
+    network, thresholds = load(model), scores.known_thresholds(model, task.clips.classes)
     if len(network.input_shape) == 1:
-        known = [network.predict(waveform[None])[0] for waveform in waveforms(loaded, clips)]
-        segments = loaded.features.shape[1]
+        known = [network.predict(waveform[None])[0] for waveform in waveforms(task, clips)]
+        segments = task.features.shape[1]
         replayed = scores.replayed(np.repeat(np.array(known), segments, axis=0))
-        return scores.score(replayed, loaded, loaded.examples(clips), thresholds)
-    shape = loaded.features.shape[2:]
+        return scores.score(replayed, task, task.examples(clips), thresholds)
+    shape = task.features.shape[2:]
     if network.input_shape not in (shape, (-1, *shape[1:])):  # -1: of any number of frames
         raise KerasnasError(
             f"{model} takes inputs of {network.input_shape}, the experiment's features are "
             f"{shape}: give the experiment that it was made by"
         )
-    return scores.score(network.predict, loaded, loaded.examples(clips), thresholds)
+    return scores.score(network.predict, task, task.examples(clips), thresholds)

@@ -15,8 +15,8 @@ from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import CheckFailed
 from kerasnas.export.settings import ExportSettings, Lowering, OnFail
 from kerasnas.files import read_json, write_json
-from kerasnas.flow.task import scores, task
-from kerasnas.flow.task.task import Indices, Task
+from kerasnas.flow.task import scores
+from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.waveform import waveform_input
 from kerasnas.flow.task.winners import description_of, winners_of
 from kerasnas.report import write as write_report
@@ -144,9 +144,9 @@ def export_run(
     settings = settings.overridden(data)
     settings = settings.model_copy(update={"export": settings.export.model_copy(update=changed)})
     described = description_of(model)
-    loaded = task.load(settings.tuned(described.get("settings", {})), cache=cache)
-    train, _, test = loaded.final_parts(described.get("fold"))
-    exported = export_model(model, output or run / "export", loaded, train, test, console)
+    task = load_task(settings.tuned(described.get("settings", {})), cache=cache)
+    train, _, test = task.final_parts(described.get("fold"))
+    exported = export_model(model, output or run / "export", task, train, test, console)
     if source.is_dir() and output is None:
         write_report(source)
     return exported
@@ -155,23 +155,23 @@ def export_run(
 def export_missing(
     model: Path,
     directory: Path,
-    loaded: Task,
+    task: Task,
     train: Indices,
     test: Indices,
     console: Console,
     on_fail: OnFail | None = None,
 ) -> Exported:
     """What `export_model` makes of the same arguments: only made where it is not there yet."""
-    if _is_there(directory, _made_from(model, _settings(loaded, on_fail), loaded, train, test)):
+    if _is_there(directory, _made_from(model, _settings(task, on_fail), task, train, test)):
         return Exported(directory, read_json(directory / "export.json"))
     console.print(f"Exporting {model.parent} to TFLite ...", markup=False)
-    return export_model(model, directory, loaded, train, test, console, on_fail)
+    return export_model(model, directory, task, train, test, console, on_fail)
 
 
 def export_model(
     model: Path,
     directory: Path,
-    loaded: Task,
+    task: Task,
     train: Indices,
     test: Indices,
     console: Console | None = None,
@@ -182,7 +182,7 @@ def export_model(
     Args:
         model: A `.keras` file.
         directory: Where to write.
-        loaded: The task that it was trained for.
+        task: The task that it was trained for.
         train: Clips that it was trained on; calibration clips are chosen among them, and
             fine-tuning goes on with them.
         test: Clips that nobody trained on.
@@ -193,38 +193,36 @@ def export_model(
     from kerasnas.export.calibration import stratified
 
     console = console or Console(quiet=True)
-    settings = _settings(loaded, on_fail)
-    front_end = loaded.experiment.features
-    golden = features.golden(loaded.clips[int(test[0])].path, front_end)
-    waveform = waveform_input(loaded, test, golden) if settings.waveform else None
+    settings = _settings(task, on_fail)
+    front_end = task.experiment.features
+    golden = features.golden(task.clips[int(test[0])].path, front_end)
+    waveform = waveform_input(task, test, golden) if settings.waveform else None
     among = train[:: 1 + len(train) // _CALIBRATE_AMONG]
-    chosen = stratified(loaded.targets[among], settings.calibration_clips, loaded.experiment.seed)
+    chosen = stratified(task.targets[among], settings.calibration_clips, task.experiment.seed)
     _forget(directory)
     with console.status("Exporting") as status:
         try:
             result = export(
                 model,
                 directory,
-                calibration=loaded.features[among[chosen]],
-                test_x=loaded.features[test],
-                test_y=loaded.targets[test],
-                classes=loaded.clips.classes,
-                task="multi_label" if loaded.clips.multi_label else "single_label",
-                train=(loaded.features[among], loaded.targets[among]) if settings.tuned else None,
+                calibration=task.features[among[chosen]],
+                test_x=task.features[test],
+                test_y=task.targets[test],
+                classes=task.clips.classes,
+                task="multi_label" if task.clips.multi_label else "single_label",
+                train=(task.features[among], task.targets[among]) if settings.tuned else None,
                 settings=settings,
                 waveform=waveform,
                 progress=status.update,
             )
         except CheckFailed as failure:
             result = failure.result
-        thresholds = scores.known_thresholds(model, loaded.clips.classes)
-        scores.write_thresholds(thresholds, directory, loaded.clips.classes)
+        thresholds = scores.known_thresholds(model, task.clips.classes)
+        scores.write_thresholds(thresholds, directory, task.clips.classes)
         for name, known in result.scores.items():
-            evaluation = scores.score(
-                scores.replayed(known), loaded, loaded.examples(test), thresholds
-            )
+            evaluation = scores.score(scores.replayed(known), task, task.examples(test), thresholds)
             write_json(
-                directory / f"evaluation_{name}.json", scores.to_json(evaluation, loaded, "test")
+                directory / f"evaluation_{name}.json", scores.to_json(evaluation, task, "test")
             )
         write_json(
             directory / "features.json",
@@ -235,27 +233,27 @@ def export_model(
                 "golden": golden,
             },
         )
-        write_json(directory / _MADE_FROM, _made_from(model, settings, loaded, train, test))
+        write_json(directory / _MADE_FROM, _made_from(model, settings, task, train, test))
     return Exported(directory, result.report)
 
 
-def _settings(loaded: Task, on_fail: OnFail | None) -> ExportSettings:
-    settings = loaded.experiment.export
+def _settings(task: Task, on_fail: OnFail | None) -> ExportSettings:
+    settings = task.experiment.export
     return settings if on_fail is None else settings.model_copy(update={"on_fail": on_fail})
 
 
 def _made_from(
-    model: Path, settings: ExportSettings, loaded: Task, train: Indices, test: Indices
+    model: Path, settings: ExportSettings, task: Task, train: Indices, test: Indices
 ) -> dict[str, Any]:
     """Everything that shapes the files of an export, as JSON."""
     return {
         "schema": 1,
         "model": hashlib.sha256(model.read_bytes()).hexdigest(),
-        "clips": loaded.clips.digest(),
+        "clips": task.clips.digest(),
         "train": hashlib.sha256(train.tobytes()).hexdigest(),
         "test": hashlib.sha256(test.tobytes()).hexdigest(),
-        "seed": loaded.experiment.seed,
-        "features": loaded.experiment.features.model_dump(mode="json"),
+        "seed": task.experiment.seed,
+        "features": task.experiment.features.model_dump(mode="json"),
         "settings": settings.model_dump(mode="json"),
     }
 

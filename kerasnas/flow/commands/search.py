@@ -20,9 +20,8 @@ from kerasnas.flow.stages.start import begun, rehearse
 from kerasnas.flow.stages.supernet import prepare
 from kerasnas.flow.stages.winner_rules import in_words
 from kerasnas.flow.stages.winner_rules import winners as choose
-from kerasnas.flow.task import task
 from kerasnas.flow.task.scores import listed
-from kerasnas.flow.task.task import Task
+from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.task.winners import chosen_values, describe
 from kerasnas.flow.workers.display import Display
 from kerasnas.flow.workers.folds import FoldRunner, mean_of_folds
@@ -111,27 +110,27 @@ def search(
 def _search_in(
     run: Path, experiment: Experiment, cache: Path, cluster: str | None, console: Console
 ) -> SearchResult:
-    loaded = task.load(experiment, cache, progress=console.is_terminal)
+    task = load_task(experiment, cache, progress=console.is_terminal)
     console.print(
-        f"{experiment.name}: {len(loaded.clips)} clips of {len(loaded.clips.classes)} classes, "
-        f"{len(loaded.split.train)} to train, {len(loaded.split.validation)} to choose by, "
-        f"{len(loaded.split.test)} to test on; features {loaded.features.shape[2:]}"
+        f"{experiment.name}: {len(task.clips)} clips of {len(task.clips.classes)} classes, "
+        f"{len(task.split.train)} to train, {len(task.split.validation)} to choose by, "
+        f"{len(task.split.test)} to test on; features {task.features.shape[2:]}"
     )
-    for message in loaded.clips.skipped:
+    for message in task.clips.skipped:
         console.print(f"left out: {message}", markup=False)
-    if loaded.clips.skipped:
-        console.print(f"damaged records left out: {len(loaded.clips.skipped)}")
-    supernet = inherited_from(run, loaded, cache, console)
-    winners = find(run, loaded, cache, cluster, console, supernet)
+    if task.clips.skipped:
+        console.print(f"damaged records left out: {len(task.clips.skipped)}")
+    supernet = inherited_from(run, task, cache, console)
+    winners = find(run, task, cache, cluster, console, supernet)
     chosen = experiment.choose
-    _train_winners(run, loaded, winners, cache, cluster, console)
+    _train_winners(run, task, winners, cache, cluster, console)
     if supernet is not None:
-        agreement.measure(run, loaded, cache, console, cluster)
+        agreement.measure(run, task, cache, console, cluster)
     directory = run / winners_directory(winners, chosen)
-    loaded = loaded.tuned(winners[chosen].values)
-    train, _, test = loaded.final_parts(None)
+    task = task.tuned(winners[chosen].values)
+    train, _, test = task.final_parts(None)
     model = directory / "model.keras"
-    exported = export_missing(model, run / "export", loaded, train, test, console)
+    exported = export_missing(model, run / "export", task, train, test, console)
     hypervolume.measure(run)
     report = write_report(run)
     metrics = read_json(directory / "evaluation.json")["metrics"]
@@ -139,12 +138,12 @@ def _search_in(
     return SearchResult(run, winners[chosen], chosen, scores, exported, report)
 
 
-def inherited_from(run: Path, loaded: Task, cache: Path, console: Console) -> Path | None:
+def inherited_from(run: Path, task: Task, cache: Path, console: Console) -> Path | None:
     """The file of the supernet whose weights candidates inherit, trained here if need be.
 
     Args:
         run: The run directory of the search.
-        loaded: The task.
+        task: The task.
         cache: Directory for features.
         console: Where progress is shown.
 
@@ -155,15 +154,15 @@ def inherited_from(run: Path, loaded: Task, cache: Path, console: Console) -> Pa
         KerasnasError: As from `prepare`, or what is enqueued is no candidate.
         TunerError: No candidate lies in the window.
     """
-    if loaded.experiment.search.supernet is None:
+    if task.experiment.search.supernet is None:
         return None
-    rehearse(loaded)
-    return prepare(run, loaded, cache, console)
+    rehearse(task)
+    return prepare(run, task, cache, console)
 
 
 def find(
     run: Path,
-    loaded: Task,
+    task: Task,
     cache: Path,
     cluster: str | None,
     console: Console,
@@ -173,7 +172,7 @@ def find(
 
     Args:
         run: The run directory.
-        loaded: The task.
+        task: The task.
         cache: Directory for features.
         cluster: Of a Ray cluster to run trials on.
         console: Where progress is shown.
@@ -183,14 +182,14 @@ def find(
         KerasnasError: No candidate was scored, or none keeps a winner's limits.
         TunerError: As from `Search`.
     """
-    experiment, settings = loaded.experiment, loaded.experiment.search
+    experiment, settings = task.experiment, task.experiment.search
     stop = None
     if settings.stop_hopeless:
         first = max(1, experiment.training.candidate.epochs // 3)
         stop = MedianStop(metric="val_loss", direction="min", first_step=first)
 
-    sizes = Sizes(loaded)
-    with begun(loaded, sizes, run, supernet) as engine:
+    sizes = Sizes(task)
+    with begun(task, sizes, run, supernet) as engine:
         arguments = {"run": str(run.absolute()), "cache": str(cache)}
 
         def job(trial: Trial) -> Job:
@@ -210,11 +209,11 @@ def find(
                 settings.trial_seconds,
             )
 
-        book = trials.Book(run, engine, loaded)
+        book = trials.Book(run, engine, task)
         left = settings.trials - len(engine.trials) + len(engine.history.waiting)
         with (
             closing(book),
-            _runner(loaded, cluster, max(1, left), supernet is not None) as workers,
+            _runner(task, cluster, max(1, left), supernet is not None) as workers,
             Display(console, engine, settings.trials, workers.slots) as display,
         ):
 
@@ -239,12 +238,12 @@ def find(
         return choose(engine, experiment)
 
 
-def _runner(loaded: Task, cluster: str | None, candidates: int, resident: bool) -> Runner:
+def _runner(task: Task, cluster: str | None, candidates: int, resident: bool) -> Runner:
     """What runs so many candidates, or the folds of each side by side."""
-    experiment = loaded.experiment
+    experiment = task.experiment
     if resident or not experiment.search.spread_folds:
         return runner(experiment, cluster, candidates, resident)
-    folds = list(loaded.candidate_parts())
+    folds = list(task.candidate_parts())
     workers = runner(experiment, cluster, candidates * len(folds))
     combine = functools.partial(mean_of_folds, experiment)
     return FoldRunner(workers, "kerasnas.flow.workers.jobs:fold", folds, combine)
@@ -258,17 +257,17 @@ def winners_directory(winners: dict[str, Trial], criterion: str) -> str:
 
 def _train_winners(
     run: Path,
-    loaded: Task,
+    task: Task,
     winners: dict[str, Trial],
     cache: Path,
     cluster: str | None,
     console: Console,
 ) -> None:
-    experiment = loaded.experiment
+    experiment = task.experiment
     jobs = {}
     for criterion, trial in winners.items():
         directory = run / winners_directory(winners, criterion)
-        architecture = loaded.architecture(trial.values)
+        architecture = task.architecture(trial.values)
         tuned = {name: trial.values[name] for name in experiment.search.tune}
         description = {
             **describe(experiment.tuned(tuned), architecture, tuned),
@@ -289,7 +288,7 @@ def _train_winners(
         )
         console.print(f"Training {names} with the final recipe ...")
         if not experiment.search.tune:  # new clips are made here, where one sees it
-            loaded.examples(loaded.final_parts(None)[0], experiment.training.final)
+            task.examples(task.final_parts(None)[0], experiment.training.final)
         run_finals(run, experiment, jobs, cache, console, cluster)
     write_json(
         run / "winners.json",

@@ -13,8 +13,7 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.commands.export import export_missing
-from kerasnas.flow.task import task
-from kerasnas.flow.task.task import Task
+from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.task.trainings import Scores, Training, Trainings
 from kerasnas.flow.task.winners import chosen, describe
 from kerasnas.flow.workers.pool import train_missing
@@ -59,9 +58,9 @@ def train(
     console = console or Console()
     with opened(source, architecture, data, run, workers, cache, console) as network:
         directory = network.run / "train" / network.label
-        jobs = _jobs(directory, network.described, _folds(folds, network.loaded), seeds)
+        jobs = _jobs(directory, network.described, _folds(folds, network.task), seeds)
         result = _train(
-            network.run, network.label, network.loaded, jobs, network.cache, cluster, console
+            network.run, network.label, network.task, jobs, network.cache, cluster, console
         )
         if (network.run / "winners.json").exists():
             write_report(network.run)
@@ -73,14 +72,14 @@ class Chosen(NamedTuple):
 
     Attributes:
         run: Where results go.
-        loaded: The task, with the settings that were tuned for the network.
+        task: The task, with the settings that were tuned for the network.
         label: The network's name.
         described: What `architecture.json` says of it.
         cache: Directory for features.
     """
 
     run: Path
-    loaded: Task
+    task: Task
     label: str
     described: dict[str, Any]
     cache: Path
@@ -111,10 +110,10 @@ def opened(
     if architecture is not None and not (Path(architecture) / EXPERIMENT).is_file():
         settings.space(classes=2).reference(architecture)  # no features for an unknown name
     with open_run(run, settings):
-        loaded = task.load(settings, cache, progress=console.is_terminal)
-        label, network, tuned = _network(architecture or str(source), loaded)
-        loaded = loaded.tuned(tuned)
-        yield Chosen(run, loaded, label, describe(loaded.experiment, network, tuned), cache)
+        task = load_task(settings, cache, progress=console.is_terminal)
+        label, network, tuned = _network(architecture or str(source), task)
+        task = task.tuned(tuned)
+        yield Chosen(run, task, label, describe(task.experiment, network, tuned), cache)
 
 
 def _jobs(
@@ -132,51 +131,51 @@ def _jobs(
 def _train(
     run: Path,
     label: str,
-    loaded: Task,
+    task: Task,
     jobs: dict[str, tuple[Path, dict[str, Any]]],
     cache: Path,
     cluster: str | None,
     console: Console,
 ) -> Trainings:
     """Train what is not there yet, export it, and write `folds.json`."""
-    settings, directory = loaded.experiment, run / "train" / label
+    settings, directory = task.experiment, run / "train" / label
     train_missing(run, settings, jobs, cache, console, cluster)
     trainings = [
-        Training(values["fold"], values["seed"], *_scores(place, loaded, values["fold"], console))
+        Training(values["fold"], values["seed"], *_scores(place, task, values["fold"], console))
         for place, values in jobs.values()
     ]
-    classes = tuple(loaded.clips.classes)
+    classes = tuple(task.clips.classes)
     result = Trainings(directory, label, settings.primary_metric, classes, tuple(trainings))
     write_json(directory / "folds.json", result.to_json())
     return result
 
 
-def _network(architecture: str, loaded: Task) -> tuple[str, Architecture, dict[str, Any]]:
+def _network(architecture: str, task: Task) -> tuple[str, Architecture, dict[str, Any]]:
     """Label, architecture and tuned settings for a reference's name or a run directory."""
     path = Path(architecture)
     if (path / EXPERIMENT).is_file():
         described = chosen(path)
         network = Architecture.from_json(described["architecture"])
-        known = loaded.experiment.search.tune
+        known = task.experiment.search.tune
         tuned = {
             name: value for name, value in described.get("settings", {}).items() if name in known
         }
-        shape = loaded.experiment.tuned(tuned).features.input_shape
+        shape = task.experiment.tuned(tuned).features.input_shape
         if network.input_shape != shape:
             raise KerasnasError(
                 f"the network of {path} takes inputs of {network.input_shape}, the experiment's "
                 f"features are {shape}"
             )
         return "winner", network, tuned
-    return architecture, loaded.space.reference(architecture), {}
+    return architecture, task.space.reference(architecture), {}
 
 
-def _folds(folds: str | None, loaded: Task) -> list[str | None]:
+def _folds(folds: str | None, task: Task) -> list[str | None]:
     if folds is None:
         return [None]
-    known = loaded.clips.folds
+    known = task.clips.folds
     if not known:
-        raise KerasnasError(f"{loaded.clips.root} has no folds: leave --folds out")
+        raise KerasnasError(f"{task.clips.root} has no folds: leave --folds out")
     if folds == "all":
         return list(known)
     names: list[str | None] = []
@@ -188,12 +187,12 @@ def _folds(folds: str | None, loaded: Task) -> list[str | None]:
 
 
 def _scores(
-    directory: Path, loaded: Task, fold: str | None, console: Console
+    directory: Path, task: Task, fold: str | None, console: Console
 ) -> tuple[dict[str, Scores], int]:
     """What all precisions score, and on how many clips; exports what is not exported yet."""
-    train, _, test = loaded.final_parts(fold)
+    train, _, test = task.final_parts(fold)
     exported = export_missing(
-        directory / "model.keras", directory / "export", loaded, train, test, console, "report"
+        directory / "model.keras", directory / "export", task, train, test, console, "report"
     )
     scores = {"float32": Scores.from_json(read_json(directory / "evaluation.json"))}
     for name, file in exported.files.items():

@@ -69,7 +69,7 @@ def stratified(ranked: Sequence[_Item], count: int, rng: np.random.Generator) ->
 
 
 def measure(
-    run: Path, loaded: Task, cache: Path, console: Console, cluster: str | None = None
+    run: Path, task: Task, cache: Path, console: Console, cluster: str | None = None
 ) -> None:
     """Train candidates from scratch and write `agreement.json`; what is there is not done again.
 
@@ -78,7 +78,7 @@ def measure(
     Raises:
         KerasnasError: A training failed.
     """
-    experiment = loaded.experiment
+    experiment = task.experiment
     assert experiment.search.supernet is not None
     settings = experiment.search.supernet.agreement
     if settings is None:
@@ -95,7 +95,7 @@ def measure(
     recipe = settings.recipe(experiment.training.final)
     jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
     for trial in trials:
-        described = describe(experiment, loaded.architecture(trial.values), {})
+        described = describe(experiment, task.architecture(trial.values), {})
         recipe_json = {"recipe": recipe.model_dump(mode="json")}
         values = {**described, **recipe_json, "scored_on": "validation"}
         values |= {"seed": experiment.seed, "fold": None}

@@ -29,11 +29,11 @@ class Book:
     These are `trials.csv`, `search.json` and, of a controller, `controller.json`: what it learned.
     """
 
-    def __init__(self, run: Path, search: Search, loaded: Task) -> None:
+    def __init__(self, run: Path, search: Search, task: Task) -> None:
         self._run = run
         self._search = search
-        self._experiment = loaded.experiment
-        oracle = loaded.experiment.search.oracle.propose()
+        self._experiment = task.experiment
+        oracle = task.experiment.search.oracle.propose()
         self._controller = oracle if isinstance(oracle, Controller) else None
         self._written = 0.0
         for half in (run / "trials").rglob(".*-model.keras"):

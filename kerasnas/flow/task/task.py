@@ -1,4 +1,4 @@
-"""An experiment with its data: what every step of a command needs, loaded once a process."""
+"""An experiment with its data: what every step of a command needs, task once a process."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class Task:
         )
 
 
-def load(
+def load_task(
     experiment: Experiment,
     cache: Path | None = None,
     progress: bool = False,
