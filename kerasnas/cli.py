@@ -147,7 +147,7 @@ def search(
     ] = None,
 ) -> None:
     """Search, train the winners, export and report. The same command again goes on."""
-    from kerasnas.flow.commands.compare_oracle import compare
+    from kerasnas.flow.commands.random_search import search_randomly
     from kerasnas.flow.commands.search import search
 
     given: dict[str, Any] = {
@@ -167,7 +167,7 @@ def search(
                 "--oracle compares with a search of the space that has been run: leave "
                 "--architecture and --skip-corrupt out"
             )
-        _out.print(compare(experiment, oracle, **given).summary(), markup=False)
+        _out.print(search_randomly(experiment, **given).summary(), markup=False)
         return
     result = search(experiment, **given, architecture=architecture, skip_corrupt=skip_corrupt)
     _out.print(result.summary(), markup=False)

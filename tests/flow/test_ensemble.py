@@ -16,7 +16,7 @@ from kerasnas.tuners.runners.base import Job, TrialContext
 pytestmark = pytest.mark.slow
 
 
-def untrained(run, experiment, trainings, cache, console, cluster) -> None:
+def untrained(session, group, trainings) -> None:
     """Stands for training: models as they are initialised, each with a seed of its own."""
     import keras
 
@@ -28,7 +28,7 @@ def untrained(run, experiment, trainings, cache, console, cluster) -> None:
         (directory / "evaluation.json").write_text(json.dumps({"metrics": metrics}))
 
 
-def here(experiment, waiting: list[Job], epochs, console) -> None:
+def here(session, group, waiting: list[Job], epochs) -> None:
     """Stands for a worker process."""
     (job,) = waiting
     trial = TrialContext(job.id, job.directory, lambda *_: True)

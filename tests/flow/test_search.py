@@ -21,6 +21,7 @@ from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.commands.train import train
+from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
 from kerasnas.runs.directory import read_experiment
 
@@ -143,24 +144,24 @@ def test_the_same_call_trains_nothing_again(searched: Path, workspace: Path) -> 
 
 
 def test_an_export_is_only_made_again_where_something_changed(
-    searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    searched: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    monkeypatch.setattr(exporting, "export_model", lambda *given: made.append(given))
+    monkeypatch.setattr(exporting, "export_network", lambda *given: made.append(given))
     directory = shutil.copytree(searched / "export", tmp_path / "export")
     task = load_task(read_experiment(searched))
     train, _, test = task.final_parts(None)
     best = searched / "winners" / "accuracy" / "model.keras"
     other = searched / "trials" / "0000" / "model.keras"
-    console = Console(quiet=True)
-    known = exporting.export_missing(best, directory, task, train, test, console)
+    session = Session(searched, task, workspace / "cache", None, Console(quiet=True))
+    known = exporting.export_missing(session, best, directory, train, test)
     assert known.report == read(directory / "export.json")
     assert not made
-    exporting.export_missing(best, directory, task, train, test, console, "error")
-    exporting.export_missing(best, directory, task, train, test[1:], console)
-    exporting.export_missing(other, directory, task, train, test, console)
+    exporting.export_missing(session, best, directory, train, test, "error")
+    exporting.export_missing(session, best, directory, train, test[1:])
+    exporting.export_missing(session, other, directory, train, test)
     (directory / "model_int8.tflite").unlink()
-    exporting.export_missing(best, directory, task, train, test, console)
+    exporting.export_missing(session, best, directory, train, test)
     assert [given[0] for given in made] == [best, best, other, best]
 
 

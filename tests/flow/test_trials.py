@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -67,7 +66,7 @@ def test_a_trial_that_failed_says_why(search: Search, tmp_path: Path) -> None:
 
 
 def test_the_best_models_by_each_score_in_turn_are_kept(search: Search, tmp_path: Path) -> None:
-    book = Book(tmp_path, search, SimpleNamespace(experiment=EXPERIMENT))
+    book = Book(tmp_path, search, EXPERIMENT)
     for accuracy, loss in ((0.5, 0.9), (0.4, 0.1), (0.3, 0.8), (0.6, 0.7), (0.2, 0.2)):
         id = ask(search)
         model = tmp_path / "trials" / id / "fold1" / "model.keras"
@@ -88,5 +87,5 @@ def test_models_that_a_kill_left_half_written_are_deleted(search: Search, tmp_pa
     half = tmp_path / "trials" / "0000" / ".123-model.keras"
     half.parent.mkdir(parents=True)
     half.write_text("half a netw")
-    Book(tmp_path, search, SimpleNamespace(experiment=EXPERIMENT))
+    Book(tmp_path, search, EXPERIMENT)
     assert not half.exists()

@@ -14,7 +14,7 @@ from kerasnas.flow.commands.predict import front_end
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
-from kerasnas.flow.task.winners import description_of
+from kerasnas.flow.task.winners import find_description
 from kerasnas.runs.directory import read_experiment, run_of
 from kerasnas.training.metrics import Evaluation
 
@@ -70,7 +70,7 @@ def evaluate(
     settings = (
         read_experiment(run_of(model)) if experiment is None else experiments.load(experiment)
     )
-    described = description_of(model)
+    described = find_description(model)
     settings = settings.tuned(described.get("settings", {}))
     if model.suffix == ".tflite" and (model.parent / "features.json").exists():
         front, _ = front_end(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from kerasnas.export.errors import CheckFailed
 from kerasnas.export.settings import ExportSettings, Lowering, OnFail
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.task import scores
+from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.waveform import waveform_input
-from kerasnas.flow.task.winners import description_of, winners_of
+from kerasnas.flow.task.winners import find_description, read_winners
 from kerasnas.report import write as write_report
 from kerasnas.report.html.formats import form
 from kerasnas.runs.directory import read_experiment, run_of
@@ -125,7 +127,7 @@ def export_run(
     source = Path(source)
     if source.is_dir():
         run, settings = source, read_experiment(source)
-        winners = winners_of(source)
+        winners = read_winners(source)
         model = source / winners[winners["chosen"]]["directory"] / "model.keras"
     else:
         model, run = source, source.parent
@@ -141,41 +143,58 @@ def export_run(
         "qat": qat,
     }
     changed = {name: value for name, value in given.items() if value is not None}
-    settings = settings.overridden(data)
-    settings = settings.model_copy(update={"export": settings.export.model_copy(update=changed)})
-    described = description_of(model)
-    task = load_task(settings.tuned(described.get("settings", {})), cache=cache)
+    described = find_description(model)
+    settings = settings.overridden(data).tuned(described.get("settings", {}))
+    task = load_task(settings, cache=cache)
     train, _, test = task.final_parts(described.get("fold"))
-    exported = export_model(model, output or run / "export", task, train, test, console)
+    exported = export_network(
+        model,
+        output or run / "export",
+        task,
+        train,
+        test,
+        settings.export.model_copy(update=changed),
+        _made_from(model, settings.export, task, train, test),
+        console or Console(quiet=True),
+    )
     if source.is_dir() and output is None:
         write_report(source)
     return exported
 
 
 def export_missing(
+    session: Session,
     model: Path,
     directory: Path,
-    task: Task,
     train: Indices,
     test: Indices,
-    console: Console,
     on_fail: OnFail | None = None,
 ) -> Exported:
-    """What `export_model` makes of the same arguments: only made where it is not there yet."""
-    if _is_there(directory, _made_from(model, _settings(task, on_fail), task, train, test)):
+    """Export a network as `export_network` does, unless its export is there already.
+
+    An export that `export_run` made there with settings of its own stays, as long as everything
+    else is as it was.
+    """
+    task = session.task
+    settings = task.experiment.export
+    if on_fail is not None:
+        settings = settings.model_copy(update={"on_fail": on_fail})
+    made_from = _made_from(model, settings, task, train, test)
+    if _is_there(directory, made_from):
         return Exported(directory, read_json(directory / "export.json"))
-    console.print(f"Exporting {model.parent} to TFLite ...", markup=False)
-    return export_model(model, directory, task, train, test, console, on_fail)
+    session.console.print(f"Exporting {model.parent} to TFLite ...", markup=False)
+    return export_network(model, directory, task, train, test, settings, made_from, session.console)
 
 
-def export_model(
+def export_network(
     model: Path,
     directory: Path,
     task: Task,
     train: Indices,
     test: Indices,
-    console: Console | None = None,
-    on_fail: OnFail | None = None,
+    settings: ExportSettings,
+    made_from: Mapping[str, Any],
+    console: Console,
 ) -> Exported:
     """Write the files of one trained network and all that an app needs beside them.
 
@@ -186,14 +205,13 @@ def export_model(
         train: Clips that it was trained on; calibration clips are chosen among them, and
             fine-tuning goes on with them.
         test: Clips that nobody trained on.
+        settings: How to export.
+        made_from: What to keep with the files, so that `export_missing` knows them again.
         console: Where progress is shown.
-        on_fail: Instead of the experiment's.
     """
     from kerasnas.export import export
     from kerasnas.export.calibration import stratified
 
-    console = console or Console(quiet=True)
-    settings = _settings(task, on_fail)
     front_end = task.experiment.features
     golden = features.golden(task.clips[int(test[0])].path, front_end)
     waveform = waveform_input(task, test, golden) if settings.waveform else None
@@ -233,19 +251,18 @@ def export_model(
                 "golden": golden,
             },
         )
-        write_json(directory / _MADE_FROM, _made_from(model, settings, task, train, test))
+        write_json(directory / _MADE_FROM, made_from)
     return Exported(directory, result.report)
-
-
-def _settings(task: Task, on_fail: OnFail | None) -> ExportSettings:
-    settings = task.experiment.export
-    return settings if on_fail is None else settings.model_copy(update={"on_fail": on_fail})
 
 
 def _made_from(
     model: Path, settings: ExportSettings, task: Task, train: Indices, test: Indices
 ) -> dict[str, Any]:
-    """Everything that shapes the files of an export, as JSON."""
+    """Say what the files of an export are made from, as JSON.
+
+    Of the settings it names those that hold for the run: what `export_run` was given besides does
+    not count, so that its files stay.
+    """
     return {
         "schema": 1,
         "model": hashlib.sha256(model.read_bytes()).hexdigest(),
@@ -258,7 +275,7 @@ def _made_from(
     }
 
 
-def _is_there(directory: Path, made_from: dict[str, Any]) -> bool:
+def _is_there(directory: Path, made_from: Mapping[str, Any]) -> bool:
     """Whether `directory` holds a whole export that was made from the same."""
     path = directory / _MADE_FROM
     if not path.exists() or read_json(path) != made_from:

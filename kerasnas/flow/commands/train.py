@@ -13,12 +13,13 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.commands.export import export_missing
+from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.task.trainings import Scores, Training, Trainings
-from kerasnas.flow.task.winners import chosen, describe
-from kerasnas.flow.workers.pool import train_missing
+from kerasnas.flow.task.winners import describe, read_chosen
+from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import EXPERIMENT, open_run, read_experiment, resolved
+from kerasnas.runs.directory import EXPERIMENT, open_run, read_experiment
 
 
 def train(
@@ -56,46 +57,47 @@ def train(
         KerasnasError: Something given cannot be used, or a training failed.
     """
     console = console or Console()
-    with opened(source, architecture, data, run, workers, cache, console) as network:
-        directory = network.run / "train" / network.label
-        jobs = _jobs(directory, network.described, _folds(folds, network.task), seeds)
-        result = _train(
-            network.run, network.label, network.task, jobs, network.cache, cluster, console
-        )
-        if (network.run / "winners.json").exists():
-            write_report(network.run)
+    opened = open_network(source, architecture, data, run, workers, cache, cluster, console)
+    with opened as (session, network):
+        names = _parse_folds(folds, session.task)
+        jobs = _jobs(session.run / network.directory, network.description, names, seeds)
+        result = _train(session, network, jobs)
+        if (session.run / "winners.json").exists():
+            write_report(session.run)
     return result
 
 
-class Chosen(NamedTuple):
+class Network(NamedTuple):
     """A network that is to be trained.
 
     Attributes:
-        run: Where results go.
-        task: The task, with the settings that were tuned for the network.
-        label: The network's name.
-        described: What `architecture.json` says of it.
-        cache: Directory for features.
+        label: Its name.
+        description: What `architecture.json` says of it.
     """
 
-    run: Path
-    task: Task
     label: str
-    described: dict[str, Any]
-    cache: Path
+    description: dict[str, Any]
+
+    @property
+    def directory(self) -> str:
+        """Where its trainings go, in the run directory."""
+        return f"train/{self.label}"
 
 
 @contextmanager
-def opened(
+def open_network(
     source: Path,
     architecture: str | None,
     data: Path | None,
     run: Path | None,
     workers: int | None,
     cache: Path | None,
+    cluster: str | None,
     console: Console,
-) -> Iterator[Chosen]:
+) -> Iterator[tuple[Session, Network]]:
     """Hold the run directory in which a network is trained; arguments as of `train`.
+
+    The task has the settings that were tuned for the network.
 
     Raises:
         KerasnasError: Something given cannot be used.
@@ -103,7 +105,7 @@ def opened(
     source = Path(source)
     searched = (source / EXPERIMENT).is_file()
     given = read_experiment(source) if searched else source
-    settings, run, cache = resolved(given, run or (source if searched else None), cache)
+    settings, run, cache = resolve(given, run or (source if searched else None), cache)
     settings = settings.overridden(data, workers)
     if architecture is None and not searched:
         raise KerasnasError(f"{source} has no chosen network: give --architecture")
@@ -111,50 +113,43 @@ def opened(
         settings.space(classes=2).reference(architecture)  # no features for an unknown name
     with open_run(run, settings):
         task = load_task(settings, cache, progress=console.is_terminal)
-        label, network, tuned = _network(architecture or str(source), task)
+        label, network, tuned = _find_network(architecture or str(source), task)
         task = task.tuned(tuned)
-        yield Chosen(run, task, label, describe(task.experiment, network, tuned), cache)
+        description = describe(task.experiment, network, tuned)
+        yield Session(run, task, cache, cluster, console), Network(label, description)
 
 
 def _jobs(
-    directory: Path, described: dict[str, Any], folds: list[str | None], seeds: int
-) -> dict[str, tuple[Path, dict[str, Any]]]:
+    directory: Path, description: dict[str, Any], folds: list[str | None], seeds: int
+) -> dict[str, FinalTraining]:
     """By name: where a training's results go, and its description, which `jobs.final` takes."""
-    jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
+    jobs: dict[str, FinalTraining] = {}
     for seed in range(seeds):
         for fold in folds:
             name = f"{'test' if fold is None else f'fold{fold}'}-seed{seed}"
-            jobs[name] = directory / name, {**described, "seed": seed, "fold": fold}
+            jobs[name] = directory / name, {**description, "seed": seed, "fold": fold}
     return jobs
 
 
-def _train(
-    run: Path,
-    label: str,
-    task: Task,
-    jobs: dict[str, tuple[Path, dict[str, Any]]],
-    cache: Path,
-    cluster: str | None,
-    console: Console,
-) -> Trainings:
+def _train(session: Session, network: Network, jobs: dict[str, FinalTraining]) -> Trainings:
     """Train what is not there yet, export it, and write `folds.json`."""
-    settings, directory = task.experiment, run / "train" / label
-    train_missing(run, settings, jobs, cache, console, cluster)
+    task, directory = session.task, session.run / network.directory
+    train_missing(session, network.directory, jobs)
     trainings = [
-        Training(values["fold"], values["seed"], *_scores(place, task, values["fold"], console))
+        Training(values["fold"], values["seed"], *_score(session, place, values["fold"]))
         for place, values in jobs.values()
     ]
-    classes = tuple(task.clips.classes)
-    result = Trainings(directory, label, settings.primary_metric, classes, tuple(trainings))
+    metric, classes = task.experiment.primary_metric, tuple(task.clips.classes)
+    result = Trainings(directory, network.label, metric, classes, tuple(trainings))
     write_json(directory / "folds.json", result.to_json())
     return result
 
 
-def _network(architecture: str, task: Task) -> tuple[str, Architecture, dict[str, Any]]:
+def _find_network(architecture: str, task: Task) -> tuple[str, Architecture, dict[str, Any]]:
     """Label, architecture and tuned settings for a reference's name or a run directory."""
     path = Path(architecture)
     if (path / EXPERIMENT).is_file():
-        described = chosen(path)
+        described = read_chosen(path)
         network = Architecture.from_json(described["architecture"])
         known = task.experiment.search.tune
         tuned = {
@@ -170,7 +165,7 @@ def _network(architecture: str, task: Task) -> tuple[str, Architecture, dict[str
     return architecture, task.space.reference(architecture), {}
 
 
-def _folds(folds: str | None, task: Task) -> list[str | None]:
+def _parse_folds(folds: str | None, task: Task) -> list[str | None]:
     if folds is None:
         return [None]
     known = task.clips.folds
@@ -186,14 +181,11 @@ def _folds(folds: str | None, task: Task) -> list[str | None]:
     return names
 
 
-def _scores(
-    directory: Path, task: Task, fold: str | None, console: Console
-) -> tuple[dict[str, Scores], int]:
-    """What all precisions score, and on how many clips; exports what is not exported yet."""
-    train, _, test = task.final_parts(fold)
-    exported = export_missing(
-        directory / "model.keras", directory / "export", task, train, test, console, "report"
-    )
+def _score(session: Session, directory: Path, fold: str | None) -> tuple[dict[str, Scores], int]:
+    """Return what all precisions score, and on how many clips; export what is not exported yet."""
+    train, _, test = session.task.final_parts(fold)
+    model, output = directory / "model.keras", directory / "export"
+    exported = export_missing(session, model, output, train, test, "report")
     scores = {"float32": Scores.from_json(read_json(directory / "evaluation.json"))}
     for name, file in exported.files.items():
         found = read_json(exported.directory / f"evaluation_{name}.json")

@@ -18,10 +18,10 @@ from kerasnas.tuners import Gene, Genes, Search, SearchError, Window
 
 
 @contextmanager
-def begun(
+def open_search(
     task: Task, sizes: Sizes, run: Path | None = None, supernet: Path | None = None
 ) -> Iterator[Search]:
-    """The search of an experiment, begun or gone on with, closed at the end.
+    """Open the search of an experiment, begin it or resume it, and close it at the end.
 
     Args:
         task: The task.
@@ -66,7 +66,7 @@ def rehearse(task: Task) -> None:
         TunerError: No candidate lies in the window.
     """
     sizes = Sizes(task)
-    with begun(task, sizes) as engine:
+    with open_search(task, sizes) as engine:
         try:
             engine.ask()
         except SearchError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from rich.console import Console
 from kerasnas import objectives
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_json
+from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import run_jobs
 from kerasnas.models.choices import ChoiceSpace
 from kerasnas.runs.directory import read_experiment
+from kerasnas.streams import Stream
 from kerasnas.supernet import checkpoint
 from kerasnas.supernet.space import Choice, SupernetSpace
 from kerasnas.training.examples import Examples
@@ -46,35 +49,33 @@ def space_of(task: Task) -> SupernetSpace:
     )
 
 
-def prepare(run: Path, task: Task, cache: Path, console: Console) -> Path:
-    """The file of the supernet that candidates are scored on, trained here if need be.
+def train_missing_supernet(session: Session) -> Path:
+    """Return the file of the supernet that candidates are scored on, trained here if need be.
 
     Args:
-        run: The run directory.
-        task: The task.
-        cache: Directory for features.
-        console: Where progress is shown.
+        session: Of the search; the supernet is trained on this machine.
 
     Raises:
         KerasnasError: The space does not fit, the file holds a supernet of another space or one
             that was trained on other clips or features, or the training failed.
     """
+    task, console = session.task, session.console
     settings, space = task.experiment.search.supernet, space_of(task)
     assert settings is not None
     if settings.file is not None:
         _, state, _ = checkpoint.read(settings.file, space)
-        _check_data(settings.file, state, _data(task), console)
+        _check_data(settings.file, state, _describe_data(task), console)
         return settings.file.absolute()
-    file = run / FILE
+    file = session.run / FILE
     if file.exists():
         checkpoint.read(file, space)
-    if not (file.exists() and (run / HISTORY).exists()):
+    if not (file.exists() and (session.run / HISTORY).exists()):
         console.print(f"Training the supernet of {space} ...", markup=False)
         recipe = task.experiment.training.candidate
         task.examples(task.split.train, recipe)  # new clips are made here, where one sees it
-        arguments = {"run": str(run.absolute()), "cache": str(cache)}
-        job = Job("supernet", "kerasnas.flow.stages.supernet:train", arguments, {}, run.absolute())
-        run_jobs(task.experiment, [job], recipe.epochs, console)
+        factory, directory = "kerasnas.flow.stages.supernet:train", session.run.absolute()
+        job = Job("supernet", factory, session.worker_arguments, {}, directory)
+        run_jobs(replace(session, cluster=None), "supernet", [job], recipe.epochs)
     return file.absolute()
 
 
@@ -106,7 +107,7 @@ def train(run: str, cache: str) -> Evaluate:
             file=directory / FILE,
             save_every=experiment.search.supernet.save_every,
             on_epoch=lambda epoch, metrics: trial.report(epoch, **metrics),
-            data=_data(task),
+            data=_describe_data(task),
         )
         write_json(directory / HISTORY, {"schema": 1, "epochs": history})
         return {"metrics": {"loss": history[-1]["loss"]}}
@@ -128,7 +129,7 @@ def candidate(run: str, cache: str, supernet: str) -> Evaluate:
     assert settings is not None
     resident = Supernet.load(Path(supernet), space_of(task))
     held_out = task.examples(task.split.validation)
-    recalibration = _drawn(task, settings.recalibration_clips)
+    recalibration = _draw_examples(task, settings.recalibration_clips)
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         path = space.path(values)
@@ -159,7 +160,7 @@ def _choices(task: Task) -> ChoiceSpace:
     return space
 
 
-def _data(task: Task) -> dict[str, str]:
+def _describe_data(task: Task) -> dict[str, str]:
     """What tells the training clips and features of a task from others."""
     clips, front_end = task.clips.subset(task.split.train), task.experiment.features
     return {
@@ -188,10 +189,10 @@ def _check_data(
         )
 
 
-def _drawn(task: Task, clips: int) -> Examples | None:
+def _draw_examples(task: Task, clips: int) -> Examples | None:
     """So many training clips, the same ones for every candidate; None for none."""
     if not clips:
         return None
     train = task.split.train
-    rng = np.random.default_rng((task.experiment.seed, 3))  # 0 to 2 are those of splits and folds
+    rng = np.random.default_rng((task.experiment.seed, Stream.RECALIBRATION))
     return task.examples(np.sort(rng.choice(train, min(clips, len(train)), replace=False)))

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from kerasnas import objectives
 from kerasnas.errors import KerasnasError
+from kerasnas.experiment import Experiment
 from kerasnas.files import write_atomically, write_json
-from kerasnas.flow.task.task import Task
 from kerasnas.runs.directory import read_experiment
 from kerasnas.tuners import Controller, Results, Search
 from kerasnas.tuners.runners.base import Event, Failed, Finished
@@ -29,11 +29,11 @@ class Book:
     These are `trials.csv`, `search.json` and, of a controller, `controller.json`: what it learned.
     """
 
-    def __init__(self, run: Path, search: Search, task: Task) -> None:
+    def __init__(self, run: Path, search: Search, experiment: Experiment) -> None:
         self._run = run
         self._search = search
-        self._experiment = task.experiment
-        oracle = task.experiment.search.oracle.propose()
+        self._experiment = experiment
+        oracle = experiment.search.oracle.propose()
         self._controller = oracle if isinstance(oracle, Controller) else None
         self._written = 0.0
         for half in (run / "trials").rglob(".*-model.keras"):

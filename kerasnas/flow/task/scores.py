@@ -23,8 +23,8 @@ Thresholds = NDArray[np.float64]
 _THRESHOLDS = "thresholds.json"
 
 
-def listed(metrics: Mapping[str, float | None]) -> str:
-    """Those metrics that have a value, for the screen, without how many classes they are means of.
+def format_metrics(metrics: Mapping[str, float | None]) -> str:
+    """Return the metrics that have a value, for the screen, without `scored_classes`.
 
     Args:
         metrics: By name, as `evaluation.json` holds them.

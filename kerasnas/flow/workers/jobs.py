@@ -42,7 +42,7 @@ def candidate(run: str, cache: str) -> Evaluate:
         for number, (name, part) in enumerate(parts.items()):
             directory = trial.directory if name is None else trial.directory / f"fold{name}"
             watch = _Watch(trial, number * mine.experiment.training.candidate.epochs)
-            found.append(_scored(mine, task.architecture(values), part, directory, watch))
+            found.append(_train_and_score(mine, task.architecture(values), part, directory, watch))
             if watch.stopped:
                 break
         return mean_of_folds(task.experiment, found)
@@ -62,13 +62,13 @@ def fold(run: str, cache: str) -> Evaluate:
         assert trial.directory is not None
         mine, part = task.tuned(values["values"]), parts[values["fold"]]
         architecture = task.architecture(values["values"])
-        found = _scored(mine, architecture, part, trial.directory, _Watch(trial))
+        found = _train_and_score(mine, architecture, part, trial.directory, _Watch(trial))
         return {"metrics": {"loss": found["validation"]["metrics"]["loss"]}, **found}
 
     return evaluate
 
 
-def _scored(
+def _train_and_score(
     mine: Task,
     architecture: Architecture,
     part: tuple[Indices, Indices],
@@ -78,7 +78,7 @@ def _scored(
     """Train a network on the first clips; score it on the second ones, and on the test clips."""
     experiment = mine.experiment
     recipe, held_out = experiment.training.candidate, mine.examples(part[1])
-    model = _fitted(
+    model = _fit(
         architecture,
         mine.examples(part[0], recipe),
         recipe,
@@ -129,7 +129,7 @@ def final(run: str, cache: str) -> Evaluate:
         recipe = Recipe.model_validate(values["recipe"])
         scored_on = values.get("scored_on")
         train, validation, test = task.final_parts(values["fold"], scored_on)
-        model = _fitted(
+        model = _fit(
             Architecture.from_json(values["architecture"]),
             task.examples(train, recipe),
             recipe,
@@ -179,7 +179,7 @@ def _load(run: str, cache: str) -> Task:
     return load_task(read_experiment(Path(run)), Path(cache))
 
 
-def _fitted(
+def _fit(
     architecture: Architecture,
     examples: Examples,
     recipe: Recipe,
