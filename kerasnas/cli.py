@@ -332,7 +332,7 @@ def benchmark(
     """Time exported files on this machine, and plan the memory that they need."""
     from kerasnas.flow.commands.benchmark import benchmark
 
-    _out.print(benchmark(files, float32, runs, json).table())
+    _out.print(benchmark(files, float32, runs, json).table(_out.width))
 
 
 @_command
@@ -352,13 +352,14 @@ def trials(
 ) -> None:
     """Show a run's trials: values, objectives, cost, status, and why one failed."""
     from kerasnas.flow.stages.trials import details, table
+    from kerasnas.flow.task.tables import UNLIMITED
 
     if trial is not None:
         _out.print(details(run, trial), markup=False)
     elif _out.is_terminal:
-        _out.print(table(run))
+        _out.print(table(run, _out.width))
     else:  # a file, or a program: nothing is folded
-        Console(file=_out.file, highlight=False, width=1000).print(table(run))
+        Console(file=_out.file, highlight=False, width=UNLIMITED).print(table(run))
 
 
 @_command

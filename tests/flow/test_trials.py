@@ -1,15 +1,17 @@
 """The table of trials, and which candidates' models are kept."""
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
 from kerasnas.cli import app
 from kerasnas.experiment import Experiment
-from kerasnas.flow.stages.trials import Book
+from kerasnas.flow.stages.trials import Book, table
 from kerasnas.runs.directory import open_run
 from kerasnas.tuners import Gene, Search
 from kerasnas.tuners.runners.base import Finished
@@ -89,3 +91,26 @@ def test_models_that_a_kill_left_half_written_are_deleted(search: Search, tmp_pa
     half.write_text("half a netw")
     Book(tmp_path, search, EXPERIMENT)
     assert not half.exists()
+
+
+def test_no_word_is_broken_on_a_screen_of_80_columns(search: Search, tmp_path: Path) -> None:
+    names = ["accuracy", "loss", "macs", "parameters", "test_accuracy"]
+    scores = dict.fromkeys(names, 123456.78) | {"macs": 1_234_567_890}
+    search.tell(ask(search), scores, {"int8_bytes": 123456})
+    search.fail(ask(search), "ValueError: an_explanation_of_some_length was met")
+    words = printed(table(tmp_path, 80), 80).split()
+    assert {
+        "completed",
+        "failed",
+        "accuracy",
+        "1,234,567,890",
+        "123456.7800",
+        "an_explanation_of_some_length",
+    } <= {*words}
+    assert {f"width={trial.values['width']}" for trial in search.trials} <= {*words}
+
+
+def printed(what: RenderableType, width: int) -> str:
+    console = Console(width=width, file=io.StringIO())
+    console.print(what)
+    return console.file.getvalue()
