@@ -15,7 +15,7 @@ from kerasnas.export import benchmark as timing
 from kerasnas.export.benchmark import Benchmark
 from kerasnas.files import write_json
 from kerasnas.flow.task.tables import UNLIMITED, figures_table
-from kerasnas.paths import StrPath
+from kerasnas.paths import StrPath, path_or_none
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,11 @@ def benchmark(
         ExportError: A file is missing or damaged.
     """
     timed = Timed(
-        tuple(timing.benchmark([Path(file) for file in files], float32=float32, runs=runs))
+        tuple(
+            timing.benchmark(
+                [Path(file) for file in files], float32=path_or_none(float32), runs=runs
+            )
+        )
     )
     if output is not None:
         write_json(Path(output), timed.to_json())

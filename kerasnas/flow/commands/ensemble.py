@@ -18,6 +18,7 @@ from kerasnas.flow.commands.train import Network, open_network
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task
 from kerasnas.flow.workers.pool import FinalTraining, run_jobs, train_missing
+from kerasnas.paths import StrPath
 from kerasnas.report import write as write_report
 from kerasnas.tuners.runners.base import Job
 
@@ -51,13 +52,13 @@ class Ensemble:
 
 
 def ensemble(
-    source: Path,
+    source: StrPath,
     *,
-    architecture: str | None = None,
-    data: Path | None = None,
-    run: Path | None = None,
+    architecture: StrPath | None = None,
+    data: StrPath | None = None,
+    run: StrPath | None = None,
     workers: int | None = None,
-    cache: Path | None = None,
+    cache: StrPath | None = None,
     cluster: str | None = None,
     console: Console | None = None,
 ) -> Ensemble:

@@ -15,6 +15,7 @@ from kerasnas.flow.task import scores
 from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.flow.task.winners import find_description
+from kerasnas.paths import StrPath, path_or_none
 from kerasnas.runs.directory import read_experiment, run_of
 from kerasnas.training.metrics import Evaluation
 
@@ -44,12 +45,12 @@ class Evaluated:
 
 
 def evaluate(
-    model: Path,
+    model: StrPath,
     *,
-    experiment: Path | None = None,
-    data: Path | None = None,
+    experiment: StrPath | None = None,
+    data: StrPath | None = None,
     part: Part = "test",
-    cache: Path | None = None,
+    cache: StrPath | None = None,
 ) -> Evaluated:
     """Score a `.keras` or `.tflite` file on clips of a data set.
 
@@ -68,7 +69,7 @@ def evaluate(
     if not model.is_file():
         raise KerasnasError(f"{model} is no file: give a .keras or .tflite file")
     settings = (
-        read_experiment(run_of(model)) if experiment is None else experiments.load(experiment)
+        read_experiment(run_of(model)) if experiment is None else experiments.load(Path(experiment))
     )
     described = find_description(model)
     settings = settings.tuned(described.get("settings", {}))
@@ -79,7 +80,7 @@ def evaluate(
                 f"{model} was made for the front end in its features.json, which differs from "
                 "the experiment's: give the experiment that it was made by"
             )
-    task = load_task(settings.overridden(data), cache)
+    task = load_task(settings.overridden(path_or_none(data)), path_or_none(cache))
     fold = described.get("fold")
     clips = task.part(part) if fold is None else task.fold_part(part, fold)
     result = evaluate_on(model, task, clips)

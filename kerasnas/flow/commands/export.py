@@ -21,6 +21,7 @@ from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.waveform import waveform_input
 from kerasnas.flow.task.winners import find_description, read_winners
+from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
 from kerasnas.report.html.formats import form
 from kerasnas.runs.directory import read_experiment, run_of
@@ -87,18 +88,18 @@ class Exported:
 
 
 def export_run(
-    source: Path,
+    source: StrPath,
     *,
-    experiment: Path | None = None,
-    data: Path | None = None,
-    output: Path | None = None,
+    experiment: StrPath | None = None,
+    data: StrPath | None = None,
+    output: StrPath | None = None,
     budget: int | None = None,
     on_fail: OnFail | None = None,
     recurrent: Lowering | None = None,
     waveform: bool | None = None,
     sparsity: float | None = None,
     qat: int | None = None,
-    cache: Path | None = None,
+    cache: StrPath | None = None,
     console: Console | None = None,
 ) -> Exported:
     """Export the chosen network of a run, or a `.keras` file, and check the files.
@@ -132,7 +133,9 @@ def export_run(
     else:
         model, run = source, source.parent
         settings = (
-            read_experiment(run_of(source)) if experiment is None else experiments.load(experiment)
+            read_experiment(run_of(source))
+            if experiment is None
+            else experiments.load(Path(experiment))
         )
     given = {
         "budget": budget,
@@ -144,12 +147,12 @@ def export_run(
     }
     changed = {name: value for name, value in given.items() if value is not None}
     described = find_description(model)
-    settings = settings.overridden(data).tuned(described.get("settings", {}))
-    task = load_task(settings, cache=cache)
+    settings = settings.overridden(path_or_none(data)).tuned(described.get("settings", {}))
+    task = load_task(settings, path_or_none(cache))
     train, _, test = task.final_parts(described.get("fold"))
     exported = export_network(
         model,
-        output or run / "export",
+        run / "export" if output is None else Path(output),
         task,
         train,
         test,

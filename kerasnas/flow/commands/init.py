@@ -14,6 +14,7 @@ from kerasnas.datasets.table import rows
 from kerasnas.errors import KerasnasError
 from kerasnas.features.audio import rate_and_length
 from kerasnas.files import write_atomically
+from kerasnas.paths import StrPath
 
 # Above this rate a phone's microphone brings little, and features cost more.
 _HIGHEST_RATE = 32_000
@@ -38,13 +39,14 @@ class _Look:
     most: float
 
 
-def init(folder: Path, output: Path, budget: int) -> str:
+def init(folder: StrPath, output: StrPath = "experiment.yaml", budget: int = 500_000) -> str:
     """Write a starter experiment for `folder` to `output` and say what was found.
 
     Raises:
         KerasnasError: The folder holds no recordings in a layout that can be read, or too few to
             part, or `output` exists.
     """
+    folder, output = Path(folder), Path(output)
     if output.exists():
         raise KerasnasError(f"{output} exists: move it away, or give another --output")
     settings = _layout(folder)

@@ -15,6 +15,7 @@ from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
 from kerasnas.files import read_json
 from kerasnas.flow.task.scores import Thresholds, known_thresholds
+from kerasnas.paths import StrPath
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Prediction:
     scores: NDArray[np.float32]
     thresholds: Thresholds | None = None
 
-    def table(self, top: int) -> Table:
+    def table(self, top: int = 3) -> Table:
         """The best `top` classes of every clip, with a mark at those that count as heard."""
         heard = np.zeros(self.scores.shape, bool)
         caption = None
@@ -57,7 +58,7 @@ class Prediction:
         return table
 
 
-def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> Prediction:
+def predict(model: StrPath, recording: StrPath, hop_seconds: float | None = None) -> Prediction:
     """Score a recording, clip by clip.
 
     Args:
@@ -72,6 +73,7 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
     """
     from kerasnas.export import load
 
+    model, recording = Path(model), Path(recording)
     settings, classes = front_end(model)
     network = load(model)
     if network.outputs != len(classes):

@@ -17,7 +17,7 @@ from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers.threads import take_over_threads
-from kerasnas.paths import StrPath
+from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
 from kerasnas.runs.directory import open_run
 from kerasnas.tuners.settings import RandomSettings
@@ -51,13 +51,13 @@ class RandomSearch:
 def search_randomly(
     experiment: Experiment | StrPath,
     *,
-    data: Path | None = None,
-    run: Path | None = None,
+    data: StrPath | None = None,
+    run: StrPath | None = None,
     workers: int | None = None,
     max_trials: int | None = None,
     seconds: float | None = None,
     overwrite: bool = False,
-    cache: Path | None = None,
+    cache: StrPath | None = None,
     cluster: str | None = None,
     console: Console | None = None,
 ) -> RandomSearch:
@@ -80,21 +80,21 @@ def search_randomly(
         TunerError: No candidate lies in the window, or the run is in use.
     """
     console = console or Console()
-    experiment, run, cache = resolve(experiment, run, cache)
-    experiment = experiment.overridden(data, workers, max_trials, seconds)
-    search = experiment.search.model_copy(update={"oracle": RandomSettings()})
-    randomly = experiment.model_copy(update={"search": search})
-    beside = run / DIRECTORY
-    with open_run(run, experiment), open_run(beside, randomly, overwrite):
-        task = load_task(randomly, cache, progress=console.is_terminal)
-        session = Session(run, task, cache, cluster, console)
+    settings, directory, features = resolve(experiment, run, cache)
+    settings = settings.overridden(path_or_none(data), workers, max_trials, seconds)
+    search = settings.search.model_copy(update={"oracle": RandomSettings()})
+    randomly = settings.model_copy(update={"search": search})
+    beside = directory / DIRECTORY
+    with open_run(directory, settings), open_run(beside, randomly, overwrite):
+        task = load_task(randomly, features, progress=console.is_terminal)
+        session = Session(directory, task, features, cluster, console)
         supernet = prepare_supernet(session)
-        take_over_threads(beside, run)
+        take_over_threads(beside, directory)
         results = score_candidates(replace(session, run=beside), supernet)
         (objective, _), *_ = results.objectives
         best = results.best()
         assert best is not None
         value = best.metrics[objective]
         assert value is not None  # objectives of completed trials are finite
-        hypervolume.measure(run)
-        return RandomSearch(beside, value, objective, write_report(run))
+        hypervolume.measure(directory)
+        return RandomSearch(beside, value, objective, write_report(directory))

@@ -19,6 +19,7 @@ from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.winners import read_chosen_values
 from kerasnas.models.space import Values
+from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
 from kerasnas.runs.directory import EXPERIMENT, open_run
 from kerasnas.tuners import Trial
@@ -48,17 +49,17 @@ class SearchResult:
 
 
 def search(
-    experiment: Experiment | Path | str,
+    experiment: Experiment | StrPath,
     *,
-    data: Path | None = None,
-    run: Path | None = None,
+    data: StrPath | None = None,
+    run: StrPath | None = None,
     workers: int | None = None,
     max_trials: int | None = None,
     seconds: float | None = None,
     overwrite: bool = False,
-    cache: Path | None = None,
+    cache: StrPath | None = None,
     cluster: str | None = None,
-    architecture: str | None = None,
+    architecture: StrPath | None = None,
     skip_corrupt: bool = False,
     console: Console | None = None,
 ) -> SearchResult:
@@ -88,16 +89,23 @@ def search(
         KeyboardInterrupt: As it comes; the same call goes on.
     """
     console = console or Console()
-    experiment, run, cache = resolve(experiment, run, cache)
-    fixed: str | Values | None = architecture
-    if architecture is not None and (Path(architecture) / EXPERIMENT).is_file():
-        fixed = read_chosen_values(Path(architecture))
-    experiment = experiment.overridden(data, workers, max_trials, seconds, fixed, skip_corrupt)
-    if isinstance(name := experiment.search.architecture, str):
-        experiment.space(classes=2).reference(name)  # no features for an unknown name
-    with open_run(run, experiment, overwrite):
-        task = load_task(experiment, cache, progress=console.is_terminal)
-        return _search(Session(run, task, cache, cluster, console))
+    settings, directory, features = resolve(experiment, run, cache)
+    settings = settings.overridden(
+        path_or_none(data), workers, max_trials, seconds, _fixed(architecture), skip_corrupt
+    )
+    if isinstance(name := settings.search.architecture, str):
+        settings.space(classes=2).reference(name)  # no features for an unknown name
+    with open_run(directory, settings, overwrite):
+        task = load_task(settings, features, progress=console.is_terminal)
+        return _search(Session(directory, task, features, cluster, console))
+
+
+def _fixed(architecture: StrPath | None) -> str | Values | None:
+    """Return what `search.architecture` takes, of a reference's name or a run directory."""
+    if architecture is None:
+        return None
+    path = Path(architecture)
+    return read_chosen_values(path) if (path / EXPERIMENT).is_file() else str(architecture)
 
 
 def _search(session: Session) -> SearchResult:

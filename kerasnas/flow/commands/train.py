@@ -18,20 +18,21 @@ from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.task.trainings import Scores, Training, Trainings
 from kerasnas.flow.task.winners import describe, read_chosen
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
+from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
 from kerasnas.runs.directory import EXPERIMENT, open_run, read_experiment
 
 
 def train(
-    source: Path,
+    source: StrPath,
     *,
-    architecture: str | None = None,
+    architecture: StrPath | None = None,
     folds: str | None = None,
     seeds: int = 1,
-    data: Path | None = None,
-    run: Path | None = None,
+    data: StrPath | None = None,
+    run: StrPath | None = None,
     workers: int | None = None,
-    cache: Path | None = None,
+    cache: StrPath | None = None,
     cluster: str | None = None,
     console: Console | None = None,
 ) -> Trainings:
@@ -86,12 +87,12 @@ class Network(NamedTuple):
 
 @contextmanager
 def open_network(
-    source: Path,
-    architecture: str | None,
-    data: Path | None,
-    run: Path | None,
+    source: StrPath,
+    architecture: StrPath | None,
+    data: StrPath | None,
+    run: StrPath | None,
     workers: int | None,
-    cache: Path | None,
+    cache: StrPath | None,
     cluster: str | None,
     console: Console,
 ) -> Iterator[tuple[Session, Network]]:
@@ -102,21 +103,23 @@ def open_network(
     Raises:
         KerasnasError: Something given cannot be used.
     """
-    source = Path(source)
-    searched = (source / EXPERIMENT).is_file()
-    given = read_experiment(source) if searched else source
-    settings, run, cache = resolve(given, run or (source if searched else None), cache)
-    settings = settings.overridden(data, workers)
+    searched = (Path(source) / EXPERIMENT).is_file()
+    given = read_experiment(Path(source)) if searched else source
+    if run is None and searched:
+        run = source
+    settings, directory, features = resolve(given, run, cache)
+    settings = settings.overridden(path_or_none(data), workers)
     if architecture is None and not searched:
         raise KerasnasError(f"{source} has no chosen network: give --architecture")
     if architecture is not None and not (Path(architecture) / EXPERIMENT).is_file():
-        settings.space(classes=2).reference(architecture)  # no features for an unknown name
-    with open_run(run, settings):
-        task = load_task(settings, cache, progress=console.is_terminal)
-        label, network, tuned = _find_network(architecture or str(source), task)
+        settings.space(classes=2).reference(str(architecture))  # no features for an unknown name
+    with open_run(directory, settings):
+        task = load_task(settings, features, progress=console.is_terminal)
+        label, network, tuned = _find_network(str(architecture or source), task)
         task = task.tuned(tuned)
         description = describe(task.experiment, network, tuned)
-        yield Session(run, task, cache, cluster, console), Network(label, description)
+        session = Session(directory, task, features, cluster, console)
+        yield session, Network(label, description)
 
 
 def _jobs(

@@ -11,7 +11,7 @@ from kerasnas import experiment as experiments
 from kerasnas.datasets import cache_root
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.task import Task
-from kerasnas.paths import StrPath
+from kerasnas.paths import StrPath, path_or_none
 
 
 @dataclass(frozen=True)
@@ -63,4 +63,4 @@ def resolve(
     if not isinstance(experiment, Experiment):
         experiment = experiments.load(Path(experiment))
     run = Path("runs") / experiment.name if run is None else Path(run)
-    return experiment, run, cache_root(None if cache is None else Path(cache)).absolute()
+    return experiment, run, cache_root(path_or_none(cache)).absolute()
