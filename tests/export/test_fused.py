@@ -11,7 +11,7 @@ from kerasnas.export.check.interpreter import is_stateless
 from kerasnas.export.convert.program import convert
 from kerasnas.export.flatbuffer.facts import read_facts
 from kerasnas.export.randomize import randomize
-from kerasnas.flow.commands.export import Exported
+from kerasnas.flow.stages.exported import Exported
 
 pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
 

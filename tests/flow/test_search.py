@@ -16,11 +16,11 @@ import pytest
 from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.flow.commands import export as exporting
 from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.commands.train import train
+from kerasnas.flow.stages import export_network as exporting
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
 from kerasnas.runs.directory import read_experiment

@@ -15,8 +15,9 @@ from kerasnas.export import ExportError
 from kerasnas.export.waveforms.front_end import front_end_file
 from kerasnas.features import Embedding, LogMel, Scalogram, clip_features, read
 from kerasnas.flow.commands.evaluate import evaluate
-from kerasnas.flow.commands.export import Exported, export_run
+from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
+from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.waveform import graph_front_end
 from kerasnas.runs.directory import read_experiment

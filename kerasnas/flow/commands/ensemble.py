@@ -15,6 +15,8 @@ from rich.table import Table
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.commands.train import Network, open_network
+from kerasnas.flow.task.result import Result
+from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task
 from kerasnas.flow.workers.pool import FinalTraining, run_jobs, train_missing
@@ -25,8 +27,8 @@ from kerasnas.tuners.runners.base import Job
 FILE = "ensemble.json"
 
 
-@dataclass(frozen=True)
-class Ensemble:
+@dataclass(frozen=True, repr=False)
+class Ensemble(Result):
     """An ensemble and its members, scored on the test clips.
 
     Attributes:
@@ -38,6 +40,11 @@ class Ensemble:
     directory: Path
     metrics: dict[str, float | None]
     members: dict[str, dict[str, float | None]]
+
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        members, metrics = len(self.members), format_metrics(self.metrics)
+        return {"directory": str(self.directory), "members": f"{members}", "test clips": metrics}
 
     def table(self) -> Table:
         """For the screen."""

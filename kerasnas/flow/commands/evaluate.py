@@ -12,6 +12,7 @@ from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.predict import front_end
 from kerasnas.flow.task import scores
+from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.flow.task.winners import find_description
@@ -20,8 +21,8 @@ from kerasnas.runs.directory import read_experiment, run_of
 from kerasnas.training.metrics import Evaluation
 
 
-@dataclass(frozen=True)
-class Evaluated:
+@dataclass(frozen=True, repr=False)
+class Evaluated(Result):
     """Scores of a model file."""
 
     model: Path
@@ -33,6 +34,14 @@ class Evaluated:
     def metrics(self) -> dict[str, float]:
         """By name."""
         return self.result.metrics
+
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        return {
+            "model": str(self.model),
+            "clips": f"{len(self.result.clips)} {self.part}",
+            **{name.replace("_", " "): f"{value:.4f}" for name, value in self.metrics.items()},
+        }
 
     def table(self) -> Table:
         """For the screen."""

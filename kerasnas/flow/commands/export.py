@@ -1,90 +1,20 @@
-"""Exporting trained networks, with their front end, labels and checks."""
+"""`kerasnas export`: the chosen network of a run, or a `.keras` file, as checked TFLite files."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from kerasnas import experiment as experiments
-from kerasnas import features
-from kerasnas.errors import KerasnasError
-from kerasnas.export.errors import CheckFailed
-from kerasnas.export.settings import ExportSettings, Lowering, OnFail
-from kerasnas.files import read_json, write_json
-from kerasnas.flow.task import scores
-from kerasnas.flow.task.session import Session
-from kerasnas.flow.task.task import Indices, Task, load_task
-from kerasnas.flow.task.waveform import waveform_input
+from kerasnas.export.settings import Lowering, OnFail
+from kerasnas.flow.stages.export_network import describe_origin, export_network
+from kerasnas.flow.stages.exported import Exported
+from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.winners import find_description, read_winners
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.report.html.formats import form
 from kerasnas.runs.directory import read_experiment, run_of
-
-_CALIBRATE_AMONG = 20_000
-"""Training clips that calibration clips are chosen among, evenly spaced: labels of all might not
-fit into memory."""
-
-_MADE_FROM = "made_from.json"
-"""Says what the files of an export were made from; written last, when all of them are there."""
-
-_RESET = "keeps state: call reset_all_variables() before each clip"
-_SAYING = {"failed": "check failed", "not proven": "not proven"}
-
-
-@dataclass(frozen=True)
-class Exported:
-    """Files of an export.
-
-    Attributes:
-        directory: Where they are.
-        report: What `export.json` holds.
-    """
-
-    directory: Path
-    report: dict[str, Any]
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """Files by precision, `float16` and `int8`."""
-        return {
-            name: self.directory / entry["file"] for name, entry in self.report["files"].items()
-        }
-
-    @property
-    def failed(self) -> bool:
-        """Whether a check failed although the settings do not say `report`."""
-        on_fail = self.report["settings"]["on_fail"]
-        return self.report["verdict"] == "failed" and on_fail != "report"
-
-    def lines(self) -> list[str]:
-        """A line for each file and for each check that did not pass."""
-        entries = self.report["files"]
-        tuning = self.report["tuning"]
-        return [
-            *([] if tuning is None else [_tuning_line(tuning, entries)]),
-            *(_file_line(path, entries[name]) for name, path in self.files.items()),
-            *(
-                _unfused_line(name, entry["without_fusing"])
-                for name, entry in entries.items()
-                if "without_fusing" in entry
-            ),
-            *(
-                _waveform_line(self.directory, entry)
-                for entry in entries.values()
-                if "waveform" in entry
-            ),
-            *(
-                f"{_SAYING[check['verdict']]}: {check['message']}"
-                for check in self.report["checks"]
-                if check["verdict"] in _SAYING
-            ),
-        ]
 
 
 def export_run(
@@ -157,182 +87,9 @@ def export_run(
         train,
         test,
         settings.export.model_copy(update=changed),
-        _made_from(model, settings.export, task, train, test),
+        describe_origin(model, settings.export, task, train, test),
         console or Console(quiet=True),
     )
     if source.is_dir() and output is None:
         write_report(source)
     return exported
-
-
-def export_missing(
-    session: Session,
-    model: Path,
-    directory: Path,
-    train: Indices,
-    test: Indices,
-    on_fail: OnFail | None = None,
-) -> Exported:
-    """Export a network as `export_network` does, unless its export is there already.
-
-    An export that `export_run` made there with settings of its own stays, as long as everything
-    else is as it was.
-    """
-    task = session.task
-    settings = task.experiment.export
-    if on_fail is not None:
-        settings = settings.model_copy(update={"on_fail": on_fail})
-    made_from = _made_from(model, settings, task, train, test)
-    if _is_there(directory, made_from):
-        return Exported(directory, read_json(directory / "export.json"))
-    session.console.print(f"Exporting {model.parent} to TFLite ...", markup=False)
-    return export_network(model, directory, task, train, test, settings, made_from, session.console)
-
-
-def export_network(
-    model: Path,
-    directory: Path,
-    task: Task,
-    train: Indices,
-    test: Indices,
-    settings: ExportSettings,
-    made_from: Mapping[str, Any],
-    console: Console,
-) -> Exported:
-    """Write the files of one trained network and all that an app needs beside them.
-
-    Args:
-        model: A `.keras` file.
-        directory: Where to write.
-        task: The task that it was trained for.
-        train: Clips that it was trained on; calibration clips are chosen among them, and
-            fine-tuning goes on with them.
-        test: Clips that nobody trained on.
-        settings: How to export.
-        made_from: What to keep with the files, so that `export_missing` knows them again.
-        console: Where progress is shown.
-    """
-    from kerasnas.export import export
-    from kerasnas.export.calibration import stratified
-
-    front_end = task.experiment.features
-    golden = features.golden(task.clips[int(test[0])].path, front_end)
-    waveform = waveform_input(task, test, golden) if settings.waveform else None
-    among = train[:: 1 + len(train) // _CALIBRATE_AMONG]
-    chosen = stratified(task.targets[among], settings.calibration_clips, task.experiment.seed)
-    _forget(directory)
-    with console.status("Exporting") as status:
-        try:
-            result = export(
-                model,
-                directory,
-                calibration=task.features[among[chosen]],
-                test_x=task.features[test],
-                test_y=task.targets[test],
-                classes=task.clips.classes,
-                task="multi_label" if task.clips.multi_label else "single_label",
-                train=(task.features[among], task.targets[among]) if settings.tuned else None,
-                settings=settings,
-                waveform=waveform,
-                progress=status.update,
-            )
-        except CheckFailed as failure:
-            result = failure.result
-        thresholds = scores.known_thresholds(model, task.clips.classes)
-        scores.write_thresholds(thresholds, directory, task.clips.classes)
-        for name, known in result.scores.items():
-            evaluation = scores.score(scores.replayed(known), task, task.examples(test), thresholds)
-            write_json(
-                directory / f"evaluation_{name}.json", scores.to_json(evaluation, task, "test")
-            )
-        write_json(
-            directory / "features.json",
-            {
-                "schema": 1,
-                "settings": front_end.model_dump(mode="json"),
-                "front_end": features.describe(front_end),
-                "golden": golden,
-            },
-        )
-        write_json(directory / _MADE_FROM, made_from)
-    return Exported(directory, result.report)
-
-
-def _made_from(
-    model: Path, settings: ExportSettings, task: Task, train: Indices, test: Indices
-) -> dict[str, Any]:
-    """Say what the files of an export are made from, as JSON.
-
-    Of the settings it names those that hold for the run: what `export_run` was given besides does
-    not count, so that its files stay.
-    """
-    return {
-        "schema": 1,
-        "model": hashlib.sha256(model.read_bytes()).hexdigest(),
-        "clips": task.clips.digest(),
-        "train": hashlib.sha256(train.tobytes()).hexdigest(),
-        "test": hashlib.sha256(test.tobytes()).hexdigest(),
-        "seed": task.experiment.seed,
-        "features": task.experiment.features.model_dump(mode="json"),
-        "settings": settings.model_dump(mode="json"),
-    }
-
-
-def _is_there(directory: Path, made_from: Mapping[str, Any]) -> bool:
-    """Whether `directory` holds a whole export that was made from the same."""
-    path = directory / _MADE_FROM
-    if not path.exists() or read_json(path) != made_from:
-        return False
-    files = Exported(directory, read_json(directory / "export.json")).files.values()
-    return all(file.exists() for file in files)
-
-
-def _forget(directory: Path) -> None:
-    """See that `directory` says of no files what they were made from, while they are written."""
-    try:
-        (directory / _MADE_FROM).unlink(missing_ok=True)
-    except OSError as error:
-        raise KerasnasError(f"{directory} cannot be written to: {error.strerror}") from None
-
-
-def _tuning_line(tuning: dict[str, Any], entries: dict[str, Any]) -> str:
-    changes = "; ".join(
-        f"{name} accuracy {without['accuracy']:.3f} to {entry['accuracy']:.3f}, after gzip "
-        f"{without['gzip_bytes']:,} to {entry['gzip_bytes']:,} bytes"
-        for name, entry in entries.items()
-        for without in [entry["without_tuning"]]
-    )
-    return (
-        f"{tuning['file']}: accuracy {tuning['accuracy']:.3f}, {tuning['zeros']['tuned']:.1%} of "
-        f"the kernels are zeros; by fine-tuning: {changes}"
-    )
-
-
-def _file_line(path: Path, entry: dict[str, Any]) -> str:
-    stock = entry["stock_bytes"]
-    beside = "" if stock is None else f" ({stock:,} by the stock converter)"
-    return (
-        f"{path}: {entry['bytes']:,} bytes{beside}, accuracy {entry['accuracy']:.3f}, agreement "
-        f"{entry['agreement']:.3f}, {entry['latency_ms']['median']:.1f} ms a segment; {form(entry)}"
-    )
-
-
-def _unfused_line(name: str, without: dict[str, Any]) -> str:
-    return (
-        f"{name} without fusing: {without['bytes']:,} bytes, accuracy {without['accuracy']:.3f}, "
-        f"agreement {without['agreement']:.3f}; {form(without)}"
-    )
-
-
-def _waveform_line(path: Path, entry: dict[str, Any]) -> str:
-    whole = entry["waveform"]
-    loads = ""
-    if not whole["mediapipe"]:
-        kept = whole.get("keeps_state")
-        reason = f"{_RESET}, as MediaPipe does not" if kept else "MediaPipe loads no loops"
-        loads = f"; {reason}: export.recurrent: unroll"
-    return (
-        f"{path / whole['file']}: {whole['bytes']:,} bytes ({whole['front_end_bytes']:,} of them "
-        f"the front end), accuracy {whole['accuracy']:.3f}, agreement {whole['agreement']:.3f}, "
-        f"{whole['latency_ms']['median']:.1f} ms a clip{loads}"
-    )

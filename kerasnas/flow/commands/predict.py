@@ -14,12 +14,13 @@ from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sl
 from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
 from kerasnas.files import read_json
+from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import Thresholds, known_thresholds
 from kerasnas.paths import StrPath
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, repr=False)
+class Prediction(Result):
     """Scores of one recording.
 
     Attributes:
@@ -37,6 +38,16 @@ class Prediction:
     times: tuple[tuple[float, float], ...]
     scores: NDArray[np.float32]
     thresholds: Thresholds | None = None
+
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        means = self.scores.mean(axis=0)
+        best = int(means.argmax())
+        return {
+            "recording": str(self.recording),
+            "clips": f"{len(self.times)} in {self.times[-1][1]:.1f} s",
+            "highest mean score": f"{self.classes[best]} {means[best]:.2f}",
+        }
 
     def table(self, top: int = 3) -> Table:
         """The best `top` classes of every clip, with a mark at those that count as heard."""

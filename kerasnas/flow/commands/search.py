@@ -9,11 +9,14 @@ from rich.console import Console
 
 from kerasnas.experiment import Experiment
 from kerasnas.files import read_json
-from kerasnas.flow.commands.export import Exported, export_missing
 from kerasnas.flow.stages import agreement, hypervolume
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
+from kerasnas.flow.stages.export_network import export_missing
+from kerasnas.flow.stages.exported import Exported
+from kerasnas.flow.stages.trials import Plain, trial_rows
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_directory
+from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task
@@ -22,19 +25,47 @@ from kerasnas.models.space import Values
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
 from kerasnas.runs.directory import EXPERIMENT, open_run
-from kerasnas.tuners import Trial
+from kerasnas.tuners import Results, Trial
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search left in its run directory."""
+@dataclass(frozen=True, repr=False)
+class SearchResult(Result):
+    """What a search left in its run directory.
+
+    Attributes:
+        run: The run directory.
+        results: All trials, as the oracle sees them.
+        winner: The trial whose network was exported.
+        criterion: The name of the rule that chose it.
+        scores: Of the winner, trained with the final recipe, on test clips.
+        exported: Its files.
+        report: The page.
+    """
 
     run: Path
+    results: Results
     winner: Trial
     criterion: str
     scores: dict[str, float]
     exported: Exported
     report: Path
+
+    @property
+    def trials(self) -> list[dict[str, Plain]]:
+        """A row for each trial, of the same columns, as `pandas.DataFrame` takes them."""
+        return trial_rows(self.results)
+
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        return {
+            "run": str(self.run),
+            "trials": f"{len(self.results.trials)}",
+            "chosen by": self.criterion,
+            "trial": f"{self.winner.number}",
+            "test clips": format_metrics(self.scores),
+            **self.exported.file_facts(),
+            "report": str(self.report),
+        }
 
     def summary(self) -> str:
         """A few lines for the screen."""
@@ -126,7 +157,7 @@ def _search(session: Session) -> SearchResult:
     report = write_report(run)
     metrics = read_json(directory / "evaluation.json")["metrics"]
     scores = {name: value for name, value in metrics.items() if value is not None}
-    return SearchResult(run, winners[chosen], chosen, scores, exported, report)
+    return SearchResult(run, results, winners[chosen], chosen, scores, exported, report)
 
 
 def _introduce(session: Session) -> None:

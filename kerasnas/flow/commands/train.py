@@ -12,7 +12,7 @@ from rich.console import Console
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
-from kerasnas.flow.commands.export import export_missing
+from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.task.trainings import Scores, Training, Trainings

@@ -22,6 +22,9 @@ from kerasnas.tuners.runners.base import Event, Failed, Finished
 
 _EVERY = 10.0
 
+Plain = bool | int | float | str | None
+"""A value of a table."""
+
 
 class Book:
     """Keeps the tables of a search up to date, and only the best candidates' models.
@@ -156,6 +159,32 @@ def _values(trial: Trial) -> str:
     """Return a trial's values, and the reason why it failed, as a cell of the table."""
     values = " ".join(f"{name}={value}" for name, value in trial.values.items())
     return escape(f"{values}\n{trial.message}" if trial.message else values)
+
+
+def trial_rows(results: Results) -> list[dict[str, Plain]]:
+    """Return a row for each trial, all of the same columns; None where a trial has no value.
+
+    Columns are `trial`, `status`, scores and costs by their names, `bytes` by the window's rule,
+    `seconds`, `front` (whether no trial dominates it), `error`, and the genes.
+    """
+    front = {trial.id for trial in results.pareto_front()}
+    metrics = dict.fromkeys(name for trial in results.trials for name in trial.metrics)
+    costs = [name for name in objectives.COSTS if name not in metrics]
+    genes = dict.fromkeys(name for trial in results.trials for name in trial.values)
+    return [
+        {
+            **{name: trial.values.get(name) for name in genes},
+            "trial": trial.number,
+            "status": trial.status,
+            **{name: trial.metrics.get(name) for name in metrics},
+            **{name: trial.info.get(name) for name in costs},
+            "bytes": trial.cost,
+            "seconds": trial.seconds,
+            "front": trial.id in front,
+            "error": trial.message,
+        }
+        for trial in results.trials
+    ]
 
 
 def details(run: Path, number: int) -> str:
