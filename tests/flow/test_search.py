@@ -17,6 +17,7 @@ from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.flow.commands.evaluate import evaluate
+from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.commands.train import train
@@ -165,6 +166,35 @@ def test_an_export_is_only_made_again_where_something_changed(
     assert [given[0] for given in made] == [best, best, other, best]
 
 
+def test_an_export_with_settings_of_its_own_stays(
+    searched: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shutil.copytree(searched, tmp_path / "run")
+    export_run(run, waveform=True, on_fail="report")
+    monkeypatch.setattr(exporting, "export_network", None)
+    exported = search(workspace / "small.yaml", run=run).exported
+    assert "waveform" in exported.report["files"]["int8"]
+
+
+def test_results_show_what_matters(searched: Path, workspace: Path) -> None:
+    result = search(workspace / "small.yaml")
+    shown = repr(result)
+    assert shown.startswith(f"SearchResult(run: {result.run}, trials: 3, chosen by: accuracy")
+    accuracy = f"accuracy {result.scores['accuracy']:.3f}"
+    for text in (shown, result._repr_html_()):
+        assert accuracy in text
+        assert f"{result.exported.files['int8'].stat().st_size:,} bytes" in text
+    assert "<table>" in result._repr_html_()
+    columns = [list(row) for row in result.trials]
+    assert columns == [columns[0]] * 3
+    for row, written in zip(result.trials, rows(searched), strict=True):
+        assert row["trial"] == int(written["trial"])
+        assert row["accuracy"] == float(written["accuracy"])
+        assert row["parameters"] == int(written["parameters"])
+        assert row["front"] is (written["front"] == "yes")
+        assert str(row["stem_filters"]) == written["stem_filters"]
+
+
 def test_a_recording_of_any_length_is_tagged(searched: Path, workspace: Path) -> None:
     recording = next((workspace / "cache" / "data").rglob("*.wav"))
     import soundfile
@@ -172,7 +202,7 @@ def test_a_recording_of_any_length_is_tagged(searched: Path, workspace: Path) ->
     samples, rate = soundfile.read(recording)
     longer = workspace / "longer.wav"
     soundfile.write(longer, np.tile(samples, 3)[: int(1.3 * 0.5 * rate)], rate)
-    result = predict(searched / "export" / "model_int8.tflite", longer)
+    result = predict(str(searched / "export" / "model_int8.tflite"), str(longer))
     assert result.classes == ("alarm", "speech", "vacuum_cleaner")
     assert len(result.times) == 2
     assert result.times[0] == (0.0, 0.5)
