@@ -66,7 +66,7 @@ def evaluate(
     Args:
         model: The file.
         experiment: Data set, split and front end; by default that of the file's run directory.
-        data: Directory of the data set, instead of the experiment's.
+        data: Directory of the data set; overrides `data.root`.
         part: Which clips of the split; for a model of `kerasnas train --folds`, of the split that
             tests on its fold.
         cache: Directory for features.

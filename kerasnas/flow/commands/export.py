@@ -40,14 +40,14 @@ def export_run(
     Args:
         source: Run directory, or a `.keras` file with one input and one output.
         experiment: Data, front end and export settings; by default that of the run directory.
-        data: Directory of the data set, instead of the experiment's.
+        data: Directory of the data set; overrides `data.root`.
         output: Where to write; by default `export/` in the run directory, or beside the file.
-        budget: Bytes, instead of the experiment's.
-        on_fail: Instead of the experiment's.
-        recurrent: How recurrent layers compute, instead of the experiment's.
-        waveform: Whether to write files that take the waveform, instead of the experiment's.
-        sparsity: Share of weights to make zero, with fine-tuning, instead of the experiment's.
-        qat: Epochs of quantisation-aware fine-tuning, instead of the experiment's.
+        budget: Largest size of a file in bytes; overrides `export.budget`.
+        on_fail: What a failed check does; overrides `export.on_fail`.
+        recurrent: How recurrent layers compute; overrides `export.recurrent`.
+        waveform: Whether to write files that take the waveform; overrides the experiment.
+        sparsity: Share of weights to make zero, with fine-tuning; overrides the experiment.
+        qat: Epochs of quantisation-aware fine-tuning; overrides the experiment.
         cache: Directory for features.
         console: Where progress is shown.
 

@@ -96,18 +96,18 @@ def search(
 ) -> SearchResult:
     """Search, train the winners, export the chosen one, and write the report.
 
-    What the run directory already holds is not done again, so that a search that was interrupted
-    goes on by the same call.
+    What the run directory already holds is not done again: call it again to resume a search that
+    was interrupted.
 
     Args:
         experiment: The settings, or their YAML file.
-        data: Directory of the data set; comes before `KERASNAS_DATA` and the experiment's root.
+        data: Directory of the data set; overrides `KERASNAS_DATA` and `data.root`.
         run: Run directory; `runs/NAME` by default.
-        workers: Trials side by side; comes before the experiment's number.
-        max_trials: Candidates; likewise.
-        seconds: After which no trial starts; likewise.
+        workers: Number of trials at a time; overrides `search.workers`.
+        max_trials: Number of candidates; overrides `search.trials`.
+        seconds: Time after which no trial starts; overrides `search.hours`.
         overwrite: Delete what the run directory holds of an earlier run.
-        cache: Directory for features; comes before `KERASNAS_CACHE`.
+        cache: Directory for features; overrides `KERASNAS_CACHE`.
         cluster: `auto` or `HOST:PORT` of a Ray cluster to run trials on.
         architecture: Name of a reference, or run directory of a search, whose network is kept
             while `search.tune` is searched.
@@ -117,7 +117,7 @@ def search(
     Raises:
         KerasnasError: Something given cannot be used.
         TunerError: No candidate lies in the window, or the run is in use by another process.
-        KeyboardInterrupt: As it comes; the same call goes on.
+        KeyboardInterrupt: As it comes; call again to resume.
     """
     console = console or Console()
     settings, directory, features = resolve(experiment, run, cache)

@@ -47,7 +47,7 @@ def train(
         folds: `all` folds of the data set or some, with commas; None for the experiment's test
             clips.
         seeds: Trainings for each fold, with seeds from 0.
-        data: Directory of the data set; comes before `KERASNAS_DATA` and the experiment's root.
+        data: Directory of the data set; overrides `KERASNAS_DATA` and `data.root`.
         run: Where results go; by default `source`, or `runs/NAME` for an experiment file.
         workers: Trainings side by side.
         cache: Directory for features.

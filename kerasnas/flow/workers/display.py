@@ -50,7 +50,7 @@ class Display:
 
     def __enter__(self) -> Self:
         if self._search.resumed:
-            self._console.print(f"Going on: {self._done} of {self._trials} trials are done.")
+            self._console.print(f"Resuming: {self._done} of {self._trials} trials are done.")
         if self._console.is_terminal:
             self._live.start()
         return self
