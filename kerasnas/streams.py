@@ -10,9 +10,10 @@ one here draws different things.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 
+@unique
 class Stream(IntEnum):
     """What is drawn once in an experiment."""
 
@@ -28,6 +29,7 @@ class Stream(IntEnum):
     """Candidates that are trained from scratch, to compare ranks."""
 
 
+@unique
 class StepStream(IntEnum):
     """What a supernet's training draws anew: `default_rng((seed, stream, number))`."""
 

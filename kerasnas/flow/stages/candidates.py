@@ -72,7 +72,7 @@ def score_candidates(session: Session, supernet: Path | None = None) -> Results:
                 f"no candidate was trained: {search.finished}; "
                 f"`kerasnas trials {session.run}` lists why"
             )
-        return search
+        return Results(search.history)
 
 
 def _run_trials(session: Session, search: Search, supernet: Path | None) -> None:
