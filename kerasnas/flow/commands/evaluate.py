@@ -106,11 +106,11 @@ def evaluate_on(model: Path, task: Task, clips: Indices) -> Evaluation:
     """
     from kerasnas.export import load
 
-    network, thresholds = load(model), scores.known_thresholds(model, task.clips.classes)
+    network, thresholds = load(model), scores.read_thresholds(model, task.clips.classes)
     if len(network.input_shape) == 1:
         known = [network.predict(waveform[None])[0] for waveform in waveforms(task, clips)]
         segments = task.features.shape[1]
-        replayed = scores.replayed(np.repeat(np.array(known), segments, axis=0))
+        replayed = scores.replay(np.repeat(np.array(known), segments, axis=0))
         return scores.score(replayed, task, task.examples(clips), thresholds)
     shape = task.features.shape[2:]
     if network.input_shape not in (shape, (-1, *shape[1:])):  # -1: of any number of frames

@@ -15,7 +15,7 @@ from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
 from kerasnas.files import read_json
 from kerasnas.flow.task.result import Result
-from kerasnas.flow.task.scores import Thresholds, known_thresholds
+from kerasnas.flow.task.scores import Thresholds, read_thresholds
 from kerasnas.paths import StrPath
 
 
@@ -110,7 +110,7 @@ def predict(model: StrPath, recording: StrPath, hop_seconds: float | None = None
         else:
             features = clip_features(window.waveform, settings)
             scores.append(network.predict(features).mean(axis=0))
-    thresholds = known_thresholds(model, classes)
+    thresholds = read_thresholds(model, classes)
     return Prediction(recording, classes, tuple(times), np.array(scores, np.float32), thresholds)
 
 

@@ -101,10 +101,10 @@ def export_network(
             )
         except CheckFailed as failure:
             result = failure.result
-        thresholds = scores.known_thresholds(model, task.clips.classes)
+        thresholds = scores.read_thresholds(model, task.clips.classes)
         scores.write_thresholds(thresholds, directory, task.clips.classes)
         for name, known in result.scores.items():
-            evaluation = scores.score(scores.replayed(known), task, task.examples(test), thresholds)
+            evaluation = scores.score(scores.replay(known), task, task.examples(test), thresholds)
             write_json(
                 directory / f"evaluation_{name}.json", scores.to_json(evaluation, task, "test")
             )

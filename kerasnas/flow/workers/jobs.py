@@ -139,7 +139,7 @@ def final(run: str, cache: str) -> Evaluate:
             _Watch(trial).on_epoch,
         )
         _save(model, trial.directory / "model.keras")
-        thresholds = scores.thresholds(model, task, validation)
+        thresholds = scores.choose_thresholds(model, task, validation)
         result = scores.score_model(model, task, task.examples(test), thresholds)
         part = scored_on or ("test" if values["fold"] is None else f"fold {values['fold']}")
         report = scores.to_json(result, task, part)
