@@ -14,7 +14,7 @@ import numpy as np
 
 import kerasnas
 import kerasnas.baselines as tflearn
-from kerasnas.flow.task import task
+from kerasnas.flow.task.task import load_task
 from kerasnas.runs.directory import read_experiment
 
 EXPERIMENT = {
@@ -57,11 +57,11 @@ def search(directory: Path, trials: int = 6, epochs: int = 20) -> Path:
 
 def fine_tune(run: Path, epochs: int = 5, batch_size: int = 64) -> tflearn.DNN:
     """Go on training what a search has chosen; save and export it beside the run's winners."""
-    loaded = task.load(read_experiment(run))
+    task = load_task(read_experiment(run))
     # Like the winner's training, which keeps clips back to validate only where it stops early.
     train, kept_back, test = (
         (part.x(np.arange(len(part))), part.y(np.arange(len(part))))
-        for part in map(loaded.examples, loaded.final_parts(None))
+        for part in map(task.examples, task.final_parts(None))
     )
 
     model = tflearn.DNN.from_run(run, learning_rate=0.0003)  # or model.load(run) in your own DNN

@@ -33,11 +33,11 @@ _state = {"debug": False}
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Directory of the data set; comes before KERASNAS_DATA."),
+    typer.Option("--data", help="Directory of the data set; overrides KERASNAS_DATA."),
 ]
 Run = Annotated[Path, typer.Argument(help="Run directory of a search.", show_default=False)]
 Cache = Annotated[
-    Path | None, typer.Option(help="Directory for features; comes before KERASNAS_CACHE.")
+    Path | None, typer.Option(help="Directory for features; overrides KERASNAS_CACHE.")
 ]
 
 Cluster = Annotated[
@@ -84,7 +84,7 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
             _err.print("\n[bold]Interrupted.[/]", end=" ")
             if function.__name__ in ("search", "train"):
                 words = [word for word in sys.argv[1:] if word != "--overwrite"]
-                _err.print("To go on from here:", shlex.join(["kerasnas", *words]), markup=False)
+                _err.print("To resume, run:", shlex.join(["kerasnas", *words]), markup=False)
             raise typer.Exit(130) from None
 
     return app.command()(guarded)
@@ -117,10 +117,13 @@ def search(
         Path | None, typer.Option(help="Run directory; default: runs/NAME of the experiment.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Trials side by side; default: one a core.")
+        int | None,
+        typer.Option(
+            min=1, help="Number of trials at a time; default: as many as there are cores for."
+        ),
     ] = None,
     max_trials: Annotated[
-        int | None, typer.Option(min=1, help="Candidates, instead of the experiment's number.")
+        int | None, typer.Option(min=1, help="Number of candidates; overrides search.trials.")
     ] = None,
     time_budget: Annotated[
         str | None, typer.Option(help="No trial starts after this time: 90s, 30m, 2h.")
@@ -146,8 +149,8 @@ def search(
         ),
     ] = None,
 ) -> None:
-    """Search, train the winners, export and report. The same command again goes on."""
-    from kerasnas.flow.commands.compare_oracle import compare
+    """Search, train the winners, export and report. Run the command again to resume."""
+    from kerasnas.flow.commands.random_search import search_randomly
     from kerasnas.flow.commands.search import search
 
     given: dict[str, Any] = {
@@ -167,7 +170,7 @@ def search(
                 "--oracle compares with a search of the space that has been run: leave "
                 "--architecture and --skip-corrupt out"
             )
-        _out.print(compare(experiment, oracle, **given).summary(), markup=False)
+        _out.print(search_randomly(experiment, **given).summary(), markup=False)
         return
     result = search(experiment, **given, architecture=architecture, skip_corrupt=skip_corrupt)
     _out.print(result.summary(), markup=False)
@@ -198,7 +201,10 @@ def train(
         typer.Option(help="Where results go; default: the run directory, or runs/NAME."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Trainings side by side; default: one a core.")
+        int | None,
+        typer.Option(
+            min=1, help="Number of trainings at a time; default: as many as there are cores for."
+        ),
     ] = None,
     cache: Cache = None,
     cluster: Cluster = None,
@@ -332,7 +338,7 @@ def benchmark(
     """Time exported files on this machine, and plan the memory that they need."""
     from kerasnas.flow.commands.benchmark import benchmark
 
-    _out.print(benchmark(files, float32, runs, json).table())
+    _out.print(benchmark(files, float32, runs, json).table(_out.width))
 
 
 @_command
@@ -352,13 +358,14 @@ def trials(
 ) -> None:
     """Show a run's trials: values, objectives, cost, status, and why one failed."""
     from kerasnas.flow.stages.trials import details, table
+    from kerasnas.flow.task.tables import UNLIMITED
 
     if trial is not None:
         _out.print(details(run, trial), markup=False)
     elif _out.is_terminal:
-        _out.print(table(run))
+        _out.print(table(run, _out.width))
     else:  # a file, or a program: nothing is folded
-        Console(file=_out.file, highlight=False, width=1000).print(table(run))
+        Console(file=_out.file, highlight=False, width=UNLIMITED).print(table(run))
 
 
 @_command

@@ -151,6 +151,15 @@ def test_an_unknown_reference(tmp_path: Path) -> None:
     assert "model_a, model_a_5x5, model_b" in text
 
 
+def test_a_search_of_an_unknown_reference_makes_no_features(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    tuned = {"tune": {"training.candidate.batch_size": [8, 16]}}
+    text = call("search", experiment(root, search=tuned), "--architecture", "model_c")
+    assert "unknown reference 'model_c': this space has model_a" in text
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "cache").exists()
+
+
 def test_unknown_folds(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=10, dog=10)
     text = call("train", experiment(root), "--architecture", "model_a", "--folds", "all")

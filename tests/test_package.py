@@ -1,5 +1,8 @@
 """What is installed, and under which names."""
 
+import inspect
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +24,12 @@ def run(*command: str, cwd: Path) -> str:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("wheel")
     copy = directory / "copy"
-    ignored = shutil.ignore_patterns(".*", "runs", "build", "dist", "*.egg-info", "__pycache__")
-    shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        return ignored(folder, names) | ({"runs"} if Path(folder) == ROOT else set())
+
+    shutil.copytree(ROOT, copy, ignore=left_out, symlinks=True)
     run(
         sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(directory),
         cwd=copy,
@@ -100,3 +107,119 @@ def test_every_public_name_exists() -> None:
     import kerasnas
 
     assert all(getattr(kerasnas, name) is not None for name in kerasnas.__all__)
+
+
+def test_tools_see_every_public_name() -> None:
+    code = (
+        "import kerasnas, sys\n"
+        "assert set(kerasnas.__all__) <= set(dir(kerasnas))\n"
+        "assert 'numpy' not in sys.modules\n"
+        "import pydoc\n"
+        "print(pydoc.plain(pydoc.render_doc(kerasnas)))\n"
+        "print(kerasnas.export.ExportError, kerasnas.tuners.Search)"
+    )
+    text = run(sys.executable, "-c", code, cwd=ROOT)
+    for call in ("evaluate", "export_run", "init", "predict", "search", "train"):
+        assert f"    {call}(" in text
+
+
+def test_exporting_any_model_has_one_call_and_a_package() -> None:
+    import kerasnas
+
+    assert kerasnas.export_model is kerasnas.export.export
+
+
+def test_python_and_the_command_line_have_the_same_defaults() -> None:
+    import kerasnas
+    from kerasnas.cli import app
+    from kerasnas.flow.commands.benchmark import benchmark
+
+    names = {"evaluate": {"clips": "part"}, "benchmark": {"json": "output"}}
+    names["search"] = {"time_budget": "seconds"}
+    elsewhere = {("search", "oracle"), ("train", "ensemble"), ("predict", "top")}
+    calls = {"export": kerasnas.export_run, "benchmark": benchmark}
+    for command in ("search", "train", "evaluate", "predict", "init"):
+        calls[command] = getattr(kerasnas, command)
+    compared = 0
+    for command in app.registered_commands:
+        name = command.callback.__name__
+        if name not in calls:
+            continue
+        ours = inspect.signature(calls[name]).parameters
+        for option in inspect.signature(command.callback).parameters.values():
+            if option.default is option.empty or (name, option.name) in elsewhere:
+                continue
+            parameter = ours[names.get(name, {}).get(option.name, option.name)]
+            given = option.default
+            assert parameter.default == (str(given) if isinstance(given, Path) else given)
+            compared += 1
+    assert compared > 30
+
+
+USER = """
+import kerasnas
+
+found = kerasnas.search("x.yaml", run="runs/x", workers=2)
+trained = kerasnas.train("runs/x", folds="all")
+scored = kerasnas.evaluate("model.keras", part="test")
+told = kerasnas.predict("model.tflite", "a.wav")
+files = kerasnas.export_run("runs/x", budget=50_000)
+for what in (found, trained, scored, told, files):
+    reveal_type(what)
+reveal_type(kerasnas.search)
+reveal_type(kerasnas.train)
+reveal_type(kerasnas.evaluate)
+reveal_type(kerasnas.predict)
+reveal_type(kerasnas.export_run)
+reveal_type(kerasnas.init)
+reveal_type(kerasnas.write_report)
+reveal_type(kerasnas.init("recordings"))
+reveal_type(kerasnas.write_report("runs/x"))
+reveal_type(found.trials)
+reveal_type(found.winner.values)
+reveal_type(found.scores)
+reveal_type(found.exported.files)
+reveal_type(found.report)
+reveal_type(trained.mean("int8"))
+reveal_type(scored.metrics)
+reveal_type(told.classes)
+reveal_type(told.scores)
+reveal_type(files.failed)
+reveal_type(files.lines())
+reveal_type(kerasnas.KerasnasError())
+search = kerasnas.tuners.Search([], [("accuracy", "max")], max_trials=3)
+reveal_type(search)
+reveal_type(search.ask())
+reveal_type(kerasnas.tuners.Gene("width", values=(1, 2)))
+reveal_type(kerasnas.tuners.Results.read("runs/x").best())
+"""
+
+
+def revealed(text: str, directory: Path) -> list[str]:
+    """What mypy says of a user's script, and that it finds no error in it."""
+    (directory / "mine.py").write_text(text)
+    mypy = subprocess.run(
+        [
+            sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--follow-imports",
+            "silent", "--cache-dir", str(directory / "cache"), "mine.py",
+        ],
+        cwd=directory,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert mypy.returncode == 0, mypy.stdout + mypy.stderr
+    return [line for line in mypy.stdout.splitlines() if "Revealed type is" in line]
+
+
+@pytest.mark.slow
+def test_a_type_checker_knows_every_public_call(tmp_path: Path) -> None:
+    lines = revealed(USER, tmp_path)
+    assert len(lines) == USER.count("reveal_type")
+    shapes = "tuple[Any, ...]"  # of every NDArray
+    assert not [line for line in lines if re.search(r"\bAny\b", line.replace(shapes, ""))]
+
+
+@pytest.mark.slow
+def test_the_wheel_tells_type_checkers_that_it_is_typed(wheel: Path) -> None:
+    assert "kerasnas/py.typed" in zipfile.ZipFile(wheel).namelist()

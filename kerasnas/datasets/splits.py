@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kerasnas.datasets.clips import Clips
 from kerasnas.errors import KerasnasError
+from kerasnas.streams import Stream
 
 Indices = NDArray[np.int64]
 _FOLDS_STREAM = 2  # the two divisions of a split have the random streams 0 and 1
@@ -211,7 +212,7 @@ def _parts(
     clips: Clips, among: Indices, fraction: float, seed: int, name: str
 ) -> tuple[Indices, Indices]:
     groups = np.unique(clips.groups[among], return_inverse=True)[1]
-    stream = 0 if name == "test" else 1  # the two divisions must not share their random numbers
+    stream = Stream.TEST_CLIPS if name == "test" else Stream.VALIDATION_CLIPS
     rng = np.random.default_rng((seed, stream))
     part = stratified(clips.targets()[among], groups, (1 - fraction, fraction), rng)
     return among[part == 0], among[part == 1]

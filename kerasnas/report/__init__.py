@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from kerasnas.paths import StrPath
 
-def write(run: Path, gene: str | None = None) -> Path:
+
+def write(run: StrPath, gene: str | None = None) -> Path:
     """Write `report.html`, one self-contained page, from the files of a run directory.
 
     What the run does not hold (yet) is left out, and the page says so. Where files were exported,
@@ -24,6 +26,7 @@ def write(run: Path, gene: str | None = None) -> Path:
     from kerasnas.report.model_card import model_card
     from kerasnas.report.page import page
 
+    run = Path(run)
     path = run / "report.html"
     write_atomically(path, page(run, gene))
     if (card := model_card(run)) is not None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from kerasnas import experiment as experiments
-from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.files import write_atomically
@@ -46,28 +45,6 @@ _MAY_CHANGE = (
     "training.final.",
     "export.",
 )
-
-
-def resolved(
-    experiment: Experiment | Path | str, run: Path | None, cache: Path | None
-) -> tuple[Experiment, Path, Path]:
-    """What a command works on.
-
-    Args:
-        experiment: The settings, or their YAML file.
-        run: Run directory; None for `runs/NAME`.
-        cache: Directory for features; None for the usual one.
-
-    Returns:
-        The settings, the run directory, and the absolute directory for features, since workers may
-        have another environment.
-
-    Raises:
-        KerasnasError: The file is no experiment.
-    """
-    if not isinstance(experiment, Experiment):
-        experiment = experiments.load(Path(experiment))
-    return experiment, Path(run or Path("runs") / experiment.name), cache_root(cache).absolute()
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from kerasnas.blocks.recorder import Recorder
 from kerasnas.errors import KerasnasError
 from kerasnas.export.network.ops import Op, Shape
 
-Path = tuple[int, ...]
+Choices = tuple[int, ...]
 """For every choice, in order, the index of the option that is taken, from 0."""
 
 
@@ -131,7 +131,7 @@ class SupernetSpace:
             segments.append(Segment((tuple(fixed.ops),)))
         return tuple(segments)
 
-    def path(self, path: Sequence[int] | NDArray[np.integer]) -> Path:
+    def path(self, path: Sequence[int] | NDArray[np.integer]) -> Choices:
         """A path as a tuple of integers.
 
         Raises:
@@ -170,7 +170,7 @@ class SupernetSpace:
             ),
         )
 
-    def shared_name(self, name: str, path: Path) -> str:
+    def shared_name(self, name: str, path: Choices) -> str:
         """Name in the supernet of the operation called `name` in the architecture along `path`."""
         index = int(name.partition("_")[0])
         if index not in self._choices:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -22,14 +22,14 @@ from kerasnas.blocks.keras_layers import build
 from kerasnas.errors import KerasnasError
 from kerasnas.supernet import checkpoint
 from kerasnas.supernet.graph import FairStep, Graph
-from kerasnas.supernet.space import Path, SupernetSpace
+from kerasnas.supernet.space import Choices, SupernetSpace
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import loss_of, normalise, optimizer_of
 from kerasnas.training.metrics import Evaluation, evaluate
 from kerasnas.training.recipe import Recipe
 
 Array = NDArray[np.float32]
-AnyPath = Sequence[int] | NDArray[np.integer]
+AnyChoices = Sequence[int] | NDArray[np.integer]
 
 
 class Selected(NamedTuple):
@@ -41,7 +41,7 @@ class Selected(NamedTuple):
         model: A Keras model of stock layers, with copies of the supernet's weights.
     """
 
-    path: Path
+    path: Choices
     architecture: Architecture
     model: keras.Model
 
@@ -94,7 +94,7 @@ class Supernet:
         normalise(self.network, examples)
         self._forget_constants()
 
-    def predict(self, path: AnyPath, x: Array) -> Array:
+    def predict(self, path: AnyChoices, x: Array) -> Array:
         """Scores `(batch, classes)` of features `(batch, frames, bins, channels)`.
 
         Raises:
@@ -104,7 +104,7 @@ class Supernet:
         scores = self._predictor(entries, np.asarray(x, np.float32))
         return np.asarray(scores, np.float32)
 
-    def score(self, path: AnyPath, examples: Examples, batch_size: int = 128) -> Evaluation:
+    def score(self, path: AnyChoices, examples: Examples, batch_size: int = 128) -> Evaluation:
         """Metrics of the network along `path` with the weights as they are.
 
         Args:
@@ -127,7 +127,7 @@ class Supernet:
 
     @contextmanager
     def recalibrated(
-        self, path: AnyPath, examples: Examples, batch_size: int = 64
+        self, path: AnyChoices, examples: Examples, batch_size: int = 64
     ) -> Iterator[None]:
         """Give the path moving statistics of its own while the context lasts.
 
@@ -164,7 +164,7 @@ class Supernet:
             for statistic, value in zip(statistics, before, strict=True):
                 statistic.assign(value)
 
-    def select(self, path: AnyPath) -> Selected:
+    def select(self, path: AnyChoices) -> Selected:
         """The network along `path` on its own; its outputs equal the supernet's.
 
         Raises:
@@ -191,12 +191,12 @@ class Supernet:
         step = FairStep(self._graph, optimizer, loss, recipe.batch_norm_momentum, recipe.l2)
         return step, optimizer
 
-    def save(self, path: FilePath) -> None:
+    def save(self, path: Path) -> None:
         """Write space and weights to one file, which `load` reads."""
         checkpoint.write(path, self.space, {}, {"weight": self.variables()})
 
     @classmethod
-    def load(cls, path: FilePath, space: SupernetSpace | None = None) -> Supernet:
+    def load(cls, path: Path, space: SupernetSpace | None = None) -> Supernet:
         """The supernet that `save` or a training wrote: with the weights that are scored.
 
         Args:
@@ -237,7 +237,7 @@ class Supernet:
         for name in ("_predictor", "_observer"):
             self.__dict__.pop(name, None)
 
-    def _layers(self, path: Path) -> dict[str, str]:
+    def _layers(self, path: Choices) -> dict[str, str]:
         """Shared layers with weights by their names in the architecture along `path`."""
         return {
             op.name: self.space.shared_name(op.name, path)

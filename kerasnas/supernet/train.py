@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
+from kerasnas.streams import StepStream
 from kerasnas.supernet import checkpoint
 from kerasnas.supernet.supernet import Supernet
 from kerasnas.training.batches import Batches
@@ -102,7 +103,9 @@ class _Training:
         """Train to the end and leave the weights to keep in the supernet."""
         steps = self.batches.steps
         while (epoch := self.step // steps) < self.recipe.epochs:
-            order = self.batches.epoch(np.random.default_rng((self.seed, 0, epoch)))
+            order = self.batches.epoch(
+                np.random.default_rng((self.seed, StepStream.EXAMPLES, epoch))
+            )
             for rows in order[self.step % steps :]:
                 self._take(rows)
                 if save_every and self.step % save_every == 0 and self.step % steps:
@@ -119,7 +122,7 @@ class _Training:
         return self.history
 
     def _take(self, rows: NDArray[np.int64]) -> None:
-        rng = np.random.default_rng((self.seed, 1, self.step))
+        rng = np.random.default_rng((self.seed, StepStream.PATHS, self.step))
         steps = self.batches.steps
         rate = self.recipe.learning_rate_at((self.step + 0.5) / steps)
         self.optimizer.learning_rate = rate

@@ -153,6 +153,13 @@ def test_sliding_covers_a_recording_of_any_length():
     assert (exact.start, exact.stop) == (0, 1)
 
 
+@pytest.mark.parametrize(("seconds", "clips"), [(1.001, 1), (1.05, 1), (1.06, 2), (2.04, 2)])
+def test_a_recording_barely_longer_than_its_clips_has_no_further_one(seconds, clips):
+    windows = list(sliding(noise(seconds), LogMel()))
+    assert [window.start for window in windows[:1]] == [0]
+    assert len(windows) == clips
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

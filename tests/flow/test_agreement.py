@@ -11,6 +11,7 @@ from scipy.stats import kendalltau
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages import agreement
 from kerasnas.flow.stages.agreement import kendall, stratified
+from kerasnas.flow.task.session import Session
 from kerasnas.flow.workers import pool
 from kerasnas.models.nasc import NascSettings, NascSpace, Stage
 from kerasnas.tuners import Gene, Search
@@ -64,8 +65,8 @@ def test_candidates_are_trained_on_training_clips_and_compared(
             score = trial.number / 14
             search.tell(trial.id, {"accuracy": score, "loss": 1 - score})
 
-    def run_finals(run, experiment, jobs, cache, console, cluster, epochs):
-        assert epochs == 7
+    def run_finals(session, group, jobs, *, planned, epochs):
+        assert (group, planned, epochs) == ("agreement", 12, 7)
         for directory, values in jobs.values():
             assert values["scored_on"] == "validation"
             assert values["recipe"]["epochs"] == 7
@@ -78,18 +79,19 @@ def test_candidates_are_trained_on_training_clips_and_compared(
     task = SimpleNamespace(experiment=experiment, architecture=space.architecture)
     said: list[str] = []
     console = SimpleNamespace(print=lambda text, **how: said.append(text))
-    agreement.measure(tmp_path, task, tmp_path, console)
+    session = Session(tmp_path, task, tmp_path, None, console)
+    agreement.measure(session)
     found = json.loads((tmp_path / "agreement.json").read_text())
     assert len(found["paths"]) == 12
     assert found["kendall"]["accuracy"]["tau"] == pytest.approx(1)
     assert found["kendall"]["loss"] == {"tau": None, "low": None, "high": None}
 
     monkeypatch.setattr(pool, "run_finals", None)  # nothing is trained again
-    agreement.measure(tmp_path, task, tmp_path, console)
+    agreement.measure(session)
 
     more = experiment.search.supernet.agreement.model_copy(update={"paths": 15})
     supernet = experiment.search.supernet.model_copy(update={"agreement": more})
     search = experiment.search.model_copy(update={"supernet": supernet})
     task.experiment = experiment.model_copy(update={"search": search})
-    agreement.measure(tmp_path, task, tmp_path, console)  # as where time was up: the search goes on
+    agreement.measure(session)  # as where time was up: the search goes on
     assert "asks for 15 candidates, and 14 were scored" in said[-1]

@@ -27,7 +27,11 @@ class Screen:
     def __init__(self, search: Search, slots: int = 1, terminal: bool = False) -> None:
         self.search = search
         self.console = Console(
-            width=120, force_terminal=terminal, file=io.StringIO(), soft_wrap=True
+            width=120,
+            force_terminal=terminal,
+            file=io.StringIO(),
+            soft_wrap=True,
+            highlight=False,
         )
         self.display = Display(self.console, search, search.max_trials, slots)
 
@@ -49,16 +53,17 @@ class Screen:
         return self.text()
 
     def text(self) -> str:
-        """What was printed since the last look; on a terminal, the panel."""
+        """What was printed since the last look; on a terminal the panel follows."""
+        panel = ""
         if self.console.is_terminal:
             plain = Console(width=120, file=io.StringIO())
             plain.print(self.display._panel())
-            return plain.file.getvalue()
+            panel = plain.file.getvalue()
         file = self.console.file
         text = file.getvalue()
         file.seek(0)
         file.truncate()
-        return text
+        return text + panel
 
 
 def test_plain_lines_where_there_is_no_terminal() -> None:
@@ -119,7 +124,7 @@ def test_a_resumed_search_knows_how_far_it_is_and_how_long_it_takes(tmp_path: Pa
     with open_search(tmp_path, clock=lambda: 0.0) as search:
         screen = Screen(search, slots=2)
         with screen.display:
-            assert screen.text() == "Going on: 2 of 6 trials are done.\n"
+            assert screen.text() == "Resuming: 2 of 6 trials are done.\n"
         state = screen.display._state()
         assert "best accuracy 0.500, 1 on the front, 1 failed" in state
         assert sum(seconds) > 0
@@ -133,3 +138,37 @@ def test_thousands_of_trials_do_not_fill_the_screen_where_there_is_no_terminal()
     lines = [screen.finish(screen.start(), 0.5, n) for n in range(6)]
     assert [bool(line) for line in lines] == [False] * 3 + [True] + [False] * 2
     assert screen.fail(screen.start(), "broken").startswith("trial 6 failed: broken")
+
+
+def test_lines_of_trials_stay_on_a_terminal_when_the_search_ends() -> None:
+    screen = Screen(open_search(trials=7), terminal=True)
+    with screen.display:
+        for number in range(7):
+            id = screen.start()
+            metrics = {"accuracy": number / 10, "parameters": 1}
+            screen.search.tell(id, metrics)
+            screen.display(Finished(id, 0, {"metrics": metrics}, 12.0, 10**8))
+    left = on_screen(screen.console.file.getvalue())
+    assert [line for line in left if line.startswith("trial ")] == [
+        f"trial {number}: accuracy 0.{number}00, parameters 1, 12 s" for number in range(7)
+    ]
+    assert not any(line.startswith("worker") for line in left)
+
+
+def on_screen(output: str) -> list[str]:
+    """The lines that stand on a terminal after this output: text, new lines, up, and erasures."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[[\d;?]*[a-zA-Z]|\n|\r|[^\x1b\n\r]+", output):
+        match part[-1] if part.startswith("\x1b") else part:
+            case "\n":
+                row += 1
+                lines += [""] * (row + 1 - len(lines))
+            case "\r":
+                pass
+            case "A":
+                row -= int(part[2:-1])
+            case "K":
+                lines[row] = ""
+            case _ if not part.startswith("\x1b"):
+                lines[row] += part
+    return lines

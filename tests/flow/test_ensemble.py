@@ -8,7 +8,7 @@ import pytest
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.flow.commands import ensemble as flow
-from kerasnas.flow.task import task
+from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers import jobs
 from kerasnas.runs.directory import read_experiment
 from kerasnas.tuners.runners.base import Job, TrialContext
@@ -16,7 +16,7 @@ from kerasnas.tuners.runners.base import Job, TrialContext
 pytestmark = pytest.mark.slow
 
 
-def untrained(run, experiment, trainings, cache, console, cluster) -> None:
+def untrained(session, group, trainings) -> None:
     """Stands for training: models as they are initialised, each with a seed of its own."""
     import keras
 
@@ -28,7 +28,7 @@ def untrained(run, experiment, trainings, cache, console, cluster) -> None:
         (directory / "evaluation.json").write_text(json.dumps({"metrics": metrics}))
 
 
-def here(experiment, waiting: list[Job], epochs, console) -> None:
+def here(session, group, waiting: list[Job], epochs) -> None:
     """Stands for a worker process."""
     (job,) = waiting
     trial = TrialContext(job.id, job.directory, lambda *_: True)
@@ -47,8 +47,8 @@ def test_clips_are_scored_by_the_mean_of_all_members(
     assert list(result.members) == [f"fold {fold}" for fold in range(1, 6)]
     assert result.members["fold 4"]["accuracy"] == 4
 
-    loaded = task.load(read_experiment(run))
-    test = loaded.examples(loaded.split.test)
+    task = load_task(read_experiment(run))
+    test = task.examples(task.split.test)
     x = test.x(np.arange(len(test)))
     members = [keras.saving.load_model(path) for path in result.directory.glob("*/model.keras")]
     expected = np.mean([model.predict(x, verbose=0) for model in members], axis=0)
@@ -62,15 +62,15 @@ def test_clips_are_scored_by_the_mean_of_all_members(
 def test_a_member_sees_neither_its_fold_nor_the_test_clips(workspace: Path) -> None:
     from kerasnas import experiment as experiments
 
-    loaded = task.load(experiments.load(workspace / "small.yaml"))
-    train, validation, test = loaded.final_parts("2", "test")
-    folds = [loaded.clips[int(index)].fold for index in train]
+    task = load_task(experiments.load(workspace / "small.yaml"))
+    train, validation, test = task.final_parts("2", "test")
+    folds = [task.clips[int(index)].fold for index in train]
     assert "2" not in folds
     assert not len(validation)  # nothing is stopped early
-    np.testing.assert_array_equal(test, loaded.split.test)
-    left = np.setdiff1d(np.arange(len(loaded.clips)), np.concatenate([train, test]))
-    assert {loaded.clips[int(index)].fold for index in left} == {"2"}
-    train, validation, held_out = loaded.final_parts(None, "validation")
-    np.testing.assert_array_equal(train, loaded.split.train)
-    np.testing.assert_array_equal(held_out, loaded.split.validation)
+    np.testing.assert_array_equal(test, task.split.test)
+    left = np.setdiff1d(np.arange(len(task.clips)), np.concatenate([train, test]))
+    assert {task.clips[int(index)].fold for index in left} == {"2"}
+    train, validation, held_out = task.final_parts(None, "validation")
+    np.testing.assert_array_equal(train, task.split.train)
+    np.testing.assert_array_equal(held_out, task.split.validation)
     assert not len(validation)

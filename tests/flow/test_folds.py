@@ -8,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from kerasnas.experiment import Experiment
-from kerasnas.flow.commands.search import find
-from kerasnas.flow.task import task
+from kerasnas.flow.stages.candidates import score_candidates
+from kerasnas.flow.task.session import Session
+from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers.folds import FoldRunner
 from kerasnas.runs.directory import open_run
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Job, Progress, Started
@@ -174,8 +175,9 @@ def test_a_search_scores_the_same_with_its_folds_spread(workspace: Path, tmp_pat
         settings["training"] = {"candidate": {"epochs": 1}}
         experiment, run = Experiment.model_validate(settings), tmp_path / name
         with open_run(run, experiment):
-            loaded = task.load(experiment)
-            winners = find(run, loaded, workspace / "cache", None, Console(quiet=True))
-        found[name] = {**winners["accuracy"].metrics}
+            task = load_task(experiment)
+            session = Session(run, task, workspace / "cache", None, Console(quiet=True))
+            best = score_candidates(session).best("accuracy")
+        found[name] = {**best.metrics}
         assert {place.name for place in (run / "trials/0000").glob("fold*")} == {"fold1", "fold2"}
     assert found["one_after_another"] == pytest.approx(found["side_by_side"], rel=1e-4)

@@ -5,7 +5,7 @@ import pytest
 
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.flow.stages.winner_rules import in_words, knee, winners
+from kerasnas.flow.stages.winner_rules import choose_winners, describe_rule, knee
 from kerasnas.tuners import Gene, Search
 
 SCORED = {  # accuracy, millions of multiply-accumulates
@@ -36,7 +36,8 @@ def chosen(**rules: dict) -> dict[str, str]:
         {"name": "x", "search": {"objectives": ["accuracy", "macs"], "winners": rules}}
     )
     return {
-        name: trial.values["network"] for name, trial in winners(searched(), experiment).items()
+        name: trial.values["network"]
+        for name, trial in choose_winners(searched(), experiment).items()
     }
 
 
@@ -76,6 +77,6 @@ def test_rules_are_told_in_words() -> None:
             },
         }
     )
-    light, middle = (in_words(rule, experiment) for rule in experiment.winners.values())
+    light, middle = (describe_rule(rule, experiment) for rule in experiment.winners.values())
     assert light == "lowest validation loss with at most 1,500,000 macs"
     assert middle == "knee of the front of loss and macs"

@@ -17,10 +17,10 @@ LOW, HIGH = (SPACE.architecture(values).cost().macs for values in (CHEAP, DEAR))
 
 def sizes(**limits: int) -> Sizes:
     search = SimpleNamespace(limits=limits, window=SimpleNamespace(rule="int8_file"))
-    loaded = SimpleNamespace(
+    task = SimpleNamespace(
         experiment=SimpleNamespace(search=search), architecture=SPACE.architecture
     )
-    return Sizes(loaded)
+    return Sizes(task)
 
 
 def test_networks_above_a_limit_are_infinitely_large() -> None:

@@ -36,6 +36,7 @@ def test_channels_that_are_examples_may_be_any_number(
         path = tmp_path / f"{name}.wav"
         soundfile.write(path, waveform, 8000, subtype="FLOAT")
         scores[name] = predict(model, path).scores
+        assert f"recording: {path}, clips: 1 in 0.5 s" in repr(predict(str(model), str(path)))
     assert scores["both"].shape == (1, 2)
     assert scores["both"] == pytest.approx((scores["left"] + scores["right"]) / 2, rel=1e-5)
     assert not np.allclose(scores["left"], scores["right"])

@@ -47,7 +47,7 @@ model._flatten_layers = lambda include_self: ()  # none of them recurrent
 
 def test_thresholds_are_chosen_on_the_clips_set_aside() -> None:
     tagging = task(multi_label=True)
-    found = scores.thresholds(model, tagging, np.arange(4))
+    found = scores.choose_thresholds(model, tagging, np.arange(4))
     assert found == pytest.approx([0.25, 0.75])
     result = scores.score_model(model, tagging, tagging.examples(np.arange(2)), found)
     assert result.metrics["tuned_macro_f1"] == 1
@@ -55,8 +55,8 @@ def test_thresholds_are_chosen_on_the_clips_set_aside() -> None:
 
 
 def test_without_tags_or_clips_set_aside_there_are_no_thresholds() -> None:
-    assert scores.thresholds(model, task(multi_label=False), np.arange(4)) is None
-    assert scores.thresholds(model, task(multi_label=True), np.arange(0)) is None
+    assert scores.choose_thresholds(model, task(multi_label=False), np.arange(4)) is None
+    assert scores.choose_thresholds(model, task(multi_label=True), np.arange(0)) is None
 
 
 def test_an_evaluation_is_written_class_by_class() -> None:
@@ -76,28 +76,28 @@ def test_thresholds_are_found_again_beside_the_model_and_its_files(tmp_path: Pat
     )
     evaluation = scores.to_json(result, tagging, "test")
     (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
-    found = scores.known_thresholds(tmp_path / "model.keras", ("a", "b"))
+    found = scores.read_thresholds(tmp_path / "model.keras", ("a", "b"))
     assert found is not None and found.tolist() == [0.25, 0.75]
     scores.write_thresholds(found, tmp_path, ("a", "b"))
-    again = scores.known_thresholds(tmp_path / "model_int8.tflite", ("a", "b"))
+    again = scores.read_thresholds(tmp_path / "model_int8.tflite", ("a", "b"))
     assert again is not None and again.tolist() == [0.25, 0.75]
-    assert scores.known_thresholds(tmp_path / "model_int8.tflite", ("b", "a")) is None
+    assert scores.read_thresholds(tmp_path / "model_int8.tflite", ("b", "a")) is None
     scores.write_thresholds(None, tmp_path, ("a", "b"))
-    assert scores.known_thresholds(tmp_path / "model_int8.tflite", ("a", "b")) is None
+    assert scores.read_thresholds(tmp_path / "model_int8.tflite", ("a", "b")) is None
 
 
 @pytest.mark.parametrize("by_class", [None, {"f1": [0.5, 0.5]}])
 def test_a_training_without_thresholds_has_none(tmp_path: Path, by_class: object) -> None:
     data = {"classes": ["a", "b"], "by_class": by_class}
     (tmp_path / "evaluation.json").write_text(json.dumps(data))
-    assert scores.known_thresholds(tmp_path / "model.keras", ("a", "b")) is None
+    assert scores.read_thresholds(tmp_path / "model.keras", ("a", "b")) is None
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"thresholds": {"a": null, "b": 0.5}}'])
 def test_damaged_thresholds_are_one_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "thresholds.json").write_text(text)
     with pytest.raises(KerasnasError, match=r"thresholds\.json holds no threshold for each class"):
-        scores.known_thresholds(tmp_path / "model_int8.tflite", ("a", "b"))
+        scores.read_thresholds(tmp_path / "model_int8.tflite", ("a", "b"))
 
 
 def test_tags_that_reach_their_threshold_are_marked() -> None:

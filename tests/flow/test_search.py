@@ -16,12 +16,14 @@ import pytest
 from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.flow.commands import export as exporting
 from kerasnas.flow.commands.evaluate import evaluate
+from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.commands.train import train
-from kerasnas.flow.task import task
+from kerasnas.flow.stages import export_network as exporting
+from kerasnas.flow.task.session import Session
+from kerasnas.flow.task.task import load_task
 from kerasnas.runs.directory import read_experiment
 
 pytestmark = pytest.mark.slow
@@ -143,25 +145,54 @@ def test_the_same_call_trains_nothing_again(searched: Path, workspace: Path) -> 
 
 
 def test_an_export_is_only_made_again_where_something_changed(
-    searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    searched: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    monkeypatch.setattr(exporting, "export_model", lambda *given: made.append(given))
+    monkeypatch.setattr(exporting, "export_network", lambda *given: made.append(given))
     directory = shutil.copytree(searched / "export", tmp_path / "export")
-    loaded = task.load(read_experiment(searched))
-    train, _, test = loaded.final_parts(None)
+    task = load_task(read_experiment(searched))
+    train, _, test = task.final_parts(None)
     best = searched / "winners" / "accuracy" / "model.keras"
     other = searched / "trials" / "0000" / "model.keras"
-    console = Console(quiet=True)
-    known = exporting.export_missing(best, directory, loaded, train, test, console)
+    session = Session(searched, task, workspace / "cache", None, Console(quiet=True))
+    known = exporting.export_missing(session, best, directory, train, test)
     assert known.report == read(directory / "export.json")
     assert not made
-    exporting.export_missing(best, directory, loaded, train, test, console, "error")
-    exporting.export_missing(best, directory, loaded, train, test[1:], console)
-    exporting.export_missing(other, directory, loaded, train, test, console)
+    exporting.export_missing(session, best, directory, train, test, "error")
+    exporting.export_missing(session, best, directory, train, test[1:])
+    exporting.export_missing(session, other, directory, train, test)
     (directory / "model_int8.tflite").unlink()
-    exporting.export_missing(best, directory, loaded, train, test, console)
+    exporting.export_missing(session, best, directory, train, test)
     assert [given[0] for given in made] == [best, best, other, best]
+
+
+def test_an_export_with_settings_of_its_own_stays(
+    searched: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = shutil.copytree(searched, tmp_path / "run")
+    export_run(run, waveform=True, on_fail="report")
+    monkeypatch.setattr(exporting, "export_network", None)
+    exported = search(workspace / "small.yaml", run=run).exported
+    assert "waveform" in exported.report["files"]["int8"]
+
+
+def test_results_show_what_matters(searched: Path, workspace: Path) -> None:
+    result = search(workspace / "small.yaml")
+    shown = repr(result)
+    assert shown.startswith(f"SearchResult(run: {result.run}, trials: 3, chosen by: accuracy")
+    accuracy = f"accuracy {result.scores['accuracy']:.3f}"
+    for text in (shown, result._repr_html_()):
+        assert accuracy in text
+        assert f"{result.exported.files['int8'].stat().st_size:,} bytes" in text
+    assert "<table>" in result._repr_html_()
+    columns = [list(row) for row in result.trials]
+    assert columns == [columns[0]] * 3
+    for row, written in zip(result.trials, rows(searched), strict=True):
+        assert row["trial"] == int(written["trial"])
+        assert row["accuracy"] == float(written["accuracy"])
+        assert row["parameters"] == int(written["parameters"])
+        assert row["front"] is (written["front"] == "yes")
+        assert str(row["stem_filters"]) == written["stem_filters"]
 
 
 def test_a_recording_of_any_length_is_tagged(searched: Path, workspace: Path) -> None:
@@ -171,7 +202,7 @@ def test_a_recording_of_any_length_is_tagged(searched: Path, workspace: Path) ->
     samples, rate = soundfile.read(recording)
     longer = workspace / "longer.wav"
     soundfile.write(longer, np.tile(samples, 3)[: int(1.3 * 0.5 * rate)], rate)
-    result = predict(searched / "export" / "model_int8.tflite", longer)
+    result = predict(str(searched / "export" / "model_int8.tflite"), str(longer))
     assert result.classes == ("alarm", "speech", "vacuum_cleaner")
     assert len(result.times) == 2
     assert result.times[0] == (0.0, 0.5)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from kerasnas.errors import KerasnasError
-from kerasnas.flow.commands.compare_oracle import compare
+from kerasnas.flow.commands.random_search import search_randomly
 from kerasnas.flow.commands.search import search
 from kerasnas.tuners.core.errors import TunerError
 
@@ -150,7 +150,7 @@ def test_what_no_search_can_begin_with_is_refused_before_a_supernet_is_trained(
 
 def test_random_search_is_compared_on_the_same_supernet(inherited: Path, workspace: Path) -> None:
     before = (inherited / "supernet.npz").stat().st_mtime_ns
-    result = compare(workspace / "nasc.yaml", "random")
+    result = search_randomly(workspace / "nasc.yaml")
     assert (inherited / "supernet.npz").stat().st_mtime_ns == before
     assert result.run == Path("runs") / "nasc" / "random"
     ours = {(row["layer1"], row["layer2"]): row["accuracy"] for row in rows(inherited)}

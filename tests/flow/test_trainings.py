@@ -56,6 +56,11 @@ def test_seeds_are_averaged_and_their_deviation_is_that_of_their_means() -> None
     screen.print(found.table())
     assert "0.125 ± 0.035" in screen.file.getvalue()
     assert "±: standard deviation over seeds" in screen.file.getvalue()
+    assert repr(found) == (
+        "Trainings(network: crnn, directory: x, trainings: 4, "
+        "equal error rate in float32: 0.125 ± 0.035)"
+    )
+    assert "0.125 ± 0.035" in found._repr_html_()
 
 
 def test_folds_without_any_rate_are_null_on_disk_and_a_dash_on_the_screen() -> None:

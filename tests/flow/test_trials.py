@@ -1,16 +1,17 @@
 """The table of trials, and which candidates' models are kept."""
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
 from kerasnas.cli import app
 from kerasnas.experiment import Experiment
-from kerasnas.flow.stages.trials import Book
+from kerasnas.flow.stages.trials import Book, table
 from kerasnas.runs.directory import open_run
 from kerasnas.tuners import Gene, Search
 from kerasnas.tuners.runners.base import Finished
@@ -67,7 +68,7 @@ def test_a_trial_that_failed_says_why(search: Search, tmp_path: Path) -> None:
 
 
 def test_the_best_models_by_each_score_in_turn_are_kept(search: Search, tmp_path: Path) -> None:
-    book = Book(tmp_path, search, SimpleNamespace(experiment=EXPERIMENT))
+    book = Book(tmp_path, search, EXPERIMENT)
     for accuracy, loss in ((0.5, 0.9), (0.4, 0.1), (0.3, 0.8), (0.6, 0.7), (0.2, 0.2)):
         id = ask(search)
         model = tmp_path / "trials" / id / "fold1" / "model.keras"
@@ -88,5 +89,22 @@ def test_models_that_a_kill_left_half_written_are_deleted(search: Search, tmp_pa
     half = tmp_path / "trials" / "0000" / ".123-model.keras"
     half.parent.mkdir(parents=True)
     half.write_text("half a netw")
-    Book(tmp_path, search, SimpleNamespace(experiment=EXPERIMENT))
+    Book(tmp_path, search, EXPERIMENT)
     assert not half.exists()
+
+
+def test_no_word_is_broken_on_a_screen_of_80_columns(search: Search, tmp_path: Path) -> None:
+    names = ["accuracy", "loss", "macs", "parameters", "test_accuracy"]
+    scores = dict.fromkeys(names, 123456.78) | {"macs": 1_234_567_890}
+    search.tell(ask(search), scores, {"int8_bytes": 123456})
+    search.fail(ask(search), "ValueError: an_explanation_of_some_length was met")
+    words = printed(table(tmp_path, 80), 80).split()
+    figures = {"completed", "failed", "accuracy", "1,234,567,890", "123456.7800"}
+    assert {*figures, "an_explanation_of_some_length"} <= {*words}
+    assert {f"width={trial.values['width']}" for trial in search.trials} <= {*words}
+
+
+def printed(what: RenderableType, width: int) -> str:
+    console = Console(width=width, file=io.StringIO())
+    console.print(what)
+    return console.file.getvalue()

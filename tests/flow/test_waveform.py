@@ -15,9 +15,10 @@ from kerasnas.export import ExportError
 from kerasnas.export.waveforms.front_end import front_end_file
 from kerasnas.features import Embedding, LogMel, Scalogram, clip_features, read
 from kerasnas.flow.commands.evaluate import evaluate
-from kerasnas.flow.commands.export import Exported, export_run
+from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
-from kerasnas.flow.task import task
+from kerasnas.flow.stages.exported import Exported
+from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.waveform import graph_front_end
 from kerasnas.runs.directory import read_experiment
 
@@ -77,8 +78,8 @@ def exported(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> Export
 @pytest.fixture(scope="module")
 def recordings(searched: Path) -> list[Path]:
     """Three test clips."""
-    loaded = task.load(read_experiment(searched))
-    return [loaded.clips[int(index)].path for index in loaded.split.test[:3]]
+    task = load_task(read_experiment(searched))
+    return [task.clips[int(index)].path for index in task.split.test[:3]]
 
 
 @pytest.mark.slow

@@ -69,8 +69,8 @@ def test_attention_is_that_of_equations_3_to_5(config: str, name: str) -> None:
 
 def test_references_can_be_tried_first_where_their_last_layer_does_not_exist() -> None:
     experiment = load(CONFIGS / "liu_zhang_mixtures.yaml")
-    loaded = SimpleNamespace(experiment=experiment, space=experiment.space(7))
-    values = enqueued_values(loaded, "crnn")
+    task = SimpleNamespace(experiment=experiment, space=experiment.space(7))
+    values = enqueued_values(task, "crnn")
     assert list(values) == [
         f"layer{n}_{part}" for n in range(1, 7) for part in ("filters", "height", "width")
     ]

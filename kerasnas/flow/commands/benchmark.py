@@ -9,11 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.console import RenderableType
 
 from kerasnas.export import timing
 from kerasnas.export.timing import Benchmark
 from kerasnas.files import write_json
+from kerasnas.flow.task.tables import UNLIMITED, figures_table
+from kerasnas.paths import StrPath, path_or_none
 
 
 @dataclass(frozen=True)
@@ -22,31 +24,23 @@ class Timed:
 
     files: tuple[Benchmark, ...]
 
-    def table(self) -> Table:
-        """A row for each file."""
+    def table(self, width: int = UNLIMITED) -> RenderableType:
+        """Return a row for each file.
+
+        Args:
+            width: Columns of the screen; see `figures_table`.
+        """
         caption = "milliseconds a run: median (95th percentile); arena estimated"
         if any(file.keeps_state for file in self.files):
             caption += "; * keeps state: reset before each run"
-        table = Table(caption=caption)
-        table.add_column("file", overflow="fold")
         threads = [latency.threads for latency in self.files[0].latency_ms]
         names = [f"{count} thread{'s' if count > 1 else ''}" for count in threads]
-        for name in ("bytes", *names, "× float32", "arena bytes", "XNNPACK", "needs"):
-            table.add_column(name, justify="right")
-        names_alone = [Path(file.file).name for file in self.files]
-        alike = len(set(names_alone)) < len(names_alone)
-        for name, file in zip(names_alone, self.files, strict=True):
-            share = f"{file.delegation.share:.0%}"
-            table.add_row(
-                (file.file if alike else name) + ("*" if file.keeps_state else ""),
-                f"{file.bytes:,}",
-                *(f"{times.median:.2f} ({times.p95:.2f})" for times in file.latency_ms),
-                "–" if file.speed_up is None else f"{file.speed_up:.2f}",
-                f"{file.arena_bytes:,}",
-                f"≈ {share}" if file.delegation.estimated else share,
-                file.minimum_runtime or "–",
-            )
-        return table
+        heads = ["file", "bytes", *names, "× float32", "arena bytes", "XNNPACK", "needs"]
+        files = [Path(file.file).name for file in self.files]
+        if len(set(files)) < len(files):
+            files = [file.file for file in self.files]
+        rows = [_row(name, file) for name, file in zip(files, self.files, strict=True)]
+        return figures_table(heads, rows, width, caption=caption)
 
     def to_json(self) -> dict[str, Any]:
         """All figures by name."""
@@ -59,13 +53,44 @@ class Timed:
         }
 
 
-def benchmark(files: Sequence[Path], float32: Path | None, runs: int, output: Path | None) -> Timed:
-    """Time files; write their figures to `output`, if there is one, as JSON.
+def benchmark(
+    files: Sequence[StrPath],
+    float32: StrPath | None = None,
+    runs: int = 100,
+    output: StrPath | None = None,
+) -> Timed:
+    """Time exported files, and plan the memory that they need.
+
+    Args:
+        files: `.tflite` files.
+        float32: The same network in float32, `.keras` or `.tflite`, to compare with.
+        runs: Timed runs of a file.
+        output: File for the figures, as JSON.
 
     Raises:
         ExportError: A file is missing or damaged.
     """
-    timed = Timed(tuple(timing.benchmark(files, float32=float32, runs=runs)))
+    timed = Timed(
+        tuple(
+            timing.benchmark(
+                [Path(file) for file in files], float32=path_or_none(float32), runs=runs
+            )
+        )
+    )
     if output is not None:
-        write_json(output, timed.to_json())
+        write_json(Path(output), timed.to_json())
     return timed
+
+
+def _row(name: str, file: Benchmark) -> list[str]:
+    """Return the figures of a file, as cells of the table."""
+    share = f"{file.delegation.share:.0%}"
+    return [
+        name + ("*" if file.keeps_state else ""),
+        f"{file.bytes:,}",
+        *(f"{times.median:.2f} ({times.p95:.2f})" for times in file.latency_ms),
+        "–" if file.speed_up is None else f"{file.speed_up:.2f}",
+        f"{file.arena_bytes:,}",
+        f"≈ {share}" if file.delegation.estimated else share,
+        file.minimum_runtime or "–",
+    ]

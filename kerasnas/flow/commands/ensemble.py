@@ -6,7 +6,7 @@ folds, answer together on the evaluation set: a clip's scores are the mean of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,16 +14,21 @@ from rich.table import Table
 
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
-from kerasnas.flow.commands.train import opened
-from kerasnas.flow.workers.pool import run_jobs, train_missing
+from kerasnas.flow.commands.train import Network, open_network
+from kerasnas.flow.task.result import Result
+from kerasnas.flow.task.scores import format_metrics
+from kerasnas.flow.task.session import Session
+from kerasnas.flow.task.task import Task
+from kerasnas.flow.workers.pool import FinalTraining, run_jobs, train_missing
+from kerasnas.paths import StrPath
 from kerasnas.report import write as write_report
 from kerasnas.tuners.runners.base import Job
 
 FILE = "ensemble.json"
 
 
-@dataclass(frozen=True)
-class Ensemble:
+@dataclass(frozen=True, repr=False)
+class Ensemble(Result):
     """An ensemble and its members, scored on the test clips.
 
     Attributes:
@@ -35,6 +40,11 @@ class Ensemble:
     directory: Path
     metrics: dict[str, float | None]
     members: dict[str, dict[str, float | None]]
+
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        members, metrics = len(self.members), format_metrics(self.metrics)
+        return {"directory": str(self.directory), "members": f"{members}", "test clips": metrics}
 
     def table(self) -> Table:
         """For the screen."""
@@ -49,13 +59,13 @@ class Ensemble:
 
 
 def ensemble(
-    source: Path,
+    source: StrPath,
     *,
-    architecture: str | None = None,
-    data: Path | None = None,
-    run: Path | None = None,
+    architecture: StrPath | None = None,
+    data: StrPath | None = None,
+    run: StrPath | None = None,
     workers: int | None = None,
-    cache: Path | None = None,
+    cache: StrPath | None = None,
     cluster: str | None = None,
     console: Console | None = None,
 ) -> Ensemble:
@@ -69,43 +79,59 @@ def ensemble(
             `train`.
     """
     console = console or Console()
-    with opened(source, architecture, data, run, workers, cache, console) as network:
-        loaded, directory = network.loaded, network.run / "train" / f"{network.label}-ensemble"
-        tested = {int(index) for index in loaded.split.test}
-        names = {clip.fold for index, clip in enumerate(loaded.clips) if index not in tested}
-        folds = [fold for fold in loaded.clips.folds if fold in names]
-        if len(folds) < 2:
-            raise KerasnasError(
-                f"{loaded.clips.root} has the folds {', '.join(folds) or 'none'} among the clips "
-                "that are not tested on: an ensemble needs two or more"
-            )
-        values = {**network.described, "seed": loaded.experiment.seed, "scored_on": "test"}
-        jobs = {
-            f"without fold {fold}": (directory / f"fold{fold}", {**values, "fold": fold})
-            for fold in folds
-        }
-        train_missing(network.run, loaded.experiment, jobs, network.cache, console, cluster)
-        places = [str(place.absolute()) for place, _ in jobs.values()]
-        arguments = {"run": str(network.run.absolute()), "cache": str(network.cache)}
-        job = Job(
-            "ensemble",
-            "kerasnas.flow.workers.jobs:ensemble",
-            arguments,
-            {"members": places, "settings": values.get("settings", {})},
-            directory.absolute(),
-        )
-        run_jobs(loaded.experiment, [job], 1, console)
-        result = Ensemble(
-            directory,
-            read_json(directory / "evaluation.json")["metrics"],
-            {
-                f"fold {fold}": read_json(place / "evaluation.json")["metrics"]
-                for fold, (place, _) in zip(folds, jobs.values(), strict=True)
-            },
-        )
-        label, metrics, members = network.label, result.metrics, result.members
-        described = {"architecture": label, "metrics": metrics, "members": members}
-        write_json(directory / FILE, {"schema": 1, **described})
-        if (network.run / "winners.json").exists():
-            write_report(network.run)
+    opened = open_network(source, architecture, data, run, workers, cache, cluster, console)
+    with opened as (session, network):
+        result = _train(session, network)
+        if (session.run / "winners.json").exists():
+            write_report(session.run)
     return result
+
+
+def _train(session: Session, network: Network) -> Ensemble:
+    """Train the members that are not there yet, score all together, and write `ensemble.json`."""
+    group, experiment = f"{network.directory}-ensemble", session.experiment
+    directory, folds = session.run / group, _folds(session.task)
+    values = {**network.description, "seed": experiment.seed, "scored_on": "test"}
+    jobs: dict[str, FinalTraining] = {
+        f"without fold {fold}": (directory / f"fold{fold}", {**values, "fold": fold})
+        for fold in folds
+    }
+    train_missing(session, group, jobs)
+    places = [place for place, _ in jobs.values()]
+    members = [str(place.absolute()) for place in places]
+    job = Job(
+        "ensemble",
+        "kerasnas.flow.workers.jobs:ensemble",
+        session.worker_arguments,
+        {"members": members, "settings": values.get("settings", {})},
+        directory.absolute(),
+    )
+    run_jobs(replace(session, cluster=None), group, [job], 1)
+    result = Ensemble(
+        directory,
+        read_json(directory / "evaluation.json")["metrics"],
+        {
+            f"fold {fold}": read_json(place / "evaluation.json")["metrics"]
+            for fold, place in zip(folds, places, strict=True)
+        },
+    )
+    scored = {"metrics": result.metrics, "members": result.members}
+    write_json(directory / FILE, {"schema": 1, "architecture": network.label, **scored})
+    return result
+
+
+def _folds(task: Task) -> list[str]:
+    """Return the folds of the clips that are not tested on.
+
+    Raises:
+        KerasnasError: They are fewer than two.
+    """
+    tested = {int(index) for index in task.split.test}
+    names = {clip.fold for index, clip in enumerate(task.clips) if index not in tested}
+    folds = [fold for fold in task.clips.folds if fold in names]
+    if len(folds) < 2:
+        raise KerasnasError(
+            f"{task.clips.root} has the folds {', '.join(folds) or 'none'} among the clips that "
+            "are not tested on: an ensemble needs two or more"
+        )
+    return folds

@@ -11,16 +11,18 @@ from rich.table import Table
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.predict import front_end
-from kerasnas.flow.task import scores, task
-from kerasnas.flow.task.task import Indices, Part, Task
+from kerasnas.flow.task import scores
+from kerasnas.flow.task.result import Result
+from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
-from kerasnas.flow.task.winners import description_of
+from kerasnas.flow.task.winners import find_description
+from kerasnas.paths import StrPath, path_or_none
 from kerasnas.runs.directory import read_experiment, run_of
 from kerasnas.training.metrics import Evaluation
 
 
-@dataclass(frozen=True)
-class Evaluated:
+@dataclass(frozen=True, repr=False)
+class Evaluated(Result):
     """Scores of a model file."""
 
     model: Path
@@ -33,6 +35,14 @@ class Evaluated:
         """By name."""
         return self.result.metrics
 
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        return {
+            "model": str(self.model),
+            "clips": f"{len(self.result.clips)} {self.part}",
+            **{name.replace("_", " "): f"{value:.4f}" for name, value in self.metrics.items()},
+        }
+
     def table(self) -> Table:
         """For the screen."""
         table = Table(title=f"{self.model} on {len(self.result.clips)} {self.part} clips")
@@ -44,19 +54,19 @@ class Evaluated:
 
 
 def evaluate(
-    model: Path,
+    model: StrPath,
     *,
-    experiment: Path | None = None,
-    data: Path | None = None,
+    experiment: StrPath | None = None,
+    data: StrPath | None = None,
     part: Part = "test",
-    cache: Path | None = None,
+    cache: StrPath | None = None,
 ) -> Evaluated:
     """Score a `.keras` or `.tflite` file on clips of a data set.
 
     Args:
         model: The file.
         experiment: Data set, split and front end; by default that of the file's run directory.
-        data: Directory of the data set, instead of the experiment's.
+        data: Directory of the data set; overrides `data.root`.
         part: Which clips of the split; for a model of `kerasnas train --folds`, of the split that
             tests on its fold.
         cache: Directory for features.
@@ -68,9 +78,9 @@ def evaluate(
     if not model.is_file():
         raise KerasnasError(f"{model} is no file: give a .keras or .tflite file")
     settings = (
-        read_experiment(run_of(model)) if experiment is None else experiments.load(experiment)
+        read_experiment(run_of(model)) if experiment is None else experiments.load(Path(experiment))
     )
-    described = description_of(model)
+    described = find_description(model)
     settings = settings.tuned(described.get("settings", {}))
     if model.suffix == ".tflite" and (model.parent / "features.json").exists():
         front, _ = front_end(model)
@@ -79,33 +89,33 @@ def evaluate(
                 f"{model} was made for the front end in its features.json, which differs from "
                 "the experiment's: give the experiment that it was made by"
             )
-    loaded = task.load(settings.overridden(data), cache)
+    task = load_task(settings.overridden(path_or_none(data)), path_or_none(cache))
     fold = described.get("fold")
-    clips = loaded.part(part) if fold is None else loaded.fold_part(part, fold)
-    result = evaluate_on(model, loaded, clips)
-    return Evaluated(model, part, loaded.clips.classes, result)
+    clips = task.part(part) if fold is None else task.fold_part(part, fold)
+    result = evaluate_on(model, task, clips)
+    return Evaluated(model, part, task.clips.classes, result)
 
 
-def evaluate_on(model: Path, loaded: Task, clips: Indices) -> Evaluation:
+def evaluate_on(model: Path, task: Task, clips: Indices) -> Evaluation:
     """Score a file on clips of a task.
 
     Args:
         model: A `.keras` or `.tflite` file.
-        loaded: The task.
+        task: The task.
         clips: Indices of the clips.
     """
     from kerasnas.export import load
 
-    network, thresholds = load(model), scores.known_thresholds(model, loaded.clips.classes)
+    network, thresholds = load(model), scores.read_thresholds(model, task.clips.classes)
     if len(network.input_shape) == 1:
-        known = [network.predict(waveform[None])[0] for waveform in waveforms(loaded, clips)]
-        segments = loaded.features.shape[1]
-        replayed = scores.replayed(np.repeat(np.array(known), segments, axis=0))
-        return scores.score(replayed, loaded, loaded.examples(clips), thresholds)
-    shape = loaded.features.shape[2:]
+        known = [network.predict(waveform[None])[0] for waveform in waveforms(task, clips)]
+        segments = task.features.shape[1]
+        replayed = scores.replay(np.repeat(np.array(known), segments, axis=0))
+        return scores.score(replayed, task, task.examples(clips), thresholds)
+    shape = task.features.shape[2:]
     if network.input_shape not in (shape, (-1, *shape[1:])):  # -1: of any number of frames
         raise KerasnasError(
             f"{model} takes inputs of {network.input_shape}, the experiment's features are "
             f"{shape}: give the experiment that it was made by"
         )
-    return scores.score(network.predict, loaded, loaded.examples(clips), thresholds)
+    return scores.score(network.predict, task, task.examples(clips), thresholds)

@@ -19,14 +19,15 @@ from kerasnas.experiment.search import SearchSettings
 from kerasnas.features.recordings import look
 from kerasnas.files import write_atomically
 from kerasnas.flow.commands.starter import Choices, clip_seconds, starter
+from kerasnas.paths import StrPath
 
 _PER_CLASS = 20
 _RANDOM = "size_constrained_random"
 
 
 def init(
-    folder: str | Path,
-    output: str | Path = "experiment.yaml",
+    folder: StrPath,
+    output: StrPath = "experiment.yaml",
     budget: int = 500_000,
     space: str = "wu_lee",
     oracle: str | None = None,

@@ -14,11 +14,13 @@ from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sl
 from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
 from kerasnas.files import read_json
-from kerasnas.flow.task.scores import Thresholds, known_thresholds
+from kerasnas.flow.task.result import Result
+from kerasnas.flow.task.scores import Thresholds, read_thresholds
+from kerasnas.paths import StrPath
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, repr=False)
+class Prediction(Result):
     """Scores of one recording.
 
     Attributes:
@@ -37,7 +39,17 @@ class Prediction:
     scores: NDArray[np.float32]
     thresholds: Thresholds | None = None
 
-    def table(self, top: int) -> Table:
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        means = self.scores.mean(axis=0)
+        best = int(means.argmax())
+        return {
+            "recording": str(self.recording),
+            "clips": f"{len(self.times)} in {self.times[-1][1]:.1f} s",
+            "highest mean score": f"{self.classes[best]} {means[best]:.2f}",
+        }
+
+    def table(self, top: int = 3) -> Table:
         """The best `top` classes of every clip, with a mark at those that count as heard."""
         heard = np.zeros(self.scores.shape, bool)
         caption = None
@@ -57,7 +69,7 @@ class Prediction:
         return table
 
 
-def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> Prediction:
+def predict(model: StrPath, recording: StrPath, hop_seconds: float | None = None) -> Prediction:
     """Score a recording, clip by clip.
 
     Args:
@@ -72,6 +84,7 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
     """
     from kerasnas.export import load
 
+    model, recording = Path(model), Path(recording)
     settings, classes = front_end(model)
     network = load(model)
     if network.outputs != len(classes):
@@ -97,7 +110,7 @@ def predict(model: Path, recording: Path, hop_seconds: float | None = None) -> P
         else:
             features = clip_features(window.waveform, settings)
             scores.append(network.predict(features).mean(axis=0))
-    thresholds = known_thresholds(model, classes)
+    thresholds = read_thresholds(model, classes)
     return Prediction(recording, classes, tuple(times), np.array(scores, np.float32), thresholds)
 
 

@@ -9,17 +9,16 @@ introduction to the bootstrap", 1993, section 13.3).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from kerasnas.files import read_json, write_json
-from kerasnas.flow.task.task import Task
+from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.winners import describe
-from kerasnas.flow.workers.pool import train_missing
+from kerasnas.flow.workers.pool import FinalTraining, train_missing
+from kerasnas.streams import Stream
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners import Results, Trial
 
@@ -68,9 +67,7 @@ def stratified(ranked: Sequence[_Item], count: int, rng: np.random.Generator) ->
     return [ranked[int(rng.choice(stretch))] for stretch in stretches]
 
 
-def measure(
-    run: Path, loaded: Task, cache: Path, console: Console, cluster: str | None = None
-) -> None:
+def measure(session: Session) -> None:
     """Train candidates from scratch and write `agreement.json`; what is there is not done again.
 
     Where fewer candidates were scored than are asked for, nothing is done but to say so.
@@ -78,32 +75,35 @@ def measure(
     Raises:
         KerasnasError: A training failed.
     """
-    experiment = loaded.experiment
+    experiment = session.experiment
     assert experiment.search.supernet is not None
     settings = experiment.search.supernet.agreement
     if settings is None:
         return
-    ranked = Results.read(run).ranking(experiment.criteria[0])
+    ranked = Results.read(session.run).ranking(experiment.criteria[0])
     if len(ranked) < settings.paths:
-        console.print(
+        session.console.print(
             f"Ranks are not compared: search.supernet.agreement.paths asks for {settings.paths} "
             f"candidates, and {len(ranked)} were scored."
         )
         return
-    rng = np.random.default_rng((experiment.seed, 4))  # 0 to 3 are those of splits and supernets
+    rng = np.random.default_rng((experiment.seed, Stream.AGREEMENT))
     trials = stratified(ranked, settings.paths, rng)
     recipe = settings.recipe(experiment.training.final)
-    jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
+    jobs: dict[str, FinalTraining] = {}
     for trial in trials:
-        described = describe(experiment, loaded.architecture(trial.values), {})
+        described = describe(experiment, session.task.architecture(trial.values), {})
         recipe_json = {"recipe": recipe.model_dump(mode="json")}
         values = {**described, **recipe_json, "scored_on": "validation"}
         values |= {"seed": experiment.seed, "fold": None}
-        jobs[f"trial {trial.number}"] = run / "agreement" / trial.id, values
-    console.print(f"Comparing ranks with {len(jobs)} candidates that are trained from scratch.")
-    train_missing(run, experiment, jobs, cache, console, cluster, recipe.epochs)
+        jobs[f"trial {trial.number}"] = session.run / "agreement" / trial.id, values
+    session.console.print(
+        f"Comparing ranks with {len(jobs)} candidates that are trained from scratch."
+    )
+    train_missing(session, "agreement", jobs, recipe.epochs)
     alone = [read_json(place / "evaluation.json")["metrics"] for place, _ in jobs.values()]
-    write_json(run / FILE, _agreement(experiment.criteria, trials, alone, recipe, experiment.seed))
+    found = _agreement(experiment.criteria, trials, alone, recipe, experiment.seed)
+    write_json(session.run / FILE, found)
 
 
 def _agreement(

@@ -14,12 +14,12 @@ class Sizes:
     """Bytes of candidates by the window's rule; infinite where `search.limits` allow less.
 
     Args:
-        loaded: The task.
+        task: The task.
     """
 
-    def __init__(self, loaded: Task) -> None:
-        self._loaded = loaded
-        self._limits = loaded.experiment.search.limits
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._limits = task.experiment.search.limits
         self._tried = 0
         self._refused = 0
         self._above: dict[str, list[int]] = {}  # by limit, the costs above it: number, least, most
@@ -27,14 +27,14 @@ class Sizes:
     def __call__(self, values: Values) -> float:
         """Bytes of a candidate, or infinity; it counts as one that was tried."""
         self._tried += 1
-        architecture = self._loaded.architecture(values)
+        architecture = self._task.architecture(values)
         if broken := self._broken(architecture):
             self._refused += 1
             for name, cost in broken.items():
                 count, least, most = self._above.get(name, (0, cost, cost))
                 self._above[name] = [count + 1, min(least, cost), max(most, cost)]
             return inf
-        return architecture.size(self._loaded.experiment.search.window.rule)
+        return architecture.size(self._task.experiment.search.window.rule)
 
     def check(self, values: Values, what: str) -> None:
         """Refuse values that a user gave.
@@ -46,7 +46,7 @@ class Sizes:
         Raises:
             KerasnasError: They break limits, which are named with what the values cost.
         """
-        if broken := self._broken(self._loaded.architecture(values)):
+        if broken := self._broken(self._task.architecture(values)):
             above = " and ".join(
                 f"{name} {cost:,} (at most {self._limits[name]:,})" for name, cost in broken.items()
             )

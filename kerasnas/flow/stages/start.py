@@ -18,13 +18,13 @@ from kerasnas.tuners import Gene, Genes, Search, SearchError, Window
 
 
 @contextmanager
-def begun(
-    loaded: Task, sizes: Sizes, run: Path | None = None, supernet: Path | None = None
+def open_search(
+    task: Task, sizes: Sizes, run: Path | None = None, supernet: Path | None = None
 ) -> Iterator[Search]:
-    """The search of an experiment, begun or gone on with, closed at the end.
+    """Open the search of an experiment, begin it or resume it, and close it at the end.
 
     Args:
-        loaded: The task.
+        task: The task.
         sizes: What candidates cost.
         run: The run directory, which keeps the journal; None keeps all in memory.
         supernet: File whose weights candidates inherit.
@@ -33,9 +33,9 @@ def begun(
         KerasnasError: What is enqueued is no candidate.
         TunerError: As from `Search`.
     """
-    experiment, settings = loaded.experiment, loaded.experiment.search
+    experiment, settings = task.experiment, task.experiment.search
     with Search(
-        _genes(loaded),
+        _genes(task),
         [(name, measures.direction(name)) for name in experiment.objectives],
         propose=settings.oracle.propose(),
         max_trials=settings.trials,
@@ -43,8 +43,8 @@ def begun(
         seed=experiment.seed,
         directory=run,
         identity={
-            "clips": loaded.clips.digest(),
-            "output": loaded.space.output,
+            "clips": task.clips.digest(),
+            "output": task.space.output,
             **({} if supernet is None else {"supernet": digest(supernet)}),
         },
         max_retries=settings.retries,
@@ -52,30 +52,30 @@ def begun(
         time_budget=None if settings.hours is None else 3600 * settings.hours,
     ) as engine:
         for enqueued in settings.enqueue:
-            values = enqueued_values(loaded, enqueued)
+            values = enqueued_values(task, enqueued)
             sizes.check(values, f"search.enqueue: {enqueued}")
             engine.enqueue(values)
         yield engine
 
 
-def rehearse(loaded: Task) -> None:
+def rehearse(task: Task) -> None:
     """Refuse what no search could begin with, before a supernet is trained for it.
 
     Raises:
         KerasnasError: What is enqueued is no candidate.
         TunerError: No candidate lies in the window.
     """
-    sizes = Sizes(loaded)
-    with begun(loaded, sizes) as engine:
+    sizes = Sizes(task)
+    with open_search(task, sizes) as engine:
         try:
             engine.ask()
         except SearchError as error:
             raise SearchError(sizes.explained(str(error))) from error
 
 
-def _genes(loaded: Task) -> Genes:
+def _genes(task: Task) -> Genes:
     """Those of the space, unless the architecture is fixed, and those of the tuned settings."""
-    settings, genes = loaded.experiment.search, Genes(())
+    settings, genes = task.experiment.search, Genes(())
     if settings.architecture is None:
         if inputs := [field for field in settings.tune if field.startswith("features.")]:
             raise KerasnasError(
@@ -86,12 +86,12 @@ def _genes(loaded: Task) -> Genes:
             import keras_tuner
 
         hyperparameters = keras_tuner.HyperParameters()
-        loaded.space.define(hyperparameters)
+        task.space.define(hyperparameters)
         genes = Genes.from_hyperparameters(hyperparameters)
     return genes.extended(Gene(field, values=options) for field, options in settings.tune.items())
 
 
-def enqueued_values(loaded: Task, enqueued: str | Values | Sequence[int]) -> Values:
+def enqueued_values(task: Task, enqueued: str | Values | Sequence[int]) -> Values:
     """Values of all genes, of a point of the space given by them, its name or its chromosome.
 
     A reference may have values of layers which do not exist with these features: they are left out.
@@ -99,20 +99,20 @@ def enqueued_values(loaded: Task, enqueued: str | Values | Sequence[int]) -> Val
     if isinstance(enqueued, Mapping):
         return enqueued
     if not isinstance(enqueued, str):
-        if not isinstance(loaded.space, ChoiceSpace):
+        if not isinstance(task.space, ChoiceSpace):
             raise KerasnasError(
                 f"search.enqueue: {list(enqueued)} is a chromosome, which the space "
-                f"{loaded.experiment.model.space} has none of: give values by the genes' names"
+                f"{task.experiment.model.space} has none of: give values by the genes' names"
             )
         try:
-            return loaded.space.chromosome(enqueued)
+            return task.space.chromosome(enqueued)
         except KerasnasError as error:
             raise KerasnasError(f"search.enqueue: {error}") from None
-    if enqueued not in loaded.space.references:
+    if enqueued not in task.space.references:
         raise KerasnasError(
             f"search.enqueue: {enqueued!r} is no point of the space; these are: "
-            f"{', '.join(loaded.space.references)}"
+            f"{', '.join(task.space.references)}"
         )
-    names = {gene.name for gene in _genes(loaded)}
-    reference = loaded.space.references[enqueued]
+    names = {gene.name for gene in _genes(task)}
+    reference = task.space.references[enqueued]
     return {name: value for name, value in reference.items() if name in names}

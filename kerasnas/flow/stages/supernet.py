@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from rich.console import Console
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_json
-from kerasnas.flow.task import task
-from kerasnas.flow.task.task import Task
+from kerasnas.flow.task.session import Session
+from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import run_jobs
 from kerasnas.models.choices import ChoiceSpace
 from kerasnas.runs.directory import read_experiment
+from kerasnas.streams import Stream
 from kerasnas.supernet import checkpoint
 from kerasnas.supernet.space import Choice, SupernetSpace
 from kerasnas.training.examples import Examples
@@ -30,15 +32,15 @@ from kerasnas.tuners.runners.base import Evaluate, Job, TrialContext
 FILE, HISTORY = "supernet.npz", "supernet.json"
 
 
-def space_of(loaded: Task) -> SupernetSpace:
+def space_of(task: Task) -> SupernetSpace:
     """The networks of a task's search space, as a supernet holds them.
 
     Raises:
         KerasnasError: The space is not one of choices, or no supernet can hold it.
     """
-    space = _choices(loaded)
+    space = _choices(task)
     return SupernetSpace(
-        loaded.experiment.model.space,
+        task.experiment.model.space,
         space.input_shape,
         tuple(
             Choice(tuple(layer.values())) if isinstance(layer, Mapping) else layer
@@ -47,35 +49,33 @@ def space_of(loaded: Task) -> SupernetSpace:
     )
 
 
-def prepare(run: Path, loaded: Task, cache: Path, console: Console) -> Path:
-    """The file of the supernet that candidates are scored on, trained here if need be.
+def train_missing_supernet(session: Session) -> Path:
+    """Return the file of the supernet that candidates are scored on, trained here if need be.
 
     Args:
-        run: The run directory.
-        loaded: The task.
-        cache: Directory for features.
-        console: Where progress is shown.
+        session: Of the search; the supernet is trained on this machine.
 
     Raises:
         KerasnasError: The space does not fit, the file holds a supernet of another space or one
             that was trained on other clips or features, or the training failed.
     """
-    settings, space = loaded.experiment.search.supernet, space_of(loaded)
+    task, console = session.task, session.console
+    settings, space = task.experiment.search.supernet, space_of(task)
     assert settings is not None
     if settings.file is not None:
         _, state, _ = checkpoint.read(settings.file, space)
-        _check_data(settings.file, state, _data(loaded), console)
+        _check_data(settings.file, state, _describe_data(task), console)
         return settings.file.absolute()
-    file = run / FILE
+    file = session.run / FILE
     if file.exists():
         checkpoint.read(file, space)
-    if not (file.exists() and (run / HISTORY).exists()):
+    if not (file.exists() and (session.run / HISTORY).exists()):
         console.print(f"Training the supernet of {space} ...", markup=False)
-        recipe = loaded.experiment.training.candidate
-        loaded.examples(loaded.split.train, recipe)  # new clips are made here, where one sees it
-        arguments = {"run": str(run.absolute()), "cache": str(cache)}
-        job = Job("supernet", "kerasnas.flow.stages.supernet:train", arguments, {}, run.absolute())
-        run_jobs(loaded.experiment, [job], recipe.epochs, console)
+        recipe = task.experiment.training.candidate
+        task.examples(task.split.train, recipe)  # new clips are made here, where one sees it
+        factory, directory = "kerasnas.flow.stages.supernet:train", session.run.absolute()
+        job = Job("supernet", factory, session.worker_arguments, {}, directory)
+        run_jobs(replace(session, cluster=None), "supernet", [job], recipe.epochs)
     return file.absolute()
 
 
@@ -87,17 +87,17 @@ def digest(file: Path) -> str:
 
 def train(run: str, cache: str) -> Evaluate:
     """Train the supernet of a run; what was trained before is gone on with."""
-    loaded = _load(run, cache)
+    task = _load(run, cache)
     directory = Path(run)
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         from kerasnas.supernet.supernet import Supernet
         from kerasnas.supernet.train import train
 
-        experiment = loaded.experiment
+        experiment = task.experiment
         assert experiment.search.supernet is not None
-        examples = loaded.examples(loaded.split.train, experiment.training.candidate)
-        supernet = Supernet(space_of(loaded), experiment.seed)
+        examples = task.examples(task.split.train, experiment.training.candidate)
+        supernet = Supernet(space_of(task), experiment.seed)
         supernet.normalise(examples)
         history = train(
             supernet,
@@ -107,7 +107,7 @@ def train(run: str, cache: str) -> Evaluate:
             file=directory / FILE,
             save_every=experiment.search.supernet.save_every,
             on_epoch=lambda epoch, metrics: trial.report(epoch, **metrics),
-            data=_data(loaded),
+            data=_describe_data(task),
         )
         write_json(directory / HISTORY, {"schema": 1, "epochs": history})
         return {"metrics": {"loss": history[-1]["loss"]}}
@@ -123,13 +123,13 @@ def candidate(run: str, cache: str, supernet: str) -> Evaluate:
     """
     from kerasnas.supernet.supernet import Supernet
 
-    loaded = _load(run, cache)
-    experiment, space = loaded.experiment, _choices(loaded)
+    task = _load(run, cache)
+    experiment, space = task.experiment, _choices(task)
     settings = experiment.search.supernet
     assert settings is not None
-    resident = Supernet.load(Path(supernet), space_of(loaded))
-    held_out = loaded.examples(loaded.split.validation)
-    recalibration = _drawn(loaded, settings.recalibration_clips)
+    resident = Supernet.load(Path(supernet), space_of(task))
+    held_out = task.examples(task.split.validation)
+    recalibration = _draw_examples(task, settings.recalibration_clips)
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         path = space.path(values)
@@ -147,22 +147,22 @@ def candidate(run: str, cache: str, supernet: str) -> Evaluate:
 
 
 def _load(run: str, cache: str) -> Task:
-    return task.load(read_experiment(Path(run)), Path(cache))
+    return load_task(read_experiment(Path(run)), Path(cache))
 
 
-def _choices(loaded: Task) -> ChoiceSpace:
-    space = loaded.space
+def _choices(task: Task) -> ChoiceSpace:
+    space = task.space
     if not isinstance(space, ChoiceSpace):
         raise KerasnasError(
             f"search.supernet needs a space of choices: model.space can be nasc, and is "
-            f"{loaded.experiment.model.space}"
+            f"{task.experiment.model.space}"
         )
     return space
 
 
-def _data(loaded: Task) -> dict[str, str]:
+def _describe_data(task: Task) -> dict[str, str]:
     """What tells the training clips and features of a task from others."""
-    clips, front_end = loaded.clips.subset(loaded.split.train), loaded.experiment.features
+    clips, front_end = task.clips.subset(task.split.train), task.experiment.features
     return {
         "training clips": f"{len(clips)} ({clips.digest()})",
         "features": hashlib.sha256(front_end.model_dump_json().encode()).hexdigest()[:16],
@@ -189,10 +189,10 @@ def _check_data(
         )
 
 
-def _drawn(loaded: Task, clips: int) -> Examples | None:
+def _draw_examples(task: Task, clips: int) -> Examples | None:
     """So many training clips, the same ones for every candidate; None for none."""
     if not clips:
         return None
-    train = loaded.split.train
-    rng = np.random.default_rng((loaded.experiment.seed, 3))  # 0 to 2 are those of splits and folds
-    return loaded.examples(np.sort(rng.choice(train, min(clips, len(train)), replace=False)))
+    train = task.split.train
+    rng = np.random.default_rng((task.experiment.seed, Stream.RECALIBRATION))
+    return task.examples(np.sort(rng.choice(train, min(clips, len(train)), replace=False)))

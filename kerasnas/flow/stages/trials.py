@@ -8,19 +8,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich import box
+from rich.console import RenderableType
 from rich.markup import escape
-from rich.table import Table
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
+from kerasnas.experiment import Experiment
 from kerasnas.files import write_atomically, write_json
-from kerasnas.flow.task.task import Task
+from kerasnas.flow.task.tables import UNLIMITED, figures_table
 from kerasnas.runs.directory import read_experiment
-from kerasnas.tuners import Controller, Results, Search
+from kerasnas.tuners import Controller, Results, Search, Trial
 from kerasnas.tuners.runners.base import Event, Failed, Finished
 
 _EVERY = 10.0
+
+Plain = bool | int | float | str | None
+"""A value of a table."""
 
 
 class Book:
@@ -29,11 +32,11 @@ class Book:
     These are `trials.csv`, `search.json` and, of a controller, `controller.json`: what it learned.
     """
 
-    def __init__(self, run: Path, search: Search, loaded: Task) -> None:
+    def __init__(self, run: Path, search: Search, experiment: Experiment) -> None:
         self._run = run
         self._search = search
-        self._experiment = loaded.experiment
-        oracle = loaded.experiment.search.oracle.propose()
+        self._experiment = experiment
+        oracle = experiment.search.oracle.propose()
         self._controller = oracle if isinstance(oracle, Controller) else None
         self._written = 0.0
         for half in (run / "trials").rglob(".*-model.keras"):
@@ -115,8 +118,12 @@ def _models(trial: Path) -> Iterator[Path]:
     return trial.rglob("model.keras")
 
 
-def table(run: Path) -> Table:
-    """The trials of a run directory as a table for the screen, from the search's journal.
+def table(run: Path, width: int = UNLIMITED) -> RenderableType:
+    """Return the trials of a run directory for the screen, from the search's journal.
+
+    Args:
+        run: The run directory.
+        width: Columns of the screen; see `figures_table`.
 
     Raises:
         KerasnasError: It is no run directory.
@@ -124,30 +131,60 @@ def table(run: Path) -> Table:
     """
     read_experiment(run)
     results = Results.read(run)
-    front = {trial.id for trial in results.pareto_front()}
     metrics = list(dict.fromkeys(name for trial in results.trials for name in trial.metrics))
-    shown = Table(
-        title=str(run),
-        caption="*: no trial dominates it",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-    )
-    shown.add_column("trial", justify="right")
-    shown.add_column("status", no_wrap=True)
-    for name in (*metrics, "bytes", "seconds"):
-        shown.add_column(name.replace("_", " "), justify="right")
-    shown.add_column("values, and why it failed", overflow="fold", min_width=24)
-    for trial in results.trials:
-        values = " ".join(f"{name}={value}" for name, value in trial.values.items())
-        shown.add_row(
+    names = ["trial", "status", *metrics, "bytes", "seconds", "values, and why it failed"]
+    front = {trial.id for trial in results.pareto_front()}
+    rows = [
+        [
             f"{'*' if trial.id in front else ''}{trial.number}",
             trial.status,
             *(_shown(name, trial.metrics.get(name)) for name in metrics),
             "" if trial.cost is None else f"{trial.cost:,.0f}",
             "" if trial.seconds is None else f"{trial.seconds:.0f}",
-            escape(f"{values}\n{trial.message}" if trial.message else values),
-        )
-    return shown
+            _values(trial),
+        ]
+        for trial in results.trials
+    ]
+    return figures_table(
+        [name.replace("_", " ") for name in names],
+        rows,
+        width,
+        title=str(run),
+        caption="*: no trial dominates it",
+        text_last=True,
+    )
+
+
+def _values(trial: Trial) -> str:
+    """Return a trial's values, and the reason why it failed, as a cell of the table."""
+    values = " ".join(f"{name}={value}" for name, value in trial.values.items())
+    return escape(f"{values}\n{trial.message}" if trial.message else values)
+
+
+def trial_rows(results: Results) -> list[dict[str, Plain]]:
+    """Return a row for each trial, all of the same columns; None where a trial has no value.
+
+    Columns are `trial`, `status`, scores and costs by their names, `bytes` by the window's rule,
+    `seconds`, `front` (whether no trial dominates it), `error`, and the genes.
+    """
+    front = {trial.id for trial in results.pareto_front()}
+    metrics = dict.fromkeys(name for trial in results.trials for name in trial.metrics)
+    costs = [name for name in measures.COSTS if name not in metrics]
+    genes = dict.fromkeys(name for trial in results.trials for name in trial.values)
+    return [
+        {
+            **{name: trial.values.get(name) for name in genes},
+            "trial": trial.number,
+            "status": trial.status,
+            **{name: trial.metrics.get(name) for name in metrics},
+            **{name: trial.info.get(name) for name in costs},
+            "bytes": trial.cost,
+            "seconds": trial.seconds,
+            "front": trial.id in front,
+            "error": trial.message,
+        }
+        for trial in results.trials
+    ]
 
 
 def details(run: Path, number: int) -> str:

@@ -16,8 +16,8 @@ from kerasnas.tuners.core.ranking import pareto_front, ranking
 from kerasnas.tuners.results import Results
 
 
-def winners(results: Results, experiment: Experiment) -> dict[str, Trial]:
-    """The candidates that an experiment's rules choose, by the winners' names.
+def choose_winners(results: Results, experiment: Experiment) -> dict[str, Trial]:
+    """Return the candidates that an experiment's rules choose, by the winners' names.
 
     Raises:
         KerasnasError: No candidate keeps a rule's limits; the least cost that was seen is named.
@@ -27,8 +27,8 @@ def winners(results: Results, experiment: Experiment) -> dict[str, Trial]:
     }
 
 
-def in_words(rule: WinnerRule, experiment: Experiment) -> str:
-    """What a rule asks for, as a part of a sentence."""
+def describe_rule(rule: WinnerRule, experiment: Experiment) -> str:
+    """Say what a rule asks for, as a part of a sentence."""
     if rule.rule == "knee":
         text = "knee of the front of " + " and ".join(
             name.replace("_", " ") for name in experiment.objectives

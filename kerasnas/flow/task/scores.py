@@ -23,8 +23,8 @@ Thresholds = NDArray[np.float64]
 _THRESHOLDS = "thresholds.json"
 
 
-def listed(metrics: Mapping[str, float | None]) -> str:
-    """Those metrics that have a value, for the screen, without how many classes they are means of.
+def format_metrics(metrics: Mapping[str, float | None]) -> str:
+    """Return the metrics that have a value, for the screen, without `scored_classes`.
 
     Args:
         metrics: By name, as `evaluation.json` holds them.
@@ -56,8 +56,8 @@ def score(
     )
 
 
-def replayed(known: NDArray[np.float32]) -> Predict:
-    """Scores of examples that are known already, handed out in the order of the examples."""
+def replay(known: NDArray[np.float32]) -> Predict:
+    """Return known scores as a network that answers with them, in the order of the examples."""
     handed = 0
 
     def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -86,8 +86,8 @@ def predictor(model: Any) -> Predict:
     return lambda x: model(x, training=False)
 
 
-def thresholds(model: Any, task: Task, validation: Indices) -> Thresholds | None:
-    """From which score on each class counts as heard, chosen on validation clips.
+def choose_thresholds(model: Any, task: Task, validation: Indices) -> Thresholds | None:
+    """Choose on validation clips from which score on each class counts as heard.
 
     None for one label per clip, and where no clips were set aside.
     """
@@ -97,8 +97,8 @@ def thresholds(model: Any, task: Task, validation: Indices) -> Thresholds | None
     return choose(found.labels, found.predictions)
 
 
-def known_thresholds(model: Path, classes: Sequence[str]) -> Thresholds | None:
-    """The thresholds that were chosen when a network was trained, `(classes,)`.
+def read_thresholds(model: Path, classes: Sequence[str]) -> Thresholds | None:
+    """Return the thresholds that were chosen when a network was trained, `(classes,)`.
 
     Args:
         model: A `.keras` file, beside the `evaluation.json` of its training, or a `.tflite` file,

@@ -1,4 +1,4 @@
-"""An experiment with its data: what every step of a command needs, loaded once a process."""
+"""An experiment with its data: what every step of a command needs, task once a process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.features.settings import LogMel, Scalogram
 from kerasnas.models.space import SearchSpace, Values
+from kerasnas.streams import Stream
 from kerasnas.training.examples import Examples
 from kerasnas.training.mixing import Joined, mixed
 from kerasnas.training.recipe import Recipe
@@ -81,7 +82,7 @@ class Task:
         if isinstance(folds, int):
             names = [self.clips[int(index)].group or f"\0{index}" for index in clips]
             groups = np.unique(names, return_inverse=True)[1]
-            rng = np.random.default_rng((self.experiment.seed, 2))  # the split has streams 0 and 1
+            rng = np.random.default_rng((self.experiment.seed, Stream.FOLDS))
             part = stratified(self.targets[clips], groups, (1 / folds,) * folds, rng)
             fold_of = [str(number + 1) for number in part]
         else:
@@ -176,7 +177,7 @@ class Task:
         )
 
 
-def load(
+def load_task(
     experiment: Experiment,
     cache: Path | None = None,
     progress: bool = False,

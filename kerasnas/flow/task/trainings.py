@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from kerasnas.flow.task.result import Result
 from kerasnas.training.metrics import ByClass, Evaluation, class_fold_means, fold_means
 
 
@@ -76,8 +77,8 @@ class Training:
         return {"fold": self.fold, "seed": self.seed, "count": self.count, **scores}
 
 
-@dataclass(frozen=True)
-class Trainings:
+@dataclass(frozen=True, repr=False)
+class Trainings(Result):
     """All trainings of one architecture; each seed has the same folds."""
 
     directory: Path
@@ -117,6 +118,22 @@ class Trainings:
         pairs = [(s.metrics[self.metric], t.count) for s, t in zip(scores, folds, strict=True)]
         return sum(value * count for value, count in pairs) / sum(count for _, count in pairs)
 
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        metric = self.metric.replace("_", " ")
+        return {
+            "network": self.label,
+            "directory": str(self.directory),
+            "trainings": f"{len(self.trainings)}",
+            **{f"{metric} in {name}": self._total(name) for name in self.precisions},
+        }
+
+    def _total(self, precision: str) -> str:
+        """Return the mean over all trainings, with the deviation over seeds if there is one."""
+        deviation = self.deviation(precision)
+        mean = _shown(self.mean(precision))
+        return mean if deviation is None else f"{mean} ± {_shown(deviation)}"
+
     def to_json(self) -> dict[str, Any]:
         """As `folds.json` holds them; `by_class` is null for one label per clip."""
         everything = {
@@ -150,10 +167,11 @@ class Trainings:
 
     def table(self) -> Table:
         """For the screen."""
-        deviations = [self.deviation(name) for name in self.precisions]
         table = Table(
             title=f"{self.label}: {self.metric.replace('_', ' ')}",
-            caption=None if deviations[0] is None else "±: standard deviation over seeds",
+            caption=None
+            if self.deviation(self.precisions[0]) is None
+            else "±: standard deviation over seeds",
         )
         table.add_column("tested on")
         table.add_column("seed", justify="right")
@@ -175,10 +193,7 @@ class Trainings:
             "all",
             "",
             str(sum(training.count for training in self.trainings)),
-            *(
-                _shown(self.mean(name)) + ("" if deviation is None else f" ± {_shown(deviation)}")
-                for name, deviation in zip(self.precisions, deviations, strict=True)
-            ),
+            *(self._total(name) for name in self.precisions),
         )
         return table
 

@@ -47,11 +47,11 @@ def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd:
     )
 
 
-def waveform_input(loaded: Task, test: Indices, golden: dict[str, Any]) -> WaveformInput:
+def waveform_input(task: Task, test: Indices, golden: dict[str, Any]) -> WaveformInput:
     """What `kerasnas.export.export` makes files that take waveforms of, and checks them on.
 
     Args:
-        loaded: The task.
+        task: The task.
         test: Clips that nobody trained on.
         golden: See `features.golden`.
 
@@ -60,23 +60,23 @@ def waveform_input(loaded: Task, test: Indices, golden: dict[str, Any]) -> Wavef
     """
     samples = decode(golden["waveform"])[:, 0]
     return WaveformInput(
-        front=graph_front_end(loaded.experiment.features),
-        classes=loaded.clips.classes,
-        waveforms=lambda: waveforms(loaded, test),
+        front=graph_front_end(task.experiment.features),
+        classes=task.clips.classes,
+        waveforms=lambda: waveforms(task, test),
         golden=samples.astype(np.float32) / np.float32(32768),
         features=decode(golden["features"]),
     )
 
 
-def waveforms(loaded: Task, clips: Indices) -> Iterator[NDArray[np.float32]]:
+def waveforms(task: Task, clips: Indices) -> Iterator[NDArray[np.float32]]:
     """Waveforms of clips, cropped or filled up to the clip length, float32 `(samples,)` each.
 
     Raises:
         KerasnasError: The front end takes more than one channel, or is no spectrogram.
     """
-    settings = _mono(loaded.experiment.features)
+    settings = _mono(task.experiment.features)
     for clip in clips:
-        waveform = read(loaded.clips[int(clip)].path, settings.sample_rate)
+        waveform = read(task.clips[int(clip)].path, settings.sample_rate)
         yield np.ascontiguousarray(fit_length(waveform, settings)[:, 0])
 
 

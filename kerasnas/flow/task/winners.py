@@ -16,8 +16,8 @@ from kerasnas.runs.directory import read_experiment
 DESCRIPTION = "architecture.json"
 
 
-def winners_of(run: Path) -> dict[str, Any]:
-    """What `winners.json` of a run holds.
+def read_winners(run: Path) -> dict[str, Any]:
+    """Return what `winners.json` of a run holds.
 
     Raises:
         KerasnasError: The search has not chosen a network yet.
@@ -30,25 +30,25 @@ def winners_of(run: Path) -> dict[str, Any]:
     return winners
 
 
-def chosen(run: Path) -> dict[str, Any]:
-    """The description of the network that a run has chosen; see `winners_of`."""
-    winners = winners_of(run)
+def read_chosen(run: Path) -> dict[str, Any]:
+    """Return the description of the network that a run has chosen; see `read_winners`."""
+    winners = read_winners(run)
     described: dict[str, Any] = read_json(
         run / winners[winners["chosen"]]["directory"] / DESCRIPTION
     )
     return described
 
 
-def chosen_values(run: Path) -> str | Values:
-    """What gives a run's chosen network again: values of its genes, or a reference's name."""
+def read_chosen_values(run: Path) -> str | Values:
+    """Return the genes' values of a run's chosen network, or the name of a reference."""
     fixed = read_experiment(run).search.architecture
-    return dict(chosen(run)["values"]) if fixed is None else fixed
+    return dict(read_chosen(run)["values"]) if fixed is None else fixed
 
 
 def describe(
     experiment: Experiment, architecture: Architecture, tuned: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What `architecture.json` holds of a network that is trained with the final recipe.
+    """Describe a network that is trained with the final recipe, as `architecture.json` holds it.
 
     Args:
         experiment: With the tuned settings in their places.
@@ -63,12 +63,12 @@ def describe(
     }
 
 
-def description_of(model: Path) -> Mapping[str, Any]:
-    """The description of a model in a run directory, or of its export; empty for others."""
+def find_description(model: Path) -> Mapping[str, Any]:
+    """Return the description of a model in a run directory, or of its export; empty for others."""
     for directory in model.absolute().parents[:2]:  # the model's own, or that of its export
         if (directory / DESCRIPTION).is_file():
             described: dict[str, Any] = read_json(directory / DESCRIPTION)
             return described
         if (directory / "winners.json").is_file():
-            return chosen(directory)
+            return read_chosen(directory)
     return {}

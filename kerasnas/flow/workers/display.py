@@ -1,4 +1,4 @@
-"""What a search shows while it runs: a live panel on a terminal, plain lines elsewhere."""
+"""What a search shows while it runs: lines for trials, and on a terminal a live panel below."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from kerasnas.tuners import Search, Trial
 from kerasnas.tuners.core.ranking import pareto_front, ranking
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Progress, Started
 
-_LAST = 5
 _LINES = 200  # about so many lines tell of trials that succeeded, however many there are
 
 
@@ -38,7 +37,6 @@ class Display:
         self._slots = slots
         self._metric = search.objectives[0].name
         self._busy: dict[int, _Busy] = {}
-        self._lines: list[str] = []
         # What has ended is added up: to go through thousands of trials takes longer than some run.
         ended = [search.trial(id) for id in search.history.ended]
         self._done = len(ended)
@@ -52,7 +50,7 @@ class Display:
 
     def __enter__(self) -> Self:
         if self._search.resumed:
-            self._console.print(f"Going on: {self._done} of {self._trials} trials are done.")
+            self._console.print(f"Resuming: {self._done} of {self._trials} trials are done.")
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -80,11 +78,8 @@ class Display:
                     self._say(f"trial {trial.number} will be run again: {reason}")
                 else:
                     self._count(trial)
-                    if (
-                        self._console.is_terminal
-                        or trial.status == "failed"
-                        or self._done % max(1, self._trials // _LINES) == 0
-                    ):
+                    every = max(1, self._trials // _LINES)
+                    if trial.status == "failed" or self._done % every == 0:
                         self._say(self._line(trial, event.seconds))
 
     def _count(self, trial: Trial) -> None:
@@ -113,10 +108,7 @@ class Display:
         return text if self._console.is_terminal else f"{text}; {self._state()}"
 
     def _say(self, line: str) -> None:
-        if self._console.is_terminal:
-            self._lines = [*self._lines, line][-_LAST:]
-        else:
-            self._console.print(line, markup=False)
+        self._console.print(line, markup=False)  # on a terminal above the panel, where it stays
 
     def _state(self) -> str:
         rejected = self._search.rejected
@@ -154,7 +146,6 @@ class Display:
                 starting -= 1
             workers.add_row(f"worker {slot + 1}", *row)
         return Group(
-            *(Text(line, style="dim") for line in self._lines),
             ProgressBar(total=self._trials, completed=self._done, width=60),
             Text(self._state()),
             workers,

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.files import write_json
-from kerasnas.flow.task import scores, task
-from kerasnas.flow.task.task import Indices, Task
+from kerasnas.flow.task import scores
+from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.trainings import Scores
 from kerasnas.flow.workers.folds import mean_of_folds
 from kerasnas.runs.directory import read_experiment
@@ -33,19 +33,19 @@ def candidate(run: str, cache: str) -> Evaluate:
     at any epoch of any fold, and is then scored by those that were begun. The test clips are
     scored, too, and never chosen by: they tell how good the choice was.
     """
-    loaded = _load(run, cache)
-    parts = loaded.candidate_parts()
+    task = _load(run, cache)
+    parts = task.candidate_parts()
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
-        mine, found = loaded.tuned(values), []
+        mine, found = task.tuned(values), []
         for number, (name, part) in enumerate(parts.items()):
             directory = trial.directory if name is None else trial.directory / f"fold{name}"
             watch = _Watch(trial, number * mine.experiment.training.candidate.epochs)
-            found.append(_scored(mine, loaded.architecture(values), part, directory, watch))
+            found.append(_train_and_score(mine, task.architecture(values), part, directory, watch))
             if watch.stopped:
                 break
-        return mean_of_folds(loaded.experiment, found)
+        return mean_of_folds(task.experiment, found)
 
     return evaluate
 
@@ -55,20 +55,20 @@ def fold(run: str, cache: str) -> Evaluate:
 
     The result is for `mean_of_folds`.
     """
-    loaded = _load(run, cache)
-    parts = {str(name): part for name, part in loaded.candidate_parts().items()}
+    task = _load(run, cache)
+    parts = {str(name): part for name, part in task.candidate_parts().items()}
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
-        mine, part = loaded.tuned(values["values"]), parts[values["fold"]]
-        architecture = loaded.architecture(values["values"])
-        found = _scored(mine, architecture, part, trial.directory, _Watch(trial))
+        mine, part = task.tuned(values["values"]), parts[values["fold"]]
+        architecture = task.architecture(values["values"])
+        found = _train_and_score(mine, architecture, part, trial.directory, _Watch(trial))
         return {"metrics": {"loss": found["validation"]["metrics"]["loss"]}, **found}
 
     return evaluate
 
 
-def _scored(
+def _train_and_score(
     mine: Task,
     architecture: Architecture,
     part: tuple[Indices, Indices],
@@ -78,7 +78,7 @@ def _scored(
     """Train a network on the first clips; score it on the second ones, and on the test clips."""
     experiment = mine.experiment
     recipe, held_out = experiment.training.candidate, mine.examples(part[1])
-    model = _fitted(
+    model = _fit(
         architecture,
         mine.examples(part[0], recipe),
         recipe,
@@ -125,24 +125,24 @@ def final(run: str, cache: str) -> Evaluate:
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
-        loaded = untuned.tuned(values.get("settings", {}))
+        task = untuned.tuned(values.get("settings", {}))
         recipe = Recipe.model_validate(values["recipe"])
         scored_on = values.get("scored_on")
-        train, validation, test = loaded.final_parts(values["fold"], scored_on)
-        model = _fitted(
+        train, validation, test = task.final_parts(values["fold"], scored_on)
+        model = _fit(
             Architecture.from_json(values["architecture"]),
-            loaded.examples(train, recipe),
+            task.examples(train, recipe),
             recipe,
             values["seed"],
             trial.directory,
-            loaded.examples(validation) if len(validation) else None,
+            task.examples(validation) if len(validation) else None,
             _Watch(trial).on_epoch,
         )
         _save(model, trial.directory / "model.keras")
-        thresholds = scores.thresholds(model, loaded, validation)
-        result = scores.score_model(model, loaded, loaded.examples(test), thresholds)
+        thresholds = scores.choose_thresholds(model, task, validation)
+        result = scores.score_model(model, task, task.examples(test), thresholds)
         part = scored_on or ("test" if values["fold"] is None else f"fold {values['fold']}")
-        report = scores.to_json(result, loaded, part)
+        report = scores.to_json(result, task, part)
         write_json(trial.directory / "evaluation.json", report)
         return {"metrics": report["metrics"]}
 
@@ -160,15 +160,15 @@ def ensemble(run: str, cache: str) -> Evaluate:
         import keras
 
         assert trial.directory is not None
-        loaded = untuned.tuned(values["settings"])
+        task = untuned.tuned(values["settings"])
         paths = [Path(member) / "model.keras" for member in values["members"]]
         members = [scores.predictor(keras.saving.load_model(path, compile=False)) for path in paths]
 
         def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
             return np.mean([np.asarray(member(x)) for member in members], axis=0)
 
-        result = scores.score(predict, loaded, loaded.examples(loaded.split.test))
-        report = scores.to_json(result, loaded, "test")
+        result = scores.score(predict, task, task.examples(task.split.test))
+        report = scores.to_json(result, task, "test")
         write_json(trial.directory / "evaluation.json", report)
         return {"metrics": report["metrics"]}
 
@@ -176,10 +176,10 @@ def ensemble(run: str, cache: str) -> Evaluate:
 
 
 def _load(run: str, cache: str) -> Task:
-    return task.load(read_experiment(Path(run)), Path(cache))
+    return load_task(read_experiment(Path(run)), Path(cache))
 
 
-def _fitted(
+def _fit(
     architecture: Architecture,
     examples: Examples,
     recipe: Recipe,

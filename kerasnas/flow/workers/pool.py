@@ -8,61 +8,75 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import TextColumn, TimeElapsedColumn
 
 from kerasnas.errors import KerasnasError
-from kerasnas.experiment import Experiment
 from kerasnas.files import read_json, write_json
-from kerasnas.flow.task.scores import listed
+from kerasnas.flow.task.scores import format_metrics
+from kerasnas.flow.task.session import Session
+from kerasnas.flow.workers.threads import fix_threads
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
 from kerasnas.tuners.runners.environment import available_cores
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings, WorkerSettings
 from kerasnas.tuners.runners.ray import RayRunner, RaySettings
 
+FinalTraining = tuple[Path, dict[str, Any]]
+"""A final training: the directory for its results, and values for `jobs.final`."""
 
-def runner(
-    experiment: Experiment,
-    cluster: str | None = None,
-    most: int | None = None,
+
+def open_workers(
+    session: Session,
+    group: str,
+    *,
+    planned: int | None = None,
+    left: int | None = None,
     resident: bool = False,
 ) -> LocalRunner | RayRunner:
-    """Worker processes as the experiment says.
+    """Return worker processes as the experiment says.
+
+    How many threads each computes with is decided when the first of a group of trainings starts;
+    see `threads.fix_threads`. All else may change from one start to the next.
 
     Args:
-        experiment: Number of workers and their threads and GPUs.
-        cluster: `auto` or `HOST:PORT` of a Ray cluster; None for this machine.
-        most: Number of jobs: no more workers are started.
+        session: Run directory, settings and cluster.
+        group: Name of the trainings.
+        planned: Trainings in the whole group, done or not, if it is known from the beginning: fewer
+            trainings get more threads each.
+        left: Trainings to do now: no more workers are started.
         resident: Whether workers keep what costs too much to load again: they are not replaced,
             and there is one, unless the experiment asks for more.
 
     Raises:
+        KerasnasError: The experiment asks for another number of threads than the group has.
         TunerError: Ray is not installed, or the cluster cannot be reached.
     """
-    settings = experiment.search
+    settings, cores = session.experiment.search, available_cores()
     limits = WorkerSettings(
         trials_per_worker=sys.maxsize if resident else settings.trials_per_worker,
         recycle_above=sys.maxsize if resident else settings.recycle_above,
         memory_limit=settings.trial_bytes,
         start_limit=settings.start_limit,
     ).model_dump()
-    if cluster is not None:
+    side_by_side = settings.workers or (1 if resident else cores)
+    side_by_side = min(side_by_side, planned or side_by_side)
+    default = max(1, cores // side_by_side) if session.cluster is None else 1
+    threads = fix_threads(session.run, group, settings.threads, default)
+    if session.cluster is not None:
         return RayRunner(
             RaySettings(
-                address=cluster,
+                address=session.cluster,
                 workers=settings.workers or (1 if resident else None),
-                cpus=settings.threads or 1,
+                cpus=threads,
                 gpus=settings.gpus,
                 **limits,
             )
         )
-    workers = settings.workers or (1 if resident else available_cores())
-    workers = min(workers, most or workers)
+    workers = settings.workers or (1 if resident else max(1, cores // threads))
     return LocalRunner(
         LocalSettings(
-            workers=workers,
-            threads=settings.threads,
+            workers=min(workers, left or workers),
+            threads=threads,
             devices=settings.devices,
             **limits,
         )
@@ -70,55 +84,55 @@ def runner(
 
 
 def run_finals(
-    run: Path,
-    experiment: Experiment,
-    jobs: Mapping[str, tuple[Path, dict[str, Any]]],
-    cache: Path,
-    console: Console,
-    cluster: str | None = None,
+    session: Session,
+    group: str,
+    jobs: Mapping[str, FinalTraining],
+    *,
+    planned: int | None = None,
     epochs: int | None = None,
 ) -> None:
     """Run final trainings side by side.
 
     Args:
-        run: The run directory.
-        experiment: Number of workers, recipe.
+        session: Run directory, settings, cluster and console.
+        group: Name of the trainings; see `open_workers`, as for the next one.
         jobs: By name: the directory for the results, and values for `jobs.final`.
-        cache: Directory for features.
-        console: Where progress is shown.
-        cluster: Of a Ray cluster; see `runner`.
+        planned: Trainings in the whole group; by default these ones.
         epochs: Of each training, if not those of the final recipe.
 
     Raises:
         KerasnasError: A training failed.
     """
-    arguments = {"run": str(run.absolute()), "cache": str(cache)}
     waiting = [
-        Job(name, "kerasnas.flow.workers.jobs:final", arguments, values, directory.absolute())
+        Job(
+            name,
+            "kerasnas.flow.workers.jobs:final",
+            session.worker_arguments,
+            values,
+            directory.absolute(),
+        )
         for name, (directory, values) in jobs.items()
     ]
-    run_jobs(experiment, waiting, epochs or experiment.training.final.epochs, console, cluster)
+    epochs = epochs or session.experiment.training.final.epochs
+    run_jobs(session, group, waiting, epochs, planned=planned)
 
 
 def run_jobs(
-    experiment: Experiment,
-    jobs: Sequence[Job],
-    epochs: int,
-    console: Console,
-    cluster: str | None = None,
+    session: Session, group: str, jobs: Sequence[Job], epochs: int, *, planned: int | None = None
 ) -> None:
     """Run trainings side by side.
 
     Args:
-        experiment: Number of workers.
+        session: Run directory, settings, cluster and console.
+        group: Name of the trainings; see `open_workers`.
         jobs: Each reports its epochs, and its result has metrics.
         epochs: Of each training.
-        console: Where progress is shown.
-        cluster: Of a Ray cluster; see `runner`.
+        planned: Trainings in the whole group; by default these ones.
 
     Raises:
         KerasnasError: A training failed.
     """
+    console = session.console
     waiting = list(jobs)
     columns = (*ProgressBar.get_default_columns()[:3], TimeElapsedColumn())
     bar = ProgressBar(
@@ -127,7 +141,10 @@ def run_jobs(
         console=console,
         disable=not console.is_terminal,
     )
-    with bar, runner(experiment, cluster, len(waiting)) as workers:
+    with (
+        bar,
+        open_workers(session, group, planned=planned or len(waiting), left=len(waiting)) as workers,
+    ):
         tasks = {job.id: bar.add_task(job.id, total=epochs, note="") for job in waiting}
         free = set(range(workers.slots))
         while waiting or len(free) < workers.slots:
@@ -140,7 +157,7 @@ def run_jobs(
                         bar.update(tasks[event.id], completed=event.step)
                     case Finished():
                         free.add(event.slot)
-                        scores = listed(event.result["metrics"])
+                        scores = format_metrics(event.result["metrics"])
                         bar.update(tasks[event.id], completed=epochs, note=scores)
                         if not console.is_terminal:
                             console.print(f"{event.id}: {scores} ({event.seconds:.0f} s)")
@@ -151,25 +168,20 @@ def run_jobs(
 
 
 def train_missing(
-    run: Path,
-    experiment: Experiment,
-    jobs: Mapping[str, tuple[Path, dict[str, Any]]],
-    cache: Path,
-    console: Console,
-    cluster: str | None = None,
-    epochs: int | None = None,
+    session: Session, group: str, jobs: Mapping[str, FinalTraining], epochs: int | None = None
 ) -> None:
-    """Run those final trainings that the run directory does not hold yet.
+    """Run those final trainings of a group that the run directory does not hold yet.
 
-    Arguments and errors are those of `run_finals`; the values are kept as descriptions.
+    Arguments and errors are those of `run_finals`; `jobs` is the whole group. The values are kept
+    as descriptions.
     """
-    waiting = {name: job for name, job in jobs.items() if make_ready(*job)}
+    waiting = {name: job for name, job in jobs.items() if prepare_directory(*job)}
     if waiting:
-        console.print(f"Training {', '.join(waiting)} ...", markup=False)
-        run_finals(run, experiment, waiting, cache, console, cluster, epochs)
+        session.console.print(f"Training {', '.join(waiting)} ...", markup=False)
+        run_finals(session, group, waiting, planned=len(jobs), epochs=epochs)
 
 
-def make_ready(directory: Path, description: dict[str, Any]) -> bool:
+def prepare_directory(directory: Path, description: dict[str, Any]) -> bool:
     """Empty `directory` for a training and keep its description there.
 
     Returns:

@@ -10,7 +10,7 @@ from kerasnas.export import ExportSettings, export, load
 from kerasnas.export.check.interpreter import is_stateless
 from kerasnas.export.convert.program import convert
 from kerasnas.export.flatbuffer.facts import read_facts
-from kerasnas.flow.commands.export import Exported
+from kerasnas.flow.stages.exported import Exported
 
 from ..randomize import randomize
 

@@ -6,27 +6,29 @@ the same supernet where there is one, and trains no winners.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
 from kerasnas.experiment import Experiment
-from kerasnas.flow.commands.search import find, inherited_from
 from kerasnas.flow.stages import hypervolume
-from kerasnas.flow.task import task
+from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
+from kerasnas.flow.task.session import Session, resolve
+from kerasnas.flow.task.task import load_task
+from kerasnas.flow.workers.threads import take_over_threads
+from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import open_run, resolved
-from kerasnas.tuners import Results
+from kerasnas.runs.directory import open_run
 from kerasnas.tuners.settings import RandomSettings
 
-Oracle = Literal["random"]
+DIRECTORY = "random"
+"""In the run directory of the search that it is compared with."""
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What another oracle found in the same number of candidates.
+class RandomSearch:
+    """What random search found in the same number of candidates.
 
     Attributes:
         run: Where the comparison lies.
@@ -46,25 +48,23 @@ class Comparison:
         return f"Random search: best {name} {self.best:.3f}.\nReport: {self.report}"
 
 
-def compare(
-    experiment: Experiment | Path | str,
-    oracle: Oracle,
+def search_randomly(
+    experiment: Experiment | StrPath,
     *,
-    data: Path | None = None,
-    run: Path | None = None,
+    data: StrPath | None = None,
+    run: StrPath | None = None,
     workers: int | None = None,
     max_trials: int | None = None,
     seconds: float | None = None,
     overwrite: bool = False,
-    cache: Path | None = None,
+    cache: StrPath | None = None,
     cluster: str | None = None,
     console: Console | None = None,
-) -> Comparison:
-    """Score as many candidates of another oracle; the same call goes on.
+) -> RandomSearch:
+    """Score as many candidates as the search does, at random; call it again to resume.
 
     Args:
         experiment: As in `kerasnas.flow.commands.search.search`, as are the next ones.
-        oracle: `random`: every choice equally probable.
         data: Directory of the data set.
         run: Run directory of the search; the comparison goes into a directory in it.
         workers: Trials side by side.
@@ -80,19 +80,21 @@ def compare(
         TunerError: No candidate lies in the window, or the run is in use.
     """
     console = console or Console()
-    experiment, run, cache = resolved(experiment, run, cache)
-    experiment = experiment.overridden(data, workers, max_trials, seconds)
-    search = experiment.search.model_copy(update={"oracle": RandomSettings()})
-    other = experiment.model_copy(update={"search": search})
-    with open_run(run, experiment), open_run(run / oracle, other, overwrite):
-        loaded = task.load(other, cache, progress=console.is_terminal)
-        supernet = inherited_from(run, loaded, cache, console)
-        find(run / oracle, loaded, cache, cluster, console, supernet)
-        results = Results.read(run / oracle)
+    settings, directory, features = resolve(experiment, run, cache)
+    settings = settings.overridden(path_or_none(data), workers, max_trials, seconds)
+    search = settings.search.model_copy(update={"oracle": RandomSettings()})
+    randomly = settings.model_copy(update={"search": search})
+    beside = directory / DIRECTORY
+    with open_run(directory, settings), open_run(beside, randomly, overwrite):
+        task = load_task(randomly, features, progress=console.is_terminal)
+        session = Session(directory, task, features, cluster, console)
+        supernet = prepare_supernet(session)
+        take_over_threads(beside, directory)
+        results = score_candidates(replace(session, run=beside), supernet)
         (objective, _), *_ = results.objectives
         best = results.best()
         assert best is not None
-        hypervolume.measure(run)
         value = best.metrics[objective]
         assert value is not None  # objectives of completed trials are finite
-        return Comparison(run / oracle, value, objective, write_report(run))
+        hypervolume.measure(directory)
+        return RandomSearch(beside, value, objective, write_report(directory))
