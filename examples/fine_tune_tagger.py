@@ -14,8 +14,8 @@ import numpy as np
 
 import kerasnas
 import kerasnas.baselines as tflearn
+from kerasnas.flow.opening import read_experiment
 from kerasnas.flow.task import task
-from kerasnas.runs.directory import read_experiment
 
 EXPERIMENT = {
     "schema": 1,

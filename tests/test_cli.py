@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from kerasnas.cli import app
 from kerasnas.experiment import Experiment
-from kerasnas.runs.directory import open_run
+from kerasnas.flow.opening import open_run
 
 RATE = 8000
 

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from kerasnas.experiment import Experiment
 from kerasnas.flow.commands.search import find
+from kerasnas.flow.opening import open_run
 from kerasnas.flow.task import task
 from kerasnas.flow.workers.folds import FoldRunner
-from kerasnas.runs.directory import open_run
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Job, Progress, Started
 from tests.flow.conftest import SMALL
 

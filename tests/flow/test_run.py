@@ -9,7 +9,7 @@ import pytest
 
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.runs.directory import open_run, read_experiment, run_of
+from kerasnas.flow.opening import open_run, read_experiment, run_of
 
 MINE = Experiment.model_validate({"name": "mine", "seed": 3})
 
@@ -102,7 +102,7 @@ def test_the_run_of_a_file(tmp_path: Path) -> None:
 def test_a_run_in_use_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from kerasnas.experiment import Experiment\n"
-        "from kerasnas.runs.directory import open_run\n"
+        "from kerasnas.flow.opening import open_run\n"
         "mine = Experiment.model_validate({'name': 'mine', 'seed': 3})\n"
         "with open_run(Path(sys.argv[1]), mine):\n"
         "    print('held', flush=True)\n"

@@ -21,8 +21,8 @@ from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.commands.train import train
+from kerasnas.flow.opening import read_experiment
 from kerasnas.flow.task import task
-from kerasnas.runs.directory import read_experiment
 
 pytestmark = pytest.mark.slow
 

@@ -17,9 +17,9 @@ from kerasnas.features import Embedding, LogMel, Scalogram, clip_features, read
 from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.export import Exported, export_run
 from kerasnas.flow.commands.predict import predict
+from kerasnas.flow.opening import read_experiment
 from kerasnas.flow.task import task
 from kerasnas.flow.task.waveform import graph_front_end
-from kerasnas.runs.directory import read_experiment
 
 MEDIAPIPE = Path(
     os.environ.get(

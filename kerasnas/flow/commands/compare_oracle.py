@@ -14,10 +14,10 @@ from rich.console import Console
 
 from kerasnas.experiment import Experiment
 from kerasnas.flow.commands.search import find, inherited_from
+from kerasnas.flow.opening import open_run, resolved
 from kerasnas.flow.stages import hypervolume
 from kerasnas.flow.task import task
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import open_run, resolved
 from kerasnas.tuners import Results
 from kerasnas.tuners.settings import RandomSettings
 

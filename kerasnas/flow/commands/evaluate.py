@@ -11,11 +11,11 @@ from rich.table import Table
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.predict import front_end
+from kerasnas.flow.opening import read_experiment, run_of
 from kerasnas.flow.task import scores, task
 from kerasnas.flow.task.task import Indices, Part, Task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.flow.task.winners import description_of
-from kerasnas.runs.directory import read_experiment, run_of
 from kerasnas.training.metrics import Evaluation
 
 

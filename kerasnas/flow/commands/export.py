@@ -15,13 +15,13 @@ from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import CheckFailed
 from kerasnas.export.settings import ExportSettings, Lowering, OnFail
 from kerasnas.files import read_json, write_json
+from kerasnas.flow.opening import read_experiment, run_of
 from kerasnas.flow.task import scores, task
 from kerasnas.flow.task.task import Indices, Task
 from kerasnas.flow.task.waveform import waveform_input
 from kerasnas.flow.task.winners import description_of, winners_of
 from kerasnas.report import write as write_report
 from kerasnas.report.html.formats import form
-from kerasnas.runs.directory import read_experiment, run_of
 
 _CALIBRATE_AMONG = 20_000
 """Training clips that calibration clips are chosen among, evenly spaced: labels of all might not

@@ -14,6 +14,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.commands.export import Exported, export_missing
+from kerasnas.flow.opening import EXPERIMENT, open_run, resolved
 from kerasnas.flow.stages import agreement, hypervolume, trials
 from kerasnas.flow.stages.limits import Sizes
 from kerasnas.flow.stages.start import begun, rehearse
@@ -29,7 +30,6 @@ from kerasnas.flow.workers.folds import FoldRunner, mean_of_folds
 from kerasnas.flow.workers.pool import make_ready, run_finals, runner
 from kerasnas.models.space import Values
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import EXPERIMENT, open_run, resolved
 from kerasnas.tuners import MedianStop, SearchError, Trial
 from kerasnas.tuners.loop import run as run_loop
 from kerasnas.tuners.runners.base import Job, Runner

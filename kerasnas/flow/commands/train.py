@@ -13,13 +13,13 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.commands.export import export_missing
+from kerasnas.flow.opening import EXPERIMENT, open_run, read_experiment, resolved
 from kerasnas.flow.task import task
 from kerasnas.flow.task.task import Task
 from kerasnas.flow.task.trainings import Scores, Training, Trainings
 from kerasnas.flow.task.winners import chosen, describe
 from kerasnas.flow.workers.pool import train_missing
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import EXPERIMENT, open_run, read_experiment, resolved
 
 
 def train(

@@ -17,11 +17,11 @@ from rich.console import Console
 from kerasnas import objectives
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_json
+from kerasnas.flow.opening import read_experiment
 from kerasnas.flow.task import task
 from kerasnas.flow.task.task import Task
 from kerasnas.flow.workers.pool import run_jobs
 from kerasnas.models.choices import ChoiceSpace
-from kerasnas.runs.directory import read_experiment
 from kerasnas.supernet import checkpoint
 from kerasnas.supernet.space import Choice, SupernetSpace
 from kerasnas.training.examples import Examples

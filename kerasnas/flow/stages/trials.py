@@ -15,8 +15,8 @@ from rich.table import Table
 from kerasnas import objectives
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically, write_json
+from kerasnas.flow.opening import read_experiment
 from kerasnas.flow.task.task import Task
-from kerasnas.runs.directory import read_experiment
 from kerasnas.tuners import Controller, Results, Search
 from kerasnas.tuners.runners.base import Event, Failed, Finished
 

@@ -1,0 +1,87 @@
+"""Run directories of experiments: where a run lies, and whether it may be resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kerasnas import experiment as experiments
+from kerasnas.datasets import cache_root
+from kerasnas.experiment import Experiment
+from kerasnas.runs import directory as runs
+from kerasnas.runs.directory import run_of
+from kerasnas.runs.layout import EXPERIMENT
+
+__all__ = ["EXPERIMENT", "open_run", "read_experiment", "resolved", "run_of"]
+
+# A search may be resumed with other values of these: they do not change what a candidate scores.
+_MAY_CHANGE = (
+    "data.root",
+    "search.trials",
+    "search.choose",
+    "search.winners",
+    "search.supernet.agreement",
+    "search.supernet.save_every",
+    "search.supernet.batch_size",
+    "search.workers",
+    "search.spread_folds",
+    "search.threads",
+    "search.gpus",
+    "search.devices",
+    "search.enqueue",
+    "search.trial_bytes",
+    "search.trials_per_worker",
+    "search.recycle_above",
+    "search.start_limit",
+    "search.hours",
+    "search.trial_seconds",
+    "search.retries",
+    "search.consecutive_failures",
+    "search.keep_models",
+    "training.final",
+    "export",
+)
+
+
+def resolved(
+    experiment: Experiment | Path | str, run: Path | None, cache: Path | None
+) -> tuple[Experiment, Path, Path]:
+    """Return what a command works on.
+
+    Args:
+        experiment: The settings, or their YAML file.
+        run: Run directory; None for `runs/NAME`.
+        cache: Directory for features; None for the usual one.
+
+    Returns:
+        The settings, the run directory, and the absolute directory for features, since workers may
+        have another environment.
+
+    Raises:
+        KerasnasError: The file is no experiment.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = experiments.load(Path(experiment))
+    return experiment, Path(run or Path("runs") / experiment.name), cache_root(cache).absolute()
+
+
+@contextmanager
+def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -> Iterator[None]:
+    """Make `directory` the run directory of `experiment`, or resume it; hold it meanwhile.
+
+    Raises:
+        KerasnasError: As from `kerasnas.runs.directory.open_run`.
+    """
+    with runs.open_run(directory, experiment.to_yaml(), _MAY_CHANGE, overwrite):
+        yield
+
+
+def read_experiment(directory: Path) -> Experiment:
+    """Return the experiment of a run directory.
+
+    Raises:
+        KerasnasError: It is no run directory, or its experiment is damaged.
+    """
+    runs.read_settings(directory)
+    return experiments.load(directory / EXPERIMENT)
