@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kerasnas.files import write_atomically
 from kerasnas.objectives import COSTS
-from kerasnas.runs.trials import Trials, cost
+from kerasnas.runs.trials import Trials, cost_of
 
 
 def write_table(path: Path, trials: Trials, metrics: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ def write_table(path: Path, trials: Trials, metrics: Sequence[str]) -> None:
             trial.status,
             *(_shown(trial.metrics.get(name)) for name in metrics),
             _shown(trial.cost),
-            *(_shown(cost(trial, name)) for name in COSTS),
+            *(_shown(cost_of(trial, name)) for name in COSTS),
             "" if trial.seconds is None else round(trial.seconds, 1),
             "yes" if trial.number in trials.front else "",
             trial.message or "",

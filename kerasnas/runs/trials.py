@@ -9,7 +9,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.objectives import COSTS
 from kerasnas.tuners import History, JournalError, Results, Trial
 
-__all__ = ["Trial", "Trials", "cost", "figure", "held_out"]
+__all__ = ["Trial", "Trials", "cost_of", "held_out_of", "value_of"]
 
 
 class Trials:
@@ -84,17 +84,17 @@ class Trials:
         return self.all[number] if 0 <= number < len(self.all) else None
 
 
-def cost(trial: Trial, name: str) -> float | None:
+def cost_of(trial: Trial, name: str) -> float | None:
     """Return one of `kerasnas.objectives.COSTS` of a trial; None where it is not known yet."""
     value: float | None = trial.info.get(name)
     return value
 
 
-def figure(trial: Trial, name: str) -> float | None:
+def value_of(trial: Trial, name: str) -> float | None:
     """Return a score or a cost of a trial; None where it has none."""
-    return cost(trial, name) if name in COSTS else trial.metrics.get(name)
+    return cost_of(trial, name) if name in COSTS else trial.metrics.get(name)
 
 
-def held_out(trial: Trial, score: str) -> float | None:
+def held_out_of(trial: Trial, score: str) -> float | None:
     """Return a score on held-out clips, which nothing is chosen by; None where there is none."""
     return trial.metrics.get(f"test_{score}")
