@@ -72,15 +72,27 @@ def read_json(path: Path) -> Any:
     """
     try:
         content = path.read_bytes()
-        if not content.strip():
-            raise KerasnasError(
-                f"{path} is empty: delete it and run the command that made it again"
-            )
-        return json.loads(content, parse_constant=_refuse)
     except FileNotFoundError:
         raise KerasnasError(f"{path} does not exist") from None
     except OSError as error:
         raise KerasnasError(f"{path} cannot be read: {error.strerror}") from None
+    return parse_json(content, path)
+
+
+def parse_json(content: bytes, path: Path) -> Any:
+    """Return what the content of a file says.
+
+    Args:
+        content: Of the file.
+        path: The file, for messages.
+
+    Raises:
+        KerasnasError: It is empty or not JSON.
+    """
+    if not content.strip():
+        raise KerasnasError(f"{path} is empty: delete it and run the command that made it again")
+    try:
+        return json.loads(content, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise KerasnasError(f"{path} cannot be read: it is not JSON ({error})") from None
 

@@ -16,7 +16,8 @@ class Trials:
     """Trials in the order of suggestion, and what they are compared by.
 
     Args:
-        results: Of the search, which may be under way; None of a run that has not searched.
+        results: Of the search, which may be under way: rankings and the front are those of the
+            moment at which they are first asked for. None of a run that has not searched.
     """
 
     def __init__(self, results: Results | None = None) -> None:
@@ -67,6 +68,8 @@ class Trials:
     @cached_property
     def front(self) -> frozenset[int]:
         """Numbers of the completed trials that no other dominates."""
+        if not self.completed:
+            return frozenset()
         return frozenset(trial.number for trial in self._results.pareto_front())
 
     @property

@@ -12,7 +12,7 @@ from kerasnas.runs import records
 from kerasnas.runs.layout import RunPaths, TrainingPaths
 from kerasnas.tuners import Gene
 from kerasnas.tuners.core.genes import Condition
-from tests.report.journals import Candidate, write_journal
+from tests.runs.journals import Candidate, write_journal
 
 HOSTILE = "<script>alert('dog')</script>"
 CLASSES = ("alarm & bell", "$peech", HOSTILE)

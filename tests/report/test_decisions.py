@@ -9,8 +9,8 @@ from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import ControllerCurve, ControllerUpdate
 from kerasnas.tuners import Gene
 from tests.report.conftest import GENES, candidates
-from tests.report.journals import Candidate, write_journal
 from tests.report.pages import Page
+from tests.runs.journals import Candidate, write_journal
 
 CURVE = (ControllerUpdate(1, 5, -0.4, -0.4, 1.1), ControllerUpdate(2, 10, -0.3, -0.39, 0.7))
 

@@ -17,7 +17,7 @@ from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.run import Run
 from kerasnas.tuners import Gene
 from tests.report.conftest import describe
-from tests.report.journals import Candidate, write_journal
+from tests.runs.journals import Candidate, write_journal
 
 CLASSES = ("absence", "eating", "other")
 POINTS = ((0.5, 1e6), (0.7, 3e6), (0.6, 4e6), (0.8, 9e6))

@@ -10,8 +10,8 @@ from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Evaluation
 from kerasnas.runs.run import Run
 from kerasnas.tuners import Gene
-from tests.report.journals import Candidate, write_journal
 from tests.report.pages import Page
+from tests.runs.journals import Candidate, write_journal
 
 ROWS = {  # cell: held-out mean AUC of each trial
     "lstm": (0.75, 0.875, 0.5),
