@@ -15,7 +15,7 @@ import numpy as np
 import kerasnas
 import kerasnas.baselines as tflearn
 from kerasnas.flow.task.task import load_task
-from kerasnas.runs.directory import read_experiment
+from kerasnas.flow.task.opening import read_experiment
 
 EXPERIMENT = {
     "schema": 1,

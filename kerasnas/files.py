@@ -1,18 +1,26 @@
-"""Files that are never seen half-written."""
+"""Files that are never seen half-written, and are on the disk before they have their name."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from kerasnas.errors import KerasnasError
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes, durable: bool = True) -> None:
     """Write `content` beside `path` and rename, making missing directories.
+
+    Args:
+        path: The file.
+        content: All of it; text is written as UTF-8.
+        durable: Whether file and directory are forced to the disk (`fsync`), so that a power
+            failure leaves the old content or the new one. False suits files that are written often
+            and can be made anew.
 
     Raises:
         KerasnasError: The directory cannot be written to, or the disk is full.
@@ -20,12 +28,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     data = content.encode() if isinstance(content, str) else content
     name: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_directory(path.parent, durable)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         Path(name).chmod(0o644)
-        Path(name).replace(path)
+        publish(Path(name), path, durable)
     except OSError as error:
         raise KerasnasError(f"{path} cannot be written: {error.strerror}") from None
     finally:
@@ -33,20 +41,81 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             Path(name).unlink(missing_ok=True)
 
 
-def write_json(path: Path, data: Any) -> None:
+def publish(finished: Path, path: Path, durable: bool = True) -> None:
+    """Give a finished file the name that others look for, replacing what had it.
+
+    Args:
+        finished: A whole file in the directory of `path`, which something else has written.
+        path: Its name from now on.
+        durable: As of `write_atomically`.
+
+    Raises:
+        OSError: As from the file system.
+    """
+    if durable:
+        _sync(finished)
+    finished.replace(path)
+    if durable:
+        _sync(path.parent)
+
+
+def write_json(path: Path, data: Any, durable: bool = True) -> None:
     """Write `data` as indented JSON; NaN is not JSON and is refused."""
-    write_atomically(path, json.dumps(data, indent=1, allow_nan=False) + "\n")
+    write_atomically(path, json.dumps(data, indent=1, allow_nan=False) + "\n", durable)
 
 
 def read_json(path: Path) -> Any:
-    """What `write_json` wrote.
+    """Return what `write_json` wrote.
 
     Raises:
-        KerasnasError: The file is missing or not JSON.
+        KerasnasError: The file is missing, empty or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise KerasnasError(f"{path} does not exist") from None
-    except (OSError, ValueError) as error:
-        raise KerasnasError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise KerasnasError(f"{path} cannot be read: {error.strerror}") from None
+    return parse_json(content, path)
+
+
+def parse_json(content: bytes, path: Path) -> Any:
+    """Return what the content of a file says.
+
+    Args:
+        content: Of the file.
+        path: The file, for messages.
+
+    Raises:
+        KerasnasError: It is empty or not JSON.
+    """
+    if not content.strip():
+        raise KerasnasError(f"{path} is empty: delete it and run the command that made it again")
+    try:
+        return json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise KerasnasError(f"{path} cannot be read: it is not JSON ({error})") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _make_directory(directory: Path, durable: bool) -> None:
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    if durable:
+        for made in missing:
+            _sync(made.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has a file's content, or a directory's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems cannot sync a directory
+            raise
+    finally:
+        os.close(descriptor)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from kerasnas.cli import app
 from kerasnas.experiment import Experiment
-from kerasnas.runs.directory import open_run
+from kerasnas.flow.task.opening import open_run
 
 RATE = 8000
 

@@ -12,19 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from kerasnas.report import run as files
-from kerasnas.report.html.formats import count, form, kilobytes, millions, percent
-from kerasnas.report.run import MissingError, Run
+from kerasnas.report.html.formats import computing, count, kilobytes, millions, percent
+from kerasnas.report.reading import MissingError, chosen, optional, training_of
+from kerasnas.report.sections.exported import read_export
 from kerasnas.report.sections.network import layers, read_architecture
 from kerasnas.report.sections.statistics import wilson
+from kerasnas.runs.records import Evaluation, Export
+from kerasnas.runs.run import Run
 
-_EXPORT = "export/export.json"
 _NAMES = {"keras": "model.keras (float32)"}
 _KINDS = {True: "several tags a clip", False: "one label a clip"}
 
 
 def model_card(path: Path) -> str | None:
-    """The card of a run's exported network.
+    """Return the card of a run's exported network.
 
     None where nothing has been exported, or what was is damaged, of which the report tells.
 
@@ -34,27 +35,28 @@ def model_card(path: Path) -> str | None:
     Raises:
         KerasnasError: It is no run directory.
     """
-    run = files.read(path)
+    run = Run.read(path)
     try:
-        export = files.part(run, _EXPORT, "")
-        with files.understanding(_EXPORT):
-            sections = [
-                _head(run, export),
-                *_network(run),
-                _accuracy(run, export),
-                _files(export),
-                *_waveform_files(export),
-                _limits(export),
-                _usage(export),
-            ]
+        export = read_export(run)
     except MissingError:
         return None
+    sections = [
+        _head(run, export),
+        *_network(run),
+        _accuracy(run, export),
+        _files(export),
+        *_waveform_files(export),
+        _limits(export),
+        _usage(export),
+    ]
     return "\n\n".join(sections) + "\n"
 
 
-def _head(run: Run, export: Mapping[str, Any]) -> str:
-    data, features = (run.experiment.get(part, {}) for part in ("data", "features"))
-    classes, clips = export["classes"], export["clips"]
+def _head(run: Run, export: Export) -> str:
+    settings = run.settings
+    data: Mapping[str, Any] = settings.get("data") or {}
+    features: Mapping[str, Any] = settings.get("features") or {}
+    classes, clips = export.classes, export.clips
     front_end = ", ".join(
         f"{name} {features[name]}"
         for name in ("kind", "sample_rate", "seconds", "n_fft", "hop_length", "mel_bins")
@@ -62,13 +64,13 @@ def _head(run: Run, export: Mapping[str, Any]) -> str:
     )
     return "\n".join(
         [
-            f"# Model card: {run.experiment.get('name', run.path.name)}",
+            f"# Model card: {settings.get('name', run.paths.path.name)}",
             "",
-            f"- **Data**: {data.get('dataset', 'not said')}, {clips['test']} clips held out for "
-            f"the figures below, {clips['calibration']} training clips for integer ranges.",
-            f"- **Task**: {_KINDS[export['task'] == 'multi_label']}, {len(classes)} classes: "
+            f"- **Data**: {data.get('dataset', 'not said')}, {clips.test} clips held out for "
+            f"the figures below, {clips.calibration} training clips for integer ranges.",
+            f"- **Task**: {_KINDS[export.multi_label]}, {len(classes)} classes: "
             f"{', '.join(classes)}.",
-            f"- **Input**: features of shape {tuple(export['input_shape'])} (frames, bins, "
+            f"- **Input**: features of shape {export.input_shape} (frames, bins, "
             f"channels), by {front_end}; all settings in `export/features.json`."
             + (
                 " Each channel of a recording is an input of its own; a clip's scores are the mean "
@@ -83,7 +85,7 @@ def _head(run: Run, export: Mapping[str, Any]) -> str:
 def _network(run: Run) -> list[str]:
     """Table and cost; nothing where the network's description is not there."""
     try:
-        architecture = read_architecture(run, files.chosen(run))
+        architecture = read_architecture(run, chosen(run))
     except MissingError:
         return []
     cost = architecture.cost()
@@ -99,22 +101,19 @@ def _network(run: Run) -> list[str]:
     ]
 
 
-def _accuracy(run: Run, export: Mapping[str, Any]) -> str:
-    several = export["task"] == "multi_label"
+def _accuracy(run: Run, export: Export) -> str:
+    several = export.multi_label
     rows = []
-    for name, accuracy in export["accuracy"].items():
-        low, high = _interval(run, name, accuracy, export["clips"]["test"], several)
-        entry = export["files"].get(name, {})
-        drop = entry.get("accuracy_drop")
-        rows.append(
-            [
-                _NAMES.get(name) or f"`{entry['file']}`",
-                percent(accuracy),
-                f"{percent(low)} to {percent(high)}",
-                "" if drop is None else f"{percent(drop['mean'])}, ≤ {percent(drop['bounds'][1])}",
-                percent(entry["agreement"]) if entry else "",
-            ]
-        )
+    for name, accuracy in export.accuracy.items():
+        low, high = _interval(run, name, accuracy, export.clips.test, several)
+        interval = f"{percent(low)} to {percent(high)}"
+        if (entry := export.files.get(name)) is None:
+            rows.append([_NAMES.get(name, name), percent(accuracy), interval, "", ""])
+        else:
+            drop = entry.accuracy_drop
+            lost = f"{percent(drop.mean)}, ≤ {percent(drop.bounds[1])}"
+            shown = [percent(accuracy), interval, lost, percent(entry.agreement)]
+            rows.append([f"`{entry.file}`", *shown])
     share = "share of right decisions" if several else "accuracy"
     method = (
         "mean over clips ± 1.96 standard errors" if several else "Wilson's interval, clips as units"
@@ -135,33 +134,33 @@ def _interval(
     if not several:
         return wilson(accuracy * clips, clips)
     try:
-        place = (
-            files.chosen(run).directory.relative_to(run.path).as_posix() + "/evaluation.json"
-            if name == "keras"
-            else f"export/evaluation_{name}.json"
-        )
-        known = files.evaluation(run, place)
+        path = run.paths.export.evaluation(name)
+        if name == "keras":
+            path = training_of(run, chosen(run)).evaluation
+        known = optional(run, Evaluation, path)
     except MissingError:
+        known = None
+    if known is None:
         return None, None
     right = np.mean((known.predictions >= 0.5) == (known.labels > 0.5), axis=1)
     error = 1.96 * float(right.std(ddof=1)) / len(right) ** 0.5 if len(right) > 1 else 1.0
     return max(accuracy - error, 0.0), min(accuracy + error, 1.0)
 
 
-def _files(export: Mapping[str, Any]) -> str:
+def _files(export: Export) -> str:
     rows = []
-    for entry in export["files"].values():
-        stock, delegated = entry["stock_bytes"], entry["delegated"]
+    for entry in export.files.values():
+        delegated = entry.delegated
         rows.append(
             [
-                f"`{entry['file']}`",
-                form(entry),
-                count(entry["bytes"]),
-                count(stock),
-                ", ".join(f"{n} {k}" for k, n in entry["float_operators"].items()) or "none",
-                percent(delegated["share"], 0) + (" (estimated)" if delegated["estimated"] else ""),
-                entry["minimum_runtime"] or "–",
-                entry["verdict"],
+                f"`{entry.file}`",
+                computing(entry.form, entry.recurrent, entry.keeps_state),
+                count(entry.bytes),
+                count(entry.stock_bytes),
+                ", ".join(f"{n} {k}" for k, n in entry.float_operators.items()) or "none",
+                percent(delegated.share, 0) + (" (estimated)" if delegated.estimated else ""),
+                entry.minimum_runtime or "–",
+                entry.verdict,
             ]
         )
     heading = [
@@ -174,40 +173,40 @@ def _files(export: Mapping[str, Any]) -> str:
         "runtime",
         "checks",
     ]
-    open_ = [c for c in export["checks"] if c["verdict"] != "passed"]
-    remarks = [f"- {check['verdict']}: {check['message']}." for check in open_]
+    open_ = [check for check in export.checks if not check.passed]
+    remarks = [f"- {check.verdict}: {check.message}." for check in open_]
     return "\n".join(["## Files", "", _table(heading, rows), *([""] if remarks else []), *remarks])
 
 
-def _waveform_files(export: Mapping[str, Any]) -> list[str]:
+def _waveform_files(export: Export) -> list[str]:
     """Of files that take the waveform, bytes of front end and classifier apart; often nothing."""
-    wholes = [entry["waveform"] for entry in export["files"].values() if "waveform" in entry]
+    wholes = export.waveforms
     if not wholes:
         return []
     rows = [
         [
-            f"`{whole['file']}`",
-            count(whole["bytes"]),
-            count(whole["front_end_bytes"]),
-            count(whole["classifier_bytes"]),
-            percent(whole["accuracy"]),
-            percent(whole["agreement"]),
-            whole["minimum_runtime"] or "–",
-            "yes" if whole["mediapipe"] else "no",
-            whole["verdict"],
+            f"`{whole.file}`",
+            count(whole.bytes),
+            count(whole.front_end_bytes),
+            count(whole.classifier_bytes),
+            percent(whole.accuracy),
+            percent(whole.agreement),
+            whole.minimum_runtime or "–",
+            "yes" if whole.mediapipe else "no",
+            whole.verdict,
         ]
         for whole in wholes
     ]
     heading = ["file", "bytes", "front end", "classifier", "accuracy", "agreement"]
     heading += ["runtime", "MediaPipe takes it", "checks"]
-    samples, rate = wholes[0]["samples"], wholes[0]["sample_rate"]
-    taken = sorted((w for w in wholes if w["mediapipe"]), key=lambda whole: whole["bytes"])
+    samples, rate = wholes[0].samples, wholes[0].sample_rate
+    taken = sorted((w for w in wholes if w.mediapipe), key=lambda whole: whole.bytes)
     return [
         "## Files that take the waveform\n\n" + _table(heading, rows),
         f"Their input is float32 of shape ({samples},), mono, full scale ±1, at {rate} Hz: the "
         "front end, labels and sample rate are in the file, as MediaPipe's AudioClassifier reads "
         "them.",
-        *[_MEDIAPIPE.format(file=whole["file"]) for whole in taken[:1]],
+        *[_MEDIAPIPE.format(file=whole.file) for whole in taken[:1]],
     ]
 
 
@@ -222,8 +221,8 @@ with AudioClassifier.create_from_model_path("export/{file}") as classifier:
 ```"""
 
 
-def _limits(export: Mapping[str, Any]) -> str:
-    several = export["task"] == "multi_label"
+def _limits(export: Export) -> str:
+    several = export.multi_label
     answer = (
         "Agreement counts tags whose score is 0.5 or more as present; thresholds tag by tag are in "
         "`export/thresholds.json` where the training kept validation clips back to choose them."
@@ -240,9 +239,9 @@ def _limits(export: Mapping[str, Any]) -> str:
             "regions are to be measured before they are relied on.",
             "- Files named under Files take features, not a waveform: an app has to compute them "
             "as `export/features.json` says, whose golden values tell whether it does.",
-            *([_KEPT] if any(e.get("keeps_state") for e in export["files"].values()) else []),
-            f"- Latencies in `{_EXPORT}` are those of the machine that exported "
-            f"({export['machine']}), not of a phone: `kerasnas benchmark` measures others.",
+            *([_KEPT] if any(entry.keeps_state for entry in export.files.values()) else []),
+            "- Latencies in `export/export.json` are those of the machine that exported "
+            f"({export.machine}), not of a phone: `kerasnas benchmark` measures others.",
             "- Not for decisions about people, or where a missed sound is dangerous, without a "
             "study of its own.",
         ]
@@ -255,25 +254,24 @@ _KEPT = (
 )
 
 
-def _usage(export: Mapping[str, Any]) -> str:
+def _usage(export: Export) -> str:
     # The smallest file is the one for phones; order and shapes are the same in all.
-    smallest = min(export["files"].values(), key=lambda entry: entry["bytes"])
-    file, shape, classes = smallest["file"], export["input_shape"], len(export["classes"])
+    smallest = min(export.files.values(), key=lambda entry: entry.bytes)
+    file, shape, classes = smallest.file, export.input_shape, len(export.classes)
     size = int(np.prod(shape))
     shell = f"""## How to run it
 
 Recordings, from a shell: `kerasnas predict export/{file} RECORDING...`"""
-    if smallest["recurrent"] == "step":
+    if smallest.recurrent == "step":
         return f"""{shell}
 
 In an app: each call takes one frame, float32 of shape {(1, 1, *shape[1:])}, and the states
 (`state0`, ...) that the call before it gave, zeros at first; it gives the scores so far, in the
 order of `export/labels.txt`, and the states for the next call."""
-    kept = bool(smallest.get("keeps_state"))
-    python, kotlin, swift = (code if kept else "" for code in _RESETS)
+    python, kotlin, swift = (code if smallest.keeps_state else "" for code in _RESETS)
     return f"""{shell}
 
-Python (`pip install ai-edge-litert`), `features` being float32 of shape {tuple(shape)}:
+Python (`pip install ai-edge-litert`), `features` being float32 of shape {shape}:
 
 ```python
 from ai_edge_litert.interpreter import Interpreter

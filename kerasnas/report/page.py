@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from kerasnas.report.html.elements import Markup, note, tag
+from kerasnas.report.html.elements import Markup, join, note, paragraph, tag
 from kerasnas.report.html.style import STYLE
-from kerasnas.report.run import MissingError, Run, read
+from kerasnas.report.reading import MissingError, within
 from kerasnas.report.sections import (
     compared,
     curves,
@@ -21,13 +21,16 @@ from kerasnas.report.sections import (
     selection,
     summary,
 )
+from kerasnas.runs.damage import damaged
+from kerasnas.runs.run import Run
 
 
 def page(path: Path, gene: str | None = None) -> str:
-    """The whole page of a run directory; see `kerasnas.report.write`."""
-    run = read(path)
+    """Return the whole page of a run directory; see `kerasnas.report.write`."""
+    run = Run.read(path)
     search.check_gene(run, gene)
     contents: tuple[tuple[str, str, Callable[[Run], Markup | None]], ...] = (
+        ("damage", "Files that cannot be read", _damage),
         ("summary", "Result", summary.section),
         ("sizes", "Candidates by score and size", search.sizes),
         ("front", "Pareto front", decisions.front),
@@ -48,7 +51,7 @@ def page(path: Path, gene: str | None = None) -> str:
         ("folds", "Folds", held_out.folds),
         ("selection", "What was selected on what", selection.section),
     )
-    name = str(run.experiment.get("name") or path.name)
+    name = str(run.settings.get("name") or path.name)
     sections = [(id, title, _content(run, make)) for id, title, make in contents]
     shown = [(id, title, inner) for id, title, inner in sections if inner is not None]
     links = [tag("a", title, href=f"#{id}") for id, title, _ in shown]
@@ -72,6 +75,15 @@ def page(path: Path, gene: str | None = None) -> str:
         tag("style", Markup(STYLE)),
     )
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def _damage(run: Run) -> Markup | None:
+    """Every file that is empty or was changed; None where all can be read."""
+    found = [tag("li", within(run, reason)) for reason in damaged(run.paths.path)]
+    if not found:
+        return None
+    missing = paragraph("What these files hold is left out of this page.")
+    return join([tag("ul", *found), missing])
 
 
 def _content(run: Run, make: Callable[[Run], Markup | None]) -> Markup | None:

@@ -5,55 +5,34 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kerasnas import experiment as experiments
+import yaml
+
 from kerasnas.errors import KerasnasError
-from kerasnas.experiment import Experiment
 from kerasnas.files import write_atomically
-
-EXPERIMENT = "experiment.yaml"
-_LOCK = ".lock"
-
-# A search may go on with other values of these: they do not change what a candidate scores.
-_MAY_CHANGE = (
-    "data.root",
-    "search.trials",
-    "search.choose",
-    "search.winners",
-    "search.supernet.agreement",
-    "search.supernet.save_every",
-    "search.supernet.batch_size",
-    "search.workers",
-    "search.spread_folds",
-    "search.threads",
-    "search.gpus",
-    "search.devices",
-    "search.enqueue",
-    "search.trial_bytes",
-    "search.trials_per_worker",
-    "search.recycle_above",
-    "search.start_limit",
-    "search.hours",
-    "search.trial_seconds",
-    "search.retries",
-    "search.consecutive_failures",
-    "search.keep_models",
-    "training.final.",
-    "export.",
-)
+from kerasnas.runs.layout import EXPERIMENT, LOCK
 
 
 @contextmanager
-def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -> Iterator[None]:
-    """Make `directory` the run directory of `experiment`, or go on in it; hold it meanwhile.
+def open_run(
+    directory: Path, experiment: str, may_change: Sequence[str] = (), overwrite: bool = False
+) -> Iterator[None]:
+    """Make `directory` the run directory of an experiment, or resume it; hold it meanwhile.
+
+    Args:
+        directory: The run directory.
+        experiment: YAML of all settings, with every default filled in.
+        may_change: Settings and sections of them, by dotted name, with other values of which the
+            run may be resumed.
+        overwrite: Whether to delete what the directory holds of an earlier run.
 
     Raises:
-        KerasnasError: It cannot be written to, another process works in it, it holds other files,
-            or it belongs to another experiment and `overwrite` is not given.
+        KerasnasError: The directory cannot be written to, another process works in it, it holds
+            other files, or it belongs to another experiment and `overwrite` is not given.
     """
     made = not directory.exists()
     _check_writable(directory)
@@ -67,17 +46,58 @@ def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -
             for path in directory.iterdir():
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)
-                elif path.name != _LOCK:
+                elif path.name != LOCK:
                     path.unlink()
         if _is_begun(directory) and (directory / EXPERIMENT).exists():
-            differences = sorted(_differences(experiment, read_experiment(directory)))
+            theirs, _ = read_settings(directory)
+            differences = sorted(_differences(yaml.safe_load(experiment), theirs, may_change))
             if differences:
                 raise KerasnasError(
                     f"{directory} holds the run of another experiment; it differs in "
                     f"{'; '.join(differences)}. Give another --run, or --overwrite to delete it"
                 )
-        write_atomically(directory / EXPERIMENT, experiment.to_yaml())
+        write_atomically(directory / EXPERIMENT, experiment)
         yield
+
+
+def read_settings(directory: Path) -> tuple[Mapping[str, Any], str]:
+    """Return the settings of a run's experiment, and their text.
+
+    Raises:
+        KerasnasError: It is no run directory, or the text is damaged.
+    """
+    path = directory / EXPERIMENT
+    try:
+        text = path.read_text(encoding="utf-8")
+        settings = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise KerasnasError(f"{directory} is no run directory: it has no {EXPERIMENT}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KerasnasError(f"{path} cannot be read: {error}") from None
+    if not isinstance(settings, dict):
+        raise KerasnasError(
+            f"{path} holds no fields, so it is no experiment: restore it from a copy"
+        )
+    return settings, text
+
+
+def is_run(directory: Path) -> bool:
+    """Whether a directory is that of a run."""
+    return (directory / EXPERIMENT).is_file()
+
+
+def run_of(path: Path) -> Path:
+    """Return the run directory that a file lies in.
+
+    Raises:
+        KerasnasError: It lies in none, or does not exist.
+    """
+    if not path.exists():
+        raise KerasnasError(f"{path} does not exist: give a run directory or a model file")
+    for directory in path.absolute().parents:
+        if is_run(directory):
+            return directory
+    raise KerasnasError(f"{path} lies in no run directory: give --experiment")
 
 
 def _is_begun(directory: Path) -> bool:
@@ -85,13 +105,13 @@ def _is_begun(directory: Path) -> bool:
 
     A search that found its data wrong leaves its experiment alone, which may then be corrected.
     """
-    return any(path.name not in (_LOCK, EXPERIMENT) for path in directory.iterdir())
+    return any(path.name not in (LOCK, EXPERIMENT) for path in directory.iterdir())
 
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Hold the directory's lock, which a killed process gives up by dying."""
-    with (directory / _LOCK).open("ab+", buffering=0) as file:
+    with (directory / LOCK).open("ab+", buffering=0) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -109,31 +129,6 @@ def _locked(directory: Path) -> Iterator[None]:
         yield
 
 
-def read_experiment(directory: Path) -> Experiment:
-    """The experiment of a run directory.
-
-    Raises:
-        KerasnasError: It is no run directory.
-    """
-    if not (directory / EXPERIMENT).is_file():
-        raise KerasnasError(f"{directory} is no run directory: it has no {EXPERIMENT}")
-    return experiments.load(directory / EXPERIMENT)
-
-
-def run_of(path: Path) -> Path:
-    """The run directory that a file lies in.
-
-    Raises:
-        KerasnasError: It lies in none, or does not exist.
-    """
-    if not path.exists():
-        raise KerasnasError(f"{path} does not exist: give a run directory or a model file")
-    for directory in path.absolute().parents:
-        if (directory / EXPERIMENT).is_file():
-            return directory
-    raise KerasnasError(f"{path} lies in no run directory: give --experiment")
-
-
 def _check_writable(directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -148,11 +143,17 @@ def _check_writable(directory: Path) -> None:
             raise KerasnasError(f"{path} is read-only: make it writable, or give another --run")
 
 
-def _differences(ours: Experiment, theirs: Experiment) -> Iterator[str]:
-    a, b = dict(_flat(ours.model_dump(mode="json"))), dict(_flat(theirs.model_dump(mode="json")))
+def _differences(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], may_change: Sequence[str]
+) -> Iterator[str]:
+    a, b = dict(_flat(ours)), dict(_flat(theirs))
     for name in a.keys() | b.keys():
-        if a.get(name) != b.get(name) and not name.startswith(_MAY_CHANGE):
+        if a.get(name) != b.get(name) and not _is_among(name, may_change):
             yield f"{name} ({b.get(name)} there, {a.get(name)} here)"
+
+
+def _is_among(name: str, settings: Sequence[str]) -> bool:
+    return any(name == each or name.startswith(f"{each}.") for each in settings)
 
 
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

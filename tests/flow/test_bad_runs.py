@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kerasnas.cli import app
-from kerasnas.runs.directory import open_run, read_experiment
+from kerasnas.flow.task.opening import open_run, read_experiment
 from kerasnas.tuners.core import journal
 
 pytestmark = pytest.mark.slow

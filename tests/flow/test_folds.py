@@ -12,7 +12,7 @@ from kerasnas.flow.stages.candidates import score_candidates
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers.folds import FoldRunner
-from kerasnas.runs.directory import open_run
+from kerasnas.flow.task.opening import open_run
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Job, Progress, Started
 from tests.flow.conftest import SMALL
 

@@ -24,7 +24,7 @@ from kerasnas.flow.commands.train import train
 from kerasnas.flow.stages import export_network as exporting
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
-from kerasnas.runs.directory import read_experiment
+from kerasnas.flow.task.opening import read_experiment
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers import pool
 from kerasnas.flow.workers.threads import take_over_threads
-from kerasnas.runs.directory import open_run
+from kerasnas.flow.task.opening import open_run
 from tests.flow.conftest import SMALL
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from kerasnas.cli import app
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages.trials import Book, table
-from kerasnas.runs.directory import open_run
+from kerasnas.flow.task.opening import open_run
 from kerasnas.tuners import Gene, Search
 from kerasnas.tuners.runners.base import Finished
 

@@ -20,7 +20,7 @@ from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.waveform import graph_front_end
-from kerasnas.runs.directory import read_experiment
+from kerasnas.flow.task.opening import read_experiment
 
 MEDIAPIPE = Path(
     os.environ.get(

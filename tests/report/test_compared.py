@@ -1,63 +1,61 @@
 """The searched network beside named ones."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from kerasnas.report import write
 from kerasnas.report.sections.statistics import best_epoch, first_reaching
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import Evaluation, FoldClasses, History
+from tests.report.conftest import write_folds
 from tests.report.pages import Page
 
 NAN = float("nan")
 
 
-def write_json(path: Path, data: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data))
-
-
-def tagged(rates: list[float | None]) -> dict[str, Any]:
-    known = [rate for rate in rates if rate is not None]
+def tagged(rates: list[float]) -> Evaluation:
     labels = np.tile(np.eye(3, dtype=int)[:2], (10, 1))  # nobody gave the third tag
-    return {
-        "schema": 1,
-        "classes": ["speech", "rain", "dog"],
-        "metrics": {"loss": 0.3, "equal_error_rate": sum(known) / len(known)},
-        "confusion": None,
-        "by_class": {"positives": [10, 10, 0], "equal_error_rate": rates, "auc": rates},
-        "count": 20,
-        "predictions": labels.tolist(),
-        "labels": labels.tolist(),
-    }
+    return Evaluation(
+        clips="test",
+        classes=("speech", "rain", "dog"),
+        metrics={"loss": 0.3, "equal_error_rate": float(np.nanmean(rates))},
+        confusion=None,
+        by_class={
+            "positives": np.array([10, 10, 0], float),
+            "equal_error_rate": np.array(rates),
+            "auc": np.array(rates),
+        },
+        channel_f1=None,
+        count=20,
+        predictions=labels.astype(float),
+        labels=labels,
+        ids=tuple(f"clip{n}" for n in range(20)),
+    )
 
 
-def history(rates: list[float | None]) -> dict[str, Any]:
-    epochs = [
-        {"epoch": n, "loss": 1 / n, "accuracy": 0.5, "val_loss": rate, "val_accuracy": None}
-        for n, rate in enumerate(rates, 1)
-    ]
-    return {"schema": 1, "epochs": epochs}
+def history(rates: list[float | None]) -> History:
+    return History(
+        tuple(
+            {"epoch": n, "loss": 1 / n, "accuracy": 0.5, "val_loss": rate, "val_accuracy": None}
+            for n, rate in enumerate(rates, 1)
+        )
+    )
 
 
 @pytest.fixture
 def tagger(run: Path) -> Path:
     """The searched network and `crnn`, two seeds, scored on held-out clips and over folds."""
-    write_json(run / "winners/accuracy/evaluation.json", tagged([0.1, 0.3, None]))
-    write_json(run / "winners/accuracy/history.json", history([0.5, 0.4, 0.2]))
+    paths = RunPaths(run)
+    tagged([0.1, 0.3, NAN]).write(paths.winner("accuracy").evaluation)
+    history([0.5, 0.4, 0.2]).write(paths.winner("accuracy").history)
     for seed, rate in enumerate((0.3, 0.5)):
-        place = run / f"train/crnn/test-seed{seed}"
-        write_json(place / "evaluation.json", tagged([rate, 0.5, None]))
-        write_json(place / "history.json", history([0.6, None, 0.4]))
-    folds = json.loads((run / "train/winner/folds.json").read_text())
-    folds["by_class"] = {
-        "classes": ["speech", "rain", "dog"],
-        "positives": [12, 11, 0],
-        "float32": {"equal_error_rate": [0.2, 0.25, None]},
-    }
-    write_json(run / "train/winner/folds.json", folds)
+        training = paths.network("crnn").training(None, seed)
+        tagged([rate, 0.5, NAN]).write(training.evaluation)
+        history([0.6, None, 0.4]).write(training.history)
+    rates = {"float32": {"equal_error_rate": np.array([0.2, 0.25, NAN])}}
+    write_folds(run, FoldClasses(("speech", "rain", "dog"), (12, 11, 0), rates))
     return run
 
 
@@ -108,7 +106,7 @@ def test_the_table_of_tags_has_error_rates(tagger: Path) -> None:
 
 def test_candidates_scored_over_folds_show_the_first_folds_curve(run: Path) -> None:
     for fold in "01":
-        write_json(run / f"trials/0001/fold{fold}/history.json", history([0.6, 0.5]))
+        history([0.6, 0.5]).write(RunPaths(run).trial("0001").fold(fold).history)
     page = Page(write(run))
     drawn = [text.text for text in page.section("curves").iter("text")]
     assert "trial 1, fold 0" in drawn

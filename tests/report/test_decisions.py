@@ -1,46 +1,54 @@
 """The pages on fronts, controllers and what was picked, from runs that hold them."""
 
-import csv
-import json
 from pathlib import Path
 
 import pytest
 
 from kerasnas.report import write
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import ControllerCurve, ControllerUpdate
+from kerasnas.tuners import Gene
+from tests.report.conftest import GENES, candidates
 from tests.report.pages import Page
+from tests.runs.journals import Candidate, write_journal
 
-CURVE = [
-    {"number": 1, "trials": 5, "reward": -0.4, "baseline": -0.4, "entropy": 1.1},
-    {"number": 2, "trials": 10, "reward": -0.3, "baseline": -0.39, "entropy": 0.7},
-]
-HEADER = "trial,status,equal_error_rate,test_equal_error_rate,bytes,parameters,macs,int8_bytes"
-HEADER += ",float16_bytes,seconds,front,error"
-GENES = ("layer1_filters", "layer2_filters", "layer1_height", "layer2_height")
+CURVE = (ControllerUpdate(1, 5, -0.4, -0.4, 1.1), ControllerUpdate(2, 10, -0.3, -0.39, 0.7))
 
 
 @pytest.fixture
 def controlled(tmp_path: Path) -> Path:
     """Four trials of a controller, two of them without exploration."""
-    (tmp_path / "experiment.yaml").write_text(
+    paths = RunPaths(tmp_path)
+    paths.experiment.write_text(
         "schema: 1\nname: tags\ndata: {multi_label: true}\n"
         "split: {by: split, validation_fraction: 0.2}\n"
         "training: {final: {patience: 20}}\n"
         "search:\n  folds: all\n  oracle: {name: controller, budget: 4, settled: 2}\n"
     )
-    rates, macs, front = (0.3, 0.2, 0.25, 0.1), (100, 200, 250, 400), ("yes", "yes", "", "yes")
-    filters = (8, 16, 16, 16)
-    rows = [
-        [n, "completed", rates[n], 0.3, 9000, 50, macs[n], 9000, 9000, 1.5, front[n], ""]
-        for n in range(4)
+    genes = [
+        Gene("layer1_filters", values=(8, 16)),
+        Gene("layer2_filters", values=(8, 16)),
+        Gene("layer1_height", values=(1, 3)),
+        Gene("layer2_height", values=(1, 3)),
+        Gene("layer1_start", values=(0, 1, 2)),  # tells apart those that are alike otherwise
     ]
-    for row, number in zip(rows, filters, strict=True):
-        row.extend([number, 8, 1, 3])
-    with (tmp_path / "trials.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([[*HEADER.split(","), *GENES], *rows])
-    search = {"objectives": [["equal_error_rate", "min"], ["macs", "min"]], "rejected": 0}
-    search |= {"schema": 1, "proposed": 4, "seconds": 6.0}
-    (tmp_path / "search.json").write_text(json.dumps(search))
-    (tmp_path / "controller.json").write_text(json.dumps({"schema": 1, "curve": CURVE}))
+    rates, macs, filters, starts = (
+        (0.3, 0.2, 0.25, 0.1),
+        (100, 200, 250, 400),
+        (8, 16, 16, 16),
+        (0, 0, 1, 2),
+    )
+    trials = [
+        Candidate(
+            dict(zip((gene.name for gene in genes), (filter_, 8, 1, 3, start), strict=True)),
+            9000,
+            {"equal_error_rate": rate, "test_equal_error_rate": 0.3, "macs": mac},
+            {"parameters": 50, "macs": mac},
+        )
+        for rate, mac, filter_, start in zip(rates, macs, filters, starts, strict=True)
+    ]
+    write_journal(tmp_path, genes, [("equal_error_rate", "min"), ("macs", "min")], trials)
+    ControllerCurve(CURVE).write(paths.controller)
     return tmp_path
 
 
@@ -66,9 +74,8 @@ def test_what_was_picked_is_counted_layer_by_layer_before_and_after_exploration(
 
 
 def test_a_trial_whose_values_are_all_of_layers_lists_these_alone(controlled: Path) -> None:
-    assert (
-        Page(write(controlled)).rows("trials", "The best")[0][-1] == "layer1: 16, 1; layer2: 8, 3"
-    )
+    best = Page(write(controlled)).rows("trials", "The best")[0]
+    assert best[-1] == "layer1: 16, 1, 2; layer2: 8, 3"
 
 
 def test_a_front_of_two_objectives_is_drawn_and_listed_with_the_best_first(
@@ -81,8 +88,10 @@ def test_a_front_of_two_objectives_is_drawn_and_listed_with_the_best_first(
     assert rows[0][1:] == ["0.100", "400"]
 
 
-def test_what_a_run_has_no_use_for_is_left_out(whole_run: Path) -> None:
-    page = Page(write(whole_run))
+def test_what_a_run_has_no_use_for_is_left_out(run: Path) -> None:
+    RunPaths(run).journal.unlink()
+    write_journal(run, GENES, [("accuracy", "max")], candidates())
+    page = Page(write(run))
     shown = {section.attrib["id"] for section in page.root.iter("section")}
     assert not shown & {"front", "controller", "choices", "compared"}
 

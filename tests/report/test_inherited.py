@@ -1,7 +1,5 @@
 """What the page shows of a search on a supernet."""
 
-import csv
-import json
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,17 @@ import yaml
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kerasnas.models.nasc import NascSpace
-from kerasnas.report import run as files
 from kerasnas.report.sections import decisions, inherited, search, selection, summary
 from kerasnas.report.sections.inherited import f1_of
+from kerasnas.runs import records
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.run import Run
+from kerasnas.tuners import Gene
+from tests.report.conftest import describe
+from tests.runs.journals import Candidate, write_journal
 
 CLASSES = ("absence", "eating", "other")
 POINTS = ((0.5, 1e6), (0.7, 3e6), (0.6, 4e6), (0.8, 9e6))
-
-
-def put(path: Path, data: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"schema": 1, **data}))
 
 
 def searched(directory: Path, points: tuple[tuple[float, float], ...] = POINTS) -> Path:
@@ -37,48 +35,53 @@ def searched(directory: Path, points: tuple[tuple[float, float], ...] = POINTS) 
             "supernet": {},
         },
     }
-    (directory / "experiment.yaml").write_text(yaml.safe_dump(experiment))
-    costs = ["parameters", "macs", "int8_bytes", "float16_bytes", "peak_activation_bytes"]
-    header = ["trial", "status", "accuracy", "test_accuracy", "bytes", *costs, "seconds", "front"]
-    with (directory / "trials.csv").open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*header, "error", "layer1"])
-        for number, (accuracy, macs) in enumerate(points):
-            front = not any(a >= accuracy and m < macs for a, m in points)
-            figures = [accuracy, "", 9000, 100, int(macs), 9000, 9000, 500, 0.1]
-            row = [number, "completed", *figures, "yes" if front else "", "", "e3k3"]
-            writer.writerow(row)
+    RunPaths(directory).experiment.write_text(yaml.safe_dump(experiment))
+    candidates = [
+        Candidate(
+            {"layer1": number},
+            9000,
+            {"accuracy": accuracy, "macs": int(macs)},
+            {"parameters": 100, "macs": int(macs), "int8_bytes": 9000, "float16_bytes": 9000},
+        )
+        for number, (accuracy, macs) in enumerate(points)
+    ]
+    genes = [Gene("layer1", values=tuple(range(len(points))))]
+    write_journal(directory, genes, [("accuracy", "max"), ("macs", "min")], candidates)
     return directory
 
 
-def evaluation(seed: int) -> dict[str, Any]:
+def evaluation(seed: int, **changes: Any) -> records.Evaluation:
     rng = np.random.default_rng(seed)
     truth, answers = rng.integers(0, 3, (2, 30))
-    return {
-        "classes": list(CLASSES),
+    fields: dict[str, Any] = {
+        "clips": "test",
+        "classes": CLASSES,
         "metrics": {"accuracy": float((truth == answers).mean())},
-        "confusion": confusion_matrix(truth, answers, labels=range(3)).tolist(),
+        "confusion": confusion_matrix(truth, answers, labels=range(3)),
+        "by_class": None,
+        "channel_f1": None,
         "count": 30,
-        "predictions": np.eye(3)[answers].tolist(),
-        "labels": np.eye(3, dtype=int)[truth].tolist(),
+        "predictions": np.eye(3)[answers],
+        "labels": np.eye(3, dtype=int)[truth],
+        "ids": tuple(f"clip{n}" for n in range(30)),
     }
+    return records.Evaluation(**fields | changes)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     directory = searched(tmp_path / "run")
-    entry = {"trial": 3, "directory": "winners/accuracy", "rule": "highest accuracy"}
-    put(directory / "winners.json", {"accuracy": entry, "chosen": "accuracy", "rule": "best"})
-    put(directory / "winners" / "accuracy" / "evaluation.json", evaluation(0))
+    paths = RunPaths(directory)
+    entry = records.WinnerEntry(3, "winners/accuracy", "highest accuracy", "accuracy")
+    records.Winners({"accuracy": entry}, "accuracy").write(paths.winners)
+    evaluation(0).write(paths.winner("accuracy").evaluation)
     space = NascSpace((30, 20, 1), 3)
-    architecture = space.reference("baseline").to_json()
-    place = directory / "winners" / "accuracy" / "architecture.json"
-    put(place, {"architecture": architecture})
+    describe(space.reference("baseline")).write(paths.winner("accuracy").description)
     return directory
 
 
 def shown(section: Any, directory: Path) -> str:
-    markup = section(files.read(directory))
+    markup = section(Run.read(directory))
     HTMLParser().feed(markup)
     return markup
 
@@ -94,7 +97,7 @@ def test_an_oracle_by_its_bare_name_has_no_generations(run: Path) -> None:
     experiment = yaml.safe_load((run / "experiment.yaml").read_text())
     experiment["search"]["oracle"] = "random"
     (run / "experiment.yaml").write_text(yaml.safe_dump(experiment))
-    assert inherited.generations(files.read(run)) is None
+    assert inherited.generations(Run.read(run)) is None
     searched(run / "random")
     page = shown(inherited.generations, run)
     assert page.count("<svg") == 3  # both clouds, and the fronts
@@ -103,8 +106,8 @@ def test_an_oracle_by_its_bare_name_has_no_generations(run: Path) -> None:
 
 def test_random_search_stands_beside_the_search(run: Path) -> None:
     searched(run / "random", ((0.5, 2e6), (0.4, 5e6)))
-    curves = {"search": [[1, 0.1], [4, 0.5]], "random": [[1, 0.0], [2, 0.2]]}
-    put(run / "hypervolume.json", {"searches": curves})
+    curves = {"search": ((1, 0.1), (4, 0.5)), "random": ((1, 0.0), (2, 0.2))}
+    records.Hypervolume(curves).write(RunPaths(run).hypervolume)
     page = shown(inherited.generations, run)
     assert page.count("<svg") == 4
     assert "random search" in page
@@ -112,16 +115,15 @@ def test_random_search_stands_beside_the_search(run: Path) -> None:
 
 
 def test_ranks_are_shown_with_their_interval(run: Path) -> None:
-    assert inherited.agreement(files.read(run)) is None
-    paths = [
-        {"trial": n, "supernet": {"accuracy": n / 20}, "stand_alone": {"accuracy": n / 15}}
-        for n in range(12)
-    ]
+    assert inherited.agreement(Run.read(run)) is None
+    ranked = tuple(
+        records.RankedPath(n, {"accuracy": n / 20}, {"accuracy": n / 15}) for n in range(12)
+    )
     kendall = {
-        "accuracy": {"tau": 0.714, "low": 0.4, "high": 0.9},
-        "loss": {"tau": None, "low": None, "high": None},
+        "accuracy": records.RankCorrelation(0.714, 0.4, 0.9),
+        "loss": records.RankCorrelation(None, None, None),
     }
-    put(run / "agreement.json", {"epochs": 20, "kendall": kendall, "paths": paths})
+    records.Agreement(20, kendall, ranked).write(RunPaths(run).agreement)
     page = shown(inherited.agreement, run)
     assert "0.71" in page
     assert "12 candidates" in page
@@ -129,7 +131,6 @@ def test_ranks_are_shown_with_their_interval(run: Path) -> None:
 
 
 def test_candidates_are_not_said_to_be_trained(run: Path) -> None:
-    put(run / "search.json", {"objectives": [["accuracy", "max"], ["macs", "min"]]})
     sections = summary.section, search.sizes, decisions.front, selection.section
     inheriting = [shown(section, run) for section in sections]
     assert "eld-out" not in shown(search.candidates, run)  # a supernet scores no test clips
@@ -152,8 +153,8 @@ def test_every_searched_layer_is_drawn(run: Path) -> None:
 def test_classes_of_one_network_and_of_its_ensemble(run: Path) -> None:
     page = shown(inherited.classes, run)
     assert "--ensemble" in page
-    channels = {"channel_f1": [0.111, None, 0.333]}
-    put(run / "train" / "winner-ensemble" / "evaluation.json", evaluation(1) | channels)
+    together = evaluation(1, channel_f1=np.array([0.111, np.nan, 0.333]))
+    together.write(RunPaths(run).ensemble("winner").evaluation)
     page = shown(inherited.classes, run)
     assert "--ensemble" not in page
     assert "0.111" in page
@@ -172,8 +173,12 @@ def test_f1_of_a_confusion_matrix_is_scikit_learn_s() -> None:
 
 def test_other_searches_have_none_of_it(run: Path) -> None:
     experiment = {"name": "x", "model": {"space": "wu_lee"}, "search": {"objectives": None}}
-    (run / "experiment.yaml").write_text(yaml.safe_dump(experiment))
-    read = files.read(run)
+    paths = RunPaths(run)
+    paths.experiment.write_text(yaml.safe_dump(experiment))
+    paths.journal.unlink()
+    genes = [Gene("layer1", values=(0,))]
+    write_journal(run, genes, [("accuracy", "max")], [Candidate({"layer1": 0}, 1, {"accuracy": 1})])
+    read = Run.read(run)
     assert inherited.generations(read) is None
     assert inherited.agreement(read) is None
     assert inherited.layers(read) is None

@@ -1,11 +1,11 @@
-import json
 from pathlib import Path
 
 from kerasnas.report import write
 from kerasnas.report.model_card import model_card
 from kerasnas.report.sections.statistics import wilson
+from kerasnas.runs.layout import RunPaths
 
-from .conftest import CLASSES, COUNT, whole_file
+from .conftest import CLASSES, COUNT, export_report, whole_file
 
 
 def _rows(card: str, heading: str) -> list[list[str]]:
@@ -47,9 +47,7 @@ def test_the_architecture_is_a_table_whose_parameters_add_up(run: Path):
 
 
 def test_several_tags_have_an_interval_over_clips(run: Path):
-    path = run / "export" / "export.json"
-    report = json.loads(path.read_text())
-    path.write_text(json.dumps(report | {"task": "multi_label"}))
+    export_report(task="multi_label").write(RunPaths(run).export.report)
     card = model_card(run)
     assert card is not None
     keras, *_ = _rows(card, "Accuracy on held-out clips")
@@ -58,29 +56,26 @@ def test_several_tags_have_an_interval_over_clips(run: Path):
 
 
 def test_a_file_that_keeps_its_state_says_so_wherever_it_is_run(run: Path):
-    path = run / "export" / "export.json"
-    report = json.loads(path.read_text())
-    changes = {"recurrent": "fused_lstm", "keeps_state": True}
-    report["files"]["int8"] |= changes | {"waveform": whole_file("int8", 40_000, 111_222)}
+    path = RunPaths(run).export.report
     plain = model_card(run)
-    path.write_text(json.dumps(report))
+    entry = whole_file("int8", 40_000, 111_222)
+    export_report(recurrent="fused_lstm", keeps_state=True, waveform=entry).write(path)
     card = model_card(run)
     assert card is not None and plain is not None
     _, whole = _rows(card, "Files")
     assert whole[1] == "full int8 with fused lstm; keeps state: reset between clips"
     for word in ("interpreter.reset_all_variables()", "resetVariableTensors()", "anew for each"):
         assert word in card and word not in plain
-    (entry,) = _rows(card, "Files that take the waveform")
-    assert entry[1:4] == ["151 222", "40 000", "111 222"]
-    assert entry[-2:] == ["no", "passed"]
+    (row,) = _rows(card, "Files that take the waveform")
+    assert row[1:4] == ["151 222", "40 000", "111 222"]
+    assert row[-2:] == ["no", "passed"]
     assert "float32 of shape (32000,), mono, full scale ±1, at 16000 Hz" in card
     assert "Files that take the waveform" not in plain
     assert "MediaPipe" not in plain and "AudioClassifier.create" not in card  # it does not reset
-    whole = report["files"]["int8"]["waveform"]
-    report["files"]["int8"]["waveform"] = whole | {"mediapipe": True}
-    path.write_text(json.dumps(report))
+    entry = whole_file("int8", 40_000, 111_222, mediapipe=True)
+    export_report(recurrent="fused_lstm", keeps_state=True, waveform=entry).write(path)
     taken = model_card(run)
-    assert taken is not None and f"('export/{whole['file']}')" in taken.replace('"', "'")
+    assert taken is not None and f"('export/{entry.file}')" in taken.replace('"', "'")
 
 
 def test_without_an_export_there_is_no_card(run: Path):
@@ -96,9 +91,7 @@ def test_the_card_lies_beside_the_report(run: Path):
 
 
 def test_a_damaged_export_has_no_card_and_costs_no_report(run: Path):
-    path = run / "export" / "export.json"
-    report = json.loads(path.read_text())
-    del report["files"]["int8"]["form"]
-    path.write_text(json.dumps(report))
+    path = RunPaths(run).export.report
+    path.write_text(path.read_text().replace('"form"', '"from"'))
     assert model_card(run) is None
     assert write(run).is_file()

@@ -1,6 +1,5 @@
 """The whole page, from run directories that hold everything, little, or damage."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -12,12 +11,22 @@ import pytest
 
 from kerasnas.errors import KerasnasError
 from kerasnas.report import write
-from tests.report.conftest import whole_file
+from kerasnas.runs import records
+from kerasnas.runs.layout import RunPaths
+from tests.report.conftest import (
+    describe,
+    export_report,
+    whole_file,
+    write_state,
+    write_trials,
+    write_winners,
+)
 from tests.report.pages import Page
 
 SECTIONS = [
     "summary",
     "sizes",
+    "front",
     "genes",
     "curves",
     "held-out",
@@ -79,9 +88,7 @@ def test_any_other_gene_can_be_asked_for(run):
 
 
 def test_winners_are_told_by_both_rules_when_they_are_one_trial(run):
-    winners = json.loads((run / "winners.json").read_text())
-    winners["loss"] = winners["accuracy"]
-    (run / "winners.json").write_text(json.dumps(winners))
+    write_winners(run, loss=1)
     page = Page(write(run))
     assert "trial 1: highest accuracy and lowest loss, chosen" in page.text("sizes")
     assert "trial 1 (accuracy and loss)" in page.text("curves")
@@ -130,11 +137,10 @@ def test_exported_files_are_listed_with_every_check(page):
 
 
 def test_a_file_whose_scores_are_not_finite_is_still_listed(run):
-    path = run / "export" / "export.json"
-    report = json.loads(path.read_text())
-    changes = {"largest_difference": None, "recurrent": "fused_lstm", "keeps_state": True}
-    report["files"]["int8"] |= changes | {"waveform": whole_file("int8", 40_000, 111_222)}
-    path.write_text(json.dumps(report))
+    whole = whole_file("int8", 40_000, 111_222)
+    export_report(
+        largest_difference=None, recurrent="fused_lstm", keeps_state=True, waveform=whole
+    ).write(RunPaths(run).export.report)
     page = Page(write(run))
     rows = {row[0]: row[1:] for row in page.rows("export", "Measured on the files")}
     assert rows["largest difference of a score"][1] == "not finite"
@@ -224,14 +230,9 @@ def test_a_run_that_has_only_begun_has_a_page(tmp_path):
         ("export/export.json", '{"schema": 2}', "export", "not of schema 1"),
         ("export/export.json", '{"schema": 1}', "export", "does not hold what it should"),
         ("search.json", "[]", "sizes", "5 candidates scored"),
+        ("search.json", "[]", "sizes", "search.json is not of schema 1"),
         ("trials/0001/history.json", '{"schema": 1}', "curves", "does not hold what it should"),
         ("export/evaluation_int8.json", '{"schema": 1}', "held-out", "evaluation_int8.json"),
-        (
-            "winners/accuracy/architecture.json",
-            '{"schema": 1, "architecture": {"input_shape": [8, 8, 1], "blocks": [{"kind": "x"}]}}',
-            "network",
-            "unknown kind of block 'x'",
-        ),
     ],
 )
 def test_a_damaged_part_costs_only_its_section(run, name, content, section, told):
@@ -239,6 +240,65 @@ def test_a_damaged_part_costs_only_its_section(run, name, content, section, told
     page = Page(write(run))
     assert told in page.text(section)
     assert page.rows("trials", "The best 5 of 5")
+
+
+def test_a_network_of_unknown_blocks_costs_only_its_section(run, whole_run):
+    class Unknown:
+        def to_json(self):
+            return {"input_shape": [8, 8, 1], "blocks": [{"kind": "x"}]}
+
+    describe(Unknown()).write(RunPaths(run).winner("accuracy").description)
+    page = Page(write(run))
+    assert "unknown kind of block 'x'" in page.text("network")
+    assert page.rows("trials", "The best 5 of 5")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "winners/accuracy/evaluation.json",
+        "winners/loss/history.json",
+        "winners/accuracy/architecture.json",
+        "trials/0001/history.json",
+        "export/export.json",
+        "export/evaluation_float16.json",
+        "train/winner/folds.json",
+        "search.json",
+        "winners.json",
+    ],
+)
+@pytest.mark.parametrize("damage", ["emptied", "changed"])
+def test_a_file_that_cannot_be_read_is_said_at_the_top(run, name, damage):
+    path = run / name
+    text = path.read_text()
+    last_digit = re.compile(r"(\d)(?=\D*$)")
+    changed = last_digit.sub(lambda digit: str((int(digit[0]) + 1) % 10), text)
+    assert changed != text
+    path.write_text("" if damage == "emptied" else changed)
+    page = Page(write(run))
+    (said,) = page.section("damage").iter("li")
+    assert said.text.startswith(f"{name} {'is empty' if damage == 'emptied' else 'was changed'}")
+    assert next(page.root.iter("section")).attrib["id"] == "damage"
+
+
+def test_a_winner_by_two_rules_is_told_with_the_figure_of_the_rule_that_chose_it(run):
+    write_winners(run, chosen="loss", loss=1)
+    text = Page(write(run)).text("summary")
+    assert "Trial 1 was chosen for its lowest validation loss (0.600)" in text
+
+
+def test_a_winner_by_several_objectives_is_told_with_all_of_them(run):
+    entry = records.WinnerEntry(1, "winners/accuracy", "knee of the front", None)
+    records.Winners({"middle": entry}, "middle").write(RunPaths(run).winners)
+    text = Page(write(run)).text("summary")
+    assert "its knee of the front (accuracy 90.0 %, loss 0.600) among" in text
+
+
+def test_candidates_are_compared_by_the_gene_that_the_search_space_names(run):
+    write_state(run, headline_gene="stem")
+    assert len(Page(write(run)).rows("genes", "Mean accuracy and size by stem")) == 5
+    write_state(run, headline_gene=None)  # the first of which there are several values
+    assert len(Page(write(run)).rows("genes", "Mean accuracy and size by growth")) == 3
 
 
 def test_what_is_no_run_is_refused(tmp_path):
@@ -250,8 +310,9 @@ def test_what_is_no_run_is_refused(tmp_path):
 
 
 def test_a_damaged_table_of_trials_is_refused(run):
-    (run / "trials.csv").write_text("trial,status\n1,completed\n")
-    with pytest.raises(KerasnasError, match=r"trials\.csv is not as a search writes it"):
+    lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
+    (run / "journal.jsonl").write_text("".join([*lines[:3], "trial,status\n", *lines[3:]]))
+    with pytest.raises(KerasnasError, match=r"journal\.jsonl, line 4 is damaged"):
         write(run)
 
 
@@ -265,18 +326,14 @@ def test_a_page_needs_neither_keras_nor_the_search_that_made_the_run(run):
     assert "1 · stem" in Page(run / "report.html").text("network")
 
 
-def test_several_labels_give_tables_of_tags(run, evaluation, trials):
-    trials(run / "trials.csv", "mean_average_precision")
-    data = evaluation()
-    labels = np.array(data["labels"])
+def test_several_labels_give_tables_of_tags(run, evaluation):
+    write_trials(run, "mean_average_precision")
+    labels = np.array(evaluation().labels)
     labels[:, 0] = 0
-    data |= {
-        "confusion": None,
-        "labels": labels.tolist(),
-        "metrics": {"loss": 0.2, "mean_average_precision": 0.87654, "scored_classes": 2.0},
-    }
+    scores = {"loss": 0.2, "mean_average_precision": 0.87654, "scored_classes": 2.0}
+    tagged = evaluation(confusion=None, labels=labels, metrics=scores)
     for name in ("winners/accuracy/evaluation.json", "export/evaluation_int8.json"):
-        (run / name).write_text(json.dumps(data))
+        tagged.write(run / name)
     (run / "export/evaluation_float16.json").unlink()
     page = Page(write(run))
     assert page.pictures("held-out") == 0
@@ -289,8 +346,7 @@ def test_several_labels_give_tables_of_tags(run, evaluation, trials):
 
 
 def test_one_candidate_alone_is_drawn(run):
-    lines = (run / "trials.csv").read_text().splitlines()
-    (run / "trials.csv").write_text("\n".join([lines[0], lines[2]]) + "\n")
+    write_trials(run, only=slice(1, 2))
     page = Page(write(run))
     assert page.pictures("sizes") == page.pictures("genes") == 1
     assert "median candidate on" not in page.text("summary")
@@ -298,7 +354,7 @@ def test_one_candidate_alone_is_drawn(run):
 
 def test_fifty_classes_are_drawn_in_one_picture_of_bounded_size(run, evaluation):
     classes = tuple(f"class number {n}" for n in range(50))
-    (run / "winners/accuracy/evaluation.json").write_text(json.dumps(evaluation(17, classes)))
+    evaluation(17, classes).write(RunPaths(run).winner("accuracy").evaluation)
     shutil.rmtree(run / "export")
     path = write(run)
     assert Page(path).pictures("held-out") == 1

@@ -1,10 +1,8 @@
 import math
-from types import MappingProxyType
 
 import numpy as np
 import pytest
 
-from kerasnas.report.run import Evaluation, Trial
 from kerasnas.report.sections.statistics import (
     class_scores,
     groups,
@@ -12,13 +10,12 @@ from kerasnas.report.sections.statistics import (
     wilson,
     worst_confusions,
 )
+from kerasnas.runs.records import Evaluation
+from kerasnas.runs.trials import Trial
 
 
 def trial(number: int, **values: str) -> Trial:
-    nothing = dict.fromkeys(
-        ("test", "bytes", "parameters", "macs", "int8_bytes", "float16_bytes", "seconds")
-    )
-    return Trial(number, "completed", {"accuracy": 0.5}, error="", values=values, **nothing)
+    return Trial(f"{number:04d}", number, values, "completed", metrics={"accuracy": 0.5})
 
 
 # Newcombe, "Two-sided confidence intervals for the single proportion: comparison of seven
@@ -41,7 +38,7 @@ def test_nothing_counted_says_nothing():
 
 
 def test_groups_are_in_the_order_of_numbers_and_leave_inactive_genes_out():
-    trials = [trial(0, width="10"), trial(1, width="9"), trial(2, width=""), trial(3, width="10")]
+    trials = [trial(0, width="10"), trial(1, width="9"), trial(2), trial(3, width="10")]
     found = groups(trials, "width")
     assert [(g.label, [t.number for t in g.trials]) for g in found] == [
         ("9", [1]),
@@ -66,9 +63,11 @@ def test_median_leaves_out_what_is_unknown():
 
 
 def test_class_scores_by_hand():
-    labels = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 0]], float)
+    labels = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 0]])
     outputs = np.array([[0.9, 0.6, 0.1], [0.4, 0.7, 0.2], [0.8, 0.1, 0.1], [0.2, 0.9, 0.1]])
-    result = Evaluation(("a", "b", "c"), MappingProxyType({}), None, 4, outputs, labels)
+    result = Evaluation(
+        "test", ("a", "b", "c"), {}, None, None, None, 4, outputs, labels, ("k", "l", "m", "n")
+    )
     a, b, c = class_scores(result)
     # a: decided for clips 0 and 2, right on 0; ranked 0, 2, 1: precisions 1/1 and 2/3 at hits
     assert (a.positives, a.precision, a.recall, a.f1) == (2, 0.5, 0.5, 0.5)

@@ -17,7 +17,7 @@ from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.flow.task.winners import find_description
 from kerasnas.paths import StrPath, path_or_none
-from kerasnas.runs.directory import read_experiment, run_of
+from kerasnas.flow.task.opening import read_experiment, run_of
 from kerasnas.training.metrics import Evaluation
 
 

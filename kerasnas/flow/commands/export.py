@@ -14,7 +14,7 @@ from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.winners import find_description, read_winners
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import read_experiment, run_of
+from kerasnas.flow.task.opening import read_experiment, run_of
 
 
 def export_run(

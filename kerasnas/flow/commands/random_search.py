@@ -19,7 +19,7 @@ from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers.threads import take_over_threads
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import open_run
+from kerasnas.flow.task.opening import open_run
 from kerasnas.tuners.settings import RandomSettings
 
 DIRECTORY = "random"

@@ -24,7 +24,7 @@ from kerasnas.flow.task.winners import read_chosen_values
 from kerasnas.models.space import Values
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import EXPERIMENT, open_run
+from kerasnas.flow.task.opening import EXPERIMENT, open_run
 from kerasnas.tuners import Results, Trial
 
 

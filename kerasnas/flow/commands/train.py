@@ -20,7 +20,7 @@ from kerasnas.flow.task.winners import describe, read_chosen
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.runs.directory import EXPERIMENT, open_run, read_experiment
+from kerasnas.flow.task.opening import EXPERIMENT, open_run, read_experiment
 
 
 def train(

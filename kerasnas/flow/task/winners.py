@@ -10,8 +10,8 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.files import read_json
+from kerasnas.flow.task.opening import read_experiment
 from kerasnas.models.space import Values
-from kerasnas.runs.directory import read_experiment
 
 DESCRIPTION = "architecture.json"
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from kerasnas.measures import COSTS
+
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _SHARES = ("accuracy", "agreement")
 _KEPT = "keeps state: reset between clips"
@@ -27,6 +29,11 @@ def metric(name: str, value: float | None) -> str:
     return percent(value) if name.endswith(_SHARES) else f"{value:.3f}"
 
 
+def named(name: str, value: float | None) -> str:
+    """A score or a cost; costs are whole numbers."""
+    return count(value) if name in COSTS else metric(name, value)
+
+
 def words(name: str) -> str:
     """A metric's or a column's name in words."""
     return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
@@ -34,8 +41,13 @@ def words(name: str) -> str:
 
 def form(entry: Mapping[str, Any]) -> str:
     """How an exported file computes, by its entry in `export.json`, and that it keeps a state."""
-    parts = (words(part) for part in (entry["form"], entry.get("recurrent")) if part)
-    return " with ".join(parts) + (f"; {_KEPT}" if entry.get("keeps_state") else "")
+    return computing(entry["form"], entry.get("recurrent"), entry.get("keeps_state", False))
+
+
+def computing(form: str, recurrent: str | None, keeps_state: bool = False) -> str:
+    """How an exported file and its recurrent layers compute, and that it keeps a state."""
+    parts = (words(part) for part in (form, recurrent) if part)
+    return " with ".join(parts) + (f"; {_KEPT}" if keeps_state else "")
 
 
 def count(value: float | None) -> str:

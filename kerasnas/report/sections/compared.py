@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
-from pathlib import Path
 from statistics import fmean
-from typing import Any
 
-from kerasnas.report import run as files
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.errors import KerasnasError
 from kerasnas.report.html.elements import Markup, Node, join, note, table, tag
 from kerasnas.report.html.formats import count, mean_and_deviation, words
-from kerasnas.report.run import Evaluation, MissingError, Run
+from kerasnas.report.reading import MissingError, chosen, optional, training_of
+from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
+from kerasnas.runs.records import Description, Evaluation, FoldClasses, Folds
+from kerasnas.runs.run import Run
 
-_WINNER = "winner"
 _RATE = "equal_error_rate"
 
 
@@ -24,31 +27,28 @@ class Network:
 
     Attributes:
         name: As readers know it.
-        label: Of its directory below `train`.
+        paths: Its trainings over folds and seeds.
         searched: Whether the search has chosen it.
-        trainings: Directories of the trainings scored on the held-out clips, one a seed.
+        trainings: Those scored on the held-out clips, one a seed.
     """
 
     name: str
-    label: str
+    paths: NetworkPaths
     searched: bool
-    trainings: tuple[Path, ...]
+    trainings: tuple[TrainingPaths, ...]
 
 
 def networks(run: Run) -> tuple[Network, ...]:
     """The searched network, then all others that the run directory holds, by name."""
     found = []
     try:
-        winner = files.chosen(run)
-        trainings = _trainings(run, _WINNER) or (winner.directory,)
-        found.append(Network(f"searched (trial {winner.trial})", _WINNER, True, trainings))
+        winner, paths = chosen(run), run.paths.network(WINNER_LABEL)
+        trainings = paths.tested() or (training_of(run, winner),)
+        found.append(Network(f"searched (trial {winner.trial})", paths, True, trainings))
     except MissingError:
         pass
-    labels = sorted(path.name for path in (run.path / "train").glob("*") if path.is_dir())
-    return (
-        *found,
-        *(Network(name, name, False, _trainings(run, name)) for name in labels if name != _WINNER),
-    )
+    others = [paths for paths in run.paths.networks() if paths.label != WINNER_LABEL]
+    return (*found, *(Network(paths.label, paths, False, paths.tested()) for paths in others))
 
 
 def section(run: Run) -> Markup | None:
@@ -78,28 +78,20 @@ def section(run: Run) -> Markup | None:
     )
 
 
-def _trainings(run: Run, label: str) -> tuple[Path, ...]:
-    return tuple(sorted((run.path / "train" / label).glob("test-seed*")))
-
-
 def _evaluations(run: Run, network: Network) -> list[Evaluation]:
-    found = []
-    for directory in network.trainings:
-        name = (directory / "evaluation.json").relative_to(run.path).as_posix()
-        if (run.path / name).is_file():
-            found.append(files.evaluation(run, name))
-    return found
+    found = (optional(run, Evaluation, training.evaluation) for training in network.trainings)
+    return [evaluation for evaluation in found if evaluation is not None]
 
 
 def _scores(run: Run, scored: Mapping[Network, list[Evaluation]]) -> Markup:
     first = next(iter(scored.values()))[0]
-    names = [name for name in first.metrics if name != "scored_classes"]
+    names = [name for name in first.known_metrics if name != "scored_classes"]
     rows: list[list[Node]] = [
         [
             network.name,
             count(_parameters(run, network.trainings[0])),
             str(len(known)),
-            *(_mean(name, [each.metrics.get(name, nan) for each in known]) for name in names),
+            *(_mean(name, [each.metrics.get(name) for each in known]) for name in names),
         ]
         for network, known in scored.items()
     ]
@@ -111,44 +103,36 @@ def _tags_of_clips(scored: Mapping[Network, list[Evaluation]]) -> Markup:
     first = next(iter(scored.values()))[0]
     rows: list[list[Node]] = []
     for network, known in scored.items():
-        tables = [_column(each.by_class or {}, _RATE) for each in known]
-        mean = [each.metrics.get(_RATE, nan) for each in known]
+        tables = [_column(each, _RATE) for each in known]
+        mean = [each.metrics.get(_RATE) for each in known]
         by_seed = zip(*tables, strict=True)
         rows.append([network.name, *(_mean(_RATE, rates) for rates in by_seed), _mean(_RATE, mean)])
-    positives = [int(value) for value in _column(first.by_class or {}, "positives")]
+    positives = [int(value) for value in _column(first, "positives")]
     caption = f"Equal error rate by tag on {first.count} held-out clips"
     return _tag_table(caption, first.classes, positives, rows)
 
 
-def _over_folds(run: Run) -> dict[str, dict[str, Any]]:
+def _over_folds(run: Run) -> dict[str, FoldClasses]:
     """What `folds.json` says of taggers' classes, by the network's name; fold by fold only."""
     found = {}
     for network in networks(run):
-        name = f"train/{network.label}/folds.json"
-        if (run.path / name).is_file():
-            data = files.part(run, name, "")
-            with files.understanding(name):
-                folds = {training["fold"] for training in data["trainings"]}
-                if data.get("by_class") and len(folds) > 1:
-                    found[network.name] = data["by_class"]
+        scored = optional(run, Folds, network.paths.folds)
+        folds = {training.fold for training in scored.trainings} if scored else ()
+        if scored is not None and scored.by_class is not None and len(folds) > 1:
+            found[network.name] = scored.by_class
     return found
 
 
-def _tags_of_folds(found: Mapping[str, Mapping[str, Any]]) -> Markup:
+def _tags_of_folds(found: Mapping[str, FoldClasses]) -> Markup:
     first = next(iter(found.values()))
-    with files.understanding("folds.json"):
-        rows: list[list[Node]] = []
-        for name, classes in found.items():
-            rates = _column(classes["float32"], _RATE)
-            known = [rate for rate in rates if isfinite(rate)]
-            mean = fmean(known) if known else nan
-            rows.append([name, *(_mean(_RATE, [rate]) for rate in (*rates, mean))])
-        return _tag_table(
-            "Equal error rate by tag, mean over folds",
-            [str(name) for name in first["classes"]],
-            [int(value) for value in first["positives"]],
-            rows,
-        )
+    rows: list[list[Node]] = []
+    for name, classes in found.items():
+        rates = classes.scores.get("float32", {}).get(_RATE, _unknown(classes.classes))
+        known = [rate for rate in rates if isfinite(rate)]
+        mean = fmean(known) if known else nan
+        rows.append([name, *(_mean(_RATE, [rate]) for rate in (*rates, mean))])
+    caption = "Equal error rate by tag, mean over folds"
+    return _tag_table(caption, first.classes, first.positives, rows)
 
 
 def _tag_table(
@@ -158,22 +142,26 @@ def _tag_table(
     return table(caption, ["network", *classes, "mean"], listed)
 
 
-def _column(table: Mapping[str, Sequence[float | None]], name: str) -> list[float]:
-    return [nan if value is None else float(value) for value in table[name]]
+def _column(evaluation: Evaluation, name: str) -> NDArray[np.float64]:
+    return (evaluation.by_class or {}).get(name, _unknown(evaluation.classes))
 
 
-def _mean(name: str, values: Sequence[float]) -> str:
-    known = [value for value in values if isfinite(value)]
+def _unknown(classes: Sequence[str]) -> NDArray[np.float64]:
+    return np.full(len(classes), nan)
+
+
+def _mean(name: str, values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None and isfinite(value)]
     return mean_and_deviation(name, known) if known else "–"
 
 
-def _parameters(run: Run, directory: Path) -> int | None:
+def _parameters(run: Run, training: TrainingPaths) -> int | None:
     from kerasnas.blocks.architecture import Architecture
 
-    name = (directory / "architecture.json").relative_to(run.path).as_posix()
     try:
-        data = files.part(run, name, "")
-        with files.understanding(name):
-            return Architecture.from_json(data["architecture"]).cost().parameters
-    except MissingError:
-        return None
+        described = optional(run, Description, training.description)
+        if described is not None:
+            return Architecture.from_json(described.architecture).cost().parameters
+    except (MissingError, KerasnasError):
+        pass  # the page says at its top which file is damaged
+    return None

@@ -4,68 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import nan
-from pathlib import Path
 
-from kerasnas.report import run as files
-from kerasnas.report.html.elements import Markup, Node, figure, join, table, tag
+from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
 from kerasnas.report.html.formats import metric as formatted
 from kerasnas.report.html.formats import words
 from kerasnas.report.pictures import charts
-from kerasnas.report.run import MissingError, Run
+from kerasnas.report.reading import MissingError, optional, training_of, winners
 from kerasnas.report.sections.compared import networks
 from kerasnas.report.sections.statistics import best_epoch, first_reaching
+from kerasnas.runs.layout import TrainingPaths
+from kerasnas.runs.records import History
+from kerasnas.runs.run import Run
+from kerasnas.runs.trials import Trial
+from kerasnas.runs.values import Figures
 
 _CANDIDATES = 5
 
 
 def section(run: Run) -> Markup:
     """Objectives and loss against epochs: of candidates, of winners, and beside other networks."""
-    candidates = [_candidate(run, trial.number) for trial in run.completed[:_CANDIDATES]]
+    candidates = [_candidate(run, trial) for trial in run.trials.completed[:_CANDIDATES]]
     try:
-        winners = [
-            (f"trial {w.trial} ({' and '.join(words(rule) for rule in w.rules)})", w.directory)
-            for w in files.winners(run)
+        finals = [
+            (f"trial {w.trial} ({' and '.join(words(n) for n in w.names)})", training_of(run, w))
+            for w in winners(run)
         ]
     except MissingError:
-        winners = []
+        finals = []
+    damage: dict[str, None] = {}
     parts = [
-        _figures(run, candidates, "candidates", "The best candidates, short recipe."),
-        _figures(run, winners, "winners", "The winners, trained with the final recipe."),
-        _against_others(run),
+        _figures(run, candidates, "candidates", "The best candidates, short recipe.", damage),
+        _figures(run, finals, "winners", "The winners, trained with the final recipe.", damage),
+        _against_others(run, damage),
     ]
-    if not any(parts):
+    if not any(parts) and not damage:
         raise MissingError("No training has left a history yet.")
-    return join(parts)
+    return join([*parts, *(note(reason) for reason in damage)])
 
 
-def _candidate(run: Run, number: int) -> tuple[str, Path]:
-    """A trial's name, and where its training's history is: that of the first fold, with folds."""
-    directory = run.path / "trials" / f"{number:04d}"
-    folds = sorted(path.parent for path in directory.glob("fold*/history.json"))
-    if not folds:
-        return f"trial {number}", directory
-    return f"trial {number}, fold {folds[0].name.removeprefix('fold')}", folds[0]
+def _candidate(run: Run, trial: Trial) -> tuple[str, TrainingPaths]:
+    """A trial's name, and its training: that of the first fold, with folds."""
+    training = run.paths.trial(trial.id)
+    for name, fold in training.folds().items():
+        if fold.history.is_file():
+            return f"trial {trial.number}, fold {name}", fold
+    return f"trial {trial.number}", training
 
 
-def _against_others(run: Run) -> Markup | None:
+def _against_others(run: Run, damage: dict[str, None]) -> Markup | None:
     """The searched network beside named ones (Liu & Zhang 2020, figures 4 and 5)."""
     trained = [network for network in networks(run) if network.trainings]
     if len(trained) < 2 or not any(network.searched for network in trained):
         return None
     trainings = [(network.name, network.trainings[0]) for network in trained]
     caption = "The searched network and named ones, final recipe, first seed."
-    figures = _figures(run, trainings, "compared", caption, ("accuracy",))
+    figures = _figures(run, trainings, "compared", caption, damage, ("accuracy",))
     if figures is None:
         return None
     baselines = [network.name for network in trained if not network.searched]
-    histories = {label: files.history(run, directory) for label, directory in trainings}
-    measured = dict.fromkeys(("accuracy", *run.objectives, "loss"))
+    histories = {label: _epochs(run, training, damage) for label, training in trainings}
+    measured = dict.fromkeys(("accuracy", *run.trials.scores, "loss"))
     tables = [_epochs_to_reach(histories, baselines, metric) for metric in measured]
     return join([figures, *tables])
 
 
 def _epochs_to_reach(
-    histories: Mapping[str, list[dict[str, float | None]]], baselines: list[str], metric: str
+    histories: Mapping[str, Sequence[Figures]], baselines: list[str], metric: str
 ) -> Markup | None:
     """In which epoch each network is as good as each baseline ever gets, on validation clips."""
     curves = {name: _values(epochs, f"val_{metric}") for name, epochs in histories.items()}
@@ -96,15 +100,17 @@ def _epochs_to_reach(
 
 def _figures(
     run: Run,
-    trainings: list[tuple[str, Path]],
+    trainings: list[tuple[str, TrainingPaths]],
     name: str,
     caption: str,
+    damage: dict[str, None],
     further: tuple[str, ...] = (),
 ) -> Markup | None:
-    histories = [(label, files.history(run, directory)) for label, directory in trainings]
+    """Curves of those trainings whose history can be read; why others cannot goes to `damage`."""
+    histories = [(label, _epochs(run, training, damage)) for label, training in trainings]
     histories = [(label, epochs) for label, epochs in histories if epochs]
     drawn = []
-    for metric in dict.fromkeys((*further, *run.objectives, "loss")):
+    for metric in dict.fromkeys((*further, *run.trials.scores, "loss")):
         curves = [
             charts.Curve(label, _values(epochs, metric), _values(epochs, f"val_{metric}"))
             for label, epochs in histories
@@ -123,7 +129,17 @@ def _figures(
     return tag("div", *drawn, class_="pictures") if drawn else None
 
 
-def _values(epochs: list[dict[str, float | None]], metric: str) -> list[float]:
+def _epochs(run: Run, training: TrainingPaths, damage: dict[str, None]) -> tuple[Figures, ...]:
+    """The epochs of a training; none where they were not kept, or are damaged."""
+    try:
+        history = optional(run, History, training.history)
+    except MissingError as missing:
+        damage[str(missing)] = None
+        return ()
+    return () if history is None else history.epochs
+
+
+def _values(epochs: Sequence[Figures], metric: str) -> list[float]:
     return [nan if (value := epoch.get(metric)) is None else value for epoch in epochs]
 
 

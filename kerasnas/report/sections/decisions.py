@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kerasnas.measures import COSTS
-from kerasnas.report import run as files
+from kerasnas.measures import direction
 from kerasnas.report.html.elements import Markup, figure, join, note, table, tag
-from kerasnas.report.html.formats import count, metric, words
+from kerasnas.report.html.formats import named, words
 from kerasnas.report.pictures import search as pictures
-from kerasnas.report.run import Run, Trial
+from kerasnas.report.reading import optional
+from kerasnas.runs.records import ControllerCurve
+from kerasnas.runs.run import Run
+from kerasnas.runs.trials import Trial, value_of
 
-_CURVE = "controller.json"
 _MOST_VALUES = 8
 _NUMBER = re.compile(r"\d+")
 
 
 def front(run: Run) -> Markup | None:
     """The candidates that no other beats in both objectives; None unless there are two."""
-    names = _objectives(run)
-    if len(names) != 2:
+    if len(run.trials.objectives) != 2:
         return None
-    first, second = names
-    members = [trial for trial in run.completed if trial.front]
+    first, second = run.trials.objectives
+    completed = run.trials.completed
+    members = [trial for trial in completed if trial.number in run.trials.front]
     if not (stairs := _points(members, first, second)):
         return None
-    picture = pictures.front((first, second), _points(run.completed, first, second), stairs)
+    picture = pictures.front((first, second), _points(completed, first, second), stairs)
     listed = table(
-        f"{len(members)} of {len(run.completed)} candidates are on the front",
+        f"{len(members)} of {len(completed)} candidates are on the front",
         ["trial", words(first), words(second)],
         [
-            [str(trial.number), *(_shown(name, trial.value(name)) for name in names)]
-            for trial in sorted(members, key=lambda trial: trial.score(first), reverse=True)
+            [str(trial.number), *(named(n, value_of(trial, n)) for n in (first, second))]
+            for trial in _best_first(members, first)
         ],
     )
     how = "the supernet's weights" if run.inherits else "the short recipe"
@@ -48,58 +49,59 @@ def front(run: Run) -> Markup | None:
 
 def controller(run: Run) -> Markup | None:
     """Reward and entropy over trials; None where no controller searched."""
-    if not (run.path / _CURVE).is_file():
+    record = optional(run, ControllerCurve, run.paths.controller)
+    if record is None:
         return None
-    data = files.part(run, _CURVE, "")
-    with files.understanding(_CURVE):
-        curve = [dict(update) for update in data["curve"]]
-        if not curve:
-            return note("The controller has not learned from a whole batch of trials yet.")
-        picture = pictures.controller(
-            [int(update["trials"]) for update in curve],
-            _column(curve, "reward"),
-            _column(curve, "baseline"),
-            _column(curve, "entropy"),
-            _explored(run) or 0,
-        )
-        begin, end = curve[0], curve[-1]
-        return join(
-            [
-                figure(
-                    picture,
-                    "A dot is an update of the controller. The reward is the mean of the batch: "
-                    f"{_reward(run)}. Entropy is that of the controller's distributions, before "
-                    "the update; 0 is settled.",
-                ),
-                note(
-                    f"{len(curve)} updates by {end['trials']} trials: mean reward "
-                    f"{begin['reward']:.3f} in the first batch and {end['reward']:.3f} in the "
-                    f"last, entropy {begin['entropy']:.3f} and {end['entropy']:.3f} nats. Learning "
-                    "shows in a falling entropy, success in a rising reward."
-                ),
-            ]
-        )
+    curve = record.curve
+    if not curve:
+        return note("The controller has not learned from a whole batch of trials yet.")
+    picture = pictures.controller(
+        [update.trials for update in curve],
+        [update.reward for update in curve],
+        [update.baseline for update in curve],
+        [update.entropy for update in curve],
+        _explored(run) or 0,
+    )
+    begin, end = curve[0], curve[-1]
+    return join(
+        [
+            figure(
+                picture,
+                "A dot is an update of the controller. The reward is the mean of the batch: "
+                f"{_reward(run)}. Entropy is that of the controller's distributions, before "
+                "the update; 0 is settled.",
+            ),
+            note(
+                f"{len(curve)} updates by {end.trials} trials: mean reward {begin.reward:.3f} in "
+                f"the first batch and {end.reward:.3f} in the last, entropy {begin.entropy:.3f} "
+                f"and {end.entropy:.3f} nats. Learning shows in a falling entropy, success in a "
+                "rising reward."
+            ),
+        ]
+    )
 
 
 def choices(run: Run) -> Markup | None:
     """How often each value was picked, layer by layer; None where no decision recurs."""
     kinds: dict[str, list[str]] = {}
-    for name in run.genes:
+    trials = run.trials.all
+    for name in run.trials.genes:
         kinds.setdefault(_NUMBER.sub("", name).strip("_"), []).append(name)
     explored = _explored(run)
     drawn = []
     for kind, names in kinds.items():
-        values = _values(run, names)
+        values = _values(trials, names)
         if len(names) < 2 or not 2 <= len(values) <= _MOST_VALUES:
             continue
-        panels = [pictures.Picked(f"all {len(run.trials)}", _counts(run.trials, names, values))]
-        settled = [trial for trial in run.trials if explored and trial.number >= explored]
+        panels = [pictures.Picked(f"all {len(trials)}", _counts(trials, names, values))]
+        settled = [trial for trial in trials if explored and trial.number >= explored]
         if settled:
             counts = _counts(settled, names, values)
             panels.append(pictures.Picked(f"last {len(settled)}, none at random", counts))
         shown = kind.partition("_")[2] or kind
         rows = [words(name.removesuffix(shown).strip("_")) or name for name in names]
-        drawn.append(figure(pictures.choices(shown, rows, values, panels, f"picked-{kind}")))
+        picture = pictures.choices(shown, rows, values, panels, f"picked-{kind}")
+        drawn.append(figure(picture))
     if not drawn:
         return None
     return join(
@@ -110,42 +112,32 @@ def choices(run: Run) -> Markup | None:
     )
 
 
-def _shown(name: str, value: float | None) -> str:
-    return count(value) if name in COSTS else metric(name, value)
-
-
-def _objectives(run: Run) -> list[str]:
-    if not (run.path / "search.json").is_file():
-        return []
-    data = files.part(run, "search.json", "")
-    return [str(name) for name, _ in data.get("objectives", ())]
+def _best_first(trials: Sequence[Trial], objective: str) -> list[Trial]:
+    sign = 1 if direction(objective) == "min" else -1
+    return sorted(trials, key=lambda trial: sign * (value_of(trial, objective) or 0))
 
 
 def _points(trials: Sequence[Trial], first: str, second: str) -> list[tuple[float, float]]:
-    pairs = ((trial.value(first), trial.value(second)) for trial in trials)
+    pairs = ((value_of(trial, first), value_of(trial, second)) for trial in trials)
     return [(one, other) for one, other in pairs if one is not None and other is not None]
-
-
-def _column(curve: Sequence[Mapping[str, Any]], name: str) -> list[float]:
-    return [float(update[name]) for update in curve]
 
 
 def _explored(run: Run) -> int | None:
     """The first trial that a controller drew without exploration; None for other oracles."""
-    oracle = (run.experiment.get("search") or {}).get("oracle")
+    oracle = (run.settings.get("search") or {}).get("oracle")
     if not isinstance(oracle, dict) or oracle.get("name") != "controller":
         return None
     return max(0, int(oracle["budget"]) - int(oracle["settled"]))
 
 
 def _reward(run: Run) -> str:
-    names = _objectives(run)
+    names = run.trials.objectives
     return f"the validation {words(names[0])}, negated where less is better" if names else "unnamed"
 
 
-def _values(run: Run, names: Sequence[str]) -> list[str]:
+def _values(trials: Sequence[Trial], names: Sequence[str]) -> list[str]:
     """All that occur, numbers in their order."""
-    found = {trial.values.get(name, "") for trial in run.trials for name in names} - {""}
+    found = {str(trial.values[name]) for trial in trials for name in names if name in trial.values}
     try:
         return sorted(found, key=float)
     except ValueError:
@@ -154,5 +146,8 @@ def _values(run: Run, names: Sequence[str]) -> list[str]:
 
 def _counts(trials: Sequence[Trial], names: Sequence[str], values: Sequence[str]) -> Any:
     return np.array(
-        [[sum(trial.values.get(n) == value for trial in trials) for value in values] for n in names]
+        [
+            [sum(str(trial.values.get(n)) == value for trial in trials) for value in values]
+            for n in names
+        ]
     )

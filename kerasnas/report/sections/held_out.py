@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isnan, sqrt
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
-from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import kilobytes, metric, percent, words
 from kerasnas.report.pictures import charts
-from kerasnas.report.run import Evaluation, MissingError, Run
+from kerasnas.report.reading import MissingError, chosen, place, required, training_of
 from kerasnas.report.sections.statistics import class_scores, wilson, worst_confusions
+from kerasnas.runs.layout import WINNER_LABEL
+from kerasnas.runs.records import Evaluation, Folds, FoldTraining
+from kerasnas.runs.run import Run
 
 _PRECISIONS = ("float32", "float16", "int8")
 
@@ -22,14 +25,15 @@ def section(run: Run) -> Markup:
     """Scores of all precisions, then confusion matrices or a table of tags."""
     found: dict[str, Evaluation] = {}
     absent = []
-    directory = files.chosen(run).directory.relative_to(run.path).as_posix()
-    for precision, name in zip(
-        ("Keras, float32", "TFLite, float16", "TFLite, int8"),
-        (f"{directory}/evaluation.json", *(f"export/evaluation_{p}.json" for p in _PRECISIONS[1:])),
-        strict=True,
-    ):
+    paths = {
+        "Keras, float32": training_of(run, chosen(run)).evaluation,
+        "TFLite, float16": run.paths.export.evaluation("float16"),
+        "TFLite, int8": run.paths.export.evaluation("int8"),
+    }
+    for precision, path in paths.items():
         try:
-            found[precision] = files.evaluation(run, name)
+            absence = f"There is no {place(run, path)}."
+            found[precision] = required(run, Evaluation, path, absence)
         except MissingError as missing:
             absent.append(str(missing))
     if not found:
@@ -45,19 +49,16 @@ def section(run: Run) -> Markup:
 
 
 def folds(run: Run) -> Markup:
-    """Trainings over folds and seeds, from `train/*/folds.json`."""
-    names = sorted(path.relative_to(run.path).as_posix() for path in run.path.glob(_FOLDS))
-    if not names:
+    """Trainings over folds and seeds, of each network that `kerasnas train` has trained."""
+    paths = [network.folds for network in run.paths.networks() if network.folds.is_file()]
+    if not paths:
         raise MissingError("No network has been trained fold by fold (kerasnas train --folds all).")
-    return join(_folds_of(run, name) for name in names)
-
-
-_FOLDS = "train/*/folds.json"
+    return join(_folds_of(run, required(run, Folds, path, "")) for path in paths)
 
 
 def _scores(found: dict[str, Evaluation]) -> Markup:
     first = next(iter(found.values()))
-    names = [name for name in first.metrics if name != "scored_classes"]
+    names = [name for name in first.known_metrics if name != "scored_classes"]
     single = first.confusion is not None
     rows: list[list[Node]] = []
     for precision, result in found.items():
@@ -139,7 +140,7 @@ def _tags_of(precision: str, result: Evaluation) -> Markup:
             score.name,
             str(score.positives),
             *(
-                "–" if value is None or isnan(value) else f"{value:.3f}"
+                "–" if isnan(value) else f"{value:.3f}"
                 for value in (
                     score.f1,
                     score.average_precision,
@@ -164,30 +165,27 @@ _TAG_COLUMNS = {
 }
 
 
-def _folds_of(run: Run, name: str) -> Markup:
-    data = files.part(run, name, "")
-    with files.understanding(name):
-        measured = str(data["metric"])
-        label = str(data["architecture"])
-        trainings = [dict(training) for training in data["trainings"]]
-        test_fold = (run.experiment.get("split") or {}).get("test_fold")
-        rows: list[list[Node]] = []
-        for training in trainings:
-            fold = training["fold"]
-            held = " (held out)" if fold is not None and str(fold) == str(test_fold) else ""
-            shown = "test clips" if fold is None else f"fold {fold}{held}"
-            row: list[Node] = [shown, str(training["seed"]), str(training["count"])]
-            row += [metric(measured, _value(training, p, measured)) for p in _PRECISIONS]
-            rows.append(row)
-        means = [metric(measured, data["mean"][p]) for p in _PRECISIONS]
-        over = "folds" if data.get("by_class") else "clips"
-        rows.append([f"mean over {over}", "", "", *means])
-        if any(data["deviation"][p] is not None for p in _PRECISIONS):
-            deviations = [metric(measured, data["deviation"][p]) for p in _PRECISIONS]
-            rows.append(["deviation over seeds", "", "", *deviations])
-        spread = _spread(trainings, measured)
-        sizes = [t["int8"]["bytes"] for t in trainings if "int8" in t]
-    title = "The chosen network" if label == "winner" else label
+def _folds_of(run: Run, folds: Folds) -> Markup:
+    measured, trainings = folds.metric, folds.trainings
+    test_fold = (run.settings.get("split") or {}).get("test_fold")
+    rows: list[list[Node]] = []
+    for training in trainings:
+        fold = training.fold
+        held = " (held out)" if fold is not None and fold == str(test_fold) else ""
+        shown = "test clips" if fold is None else f"fold {fold}{held}"
+        row: list[Node] = [shown, str(training.seed), str(training.count)]
+        row += [metric(measured, training.score(p, measured)) for p in _PRECISIONS]
+        rows.append(row)
+    means = [metric(measured, folds.mean.get(p)) for p in _PRECISIONS]
+    over = "folds" if folds.by_class else "clips"
+    rows.append([f"mean over {over}", "", "", *means])
+    if any(folds.deviation.get(p) is not None for p in _PRECISIONS):
+        deviations = [metric(measured, folds.deviation.get(p)) for p in _PRECISIONS]
+        rows.append(["deviation over seeds", "", "", *deviations])
+    spread = _spread(trainings, measured)
+    sizes = [size for t in trainings if (size := t.score("int8", "bytes")) is not None]
+    label = folds.architecture
+    title = "The chosen network" if label == WINNER_LABEL else label
     head = ["tested on", "seed", "clips", *_PRECISIONS]
     return join(
         [
@@ -202,13 +200,8 @@ def _folds_of(run: Run, name: str) -> Markup:
     )
 
 
-def _value(training: dict[str, Any], precision: str, measured: str) -> float | None:
-    value = training.get(precision, {}).get(measured)
-    return None if value is None else float(value)
-
-
-def _spread(trainings: list[dict[str, Any]], measured: str) -> str:
-    values = [v for t in trainings if (v := _value(t, "float32", measured)) is not None]
+def _spread(trainings: Sequence[FoldTraining], measured: str) -> str:
+    values = [v for t in trainings if (v := t.score("float32", measured)) is not None]
     if len(values) < 2:
         return ""
     mean = fmean(values)

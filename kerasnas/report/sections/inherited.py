@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.errors import KerasnasError
 from kerasnas.measures import COSTS
-from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import metric, words
 from kerasnas.report.pictures import inherited as pictures
-from kerasnas.report.run import Evaluation, MissingError, Run
+from kerasnas.report.reading import MissingError, chosen, optional, training_of
+from kerasnas.report.sections.network import read_architecture
+from kerasnas.runs.layout import WINNER_LABEL
+from kerasnas.runs.records import Agreement, Evaluation, Hypervolume
+from kerasnas.runs.run import Run
+from kerasnas.runs.trials import value_of
 
 if TYPE_CHECKING:
     from kerasnas.blocks.architecture import Architecture
@@ -28,13 +31,13 @@ def generations(run: Run) -> Markup | None:
     """
     cost = _cost(run)
     population = _population(run)
-    compared = (run.path / "random" / "trials.csv").is_file()
-    if cost is None or not run.completed or not (population or compared):
+    compared = run.paths.random.journal.is_file()
+    if cost is None or not run.trials.completed or not (population or compared):
         return None
-    objective = run.objectives[0]
+    objective = run.trials.scores[0]
     clouds = {"the search": _candidates(run, objective, cost, population)}
     if compared:
-        other = files.read(run.path / "random")
+        other = Run.read(run.paths.random.path)
         clouds["random search"] = _candidates(other, objective, cost, None)
     drawn: list[Node] = [
         figure(
@@ -62,30 +65,26 @@ def generations(run: Run) -> Markup | None:
 
 def agreement(run: Run) -> Markup | None:
     """Scores of the supernet against those of trained networks; None where not measured."""
-    try:
-        data = files.part(run, "agreement.json", "")
-    except MissingError as missing:
-        if str(missing):
-            raise
+    record = optional(run, Agreement, run.paths.agreement)
+    if record is None or not run.trials.scores:
         return None
-    with files.understanding("agreement.json"):
-        name = run.objectives[0]
-        paths = data["paths"]
-        pairs = [(path["supernet"][name], path["stand_alone"][name]) for path in paths]
-        rows: list[list[Node]] = [
-            [words(measure), *(_rank(found[key]) for key in ("tau", "low", "high"))]
-            for measure, found in data["kendall"].items()
-        ]
-        picture = pictures.agreement(name, pairs)
-        epochs = int(data["epochs"])
+    name = run.trials.scores[0]
+    scores = [(path.supernet.get(name), path.stand_alone.get(name)) for path in record.paths]
+    pairs = [(one, other) for one, other in scores if one is not None and other is not None]
+    rows: list[list[Node]] = [
+        [words(measure), _rank(found.tau), _rank(found.low), _rank(found.high)]
+        for measure, found in record.kendall.items()
+    ]
     return join(
         [
             figure(
-                picture,
+                pictures.agreement(name, pairs),
                 f"{len(pairs)} candidates from all strata of the supernet's scores, each trained "
-                f"from scratch for {epochs} epochs on the training clips; both scores are of the "
-                "validation clips.",
-            ),
+                f"from scratch for {record.epochs} epochs on the training clips; both scores are "
+                "of the validation clips.",
+            )
+            if pairs
+            else None,
             table(
                 "Kendall's rank correlation (tau-b)",
                 ["by", "tau", "95 % interval from", "to"],
@@ -98,16 +97,10 @@ def agreement(run: Run) -> Markup | None:
 
 def layers(run: Run) -> Markup | None:
     """The options that the chosen network takes, layer by layer (figure 5); None elsewhere."""
-    if (run.experiment.get("model") or {}).get("space") != "nasc":
+    if (run.settings.get("model") or {}).get("space") != "nasc":
         return None
-    winner = files.chosen(run)
-    name = f"{winner.directory.relative_to(run.path).as_posix()}/architecture.json"
-    data = files.part(run, name, f"There is no {name}.")
-    try:
-        with files.understanding(name):
-            blocks = _bottlenecks(data["architecture"])
-    except KerasnasError as error:
-        raise MissingError(f"{name} cannot be drawn: {error}.") from None
+    winner = chosen(run)
+    blocks = _bottlenecks(read_architecture(run, winner))
     return figure(
         pictures.layers(blocks),
         f"Searched layers of trial {winner.trial}, from the input down: E is the expansion, K the "
@@ -122,31 +115,31 @@ def classes(run: Run) -> Markup | None:
     None where clips carry several labels, and before a network was chosen.
     """
     try:
-        winner = files.chosen(run)
+        winner = chosen(run)
     except MissingError:
         return None
-    found: dict[str, tuple[Evaluation, Any]] = {}
+    found: dict[str, Evaluation] = {}
     places = {
-        "single": f"{winner.directory.relative_to(run.path).as_posix()}/evaluation.json",
-        "ensemble of folds": "train/winner-ensemble/evaluation.json",
+        "single": training_of(run, winner).evaluation,
+        "ensemble of folds": run.paths.ensemble(WINNER_LABEL).evaluation,
     }
-    for label, name in places.items():
+    for label, path in places.items():
         try:
-            evaluation = files.evaluation(run, name)
+            evaluation = optional(run, Evaluation, path)
         except MissingError:
-            continue
-        found[label] = evaluation, files.part(run, name, "").get("channel_f1")
-    if not found or any(evaluation.confusion is None for evaluation, _ in found.values()):
+            continue  # the page says so at its top
+        if evaluation is not None:
+            found[label] = evaluation
+    if not found or any(evaluation.confusion is None for evaluation in found.values()):
         return None
     columns: dict[str, NDArray[np.float64]] = {}
-    for label, (evaluation, channels) in found.items():
+    for label, evaluation in found.items():
         assert evaluation.confusion is not None
-        if channels is not None:
-            values = [np.nan if value is None else value for value in channels]
-            columns[f"{label}, each channel alone"] = np.array(values, np.float64)
+        if evaluation.channel_f1 is not None:
+            columns[f"{label}, each channel alone"] = evaluation.channel_f1
             label = f"{label}, mean of channels"
         columns[label] = f1_of(evaluation.confusion)
-    (first, _), *_ = found.values()
+    first, *_ = found.values()
     rows: list[list[Node]] = [
         [name, *(metric("f1", _known(column[index])) for column in columns.values())]
         for index, name in enumerate(first.classes)
@@ -180,23 +173,21 @@ def f1_of(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _population(run: Run) -> int | None:
     """Candidates of one generation; None for an oracle without any, or given by its bare name."""
-    oracle = (run.experiment.get("search") or {}).get("oracle")
+    oracle = (run.settings.get("search") or {}).get("oracle")
     return oracle.get("population") if isinstance(oracle, dict) else None
 
 
 def _cost(run: Run) -> str | None:
     """The first objective that is a cost."""
-    names = (run.experiment.get("search") or {}).get("objectives") or ()
-    return next((name for name in names if name in COSTS), None)
+    return next((name for name in run.trials.objectives if name in COSTS), None)
 
 
 def _candidates(run: Run, objective: str, cost: str, population: int | None) -> pictures.Cloud:
-    trials = [trial for trial in run.trials if trial.status == "completed"]
     rows = [
-        (value, score, trial.number, trial.front)
-        for trial in trials
-        if (value := trial.costs.get(cost)) is not None
-        and (score := trial.objectives.get(objective)) is not None
+        (value, score, trial.number, trial.number in run.trials.front)
+        for trial in run.trials.completed
+        if (value := value_of(trial, cost)) is not None
+        and (score := value_of(trial, objective)) is not None
     ]
     costs, scores, numbers, front = np.array(rows, np.float64).reshape(-1, 4).T
     return pictures.Cloud(
@@ -206,14 +197,12 @@ def _candidates(run: Run, objective: str, cost: str, population: int | None) -> 
 
 def _volumes(run: Run) -> Node:
     try:
-        data = files.part(run, "hypervolume.json", "")
-        with files.understanding("hypervolume.json"):
-            curves = {
-                _SEARCHES[name]: [(int(count), float(volume)) for count, volume in curve]
-                for name, curve in data["searches"].items()
-            }
+        record = optional(run, Hypervolume, run.paths.hypervolume)
     except MissingError as missing:
-        return note(str(missing)) if str(missing) else None
+        return note(str(missing))
+    if record is None:
+        return None
+    curves = {_SEARCHES.get(name, name): curve for name, curve in record.searches.items()}
     return figure(
         pictures.volumes(curves),
         "Hypervolume of all objectives: the share of the box between the best and the worst values "
@@ -221,11 +210,9 @@ def _volumes(run: Run) -> Node:
     )
 
 
-def _bottlenecks(description: Any) -> list[pictures.Layer]:
-    from kerasnas.blocks.architecture import Architecture
+def _bottlenecks(architecture: Architecture) -> list[pictures.Layer]:
     from kerasnas.blocks.unidirectional import UnidirectionalBottleneck
 
-    architecture: Architecture = Architecture.from_json(description)
     return [
         pictures.Layer(block.axis, block.kernel_size, block.expansion, max(block.strides) > 1)
         for block in architecture.blocks

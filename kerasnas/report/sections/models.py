@@ -14,17 +14,20 @@ from kerasnas.report.html.elements import Markup, figure, note, table, tag
 from kerasnas.report.html.formats import metric, words
 from kerasnas.report.html.svg import BLUE, INK, MUTED, render, style
 from kerasnas.report.pictures.charts import WIDTH, label_score
-from kerasnas.report.run import Run, evaluation
+from kerasnas.report.reading import required
+from kerasnas.report.sections.headline import headline_gene
+from kerasnas.runs.records import Evaluation
+from kerasnas.runs.run import Run
+from kerasnas.runs.trials import held_out_of, value_of
 
 _METRIC = "mean_auc"
-_KIND = "cell"  # the gene that tells models apart
 
 
 def section(run: Run) -> Markup | None:
     """Maximum, mean and minimum by model; None where trials are not compared by their mean AUC."""
-    if _METRIC not in run.objectives:
+    if _METRIC not in run.trials.scores:
         return None
-    held_out = run.objectives[0] == _METRIC
+    held_out = run.trials.scores[0] == _METRIC
     found = _searched(run, held_out) | (_named(run) if held_out else {})
     if not found:
         return None
@@ -51,23 +54,26 @@ def section(run: Run) -> Markup | None:
 
 
 def _searched(run: Run, held_out: bool) -> dict[str, list[float]]:
-    """Mean AUC of the candidates, by the kind of their recurrent layers."""
-    found: dict[str, list[float]] = {}
-    for trial in run.completed:
-        value = trial.test if held_out else trial.objectives[_METRIC]
-        if value is not None:
-            name = " ".join(filter(None, ["searched", trial.values.get(_KIND, "")]))
-            found.setdefault(name, []).append(value)
+    """Mean AUC of the candidates, by the gene that tells models apart."""
+    kind, found = headline_gene(run), dict[str, list[float]]()
+    for trial in run.trials.completed:
+        score = held_out_of(trial, _METRIC) if held_out else value_of(trial, _METRIC)
+        if score is not None:
+            model = None if kind is None else trial.values.get(kind)
+            name = "searched" if model is None else f"searched {model}"
+            found.setdefault(name, []).append(score)
     return dict(sorted(found.items()))
 
 
 def _named(run: Run) -> dict[str, list[float]]:
     """Mean AUC of the trainings of each network, the winner's among them, by its name."""
     found: dict[str, list[float]] = {}
-    for path in sorted(run.path.glob("train/*/test-seed*/evaluation.json")):
-        value = evaluation(run, path.relative_to(run.path).as_posix()).metrics.get(_METRIC)
-        if value is not None:
-            found.setdefault(path.parents[1].name, []).append(value)
+    for network in run.paths.networks():
+        for training in network.tested():
+            if training.evaluation.is_file():
+                value = required(run, Evaluation, training.evaluation, "").metrics.get(_METRIC)
+                if value is not None:
+                    found.setdefault(network.label, []).append(value)
     return found
 
 

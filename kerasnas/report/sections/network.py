@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kerasnas.errors import KerasnasError
-from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
 from kerasnas.report.html.formats import count, kilobytes, millions, words
 from kerasnas.report.pictures import charts
-from kerasnas.report.run import MissingError, Run, Winner
+from kerasnas.report.reading import MissingError, chosen, place, required, training_of
+from kerasnas.runs.records import Description, Winner
+from kerasnas.runs.run import Run
 
 if TYPE_CHECKING:
     from kerasnas.blocks.architecture import Architecture
@@ -48,7 +49,7 @@ class _Block:
 
 def section(run: Run) -> Markup:
     """Where parameters and multiply-accumulates lie, and every layer with its output."""
-    winner = files.chosen(run)
+    winner = chosen(run)
     architecture = read_architecture(run, winner)
     blocks, cost = _blocks(architecture.ops), architecture.cost()
     computing = [block for block in blocks if block.parameters or block.macs]
@@ -86,13 +87,13 @@ def read_architecture(run: Run, winner: Winner) -> Architecture:
     """
     from kerasnas.blocks.architecture import Architecture
 
-    name = f"{winner.directory.relative_to(run.path).as_posix()}/architecture.json"
-    data = files.part(run, name, f"There is no {name}.")
+    path = training_of(run, winner).description
+    name = place(run, path)
+    described = required(run, Description, path, f"There is no {name}.")
     try:
-        with files.understanding(name):
-            architecture = Architecture.from_json(data["architecture"])
-            architecture.cost()
-            return architecture
+        architecture = Architecture.from_json(described.architecture)
+        architecture.cost()
+        return architecture
     except KerasnasError as error:
         raise MissingError(f"{name} cannot be drawn: {error}.") from None
 

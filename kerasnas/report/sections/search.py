@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from kerasnas.errors import KerasnasError
 from kerasnas.measures import superlative
-from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import (
     count,
@@ -19,9 +19,13 @@ from kerasnas.report.html.formats import (
     words,
 )
 from kerasnas.report.pictures import charts
-from kerasnas.report.run import MissingError, Run, Trial
+from kerasnas.report.reading import MissingError, optional, winners
+from kerasnas.report.sections.headline import headline_gene
 from kerasnas.report.sections.statistics import Group, groups, median_or_none
 from kerasnas.report.sections.summary import window_in_words, window_of
+from kerasnas.runs.records import SearchState
+from kerasnas.runs.run import Run
+from kerasnas.runs.trials import Trial, cost_of, held_out_of, value_of
 
 _NO_TRIALS = "No candidate has been scored yet."
 _BEST = 10
@@ -30,26 +34,26 @@ _PART = re.compile(r"([a-z]+\d+)_")
 
 def sizes(run: Run) -> Markup:
     """Score against size, winners marked (Wu & Lee 2020, figure 3)."""
-    objective = run.objectives[0] if run.objectives else ""
+    objective = run.trials.scores[0] if run.trials.scores else ""
     points = [
-        (trial.bytes, score)
-        for trial in run.completed
-        if trial.bytes is not None and (score := trial.objectives[objective]) is not None
+        (trial.cost, score)
+        for trial in run.trials.completed
+        if trial.cost is not None and (score := value_of(trial, objective)) is not None
     ]
     if not points:
         raise MissingError(_NO_TRIALS)
     marks = []
     try:
-        for winner in files.winners(run):
-            trial = next(trial for trial in run.trials if trial.number == winner.trial)
-            score = trial.objectives[objective]
-            if trial.bytes is not None and score is not None:
-                best = " and ".join(_superlative(run, rule) for rule in winner.rules)
+        for winner in winners(run):
+            trial = run.trials.numbered(winner.trial)
+            score = None if trial is None else value_of(trial, objective)
+            if trial is not None and trial.cost is not None and score is not None:
+                best = " and ".join(_superlative(run, rule) for rule in winner.names)
                 chosen = ", chosen" if winner.chosen else ""
                 label = f"trial {winner.trial}: {best}{chosen}"
-                marks.append(charts.Mark(trial.bytes, score, label))
-    except (MissingError, StopIteration):
-        pass  # the search goes on; there is no winner to mark
+                marks.append(charts.Mark(trial.cost, score, label))
+    except MissingError:
+        pass  # the search goes on, or the page says at its top why there is no winner to mark
     window = window_of(run)
     picture = charts.score_against_size(
         objective,
@@ -64,23 +68,26 @@ def sizes(run: Run) -> Markup:
         else "trained with the short recipe and scored on validation clips"
     )
     caption = f"Each dot is a candidate, {how}. Window (shaded): {window_in_words(run)}."
-    return tag("div", figure(picture, caption), _how_it_went(run), class_="pictures")
+    drawn = figure(picture, caption)
+    return tag("div", drawn, _how_it_went(run), class_="pictures")
 
 
 def genes(run: Run, gene: str | None) -> Markup:
     """Histograms and means by the values of a gene (Wu & Lee 2020, figure 4 and section 4)."""
-    if not run.completed:
+    if not run.trials.completed:
         raise MissingError(_NO_TRIALS)
-    name = gene or _default_gene(run)
-    objective = run.objectives[0]
-    found = [g for g in groups(run.completed, name) if _scores(g, objective)]
+    name = gene or headline_gene(run)
+    if name is None:
+        raise MissingError("No gene has values that can be compared.")
+    objective = run.trials.scores[0]
+    found = groups(run.trials.completed, name)
     if not found:
         raise MissingError(f"The values of {name} cannot be compared: they are too many.")
     picture = charts.histograms(objective, name, {g.label: _scores(g, objective) for g in found})
     others = [
         (other, rows)
-        for other in run.genes
-        if other != name and len(rows := groups(run.completed, other)) > 1
+        for other in run.trials.genes
+        if other != name and len(rows := groups(run.trials.completed, other)) > 1
     ]
     listed = table(
         f"Mean {_score(objective)} and size by {words(name)}",
@@ -110,12 +117,12 @@ def genes(run: Run, gene: str | None) -> Markup:
 
 def candidates(run: Run) -> Markup:
     """The best trials, and why others failed."""
-    if not run.trials:
+    if not run.trials.all:
         raise MissingError("No trial has been started yet.")
-    failed = [trial for trial in run.trials if trial.status == "failed"]
+    failed = run.trials.failed
     return join(
         [
-            _best_trials(run) if run.completed else None,
+            _best_trials(run) if run.trials.completed else None,
             _failed_trials(failed) if failed else paragraph("No trial failed."),
         ]
     )
@@ -127,56 +134,48 @@ def check_gene(run: Run, gene: str | None) -> None:
     Raises:
         KerasnasError: It has none of that name.
     """
-    if gene is not None and run.genes and gene not in run.genes:
-        raise KerasnasError(f"unknown gene {gene!r}: this run has {', '.join(run.genes)}")
+    known = run.trials.genes
+    if gene is not None and known and gene not in known:
+        raise KerasnasError(f"unknown gene {gene!r}: this run has {', '.join(known)}")
 
 
 def _superlative(run: Run, rule: str) -> str:
     """A winner's rule: an objective that it is best by, or a name that the experiment gives it."""
-    if rule not in run.objectives:
+    if rule not in run.trials.objectives:
         return words(rule)
     return f"{superlative(rule)} {words(rule)}"
 
 
 def _how_it_went(run: Run) -> Markup:
-    failed = sum(trial.status == "failed" for trial in run.trials)
-    open_ = len(run.trials) - len(run.completed) - failed
-    parts = [f"{len(run.completed)} candidates scored"]
+    scored, failed = len(run.trials.completed), len(run.trials.failed)
+    open_ = len(run.trials.all) - scored - failed
+    parts = [f"{scored} candidates scored"]
     if failed:
         parts.append(f"{failed} failed")
     if open_:
         parts.append(f"{open_} unfinished")
     text = ", ".join(parts)
     try:
-        search = files.part(run, "search.json", "")
-        with files.understanding("search.json"):
-            rejected, proposed = int(search["rejected"]), int(search["proposed"])
-            seconds = float(search["seconds"])
-    except MissingError:
+        state = optional(run, SearchState, run.paths.search)
+    except MissingError as missing:
+        return join([paragraph(f"{text}."), note(str(missing))])
+    if state is None:
         return paragraph(f"{text}.")
-    share = percent(rejected / proposed) if proposed else "none"
+    share = percent(state.rejected / state.proposed) if state.proposed else "none"
     return paragraph(
-        f"{text}, in {duration(seconds)}. Of {count(proposed)} proposals, {count(rejected)} "
-        f"({share}) lay outside the window and were rejected before any training."
+        f"{text}, in {duration(state.seconds)}. Of {count(state.proposed)} proposals, "
+        f"{count(state.rejected)} ({share}) lay outside the window and were rejected before any "
+        "training."
     )
 
 
-def _default_gene(run: Run) -> str:
-    if "growth" in run.genes:
-        return "growth"
-    few = [name for name in run.genes if len(groups(run.completed, name)) > 1]
-    if not few:
-        raise MissingError("No gene has values that can be compared.")
-    return few[0]
-
-
 def _scores(group: Group, objective: str) -> list[float]:
-    return [s for t in group.trials if (s := t.objectives[objective]) is not None]
+    return [s for t in group.trials if (s := value_of(t, objective)) is not None]
 
 
 def _means(group: Group, objective: str) -> list[str]:
     scores = _scores(group, objective)
-    sizes = [trial.bytes for trial in group.trials if trial.bytes is not None]
+    sizes = [trial.cost for trial in group.trials if trial.cost is not None]
     return [
         group.label,
         str(len(group.trials)),
@@ -201,54 +200,55 @@ def _other_genes(others: list[tuple[str, tuple[Group, ...]]], objective: str) ->
 
 
 def _best_trials(run: Run) -> Markup:
-    shown = run.completed[:_BEST]
+    shown, first = run.trials.completed[:_BEST], run.trials.scores[0]
     try:
-        winners = files.winners(run)
+        won = winners(run)
     except MissingError:
-        winners = ()
-    winning = {winner.trial for winner in winners}
-    chosen = next((winner.trial for winner in winners if winner.chosen), None)
-    held_out = any(trial.test is not None for trial in shown)  # a supernet's scores tell nothing
+        won = ()
+    winning = {winner.trial for winner in won}
+    chosen = next((winner.trial for winner in won if winner.chosen), None)
+    # A supernet's scores of held-out clips would tell nothing.
+    tested = any(held_out_of(trial, first) is not None for trial in shown)
     head = [
         "trial",
-        *(f"validation {words(name)}" for name in run.objectives),
-        *([f"held-out {words(run.objectives[0])}"] if held_out else []),
+        *(f"validation {words(name)}" for name in run.trials.scores),
+        *([f"held-out {words(first)}"] if tested else []),
         "size",
         "parameters",
         "multiply-accumulates",
         "time",
         "values",
     ]
-    middle = median_or_none([trial.objectives[run.objectives[0]] for trial in run.completed])
+    middle = median_or_none([value_of(trial, first) for trial in run.trials.completed])
     return join(
         [
             table(
-                f"The best {len(shown)} of {len(run.completed)} candidates",
+                f"The best {len(shown)} of {len(run.trials.completed)} candidates",
                 head,
-                [_trial_row(run, trial, chosen, held_out) for trial in shown],
+                [_trial_row(run, trial, chosen, tested) for trial in shown],
                 text_columns=(0, len(head) - 1),
                 marked=[i for i, trial in enumerate(shown) if trial.number in winning],
             ),
             note(
-                "Winners stand out. " if winners else None,
-                f"The median candidate's validation {words(run.objectives[0])} is "
-                f"{metric(run.objectives[0], middle)}.",
+                "Winners stand out. " if won else None,
+                f"The median candidate's validation {words(first)} is {metric(first, middle)}.",
                 " Held-out figures are shown for comparison; nothing was chosen on them."
-                if held_out
+                if tested
                 else None,
             ),
         ]
     )
 
 
-def _trial_row(run: Run, trial: Trial, chosen: int | None, held_out: bool) -> list[str]:
+def _trial_row(run: Run, trial: Trial, chosen: int | None, tested: bool) -> list[str]:
+    scores = run.trials.scores
     return [
         f"{trial.number} (chosen)" if trial.number == chosen else str(trial.number),
-        *(metric(name, trial.objectives[name]) for name in run.objectives),
-        *([metric(run.objectives[0], trial.test)] if held_out else []),
-        kilobytes(trial.bytes),
-        count(trial.parameters),
-        millions(trial.macs),
+        *(metric(name, value_of(trial, name)) for name in scores),
+        *([metric(scores[0], held_out_of(trial, scores[0]))] if tested else []),
+        kilobytes(trial.cost),
+        count(cost_of(trial, "parameters")),
+        millions(cost_of(trial, "macs")),
         duration(trial.seconds),
         _values(trial),
     ]
@@ -264,18 +264,18 @@ def _values(trial: Trial) -> str:
     single: list[str] = []
     parts: dict[str, list[str]] = {}
     for name, value in trial.values.items():
-        if value and (part := _PART.match(name)):
-            parts.setdefault(part.group(1), []).append(value)
-        elif value:
+        if part := _PART.match(name):
+            parts.setdefault(part.group(1), []).append(str(value))
+        else:
             single.append(f"{words(name)} {value}")
     listed = [", ".join(single), *(f"{k}: {', '.join(v)}" for k, v in parts.items())]
     return "; ".join(filter(None, listed))
 
 
-def _failed_trials(failed: list[Trial]) -> Markup:
+def _failed_trials(failed: Sequence[Trial]) -> Markup:
     return table(
         f"{len(failed)} failed {'trial' if len(failed) == 1 else 'trials'}",
         ["trial", "reason", "values"],
-        [[str(trial.number), trial.error or "not told", _values(trial)] for trial in failed],
+        [[str(trial.number), trial.message or "not told", _values(trial)] for trial in failed],
         text_columns=(0, 1, 2),
     )

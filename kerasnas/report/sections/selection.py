@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasnas.report.html.elements import Markup, join, paragraph, tag
-from kerasnas.report.run import Run
+from kerasnas.runs.run import Run
 
 
 def section(run: Run) -> Markup:
     """Each thing that was chosen or fitted, and the clips by which; the whole experiment."""
-    settings = run.experiment
+    settings = run.settings
     stops = ((settings.get("training") or {}).get("final") or {}).get("patience") is not None
     several = bool((settings.get("data") or {}).get("multi_label"))
     criteria = [
@@ -45,7 +45,7 @@ def section(run: Run) -> Markup:
             tag(
                 "details",
                 tag("summary", "The experiment, with every default filled in"),
-                tag("pre", run.experiment_text),
+                tag("pre", run.text),
             ),
         ]
     )

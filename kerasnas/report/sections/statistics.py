@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.measures import direction
-from kerasnas.report.run import Evaluation, Trial
+from kerasnas.runs.records import Evaluation
+from kerasnas.runs.trials import Trial
 
 _FEW_VALUES = 8
 
@@ -52,24 +53,25 @@ def groups(trials: Sequence[Trial], gene: str) -> tuple[Group, ...]:
     Returns:
         The groups; none where the gene has many values that are no numbers.
     """
-    active = [trial for trial in trials if trial.values.get(gene, "") != ""]
-    values = sorted({trial.values[gene] for trial in active})
+    shown = {trial.number: str(trial.values[gene]) for trial in trials if gene in trial.values}
+    active = [trial for trial in trials if trial.number in shown]
+    values = sorted(set(shown.values()))
     numbers = {value: number for value in values if (number := _number(value)) is not None}
     numeric = len(numbers) == len(values)
     if len(values) <= _FEW_VALUES:
         ordered = sorted(values, key=numbers.__getitem__) if numeric else values
         return tuple(
-            Group(value, tuple(trial for trial in active if trial.values[gene] == value))
+            Group(value, tuple(trial for trial in active if shown[trial.number] == value))
             for value in ordered
         )
     if not numeric:
         return ()
-    ranked = sorted(active, key=lambda trial: numbers[trial.values[gene]])
-    cuts = np.quantile([numbers[trial.values[gene]] for trial in ranked], (0.25, 0.5, 0.75))
-    quarter = [int(np.searchsorted(cuts, numbers[trial.values[gene]])) for trial in ranked]
+    ranked = sorted(active, key=lambda trial: numbers[shown[trial.number]])
+    cuts = np.quantile([numbers[shown[trial.number]] for trial in ranked], (0.25, 0.5, 0.75))
+    quarter = [int(np.searchsorted(cuts, numbers[shown[trial.number]])) for trial in ranked]
     parts = [[t for t, q in zip(ranked, quarter, strict=True) if q == k] for k in range(4)]
     return tuple(
-        Group(f"{part[0].values[gene]} to {part[-1].values[gene]}", tuple(part))
+        Group(f"{shown[part[0].number]} to {shown[part[-1].number]}", tuple(part))
         for part in parts
         if part
     )

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from kerasnas.measures import direction
-from kerasnas.report import run as files
 from kerasnas.report.html.elements import Markup, Node, badge, join, note, paragraph, tag
-from kerasnas.report.html.formats import count, kilobytes, metric, percent, words
-from kerasnas.report.run import Evaluation, MissingError, Run, Trial, Winner
-from kerasnas.report.sections.exported import Export, read_export, verdict
+from kerasnas.report.html.formats import count, kilobytes, metric, named, percent, words
+from kerasnas.report.reading import MissingError, chosen, optional, training_of
+from kerasnas.report.sections.exported import read_export, verdict
 from kerasnas.report.sections.statistics import median_or_none, wilson
+from kerasnas.runs.records import Evaluation, Export, Winner
+from kerasnas.runs.run import Run
+from kerasnas.runs.trials import Trial, cost_of, held_out_of, value_of
 
 _RULES = {"float32_params": "trainable float32 parameters"}
 
 
 def section(run: Run) -> Markup:
     """The chosen network in a few sentences, and its figures at a glance."""
-    winner = files.chosen(run)
-    trial = next((trial for trial in run.trials if trial.number == winner.trial), None)
+    winner = chosen(run)
+    trial = run.trials.numbered(winner.trial)
     try:
-        held_out = files.evaluation(
-            run, f"{winner.directory.relative_to(run.path)}/evaluation.json"
-        )
+        held_out = optional(run, Evaluation, training_of(run, winner).evaluation)
     except MissingError:
-        held_out = None
+        held_out = None  # the page says so at its top
+    export, not_exported = None, ""
     try:
         export = read_export(run)
-    except MissingError:
-        export = None
+    except MissingError as missing:
+        not_exported = str(missing)
     sentences = [
         _why_chosen(run, winner, trial),
         _on_held_out_clips(run, held_out),
@@ -36,14 +37,14 @@ def section(run: Run) -> Markup:
         [
             _tiles(run, held_out, export),
             *(paragraph(sentence) for sentence in sentences if sentence),
-            verdict(export.checks) if export else note("Nothing has been exported yet."),
+            verdict(export.checks) if export else note(not_exported),
         ]
     )
 
 
 def window_of(run: Run) -> tuple[str, float, float] | None:
     """The rule by which bytes are counted, and the least and most of them."""
-    window = (run.experiment.get("search") or {}).get("window") or {}
+    window = (run.settings.get("search") or {}).get("window") or {}
     try:
         return window["rule"], float(window["minimum"]), float(window["maximum"])
     except (KeyError, TypeError, ValueError):
@@ -63,21 +64,25 @@ def window_in_words(run: Run) -> str:
 
 
 def _why_chosen(run: Run, winner: Winner, trial: Trial | None) -> Node:
-    rule = files.part(run, "winners.json", "").get("rule", winner.rules[0])
-    scored = len(run.completed)
-    start = join([tag("strong", f"Trial {winner.trial}"), f" was chosen for its {rule}"])
+    scored = len(run.trials.completed)
+    start = join([tag("strong", f"Trial {winner.trial}"), f" was chosen for its {winner.rule}"])
     if trial is None:
         return join([start, "."])
-    objective = winner.rules[0] if winner.rules[0] in trial.objectives else run.objectives[0]
+    by = winner.by
+    shown = metric(by, value_of(trial, by)) if by else _all_objectives(run, trial)
     how = "scored with the supernet's weights" if run.inherits else "trained"
     return join(
         [
             start,
-            f" ({metric(objective, trial.objectives.get(objective))}) among {scored} candidates ",
-            f"that were {how}. It has {count(trial.parameters)} parameters and measures "
-            f"{count(trial.bytes)} bytes where the window allows {window_in_words(run)}.",
+            f" ({shown}) among {scored} candidates ",
+            f"that were {how}. It has {count(cost_of(trial, 'parameters'))} parameters and "
+            f"measures {count(trial.cost)} bytes where the window allows {window_in_words(run)}.",
         ]
     )
+
+
+def _all_objectives(run: Run, trial: Trial) -> str:
+    return ", ".join(f"{words(n)} {named(n, value_of(trial, n))}" for n in run.trials.objectives)
 
 
 def _on_held_out_clips(run: Run, held_out: Evaluation | None) -> Node:
@@ -87,7 +92,7 @@ def _on_held_out_clips(run: Run, held_out: Evaluation | None) -> Node:
     if held_out.confusion is None:
         shown = ", ".join(
             f"{words(name)} {metric(name, value)}"
-            for name, value in held_out.metrics.items()
+            for name, value in held_out.known_metrics.items()
             if name != "scored_classes"
         )
         return f"{how} with the final recipe, on {held_out.count} held-out clips: {shown}."
@@ -105,13 +110,16 @@ def _on_held_out_clips(run: Run, held_out: Evaluation | None) -> Node:
 
 
 def _against_the_median(run: Run, trial: Trial | None) -> Node:
-    if trial is None or trial.test is None:
+    if trial is None:
         return None
-    others = [other.test for other in run.completed if other.test is not None]
-    objective, middle = run.objectives[0], median_or_none(others)
-    if middle is None or len(others) < 2:
+    objective = run.trials.scores[0]
+    mine = held_out_of(trial, objective)
+    found = (held_out_of(other, objective) for other in run.trials.completed)
+    others = [value for value in found if value is not None]
+    middle = median_or_none(others)
+    if mine is None or middle is None or len(others) < 2:
         return None
-    difference = trial.test - middle
+    difference = mine - middle
     if abs(difference) < 5e-4:
         verdict = "as good as"
     else:
@@ -119,7 +127,7 @@ def _against_the_median(run: Run, trial: Trial | None) -> Node:
         verdict = "better than" if better else "worse than"
     return (
         f"With the short recipe that all candidates had, it is {verdict} the median candidate on "
-        f"the same held-out clips: {words(objective)} {metric(objective, trial.test)} against "
+        f"the same held-out clips: {words(objective)} {metric(objective, mine)} against "
         f"{metric(objective, middle)} ({len(others)} candidates)."
     )
 
@@ -127,7 +135,7 @@ def _against_the_median(run: Run, trial: Trial | None) -> Node:
 def _tiles(run: Run, held_out: Evaluation | None, export: Export | None) -> Markup:
     tiles: list[Markup] = []
     if held_out is not None:
-        name = run.objectives[0] if run.objectives else "accuracy"
+        name = run.trials.scores[0] if run.trials.scores else "accuracy"
         value = held_out.metrics.get(name)
         if held_out.confusion is None:
             small = f"{held_out.count} held-out clips"
@@ -135,11 +143,11 @@ def _tiles(run: Run, held_out: Evaluation | None, export: Export | None) -> Mark
             low, high = wilson(int(held_out.confusion.trace()), held_out.count)
             small = f"{percent(low)} to {percent(high)}, {held_out.count} clips"
         tiles.append(_tile(f"held-out {words(name)}", metric(name, value), small))
-    for file in export.files if export else ():
+    for file in export.files.values() if export else ():
         fits = file.bytes <= file.budget
         budget = badge(fits, f"{'within' if fits else 'over'} {kilobytes(file.budget)}")
         agreement = f" · agrees with Keras on {percent(file.agreement)}"
-        tiles.append(_tile(file.name, kilobytes(file.bytes), join([budget, agreement])))
+        tiles.append(_tile(file.file, kilobytes(file.bytes), join([budget, agreement])))
     return tag("dl", *tiles, class_="tiles") if tiles else Markup("")
 
 

@@ -8,42 +8,71 @@ from pathlib import Path
 import pytest
 
 from kerasnas.errors import KerasnasError
-from kerasnas.experiment import Experiment
-from kerasnas.runs.directory import open_run, read_experiment, run_of
+from kerasnas.runs.directory import is_run, open_run, read_settings, run_of
 
-MINE = Experiment.model_validate({"name": "mine", "seed": 3})
+MINE = "name: mine\nseed: 3\nsearch: {trials: 20, window: {maximum: 9}}\n"
+MAY_CHANGE = ("search.trials", "export")
 
 
-def make_run(directory: Path, experiment: Experiment, overwrite: bool = False) -> None:
-    with open_run(directory, experiment, overwrite):
+def make_run(directory: Path, experiment: str, overwrite: bool = False) -> None:
+    with open_run(directory, experiment, MAY_CHANGE, overwrite):
         pass
 
 
 def test_a_run_holds_its_experiment(tmp_path: Path) -> None:
-    make_run(tmp_path / "a" / "run", MINE)
-    assert read_experiment(tmp_path / "a" / "run") == MINE
+    run = tmp_path / "a" / "run"
+    assert not is_run(run)
+    make_run(run, MINE)
+    assert is_run(run)
+    settings, text = read_settings(run)
+    assert (settings["seed"], text) == (3, MINE)
 
 
-def test_the_same_experiment_goes_on_with_other_limits(tmp_path: Path) -> None:
+def test_the_same_experiment_is_resumed_with_other_limits(tmp_path: Path) -> None:
     make_run(tmp_path, MINE)
-    (tmp_path / "trials.csv").write_text("kept")
-    make_run(tmp_path, MINE.overridden(tmp_path, workers=1, trials=99, seconds=60))
-    assert (tmp_path / "trials.csv").read_text() == "kept"
-    assert read_experiment(tmp_path).search.trials == 99
+    (tmp_path / "journal.jsonl").write_text("kept")
+    more = MINE.replace("trials: 20", "trials: 99") + "export: {budget: 5}\n"
+    make_run(tmp_path, more)
+    assert (tmp_path / "journal.jsonl").read_text() == "kept"
+    assert read_settings(tmp_path)[0]["search"]["trials"] == 99
+
+
+def test_only_settings_of_exactly_these_names_may_change(tmp_path: Path) -> None:
+    make_run(tmp_path, MINE)
+    (tmp_path / "journal.jsonl").write_text("kept")
+    with pytest.raises(KerasnasError, match=r"search\.trials_a_day \(None there, 5 here\)"):
+        make_run(tmp_path, MINE.replace("trials: 20", "trials: 20, trials_a_day: 5"))
+    with pytest.raises(KerasnasError, match=r"search\.window\.maximum \(9 there, 8 here\)"):
+        make_run(tmp_path, MINE.replace("maximum: 9", "maximum: 8"))
 
 
 def test_a_run_in_which_nothing_was_begun_takes_another_experiment(tmp_path: Path) -> None:
     make_run(tmp_path, MINE)
-    corrected = Experiment.model_validate({"name": "mine", "seed": 4})
+    corrected = MINE.replace("seed: 3", "seed: 4")
     make_run(tmp_path, corrected)
-    assert read_experiment(tmp_path) == corrected
+    assert read_settings(tmp_path)[1] == corrected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no fields, so it is no experiment"),
+        ("a: [", "experiment.yaml cannot be read"),
+        (None, "is no run directory: it has no experiment.yaml"),
+    ],
+)
+def test_a_damaged_experiment_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "experiment.yaml").write_text(text)
+    with pytest.raises(KerasnasError, match=message):
+        read_settings(tmp_path)
 
 
 def test_another_experiment_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
     make_run(tmp_path, MINE)
     (tmp_path / "journal.jsonl").write_text("kept")
     before = (tmp_path / "experiment.yaml").read_bytes()
-    other = Experiment.model_validate({"name": "mine", "seed": 4})
+    other = MINE.replace("seed: 3", "seed: 4")
     with pytest.raises(KerasnasError, match=r"another experiment.*seed \(3 there, 4 here\)"):
         make_run(tmp_path, other)
     assert (tmp_path / "experiment.yaml").read_bytes() == before
@@ -53,7 +82,7 @@ def test_overwrite_deletes_a_run_and_nothing_else(tmp_path: Path) -> None:
     run, photos = tmp_path / "run", tmp_path / "photos"
     make_run(run, MINE)
     (run / "journal.jsonl").write_text("old")
-    other = Experiment.model_validate({"name": "other"})
+    other = "name: other\n"
     make_run(run, other, overwrite=True)
     assert {path.name for path in run.iterdir()} == {".lock", "experiment.yaml"}
     photos.mkdir()
@@ -101,10 +130,8 @@ def test_the_run_of_a_file(tmp_path: Path) -> None:
 
 def test_a_run_in_use_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from kerasnas.experiment import Experiment\n"
-        "from kerasnas.runs.directory import open_run\n"
-        "mine = Experiment.model_validate({'name': 'mine', 'seed': 3})\n"
-        "with open_run(Path(sys.argv[1]), mine):\n"
+        "import sys; from pathlib import Path; from kerasnas.runs.directory import open_run\n"
+        f"with open_run(Path(sys.argv[1]), {MINE!r}):\n"
         "    print('held', flush=True)\n"
         "    sys.stdin.read()"
     )

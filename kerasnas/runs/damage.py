@@ -1,0 +1,46 @@
+"""Files of a run that are empty, or do not hold what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kerasnas.errors import KerasnasError
+from kerasnas.runs import layout, records
+from kerasnas.runs.record import Record
+
+_RECORDS: dict[str, type[Record]] = {
+    layout.SEARCH: records.SearchState,
+    layout.CONTROLLER: records.ControllerCurve,
+    layout.THREADS: records.Threads,
+    layout.SUPERNET_HISTORY: records.History,
+    layout.AGREEMENT: records.Agreement,
+    layout.HYPERVOLUME: records.Hypervolume,
+    layout.WINNERS: records.Winners,
+    layout.DESCRIPTION: records.Description,
+    layout.HISTORY: records.History,
+    layout.EVALUATION: records.Evaluation,
+    layout.FOLDS: records.Folds,
+    layout.ENSEMBLE: records.Ensemble,
+    layout.EXPORT: records.Export,
+    layout.MADE_FROM: records.MadeFrom,
+    layout.FRONT_END: records.FrontEndDescription,
+    layout.THRESHOLDS: records.Thresholds,
+}
+
+
+def record_of(path: Path) -> type[Record] | None:
+    """Return the class of the record that a file of a run holds; None for other files."""
+    if path.match("evaluation_*.json"):
+        return records.Evaluation
+    return _RECORDS.get(path.name)
+
+
+def damaged(run: Path) -> Iterator[str]:
+    """Yield what is wrong with each record of a run that cannot be read, by the files' names."""
+    for path in sorted(run.rglob("*.json")):
+        if path.is_file() and (kind := record_of(path)) is not None:
+            try:
+                kind.read(path)
+            except KerasnasError as error:
+                yield str(error)

@@ -1,0 +1,301 @@
+"""Where the files of a run lie: every name is written here, and only here.
+
+```
+RUN/
+  experiment.yaml  .lock  journal.jsonl  trials.csv  search.json  controller.json  threads.json
+  supernet.npz  supernet.json  agreement.json  hypervolume.json  winners.json
+  trials/ID/                 a training; with folds one in each fold*/
+  agreement/ID/              a training from scratch, to compare ranks with
+  winners/NAME/              a final training
+  train/LABEL/               folds.json and final trainings, each with its export/
+  train/LABEL-ensemble/      ensemble.json, evaluation.json, and a final training in each fold*/
+  export/                    the chosen network's files
+  random/                    the run directory of the random search beside this one
+  report.html  MODEL_CARD.md
+```
+A training has `architecture.json` (final ones), `history.json`, `evaluation.json` (final ones) and
+`model.keras`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasnas.tuners.core.journal import JOURNAL
+
+EXPERIMENT = "experiment.yaml"
+LOCK = ".lock"
+TRIALS_TABLE = "trials.csv"
+SEARCH = "search.json"
+CONTROLLER = "controller.json"
+THREADS = "threads.json"
+SUPERNET = "supernet.npz"
+SUPERNET_HISTORY = "supernet.json"
+AGREEMENT = "agreement.json"
+HYPERVOLUME = "hypervolume.json"
+WINNERS = "winners.json"
+REPORT = "report.html"
+MODEL_CARD = "MODEL_CARD.md"
+
+DESCRIPTION = "architecture.json"
+HISTORY = "history.json"
+EVALUATION = "evaluation.json"
+MODEL = "model.keras"
+
+FOLDS = "folds.json"
+ENSEMBLE = "ensemble.json"
+
+EXPORT = "export.json"
+MADE_FROM = "made_from.json"
+FRONT_END = "features.json"
+THRESHOLDS = "thresholds.json"
+LABELS = "labels.txt"
+
+WINNER_LABEL = "winner"
+"""Label of a search's chosen network below `train/`, where others have a reference's name."""
+
+
+@dataclass(frozen=True)
+class TrainingPaths:
+    """The files of one training, in `path`."""
+
+    path: Path
+
+    @property
+    def description(self) -> Path:
+        """`architecture.json`, of a final training."""
+        return self.path / DESCRIPTION
+
+    @property
+    def history(self) -> Path:
+        """`history.json`: the epochs."""
+        return self.path / HISTORY
+
+    @property
+    def evaluation(self) -> Path:
+        """`evaluation.json`, of a final training: scores of clips that it has not seen."""
+        return self.path / EVALUATION
+
+    @property
+    def model(self) -> Path:
+        """`model.keras`."""
+        return self.path / MODEL
+
+    @property
+    def export(self) -> ExportPaths:
+        """Files exported of it, for a training of `kerasnas train`."""
+        return ExportPaths(self.path / "export")
+
+    def fold(self, name: str) -> TrainingPaths:
+        """The training of one fold of a candidate."""
+        return TrainingPaths(self.path / f"fold{name}")
+
+    def folds(self) -> dict[str, TrainingPaths]:
+        """Return the trainings of a candidate's folds that are there, by the folds' names."""
+        found = sorted(self.path.glob("fold*"))
+        return {each.name.removeprefix("fold"): TrainingPaths(each) for each in found}
+
+
+@dataclass(frozen=True)
+class ExportPaths:
+    """The files of one export, in `path`; `.tflite` files have the names in `export.json`."""
+
+    path: Path
+
+    @property
+    def report(self) -> Path:
+        """`export.json`: figures and checks of the files."""
+        return self.path / EXPORT
+
+    @property
+    def made_from(self) -> Path:
+        """`made_from.json`: what the files were made from; written last."""
+        return self.path / MADE_FROM
+
+    @property
+    def front_end(self) -> Path:
+        """`features.json`: how features are computed."""
+        return self.path / FRONT_END
+
+    @property
+    def thresholds(self) -> Path:
+        """`thresholds.json`, of a tagger whose thresholds were chosen."""
+        return self.path / THRESHOLDS
+
+    @property
+    def labels(self) -> Path:
+        """`labels.txt`: a class a line, in the order of the scores."""
+        return self.path / LABELS
+
+    def evaluation(self, precision: str) -> Path:
+        """`evaluation_PRECISION.json`: scores of a file on the test clips."""
+        return self.path / f"evaluation_{precision}.json"
+
+
+@dataclass(frozen=True)
+class NetworkPaths:
+    """The trainings of one network by `kerasnas train`, in `path`: `train/LABEL`."""
+
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """`winner`, or the name of a reference."""
+        return self.path.name
+
+    @property
+    def folds(self) -> Path:
+        """`folds.json`: what all trainings scored."""
+        return self.path / FOLDS
+
+    def training(self, fold: str | None, seed: int) -> TrainingPaths:
+        """One training.
+
+        Args:
+            fold: The fold that is tested on; None for the experiment's test clips.
+            seed: Random seed of the training.
+        """
+        return TrainingPaths(self.path / f"{'test' if fold is None else f'fold{fold}'}-seed{seed}")
+
+    def tested(self) -> tuple[TrainingPaths, ...]:
+        """Return the trainings that are scored on the experiment's test clips, one a seed."""
+        return tuple(TrainingPaths(each) for each in sorted(self.path.glob("test-seed*")))
+
+
+@dataclass(frozen=True)
+class EnsemblePaths:
+    """The files of an ensemble by `kerasnas train --ensemble`, in `path`."""
+
+    path: Path
+
+    @property
+    def scores(self) -> Path:
+        """`ensemble.json`: metrics of the ensemble and of each member."""
+        return self.path / ENSEMBLE
+
+    @property
+    def evaluation(self) -> Path:
+        """`evaluation.json`: answers of the ensemble on the test clips."""
+        return self.path / EVALUATION
+
+    def member(self, fold: str) -> TrainingPaths:
+        """The training without one fold."""
+        return TrainingPaths(self.path / f"fold{fold}")
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The files of a run, in `path`."""
+
+    path: Path
+
+    @property
+    def experiment(self) -> Path:
+        """`experiment.yaml`, with every default filled in."""
+        return self.path / EXPERIMENT
+
+    @property
+    def lock(self) -> Path:
+        """`.lock`, held by the process that works in the run."""
+        return self.path / LOCK
+
+    @property
+    def journal(self) -> Path:
+        """`journal.jsonl`: all that happened in the search."""
+        return self.path / JOURNAL
+
+    @property
+    def table(self) -> Path:
+        """`trials.csv`, for people; see `kerasnas.runs.table`."""
+        return self.path / TRIALS_TABLE
+
+    @property
+    def search(self) -> Path:
+        """`search.json`: how the search stands."""
+        return self.path / SEARCH
+
+    @property
+    def controller(self) -> Path:
+        """`controller.json`: what a controller learned."""
+        return self.path / CONTROLLER
+
+    @property
+    def threads(self) -> Path:
+        """`threads.json`: threads of every training, fixed at the first start."""
+        return self.path / THREADS
+
+    @property
+    def supernet(self) -> Path:
+        """`supernet.npz`: weights that candidates inherit."""
+        return self.path / SUPERNET
+
+    @property
+    def supernet_history(self) -> Path:
+        """`supernet.json`: the epochs of the supernet's training."""
+        return self.path / SUPERNET_HISTORY
+
+    @property
+    def agreement(self) -> Path:
+        """`agreement.json`: the supernet's ranks against those of trained networks."""
+        return self.path / AGREEMENT
+
+    @property
+    def hypervolume(self) -> Path:
+        """`hypervolume.json`: the volume that candidates dominate, one after another."""
+        return self.path / HYPERVOLUME
+
+    @property
+    def winners(self) -> Path:
+        """`winners.json`: the candidates that were trained again."""
+        return self.path / WINNERS
+
+    @property
+    def report(self) -> Path:
+        """`report.html`."""
+        return self.path / REPORT
+
+    @property
+    def model_card(self) -> Path:
+        """`MODEL_CARD.md`, beside exported files."""
+        return self.path / MODEL_CARD
+
+    @property
+    def export(self) -> ExportPaths:
+        """The files of the chosen network."""
+        return ExportPaths(self.path / "export")
+
+    @property
+    def trials(self) -> Path:
+        """Holds a directory for each trial that was trained."""
+        return self.path / "trials"
+
+    def trial(self, id: str) -> TrainingPaths:
+        """The training of one trial, by the trial's id."""
+        return TrainingPaths(self.trials / id)
+
+    def from_scratch(self, id: str) -> TrainingPaths:
+        """The training from scratch of a trial that was scored with a supernet's weights."""
+        return TrainingPaths(self.path / "agreement" / id)
+
+    def winner(self, name: str) -> TrainingPaths:
+        """The final training of a winner, by the first of its names."""
+        return TrainingPaths(self.path / "winners" / name)
+
+    def network(self, label: str) -> NetworkPaths:
+        """The trainings of one network by `kerasnas train`."""
+        return NetworkPaths(self.path / "train" / label)
+
+    def networks(self) -> tuple[NetworkPaths, ...]:
+        """Return all that `kerasnas train` has trained, by label."""
+        found = sorted(self.path.glob("train/*"))
+        return tuple(NetworkPaths(each) for each in found if each.is_dir())
+
+    def ensemble(self, label: str) -> EnsemblePaths:
+        """The ensemble of one network."""
+        return EnsemblePaths(self.path / "train" / f"{label}-ensemble")
+
+    @property
+    def random(self) -> RunPaths:
+        """The random search that this one is compared with, a run directory of its own."""
+        return RunPaths(self.path / "random")

@@ -1,0 +1,296 @@
+"""What lies beside exported files: figures and checks, and what an app needs to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnas.runs.record import Entry, Record
+from kerasnas.runs.values import Json
+
+_COMMAND = "kerasnas export"
+
+Verdict = Literal["passed", "not proven", "failed"]
+
+
+@dataclass(frozen=True, eq=False)
+class CheckEntry(Entry):
+    """One check of one file; see `kerasnas.export.check.checks`."""
+
+    name: str
+    file: str
+    verdict: Verdict
+    received: Any
+    required: Any
+    message: str
+
+    @property
+    def passed(self) -> bool | None:
+        """None where the clips do not suffice to tell."""
+        return {"passed": True, "failed": False}.get(self.verdict)
+
+
+@dataclass(frozen=True, eq=False)
+class AccuracyDrop(Entry):
+    """Accuracy that a file loses, and its one-sided 95 % lower and upper bound."""
+
+    mean: float
+    bounds: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Delegated(Entry):
+    """Operators that XNNPACK takes; see `kerasnas.export.flatbuffer.delegation.Delegation`."""
+
+    share: float
+    left: Mapping[str, int]
+    parts: int
+    estimated: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Latency(Entry):
+    """Milliseconds of one segment on the machine that exported."""
+
+    median: float
+    p95: float
+    threads: int
+
+
+@dataclass(frozen=True, eq=False)
+class FileFigures(Entry):
+    """Figures of a file that was made for comparison, and not kept."""
+
+    form: str
+    recurrent: str | None
+    bytes: int
+    gzip_bytes: int
+    counted_bytes: int
+    accuracy: float
+    agreement: float
+
+
+@dataclass(frozen=True, eq=False)
+class WaveformEntry(Entry):
+    """A file that takes the waveform: a front end and a classifier; as `FileEntry` otherwise.
+
+    Attributes:
+        samples: Of the waveform, at `sample_rate` Hz.
+        front_end_bytes: With metadata and labels.
+        features_difference: Mean difference of a test clip's features from those of the training.
+        mediapipe: Whether MediaPipe's AudioClassifier takes the file.
+    """
+
+    file: str
+    sha256: str
+    sample_rate: int
+    samples: int
+    bytes: int
+    classifier_bytes: int
+    front_end_bytes: int
+    counted_bytes: int
+    verdict: Verdict
+    features_difference: float
+    operators: Mapping[str, int]
+    delegated: Delegated
+    minimum_runtime: str | None
+    mediapipe: bool
+    keeps_state: bool
+    largest_difference: float | None
+    agreement: float
+    accuracy: float
+    accuracy_drop: AccuracyDrop
+    latency_ms: Latency
+
+
+@dataclass(frozen=True, eq=False)
+class FileEntry(Entry):
+    """One exported file.
+
+    Attributes:
+        file: Its name in the export's directory.
+        sha256: Of its content, hexadecimal.
+        form: How it computes; see `kerasnas.export.forms`.
+        recurrent: How its recurrent layers compute; None without any.
+        keeps_state: Whether it has to be reset before each clip.
+        failed_forms: What came of the forms that were tried before.
+        stock_bytes: Of the file by TensorFlow's own converter; None where that makes none.
+        counted_bytes: Bytes under `rule`, which the budget is held against.
+        predicted_bytes: By `kerasnas.export.network.size`; None where there is no prediction.
+        prediction_error: Predicted by true bytes, minus 1.
+        operators: Number of each, by name and version.
+        float_operators: Those that compute in float.
+        minimum_runtime: Oldest TensorFlow Lite runtime that takes it; None where it is not stated.
+        largest_difference: Between any two scores of the file and of the Keras model; None where
+            the file's are not finite.
+        agreement: Share of decisions that equal the Keras model's.
+        accuracy: Share of right decisions on the test clips.
+        without_tuning: Of the file of the model before fine-tuning; None without fine-tuning.
+        without_fusing: Of the file with loops; None where no LSTM is fused.
+        waveform: The file that takes the waveform; None where none was asked for.
+    """
+
+    file: str
+    sha256: str
+    form: str
+    recurrent: str | None
+    keeps_state: bool
+    failed_forms: tuple[str, ...]
+    bytes: int
+    gzip_bytes: int
+    stock_bytes: int | None
+    counted_bytes: int
+    budget: int
+    rule: str
+    verdict: Verdict
+    predicted_bytes: int | None
+    prediction_error: float | None
+    operators: Mapping[str, int]
+    float_operators: Mapping[str, int]
+    delegated: Delegated
+    minimum_runtime: str | None
+    largest_difference: float | None
+    agreement: float
+    accuracy: float
+    accuracy_drop: AccuracyDrop
+    latency_ms: Latency
+    without_tuning: FileFigures | None = None
+    without_fusing: FileFigures | None = None
+    waveform: WaveformEntry | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ClipCounts(Entry):
+    """Clips that an export was checked on and calibrated by."""
+
+    test: int
+    calibration: int
+
+
+@dataclass(frozen=True, eq=False)
+class TuningEntry(Entry):
+    """What fine-tuning before the export made of the model."""
+
+    file: str
+    zeros: Mapping[Literal["given", "tuned"], float]
+    accuracy: float
+    agreement: float
+    accuracy_drop: AccuracyDrop
+
+
+@dataclass(frozen=True, eq=False)
+class Export(Record):
+    """`export.json`: the report of `kerasnas.export.export`.
+
+    Attributes:
+        task: `single_label` or `multi_label`.
+        input_shape: Of one segment's features: frames, bins, channels.
+        accuracy: By precision, and `keras` of the model.
+        files: By precision, `float16` and `int8`.
+        settings: See `kerasnas.export.settings.ExportSettings`.
+        machine: That of the latencies.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    clips: ClipCounts
+    accuracy: Mapping[str, float]
+    tuning: TuningEntry | None
+    files: Mapping[str, FileEntry]
+    checks: tuple[CheckEntry, ...]
+    verdict: Verdict
+    settings: Json
+    versions: Mapping[str, str]
+    machine: str
+
+    COMMAND: ClassVar[str] = _COMMAND
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any]) -> Export:
+        """Return the record of an export's report, which has no digest yet.
+
+        Args:
+            report: Of `kerasnas.export.ExportResult`.
+
+        Raises:
+            ValidationError: The report has other fields than this record.
+        """
+        return cls.of_fields({name: value for name, value in report.items() if name != "schema"})
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether clips carry several labels."""
+        return self.task == "multi_label"
+
+    @property
+    def waveforms(self) -> tuple[WaveformEntry, ...]:
+        """The files that take the waveform."""
+        return tuple(entry.waveform for entry in self.files.values() if entry.waveform)
+
+
+@dataclass(frozen=True, eq=False)
+class MadeFrom(Record):
+    """`made_from.json`: everything that shapes the files of an export; written last.
+
+    Attributes:
+        model: SHA-256 of the model's file, as the others are of what they name.
+        clips: Of the data set.
+        train: Of the indices of the clips trained on.
+        test: Of the indices of the clips tested on.
+        seed: The experiment's.
+        features: Settings of the front end.
+        settings: Of the export.
+    """
+
+    model: str
+    clips: str
+    train: str
+    test: str
+    seed: int
+    features: Json
+    settings: Json
+
+    COMMAND: ClassVar[str] = _COMMAND
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholds(Record):
+    """`thresholds.json`: from which score on each class counts as heard.
+
+    Attributes:
+        chosen_on: The clips that they were chosen on.
+        thresholds: By class, in the order of the scores.
+    """
+
+    chosen_on: str
+    thresholds: Mapping[str, float]
+
+    COMMAND: ClassVar[str] = _COMMAND
+
+    def of_classes(self, classes: tuple[str, ...]) -> NDArray[np.float64] | None:
+        """Return the thresholds, `(classes,)`; None where they are of other classes."""
+        if tuple(self.thresholds) != classes:
+            return None
+        return np.array(list(self.thresholds.values()), np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class FrontEndDescription(Record):
+    """`features.json`: how features are computed, for `predict` and for apps.
+
+    Attributes:
+        settings: Of the front end, from which it is made again.
+        front_end: Every parameter; see `kerasnas.features.describe`.
+        golden: One clip's waveform and features; see `kerasnas.features.golden`.
+    """
+
+    settings: Json
+    front_end: Json
+    golden: Json
+
+    COMMAND: ClassVar[str] = _COMMAND

@@ -1,0 +1,91 @@
+"""What `kerasnas train` scores over folds and seeds, and together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kerasnas.runs.record import Entry, Record
+from kerasnas.runs.values import Column, Figures
+
+
+@dataclass(frozen=True, eq=False)
+class FoldTraining(Entry):
+    """One training.
+
+    Attributes:
+        fold: The fold that was tested on; None for the experiment's test clips.
+        seed: Random seed of the training.
+        count: Clips tested on.
+        scores: Metrics by precision (`float32`, `float16`, `int8`), and `bytes` of a file.
+    """
+
+    fold: str | None
+    seed: int
+    count: int
+    scores: Mapping[str, Figures]
+
+    def score(self, precision: str, metric: str) -> float | None:
+        """Return one metric of one precision; None where there is none."""
+        return self.scores.get(precision, {}).get(metric)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldClasses(Entry):
+    """Figures of a tagger's classes, means over folds.
+
+    Attributes:
+        classes: Their names.
+        positives: Positive clips of each.
+        scores: By precision, and by name, `(classes,)`; NaN where a class has no value.
+    """
+
+    classes: tuple[str, ...]
+    positives: tuple[int, ...]
+    scores: Mapping[str, Mapping[str, Column]]
+
+    def __post_init__(self) -> None:
+        columns = [column for scores in self.scores.values() for column in scores.values()]
+        if any(len(each) != len(self.classes) for each in (self.positives, *columns)):
+            raise ValueError(f"some figures are not {len(self.classes)}, one for each class")
+
+
+@dataclass(frozen=True, eq=False)
+class Folds(Record):
+    """`folds.json`: all trainings of one network; each seed has the same folds.
+
+    Attributes:
+        architecture: Label of the network.
+        metric: The score that `mean` and `deviation` are of.
+        trainings: In the order of seeds and folds.
+        mean: Over folds and seeds, by precision.
+        deviation: Standard deviation over seeds, by precision; None for a single seed.
+        by_class: Of a tagger; None for one label per clip.
+    """
+
+    architecture: str
+    metric: str
+    trainings: tuple[FoldTraining, ...]
+    mean: Figures
+    deviation: Figures
+    by_class: FoldClasses | None
+
+    COMMAND: ClassVar[str] = "kerasnas train"
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble(Record):
+    """`ensemble.json`: an ensemble and its members on the test clips.
+
+    Attributes:
+        architecture: Label of the network.
+        metrics: Of the mean answer.
+        members: Metrics of each, by the fold that it was not trained on.
+    """
+
+    architecture: str
+    metrics: Figures
+    members: Mapping[str, Figures]
+
+    COMMAND: ClassVar[str] = "kerasnas train --ensemble"

@@ -1,0 +1,146 @@
+"""A small record of every class, and the file of a run that it lies in."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from kerasnas.runs import records
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.record import Record
+from tests.report.conftest import exported_file, whole_file
+
+FIGURES = records.FileFigures("full_int8", "while", 900, 800, 900, 0.75, 0.5)
+CHECK = records.CheckEntry("budget", "model_int8.tflite", "passed", 900, 1000, "within")
+
+
+def _description() -> records.Description:
+    return records.Description(
+        architecture={"input_shape": [8, 8, 1], "blocks": []},
+        recipe={"epochs": 3, "rate": 1e-3},
+        settings={"features.mel_bins": 16},
+        seed=1,
+        fold="2",
+        scored_on="test",
+        trial=4,
+        values={"growth": 1.5, "block": "ir3"},
+        cost={"parameters": 12},
+    )
+
+
+def _evaluation() -> records.Evaluation:
+    return records.Evaluation(
+        clips="test",
+        classes=("rain", "dog"),
+        metrics={"loss": 0.25, "mean_auc": None, "scored_classes": 1},
+        confusion=np.array([[1, 0], [1, 1]]),
+        by_class={"auc": np.array([0.5, np.nan])},
+        channel_f1=np.array([np.nan, 0.125]),
+        count=3,
+        predictions=np.array([[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]]),
+        labels=np.array([[0, 1], [1, 1], [1, 0]]),
+        ids=("a.wav", "b.wav", "c.wav"),
+    )
+
+
+def _export() -> records.Export:
+    whole = whole_file("int8", 400, 500)
+    tuned = {"waveform": whole, "without_tuning": FIGURES, "without_fusing": FIGURES}
+    return records.Export(
+        task="single_label",
+        classes=("rain", "dog"),
+        input_shape=(8, 8, 1),
+        clips=records.ClipCounts(20, 10),
+        accuracy={"keras": 0.75, "int8": 0.5},
+        tuning=records.TuningEntry(
+            "model_tuned.keras",
+            {"given": 0.0, "tuned": 0.5},
+            0.75,
+            0.9,
+            records.AccuracyDrop(0.0, (-0.1, 0.1)),
+        ),
+        files={"int8": exported_file("int8", 500, **tuned)},
+        checks=(CHECK,),
+        verdict="passed",
+        settings={"budget": 1000},
+        versions={"python": "3.11.2"},
+        machine="x86_64",
+    )
+
+
+def _folds() -> records.Folds:
+    column = {"equal_error_rate": np.array([0.25, np.nan])}
+    return records.Folds(
+        architecture="winner",
+        metric="equal_error_rate",
+        trainings=(
+            records.FoldTraining("1", 0, 20, {"float32": {"equal_error_rate": 0.25}}),
+            records.FoldTraining(None, 1, 10, {"int8": {"equal_error_rate": None, "bytes": 900}}),
+        ),
+        mean={"float32": 0.25},
+        deviation={"float32": None},
+        by_class=records.FoldClasses(("rain", "dog"), (4, 0), {"float32": column}),
+    )
+
+
+EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Path]]] = {
+    records.Description: (_description, lambda run: run.winner("loss").description),
+    records.History: (
+        lambda: records.History(({"epoch": 1, "loss": 0.5, "val_loss": None},)),
+        lambda run: run.trial("0000").history,
+    ),
+    records.Evaluation: (_evaluation, lambda run: run.export.evaluation("int8")),
+    records.Winners: (
+        lambda: records.Winners(
+            {"loss": records.WinnerEntry(3, "winners/loss", "lowest loss", "loss")}, "loss"
+        ),
+        lambda run: run.winners,
+    ),
+    records.Folds: (_folds, lambda run: run.network("winner").folds),
+    records.Ensemble: (
+        lambda: records.Ensemble("winner", {"loss": 0.5}, {"fold 1": {"loss": None}}),
+        lambda run: run.ensemble("winner").scores,
+    ),
+    records.Export: (_export, lambda run: run.export.report),
+    records.MadeFrom: (
+        lambda: records.MadeFrom("0a", "1b", "2c", "3d", 4, {"kind": "log_mel"}, {"budget": 5}),
+        lambda run: run.export.made_from,
+    ),
+    records.Thresholds: (
+        lambda: records.Thresholds("validation", {"rain": 0.25, "dog": 0.5}),
+        lambda run: run.export.thresholds,
+    ),
+    records.FrontEndDescription: (
+        lambda: records.FrontEndDescription({"hop": 160}, {"hop": 160}, {"shape": [1, 2]}),
+        lambda run: run.export.front_end,
+    ),
+    records.SearchState: (
+        lambda: records.SearchState(
+            9,
+            4,
+            records.SizeWindow("int8_file", 100, 2000),
+            (("accuracy", "max"), ("macs", "min")),
+            (0, 3),
+            12.5,
+            "growth",
+        ),
+        lambda run: run.search,
+    ),
+    records.ControllerCurve: (
+        lambda: records.ControllerCurve((records.ControllerUpdate(1, 5, -0.5, -0.25, 1.5),)),
+        lambda run: run.controller,
+    ),
+    records.Threads: (lambda: records.Threads(2), lambda run: run.threads),
+    records.Agreement: (
+        lambda: records.Agreement(
+            20,
+            {"loss": records.RankCorrelation(0.5, 0.25, None)},
+            (records.RankedPath(3, {"loss": 0.5}, {"loss": 0.25}),),
+        ),
+        lambda run: run.agreement,
+    ),
+    records.Hypervolume: (
+        lambda: records.Hypervolume({"search": ((1, 0.25), (4, 0.5))}),
+        lambda run: run.hypervolume,
+    ),
+}
