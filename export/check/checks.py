@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import floor
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -48,6 +49,7 @@ class Parity:
     """How a file's scores compare with the Keras model's.
 
     Attributes:
+        clips: Number of clips compared.
         largest_difference: Between any two scores of one segment; None where the file's scores are
             not finite, as when a weight is too large for float16.
         agreement: Share of equal decisions: of clips with the same best class, or of pairs of clip
@@ -57,6 +59,7 @@ class Parity:
         drop_bounds: The one-sided 95 % lower and upper confidence bound of the drop.
     """
 
+    clips: int
     largest_difference: float | None
     agreement: float
     accuracy: float
@@ -119,6 +122,7 @@ def compare(scores: Scores, reference: Scores, labels: Scores, task: Task) -> Pa
     lost = right_before - right
     difference = float(np.abs(scores - reference).max())
     return Parity(
+        clips=len(labels),
         largest_difference=difference if np.isfinite(difference) else None,
         agreement=float(np.mean(decided == before)),
         accuracy=float(right.mean()),
@@ -140,16 +144,7 @@ def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[
     foreign = ", ".join(facts.foreign_operators)
     checks = [
         _budget(file, measured, settings),
-        _check(
-            "agreement",
-            file,
-            parity.agreement >= settings.agreement,
-            parity.agreement,
-            settings.agreement,
-            f"{parity.agreement:.2%} of the decisions of {file} equal the Keras model's, at least "
-            f"{settings.agreement:.2%} are required",
-            measured.blame,
-        ),
+        _agreement(file, measured, settings),
         accuracy_check(file, parity, settings, measured.blame),
         _check(
             "finite",
@@ -237,6 +232,23 @@ def _budget(file: str, measured: Measured, settings: ExportSettings) -> Check:
     )
 
 
+def _agreement(file: str, measured: Measured, settings: ExportSettings) -> Check:
+    agreement, required = measured.parity.agreement, settings.agreement
+    passed = agreement >= required
+    text = (
+        f"{_percent(agreement)} agreement of {file} with the Keras model, "
+        f"{_percent(required)} required"
+    )
+    if not passed and "int8" in measured.form and settings.qat is None:
+        text += "; try qat=5"
+    return _check("agreement", file, passed, agreement, required, text, measured.blame)
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent, cut after two digits: one below a limit never reads like it."""
+    return f"{floor(1e4 * share + 1e-6) / 100:g} %"
+
+
 def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: str = "") -> Check:
     """Passed only where the upper bound of the drop is small, failed only where the lower is not.
 
@@ -252,14 +264,19 @@ def accuracy_check(file: str, parity: Parity, settings: ExportSettings, blame: s
     low, high = parity.drop_bounds
     verdict: Verdict = "passed" if high <= most else "failed" if low > most else "not proven"
     drop = round(100 * parity.drop, 2)
+    if verdict == "not proven":
+        seen = f"{drop:g} points were measured" if drop > 0 else "none was measured"
+        text = (
+            f"{file}: too few test clips ({parity.clips}) to prove a loss of accuracy below "
+            f"{100 * most:g} points; {seen}"
+        )
+        return Check("accuracy", file, verdict, high, most, text)
     text = (
         f"{file} gains {-drop:.2f} points on the Keras model's accuracy, and loses"
         if drop < 0
         else f"{file} loses {drop:z.2f} points of the Keras model's accuracy,"
     )
     text += f" at most {100 * high:.2f} by the upper 95 % bound; {100 * most:.2f} are allowed"
-    if verdict == "not proven":
-        text = f"{text}: only more test clips can prove it"
     if verdict == "failed" and blame:
         text = f"{text}; {blame}"
     return Check("accuracy", file, verdict, high, most, text)
