@@ -39,8 +39,9 @@ class Evaluation:
     """Scores of clips and what they are worth.
 
     Attributes:
-        metrics: `loss`, and with one label per clip `accuracy`, `macro_f1`, and where channels are
-            examples `channel_macro_f1` (each channel scored alone, mean over them), else
+        metrics: `loss`, and with one label per clip `accuracy`, `balanced_accuracy` (mean over the
+            classes that occur of the share of their clips that is right), `macro_f1`, and where
+            channels are examples `channel_macro_f1` (each channel scored alone, mean over them), else
             `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean AUC),
             `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at 0.5),
             `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and
@@ -105,20 +106,49 @@ def evaluate(
         raise KerasnasError(
             "the model's scores are not numbers (NaN): its training diverged; lower learning_rate"
         )
-    classes = by_class(labels, predictions, thresholds) if multi_label else None
-    metrics, channels = _metrics(labels, predictions, loss, classes), None
+    result = evaluation(
+        labels,
+        predictions,
+        examples.clips,
+        multi_label=multi_label,
+        loss=loss,
+        thresholds=thresholds,
+    )
     if examples.channels > 1 and not multi_label:
         each = _f1_by_channel(outputs, examples)
-        metrics["channel_macro_f1"] = _mean(np.array([_mean(f1) for f1 in each]))
+        result.metrics["channel_macro_f1"] = _mean(np.array([_mean(f1) for f1 in each]))
         channels = np.array([_mean(column) for column in each.T])
+        return replace(result, channel_f1=channels)
+    return result
+
+
+def evaluation(
+    labels: Scores,
+    predictions: Scores,
+    clips: NDArray[np.int64],
+    *,
+    multi_label: bool,
+    loss: Loss,
+    thresholds: NDArray[np.float64] | None = None,
+) -> Evaluation:
+    """Return the evaluation of clips whose scores are known.
+
+    Args:
+        labels: Zeros and ones, `(clips, classes)`.
+        predictions: Scores of the same clips, finite.
+        clips: Their indices, `(clips,)`.
+        multi_label: See `evaluate`.
+        loss: See `evaluate`.
+        thresholds: See `evaluate`.
+    """
+    classes = by_class(labels, predictions, thresholds) if multi_label else None
     return Evaluation(
-        metrics,
+        _metrics(labels, predictions, loss, classes),
         None if multi_label else confusion(labels, predictions),
         classes,
         predictions,
         labels,
-        examples.clips,
-        channels,
+        clips,
     )
 
 
@@ -208,6 +238,7 @@ def _metrics(
     chosen = np.eye(labels.shape[1])[predictions.argmax(axis=1)]
     return result | {
         "accuracy": float((labels.argmax(axis=1) == predictions.argmax(axis=1)).mean()),
+        "balanced_accuracy": balanced_accuracy(labels, predictions),
         "macro_f1": macro_f1(labels, chosen),
     }
 
@@ -256,6 +287,13 @@ def confusion(labels: Scores, predictions: Scores) -> NDArray[np.int64]:
     classes = labels.shape[1]
     cells = labels.argmax(axis=1) * classes + predictions.argmax(axis=1)
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def balanced_accuracy(labels: Scores, predictions: Scores) -> float:
+    """Return the mean recall over the classes that occur, `(clips, classes)` each."""
+    counts = confusion(labels, predictions)
+    occurs = counts.sum(axis=1) > 0
+    return _mean(counts.diagonal()[occurs] / counts.sum(axis=1)[occurs])
 
 
 def macro_f1(labels: Scores, chosen: NDArray[Any]) -> float:

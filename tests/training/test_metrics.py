@@ -27,8 +27,18 @@ def test_single_label_metrics_are_scikit_learns():
     result = _scores(LABELS, PREDICTIONS)
     assert result["accuracy"] == pytest.approx(sk.accuracy_score(TRUTH, chosen))
     assert result["macro_f1"] == pytest.approx(sk.f1_score(TRUTH, chosen, average="macro"))
+    assert result["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(TRUTH, chosen))
     assert result["loss"] == pytest.approx(sk.log_loss(TRUTH, PREDICTIONS), rel=1e-5)
     assert (metrics.confusion(LABELS, PREDICTIONS) == sk.confusion_matrix(TRUTH, chosen)).all()
+
+
+def test_the_majority_class_is_not_balanced_accuracy():
+    truth = np.repeat([0, 1, 2], [382, 8, 0])  # the third class does not occur
+    labels = np.eye(3, dtype=np.float32)[truth]
+    always = np.tile(np.float32([1, 0, 0]), (390, 1))
+    result = _scores(labels, always)
+    assert result["accuracy"] == pytest.approx(382 / 390)
+    assert result["balanced_accuracy"] == 0.5
 
 
 def test_several_labels_metrics_are_scikit_learns():
