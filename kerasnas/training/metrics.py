@@ -41,10 +41,10 @@ class Evaluation:
     Attributes:
         metrics: `loss`, and with one label per clip `accuracy`, `balanced_accuracy` (mean over the
             classes that occur of the share of their clips that is right), `macro_f1`, and where
-            channels are examples `channel_macro_f1` (each channel scored alone, mean over them), else
-            `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean AUC),
-            `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at 0.5),
-            `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and
+            channels are examples `channel_macro_f1` (each channel scored alone, mean over them),
+            else `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean
+            AUC), `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at
+            0.5), `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and
             `scored_classes`, the number of classes which the first three are means over.
         confusion: Clips by true (rows) and predicted (columns) class; None for several labels.
         by_class: For several labels, each `(classes,)`: `positives` (clips), `average_precision`,
