@@ -125,9 +125,7 @@ def test_lost_agreement_names_fine_tuning_where_it_can_help(form: str, settings:
         (100, 0, "not proven", "(100) to prove a loss of accuracy below 2 points; none was"),
     ],
 )
-def test_accuracy_passes_only_where_it_is_proven(
-    clips: int, lost: int, verdict: str, message: str
-):
+def test_accuracy_passes_only_where_it_is_proven(clips: int, lost: int, verdict: str, message: str):
     labels = LABELS[:clips]
     scores = labels.copy()
     scores[:lost] = scores[:lost, ::-1]
