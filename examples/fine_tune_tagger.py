@@ -14,8 +14,8 @@ import numpy as np
 
 import kerasnas
 import kerasnas.baselines as tflearn
-from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.opening import read_experiment
+from kerasnas.flow.task.task import load_task
 
 EXPERIMENT = {
     "schema": 1,

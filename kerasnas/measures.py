@@ -8,7 +8,7 @@ COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes", "peak_activation_b
 """Figures of an architecture that are known before it is trained; lower is better."""
 
 _SCORES = {
-    False: ("accuracy", "macro_f1", "channel_macro_f1", "loss"),
+    False: ("accuracy", "balanced_accuracy", "macro_f1", "channel_macro_f1", "loss"),
     True: (
         "mean_average_precision",
         "mean_auc",

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
 from kerasnas.training.d_prime import d_prime
-from kerasnas.training.equal_error_rate import equal_error_rate, over_folds
+from kerasnas.training.equal_error_rate import equal_error_rate
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Loss
 from kerasnas.training.thresholds import DEFAULT
@@ -26,11 +26,12 @@ ByClass = Mapping[str, NDArray[np.float64]]
 Predict = Callable[[NDArray[np.float32]], NDArray[Any]]
 """From features `(n, frames, bins, channels)` to scores `(n, classes)`."""
 
-_CLASS_MEANS = {
+CLASS_MEANS = {
     "mean_average_precision": "average_precision",
     "mean_auc": "auc",
     "equal_error_rate": "equal_error_rate",
 }
+"""Metrics that are means over classes, and the columns of `Evaluation.by_class` behind them."""
 _EPSILON = 1e-7  # Keras clips probabilities so before it takes their logarithm
 
 
@@ -39,11 +40,12 @@ class Evaluation:
     """Scores of clips and what they are worth.
 
     Attributes:
-        metrics: `loss`, and with one label per clip `accuracy`, `macro_f1`, and where channels are
-            examples `channel_macro_f1` (each channel scored alone, mean over them), else
-            `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean AUC),
-            `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at 0.5),
-            `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and
+        metrics: `loss`, and with one label per clip `accuracy`, `balanced_accuracy` (mean over the
+            classes that occur of the share of their clips that is right), `macro_f1`, and where
+            channels are examples `channel_macro_f1` (each channel scored alone, mean over them),
+            else `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean
+            AUC), `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at
+            0.5), `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and
             `scored_classes`, the number of classes which the first three are means over.
         confusion: Clips by true (rows) and predicted (columns) class; None for several labels.
         by_class: For several labels, each `(classes,)`: `positives` (clips), `average_precision`,
@@ -105,62 +107,50 @@ def evaluate(
         raise KerasnasError(
             "the model's scores are not numbers (NaN): its training diverged; lower learning_rate"
         )
-    classes = by_class(labels, predictions, thresholds) if multi_label else None
-    metrics, channels = _metrics(labels, predictions, loss, classes), None
+    result = evaluation(
+        labels,
+        predictions,
+        examples.clips,
+        multi_label=multi_label,
+        loss=loss,
+        thresholds=thresholds,
+    )
     if examples.channels > 1 and not multi_label:
         each = _f1_by_channel(outputs, examples)
-        metrics["channel_macro_f1"] = _mean(np.array([_mean(f1) for f1 in each]))
-        channels = np.array([_mean(column) for column in each.T])
+        result.metrics["channel_macro_f1"] = mean(np.array([mean(f1) for f1 in each]))
+        channels = np.array([mean(column) for column in each.T])
+        return replace(result, channel_f1=channels)
+    return result
+
+
+def evaluation(
+    labels: Scores,
+    predictions: Scores,
+    clips: NDArray[np.int64],
+    *,
+    multi_label: bool,
+    loss: Loss,
+    thresholds: NDArray[np.float64] | None = None,
+) -> Evaluation:
+    """Return the evaluation of clips whose scores are known.
+
+    Args:
+        labels: Zeros and ones, `(clips, classes)`.
+        predictions: Scores of the same clips, finite.
+        clips: Their indices, `(clips,)`.
+        multi_label: See `evaluate`.
+        loss: See `evaluate`.
+        thresholds: See `evaluate`.
+    """
+    classes = by_class(labels, predictions, thresholds) if multi_label else None
     return Evaluation(
-        metrics,
+        _metrics(labels, predictions, loss, classes),
         None if multi_label else confusion(labels, predictions),
         classes,
         predictions,
         labels,
-        examples.clips,
-        channels,
+        clips,
     )
-
-
-class Scored(Protocol):
-    """The part of an `Evaluation` that means over folds are made of."""
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """By name; NaN where there is no value."""
-
-    @property
-    def by_class(self) -> ByClass | None:
-        """Each `(classes,)`, NaN where a class has no value; None for one label per clip."""
-
-
-def fold_means(evaluations: Sequence[Scored]) -> dict[str, float]:
-    """Means of the metrics over evaluations of one kind, one a fold; folds weigh equally.
-
-    What is a mean over classes is averaged class by class first, so that a class which has no value
-    in some fold counts like the others.
-    """
-    names = evaluations[0].metrics
-    means = {name: _mean(np.array([each.metrics[name] for each in evaluations])) for name in names}
-    classes = class_fold_means(evaluations)
-    for name, column in _CLASS_MEANS.items() if classes else ():
-        means[name] = _mean(classes[column])
-    return means
-
-
-def class_fold_means(evaluations: Sequence[Scored]) -> ByClass:
-    """Of every class, its positives in all folds, and its means over the folds that have a value.
-
-    Returns:
-        `positives`, `average_precision`, `auc` and `equal_error_rate`, `(classes,)` each; empty
-        for one label per clip.
-    """
-    tables = [each.by_class for each in evaluations if each.by_class is not None]
-    if not tables:
-        return {}
-    columns = _CLASS_MEANS.values()
-    means = {name: over_folds(np.stack([table[name] for table in tables])) for name in columns}
-    return {"positives": np.sum([table["positives"] for table in tables], axis=0), **means}
 
 
 def predict_examples(predict: Predict, examples: Examples, batch_size: int = 64) -> Scores:
@@ -191,23 +181,47 @@ def _metrics(
 ) -> dict[str, float]:
     """From what is known of every class, for several labels; None for one label per clip."""
     result = {"loss": _LOSSES[loss](labels, predictions)}
-    if classes is not None:
+    if classes is None:
+        return result | _decided(labels, predictions, multi_label=False)
+    result |= {
+        **{name: mean(classes[column]) for name, column in CLASS_MEANS.items()},
+        "d_prime": float(d_prime(mean(classes["auc"]))),
+        **_decided(labels, predictions, multi_label=True),
+        "scored_classes": float(np.isfinite(classes["auc"]).sum()),
+    }
+    if "threshold" in classes:
+        result["tuned_micro_f1"] = _micro_f1(labels, predictions >= classes["threshold"])
+        result["tuned_macro_f1"] = mean(classes["tuned_f1"])
+    return result
+
+
+def score(name: str, labels: Scores, predictions: Scores, *, multi_label: bool) -> float:
+    """Return one metric of `Evaluation` alone, which is faster than `scores`.
+
+    Args:
+        name: A metric that `kerasnas.objectives.scores` lists, but `loss` and `channel_macro_f1`.
+        labels: Zeros and ones, `(clips, classes)`.
+        predictions: Scores of the same clips.
+        multi_label: Whether clips carry any number of labels.
+    """
+    if multi_label and name in CLASS_MEANS:
+        return mean(_ranked(CLASS_MEANS[name], labels, predictions))
+    return _decided(labels, predictions, multi_label)[name]
+
+
+def _decided(labels: Scores, predictions: Scores, multi_label: bool) -> dict[str, float]:
+    """Metrics of decisions: of the highest scores, or of those of 0.5 and above."""
+    if multi_label:
         chosen = predictions >= DEFAULT
-        result |= {
-            **{name: _mean(classes[column]) for name, column in _CLASS_MEANS.items()},
-            "d_prime": float(d_prime(_mean(classes["auc"]))),
+        return {
             "accuracy": float((chosen == (labels > 0.5)).mean()),
             "micro_f1": _micro_f1(labels, chosen),
-            "macro_f1": _mean(classes["f1"]),
-            "scored_classes": float(np.isfinite(classes["auc"]).sum()),
+            "macro_f1": macro_f1(labels, chosen),
         }
-        if "threshold" in classes:
-            result["tuned_micro_f1"] = _micro_f1(labels, predictions >= classes["threshold"])
-            result["tuned_macro_f1"] = _mean(classes["tuned_f1"])
-        return result
     chosen = np.eye(labels.shape[1])[predictions.argmax(axis=1)]
-    return result | {
+    return {
         "accuracy": float((labels.argmax(axis=1) == predictions.argmax(axis=1)).mean()),
+        "balanced_accuracy": balanced_accuracy(labels, predictions),
         "macro_f1": macro_f1(labels, chosen),
     }
 
@@ -216,14 +230,12 @@ def by_class(
     labels: Scores, predictions: Scores, thresholds: NDArray[np.float64] | None = None
 ) -> ByClass:
     """What `Evaluation` holds of every class."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
     result = {
         "positives": (labels > 0.5).sum(axis=0).astype(np.float64),
-        "average_precision": _ranked(average_precision_score, labels, predictions),
-        "auc": (areas := _ranked(roc_auc_score, labels, predictions)),
+        "average_precision": _ranked("average_precision", labels, predictions),
+        "auc": (areas := _ranked("auc", labels, predictions)),
         "d_prime": d_prime(areas),
-        "equal_error_rate": _ranked(equal_error_rate, labels, predictions),
+        "equal_error_rate": _ranked("equal_error_rate", labels, predictions),
         "f1": _f1(labels, predictions >= DEFAULT),
     }
     if thresholds is not None:
@@ -258,9 +270,16 @@ def confusion(labels: Scores, predictions: Scores) -> NDArray[np.int64]:
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
+def balanced_accuracy(labels: Scores, predictions: Scores) -> float:
+    """Return the mean recall over the classes that occur, `(clips, classes)` each."""
+    counts = confusion(labels, predictions)
+    occurs = counts.sum(axis=1) > 0
+    return mean(counts.diagonal()[occurs] / counts.sum(axis=1)[occurs])
+
+
 def macro_f1(labels: Scores, chosen: NDArray[Any]) -> float:
     """Mean F1 over the classes that occur or are predicted; NaN when there is none."""
-    return _mean(_f1(labels, chosen))
+    return mean(_f1(labels, chosen))
 
 
 def _f1_by_channel(outputs: Scores, examples: Examples) -> NDArray[np.float64]:
@@ -291,9 +310,15 @@ def _hits(labels: Scores, chosen: NDArray[Any]) -> tuple[NDArray[Any], NDArray[A
     return (truth & chosen).sum(axis=0).astype(float), (truth ^ chosen).sum(axis=0).astype(float)
 
 
-def _ranked(
-    metric: Callable[..., float], labels: Scores, predictions: Scores
-) -> NDArray[np.float64]:
+def _ranked(name: str, labels: Scores, predictions: Scores) -> NDArray[np.float64]:
+    """Of every class a value that needs a positive and a negative clip; NaN where one lacks."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    metric: Callable[..., float] = {
+        "average_precision": average_precision_score,
+        "auc": roc_auc_score,
+        "equal_error_rate": equal_error_rate,
+    }[name]
     columns: Sequence[tuple[Any, Any]] = list(zip(labels.T, predictions.T, strict=True))
     return np.array(
         [
@@ -303,6 +328,7 @@ def _ranked(
     )
 
 
-def _mean(values: NDArray[np.float64]) -> float:
+def mean(values: NDArray[np.float64]) -> float:
+    """Return the mean of the finite values; NaN when there is none."""
     kept = values[np.isfinite(values)]
     return float(kept.mean()) if len(kept) else float("nan")

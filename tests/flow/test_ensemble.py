@@ -8,9 +8,9 @@ import pytest
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.flow.commands import ensemble as flow
+from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers import jobs
-from kerasnas.flow.task.opening import read_experiment
 from kerasnas.tuners.runners.base import Job, TrialContext
 
 pytestmark = pytest.mark.slow

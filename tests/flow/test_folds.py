@@ -9,10 +9,10 @@ from rich.console import Console
 
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages.candidates import score_candidates
+from kerasnas.flow.task.opening import open_run
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers.folds import FoldRunner
-from kerasnas.flow.task.opening import open_run
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Job, Progress, Started
 from tests.flow.conftest import SMALL
 

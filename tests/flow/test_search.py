@@ -22,9 +22,9 @@ from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.commands.train import train
 from kerasnas.flow.stages import export_network as exporting
+from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
-from kerasnas.flow.task.opening import read_experiment
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,11 @@ from kerasnas.experiment import Experiment
 from kerasnas.flow.stages.candidates import score_candidates
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners
+from kerasnas.flow.task.opening import open_run
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers import pool
 from kerasnas.flow.workers.threads import take_over_threads
-from kerasnas.flow.task.opening import open_run
 from tests.flow.conftest import SMALL
 
 

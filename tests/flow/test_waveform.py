@@ -18,9 +18,9 @@ from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.stages.exported import Exported
+from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.waveform import graph_front_end
-from kerasnas.flow.task.opening import read_experiment
 
 MEDIAPIPE = Path(
     os.environ.get(

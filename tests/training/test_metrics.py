@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from kerasnas import objectives
 from kerasnas.errors import KerasnasError
 from kerasnas.training import metrics
 from kerasnas.training.equal_error_rate import equal_error_rate
 from kerasnas.training.examples import Examples
+from kerasnas.training.fold_means import fold_means
 
 RNG = np.random.default_rng(20)
 TRUTH = RNG.integers(0, 4, 50)
@@ -27,8 +29,18 @@ def test_single_label_metrics_are_scikit_learns():
     result = _scores(LABELS, PREDICTIONS)
     assert result["accuracy"] == pytest.approx(sk.accuracy_score(TRUTH, chosen))
     assert result["macro_f1"] == pytest.approx(sk.f1_score(TRUTH, chosen, average="macro"))
+    assert result["balanced_accuracy"] == pytest.approx(sk.balanced_accuracy_score(TRUTH, chosen))
     assert result["loss"] == pytest.approx(sk.log_loss(TRUTH, PREDICTIONS), rel=1e-5)
     assert (metrics.confusion(LABELS, PREDICTIONS) == sk.confusion_matrix(TRUTH, chosen)).all()
+
+
+def test_the_majority_class_is_not_balanced_accuracy():
+    truth = np.repeat([0, 1, 2], [382, 8, 0])  # the third class does not occur
+    labels = np.eye(3, dtype=np.float32)[truth]
+    always = np.tile(np.float32([1, 0, 0]), (390, 1))
+    result = _scores(labels, always)
+    assert result["accuracy"] == pytest.approx(382 / 390)
+    assert result["balanced_accuracy"] == 0.5
 
 
 def test_several_labels_metrics_are_scikit_learns():
@@ -57,6 +69,15 @@ def test_several_labels_metrics_are_scikit_learns():
         "macro_f1": pytest.approx(sk.f1_score(TAGS, chosen, average="macro")),
         "scored_classes": 4,
     }
+
+
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_one_metric_alone_is_that_of_all(multi_label: bool):
+    labels, predictions = (TAGS, TAG_SCORES) if multi_label else (LABELS, PREDICTIONS)
+    expected = _scores(labels, predictions, multi_label, "binary_crossentropy")
+    for name in set(objectives.scores(multi_label)) - {"loss", "channel_macro_f1"}:
+        found = metrics.score(name, labels, predictions, multi_label=multi_label)
+        assert found == expected[name], name
 
 
 def test_a_tag_that_never_or_always_occurs_is_left_out_and_counted():
@@ -101,12 +122,12 @@ def test_means_over_folds_give_every_tag_the_same_weight():
     labels = TAGS.copy()
     labels[25:, 0] = 0  # the first tag has a value in the first fold only
     folds = [_evaluation(labels[part], TAG_SCORES[part]) for part in (slice(25), slice(25, 50))]
-    means = metrics.fold_means(folds)
+    means = fold_means(folds)
     first, second = (fold.by_class["equal_error_rate"] for fold in folds)
     expected = [first[0], *((first + second) / 2)[1:]]
     assert means["equal_error_rate"] == pytest.approx(np.mean(expected))
     assert means["loss"] == pytest.approx(np.mean([fold.metrics["loss"] for fold in folds]))
-    assert metrics.fold_means(folds[:1]) == pytest.approx(folds[0].metrics)
+    assert fold_means(folds[:1]) == pytest.approx(folds[0].metrics)
 
 
 def test_no_tag_can_be_scored_on_one_clip():

@@ -12,12 +12,12 @@ from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.predict import front_end
 from kerasnas.flow.task import scores
+from kerasnas.flow.task.opening import read_experiment, run_of
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.flow.task.winners import find_description
 from kerasnas.paths import StrPath, path_or_none
-from kerasnas.flow.task.opening import read_experiment, run_of
 from kerasnas.training.metrics import Evaluation
 
 

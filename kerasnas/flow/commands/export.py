@@ -10,11 +10,11 @@ from kerasnas import experiment as experiments
 from kerasnas.export.settings import Lowering, OnFail
 from kerasnas.flow.stages.export_network import describe_origin, export_network
 from kerasnas.flow.stages.exported import Exported
+from kerasnas.flow.task.opening import read_experiment, run_of
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.winners import find_description, read_winners
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.flow.task.opening import read_experiment, run_of
 
 
 def export_run(

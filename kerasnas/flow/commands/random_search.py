@@ -14,12 +14,12 @@ from rich.console import Console
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages import hypervolume
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
+from kerasnas.flow.task.opening import open_run
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers.threads import take_over_threads
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.flow.task.opening import open_run
 from kerasnas.tuners.settings import RandomSettings
 
 DIRECTORY = "random"

@@ -16,6 +16,7 @@ from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.stages.trials import Plain, trial_rows
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_directory
+from kerasnas.flow.task.opening import EXPERIMENT, open_run
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session, resolve
@@ -24,7 +25,6 @@ from kerasnas.flow.task.winners import read_chosen_values
 from kerasnas.models.space import Values
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.flow.task.opening import EXPERIMENT, open_run
 from kerasnas.tuners import Results, Trial
 
 

@@ -13,6 +13,7 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.files import read_json, write_json
 from kerasnas.flow.stages.export_network import export_missing
+from kerasnas.flow.task.opening import EXPERIMENT, open_run, read_experiment
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.task.trainings import Scores, Training, Trainings
@@ -20,7 +21,6 @@ from kerasnas.flow.task.winners import describe, read_chosen
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
-from kerasnas.flow.task.opening import EXPERIMENT, open_run, read_experiment
 
 
 def train(

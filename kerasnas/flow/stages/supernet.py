@@ -18,11 +18,11 @@ from rich.console import Console
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_json
+from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import run_jobs
 from kerasnas.models.choices import ChoiceSpace
-from kerasnas.flow.task.opening import read_experiment
 from kerasnas.streams import Stream
 from kerasnas.supernet import checkpoint
 from kerasnas.supernet.space import Choice, SupernetSpace

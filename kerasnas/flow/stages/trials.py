@@ -15,8 +15,8 @@ from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.files import write_atomically, write_json
-from kerasnas.flow.task.tables import UNLIMITED, figures_table
 from kerasnas.flow.task.opening import read_experiment
+from kerasnas.flow.task.tables import UNLIMITED, figures_table
 from kerasnas.tuners import Controller, Results, Search, Trial
 from kerasnas.tuners.runners.base import Event, Failed, Finished
 

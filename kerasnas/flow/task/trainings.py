@@ -13,12 +13,13 @@ import numpy as np
 from rich.table import Table
 
 from kerasnas.flow.task.result import Result
-from kerasnas.training.metrics import ByClass, Evaluation, class_fold_means, fold_means
+from kerasnas.training.fold_means import class_fold_means, fold_means
+from kerasnas.training.metrics import ByClass, Evaluation
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What one precision of a training scored, as `training.metrics.fold_means` takes it.
+    """What one precision of a training scored, as `training.fold_means.fold_means` takes it.
 
     Attributes:
         metrics: By name, and `bytes` of the file; NaN where there is no value.

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.files import write_json
 from kerasnas.flow.task import scores
+from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.trainings import Scores
 from kerasnas.flow.workers.folds import mean_of_folds
-from kerasnas.flow.task.opening import read_experiment
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import OnEpoch, fit, normalise
 from kerasnas.training.recipe import Recipe
