@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from kerasnas.features.audio import Waveform, rate_and_length, read
+from kerasnas.features.audio import Waveform, read, read_header
 from kerasnas.features.embedding_settings import Embedding
 from kerasnas.features.settings import LogMel, Scalogram
 
@@ -73,7 +73,7 @@ def excerpt(path: Path, seconds: float, where: tuple[float, float] | None = None
     Raises:
         KerasnasError: Naming the file, when it cannot be used.
     """
-    rate = _RATES[rate_and_length(path)[0] > _RATES[0]]
+    rate = _RATES[read_header(path).rate > _RATES[0]]
     start, stop = where or (0.0, seconds)
     samples = read(path, rate)[: round(seconds * rate)]
     first = min(round(start * rate), len(samples) - 1)

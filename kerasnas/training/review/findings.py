@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.training.metrics import Evaluation, score
 from kerasnas.training.thresholds import DEFAULT
 
@@ -81,7 +81,7 @@ def findings(
         seed: Random seed for the standard errors.
     """
     multi_label = test.confusion is None
-    instead = {"loss": objectives.scores(multi_label)[0], "channel_macro_f1": "macro_f1"}
+    instead = {"loss": measures.scores(multi_label)[0], "channel_macro_f1": "macro_f1"}
     metric = instead.get(metric, metric)
     found = [
         _one_answer(test, classes),
@@ -271,7 +271,7 @@ def _score(test: Evaluation, metric: str, rows: NDArray[np.int64]) -> float:
 
 def _better(metric: str, value: float) -> float:
     """The value with its sign such that more is better."""
-    return -value if objectives.direction(metric) == "min" else value
+    return -value if measures.direction(metric) == "min" else value
 
 
 def _largest(indices: NDArray[np.int64], counts: NDArray[Any]) -> list[int]:
