@@ -2,14 +2,16 @@
 
     python benchmarks/training_step.py [--torch-python PYTHON] [--rounds 4]
 
-Each contestant runs in a process of its own and they take turns, so that whatever else the machine
-does hits all alike; once with the allocator as it comes, and once with the settings that kerasnas
-gives the workers in which it trains (`search` and `train` do so in workers only). The network is
-Wu & Lee's model B at 128x128x2, batch 32, trained with Adam; kerasnas goes through `fit` with mixup
-and masks, the others see one batch again and again. Stock Keras runs without XLA, which is slower
-on a CPU. PyTorch runs channels last in float32, in any Python that can import torch: it need not be
-the one that has kerasnas. Processor time (of all threads) is printed beside the rate: it says the
-same on a machine that does other work as well.
+Each contestant runs in a process of its own, one after another (each holds several GB), and all of
+them again in every round, so that whatever else the machine does hits all alike; once with the
+allocator as it comes, and once with the settings that kerasnas gives the workers in which it trains
+(`search` and `train` do so in workers only). One that ends early is named and left out.
+
+The network is Wu & Lee's model B at 128x128x2, batch 32, trained with Adam; kerasnas goes through
+`fit` with mixup and masks, the others see one batch again and again. Stock Keras runs without XLA,
+which is slower on a CPU. PyTorch runs channels last in float32, in any Python that can import
+torch: it need not be the one that has kerasnas. Processor time (of all threads) is printed beside
+the rate: it says the same on a machine that does other work as well.
 """
 
 from __future__ import annotations
@@ -19,19 +21,22 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 SHAPE, CLASSES, BATCH, STEPS = (128, 128, 2), 3, 32, 2
 NAMES = ("kerasnas", "stock Keras 3", "PyTorch")
+MEASUREMENTS = 3
+"""Measurements of a process, after one that includes tracing."""
 WORKER = ", as a worker"
 
 
 def main() -> None:
-    """Measure in turns and print samples per second and ratios."""
+    """Measure one contestant after another, and print samples per second and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--torch-python", default=sys.executable, help="a Python with torch")
     parser.add_argument("--rounds", type=int, default=4)
@@ -42,30 +47,23 @@ def main() -> None:
         return
     from kerasnas.tuners.runners.environment import ALLOCATOR  # the Python with torch may lack it
 
-    workers = {}
-    for name in [*NAMES, *(name + WORKER for name in NAMES)]:
-        contestant = name.removesuffix(WORKER)
-        python = arguments.torch_python if contestant == "PyTorch" else sys.executable
-        tuned = {"GLIBC_TUNABLES": ALLOCATOR} if name.endswith(WORKER) else {}
-        process = subprocess.Popen(
-            [python, __file__, "--serve", contestant],
-            env={**os.environ, **tuned},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        if _rate(process) is None:  # the first rate includes tracing and is left out
-            print(f"{name} did not start in {python} and is left out")
-        else:
-            workers[name] = process
-    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in workers}
+    rates: dict[str, list[tuple[float, float]]] = {
+        name: [] for name in [*NAMES, *(name + WORKER for name in NAMES)]
+    }
     for _ in range(arguments.rounds):
-        for name, process in workers.items():
-            print("go", file=process.stdin, flush=True)
-            rates[name].append(_rate(process) or (0.0, 0.0))
-    for process in workers.values():
-        process.kill()
+        for name in [*rates]:
+            contestant = name.removesuffix(WORKER)
+            python = arguments.torch_python if contestant == "PyTorch" else sys.executable
+            tuned = {"GLIBC_TUNABLES": ALLOCATOR} if name.endswith(WORKER) else {}
+            command = [python, __file__, "--serve", contestant]
+            measured, end = _measure(command, tuned)
+            if measured is None:
+                print(f"{name} is left out: {end}")
+                del rates[name]
+            else:
+                rates[name].append(measured)
+    if not rates:
+        raise SystemExit("no contestant ran to its end")
     own = [name for name in ("kerasnas", "kerasnas" + WORKER) if name in rates]
     print(f"{'median of rounds':24}samples/s  CPU s/sample  " + "  ".join(f"{n} is" for n in own))
     for name, measured in rates.items():
@@ -78,13 +76,32 @@ def main() -> None:
         print(f"{name:24}{rate:9.1f}{cost:14.3f}  {ratios}")
 
 
-def _rate(process: Any) -> tuple[float, float] | None:
-    """Samples per second and processor seconds per sample, when the process tells them."""
-    for line in process.stdout:
-        if line.startswith("rate "):
-            _, rate, cost = line.split()
-            return float(rate), float(cost)
-    return None
+def _measure(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> tuple[tuple[float, float] | None, str]:
+    """Return samples per second and processor seconds per sample of a contestant, and how it ended.
+
+    The first measurement of the process includes tracing; the median of the others counts, and is
+    None when it ends before it has made them.
+    """
+    with tempfile.TemporaryFile("w+") as errors:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            check=False,
+        )
+        errors.seek(0)
+        last = (errors.read().strip().splitlines() or ["no message"])[-1]
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("rate ")]
+    if done.returncode or len(lines) <= MEASUREMENTS:
+        return None, f"it ended with code {done.returncode} ({last})"
+    rates = [(float(rate), float(cost)) for _, rate, cost in lines[1:]]
+    rate, cost = (statistics.median(values) for values in zip(*rates, strict=True))
+    return (rate, cost), ""
 
 
 class _Clock:
@@ -101,13 +118,11 @@ class _Clock:
 
 
 def _serve(steps: Callable[[], Any]) -> None:
-    """Answer every line on standard input with samples per second; once without being asked."""
-    while True:
+    """Print the rate of a first round, and of those that count."""
+    for _ in range(1 + MEASUREMENTS):
         clock = _Clock()
         steps()
         clock.tell()
-        if not sys.stdin.readline():
-            return
 
 
 def _data() -> tuple[Any, Any]:
@@ -131,15 +146,14 @@ def _kerasnas() -> None:
     x, y = _data()
     masks = Masks(count=1)
     augmentation = Augmentation(mixup="uniform", time_masks=masks, frequency_masks=masks)
-    recipe = Recipe(epochs=10**6, batch_size=BATCH, augmentation=augmentation)
+    recipe = Recipe(epochs=1 + MEASUREMENTS, batch_size=BATCH, augmentation=augmentation)
     clock = _Clock()
 
     def on_epoch(_: int, __: Any) -> bool:
         nonlocal clock
         clock.tell()
-        go_on = bool(sys.stdin.readline())
         clock = _Clock()
-        return go_on
+        return True
 
     examples = Examples.of_clips(x[:, None], y, np.arange(len(x)))
     fit(_model_b(), examples, recipe, on_epoch=on_epoch)

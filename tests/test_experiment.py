@@ -205,7 +205,8 @@ def test_a_typo_under_any_kind_of_front_end_lists_its_fields(tmp_path: Path) -> 
     text = problem(tmp_path, "name: a\nfeatures:\n  kind: embedding\n  modell: a.tflite\n")
     missing, unknown = text.splitlines()
     assert missing == "DIR/x.yaml:2: features.model: this field is required"
-    assert unknown.startswith("DIR/x.yaml:4: features.modell: unknown field (did you mean model?)")
+    assert unknown.startswith("DIR/x.yaml:4: features.modell: unknown field; allowed here: frames")
+    assert unknown.endswith("; did you mean model?")
     assert "hop_seconds" in unknown
     text = problem(tmp_path, "name: a\nfeatures:\n  kind: stored_embedding\n  nois: 1\n")
     assert "DIR/x.yaml:4: features.nois: unknown field" in text
@@ -239,8 +240,8 @@ def test_a_typo_under_any_kind_of_front_end_lists_its_fields(tmp_path: Path) -> 
         ("features: {ref: min}", "2: features.ref: expected a number or 'max', not 'min'"),
         (
             "data: {dataset: folder, esc10: true}",
-            "2: data.esc10: unknown field (it belongs to dataset: esc50); allowed here: dataset, "
-            "root, classes, multi_label, csv, group_by",
+            "2: data.esc10: unknown field; allowed here: dataset, root, classes, multi_label, csv, "
+            "group_by; it belongs to dataset: esc50",
         ),
         (
             "data: {dataset: sins, multi_label: true}",

@@ -40,11 +40,15 @@ def _tells_groups(names: list[str], clips: Clips) -> bool:
     sizes = Counter(names)
     if 2 * len(sizes) > len(names):
         return False  # most clips would be a group of their own
-    of_labels: dict[str, set[str]] = defaultdict(set)
+    of_labels: dict[str, list[str]] = defaultdict(list)
     for name, clip in zip(names, clips, strict=True):
         for label in clip.labels:
-            of_labels[label].add(name)
-    return all(len(found) >= 3 for found in of_labels.values())
+            of_labels[label].append(name)
+    if all(name.isdigit() for name in sizes) and all(
+        len(set(found)) == len(found) for found in of_labels.values()
+    ):
+        return False  # clips are numbered within each label
+    return all(len(set(found)) >= 3 for found in of_labels.values())
 
 
 def _prefix(clip: Clip) -> str | None:

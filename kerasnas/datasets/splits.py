@@ -162,7 +162,7 @@ def with_folds(clips: Clips, seed: int, count: int | None = None) -> Clips:
     table = list(clips)
     for index, number in zip(among, part, strict=True):
         table[index] = replace(table[index], fold=str(number + 1))
-    folded = replace(clips, clips=tuple(table))
+    folded = Clips(tuple(table), clips.classes, clips.multi_label, clips.name, clips.root)
     for name in folded.folds:
         _fold(folded, name)
     return folded

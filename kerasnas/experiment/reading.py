@@ -122,10 +122,10 @@ def _message(place: _Place, error: Any) -> str:
         name, allowed = str(error["loc"][-1]), _fields_of(place.annotation)
         close = get_close_matches(name, allowed, n=1)
         owners = [kind for kind, model in place.kinds.items() if name in _fields_of(model)]
-        hint = f" (did you mean {close[0]}?)" if close else ""
+        hint = f"; did you mean {close[0]}?" if close else ""
         if owners:
-            hint = f" (it belongs to {place.tag}: {' or '.join(owners)})"
-        return f"unknown field{hint}; allowed here: {', '.join(allowed)}"
+            hint = f"; it belongs to {place.tag}: {' or '.join(owners)}"
+        return f"unknown field; allowed here: {', '.join(allowed)}{hint}"
     if kind == "union_tag_invalid":
         tag = error["ctx"]
         name, allowed = tag["discriminator"].strip("'"), tag["expected_tags"].replace("'", "")

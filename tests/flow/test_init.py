@@ -217,6 +217,13 @@ def test_all_clips_of_one_group(tmp_path: Path) -> None:
     assert "all clips are of 1 group (ann)" in call(root)
 
 
+def test_all_problems_of_a_list(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    (root / "list.csv").write_text("filename,labels\ncat/0.wav\ngone.wav,cat\ncat/1.wav,\n")
+    text = call(root)
+    assert all(f"list.csv:{line}: " in text for line in (2, 3, 4))
+
+
 def test_one_file_under_two_labels(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=9, dog=9)
     (root / "dog" / "same.wav").symlink_to(root / "cat" / "3.wav")

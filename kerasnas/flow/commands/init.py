@@ -11,7 +11,7 @@ from kerasnas.datasets.esc50 import Esc50Settings
 from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.groups import grouped
 from kerasnas.datasets.survey import Survey
-from kerasnas.datasets.table import rows
+from kerasnas.datasets.table import Problems, rows
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.experiment.reading import tagged_settings
@@ -111,7 +111,9 @@ def _layout(folder: Path) -> DataSettings:
         raise KerasnasError(f"{folder} holds several lists of clips ({names}): keep one there")
     if not tables:
         return FolderSettings(root=root)
-    several = any(";" in row["labels"] for _, row in rows(tables[0], ("filename", "labels")))
+    # Loading reports the table's problems, all together.
+    listed = rows(tables[0], ("filename", "labels"), problems=Problems())
+    several = any(";" in row["labels"] for _, row in listed)
     return FolderSettings(root=root, csv=Path(tables[0].name), multi_label=several)
 
 
