@@ -50,9 +50,9 @@ def _bad_models() -> list[tuple[Any, str]]:
     dense = layers.Dense(2)
     return [
         (_subclassed(), r"subclassed model \(Network\).*build it from layers with keras.Model"),
-        (_functional((4,), dense, inputs=2), "has 2 inputs and 1 outputs: one of each"),
+        (_functional((4,), dense, inputs=2), "has 2 inputs and 1 output: one of each"),
         (_functional((None, 4), layers.GRU(2)), r"unknown size \(None, 4\).*keras.Input\(shape="),
-        (_functional((4,), layers.Reshape((2, 2))), r"output of shape \(None, 2, 2\)"),
+        (_functional((4,), layers.Reshape((2, 2, 1))), r"output of shape \(None, 2, 2, 1\)"),
         (_not_a_number(), "not finite, in scores/kernel: train it again"),
     ]
 
@@ -68,7 +68,7 @@ def test_a_strangers_file_runs_no_code(tmp_path: Path):
 
     path = tmp_path / "stranger.keras"
     _functional((4,), layers.Lambda(lambda x: x * 2)).save(path)
-    with pytest.raises(ExportError, match=r"(?s)stranger\.keras cannot be opened: .*stock layers"):
+    with pytest.raises(ExportError, match=r"stranger\.keras has a Lambda layer, .*keras\.ops"):
         load_keras(path)
 
 
