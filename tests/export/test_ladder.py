@@ -67,7 +67,7 @@ def _climb(
     stand_in = Forms(forms, varies)
     monkeypatch.setattr(TfliteNetwork, "predict", lambda self, x: LABELS)
     monkeypatch.setattr(ladder, "convert_candidate", stand_in.convert)
-    monkeypatch.setattr(ladder, "_measure", stand_in.measure)
+    monkeypatch.setattr(ladder, "measure", stand_in.measure)
     monkeypatch.setattr(ladder, "load", stand_in.load)
     inputs = keras.Input((20, 4))
     model = keras.Model(inputs, layers.Dense(2)(layers.GRU(2)(inputs)))
