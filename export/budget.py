@@ -10,8 +10,6 @@ import numpy as np
 from .forms import Form, Rule
 from .keras_model.private import flat_layers
 
-_FLOAT_BELOW = 1024  # scalars; smaller weights of `int8_weights` stay float (TensorFlow 2.21)
-
 
 def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
     """Bytes of a file under a rule.
@@ -57,5 +55,5 @@ def _width(name: str, values: np.ndarray, form: Form) -> int:
         return 4
     if form == "float16":
         return 2
-    in_integers = name != "bias" and (form == "full_int8" or values.size >= _FLOAT_BELOW)
-    return 1 if in_integers else 4  # biases are int32 in `full_int8`
+    is_kernel = name != "bias" and (form == "full_int8" or values.ndim >= 2)
+    return 1 if is_kernel else 4  # biases are int32 in `full_int8`

@@ -132,7 +132,7 @@ def climb_down(
         progress(f"Checking {candidate} on {reference.clips} {reference.held_on}")
         repeated = None if again is None else again.read_bytes() == path.read_bytes()
         scores = network.predict(reference.examples)
-        measured = _measure(network, candidate, scores, repeated, reference, settings)
+        measured = measure(network, candidate, scores, repeated, reference, settings)
         checks = check_file(f"model_{format_}.tflite", measured, settings)
         waveform = None
         if reference.waveform is not None:
@@ -169,7 +169,7 @@ def _opened(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
     return network
 
 
-def _measure(
+def measure(
     network: TfliteNetwork | StepNetwork,
     candidate: Candidate,
     scores: Floats,
@@ -177,6 +177,16 @@ def _measure(
     reference: Reference,
     settings: ExportSettings,
 ) -> Measured:
+    """Measure a file.
+
+    Args:
+        network: It, opened.
+        candidate: Its form.
+        scores: Of the reference's examples.
+        repeated: Whether another process gave the same bytes; None where none was asked.
+        reference: What it is held against.
+        settings: What is required; where it is missed, the layer that is to blame is looked for.
+    """
     model, path = reference.network.model, network.path
     facts = read_facts(path)
     parity = reference.compare(scores)

@@ -132,8 +132,9 @@ def _converted(path: Path) -> Iterator[Path]:
     if path.suffix != ".keras":
         yield path
         return
-    if path.is_file():
-        verify(path)
+    if not path.is_file():
+        raise ExportError(f"{path} does not exist: give a .keras or .tflite file")
+    verify(path)
     with TemporaryDirectory(prefix="kerasnas-") as directory:
         file = Path(directory) / "model.tflite"
         convert_candidate(path, Candidate("float32"), file, Path(directory), ExportSettings())

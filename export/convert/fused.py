@@ -19,6 +19,7 @@ from ..errors import ExportError
 from ..flatbuffer.graph import TfliteFile
 from ..forms import Form
 from ..integer.operators import with_integer_operators
+from ..integer.weights import with_int8_weights
 from ..keras_model.recurrent import recurrent_layers
 from ..keras_model.twin import rebuild
 from .stock import Converted, convert_function, inference
@@ -62,6 +63,8 @@ def convert_fused(
     stock = convert_function(inference(twin.model), form, inputs, holder)
     file = TfliteFile(stock)
     with_integer_operators(file)
+    if form == "int8_weights":
+        with_int8_weights(file)
     fused = _mended(file)
     wanted = sum(2 if hasattr(layer, "backward_layer") else 1 for layer in recurrent_layers(model))
     if fused != wanted:

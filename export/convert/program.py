@@ -18,6 +18,7 @@ from ..errors import ExportError
 from ..flatbuffer.graph import TfliteFile
 from ..forms import Form, Recurrent
 from ..integer.operators import with_integer_operators
+from ..integer.weights import with_int8_weights
 from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.recurrent import unrolled, without_recurrent_dropout
 from ..keras_model.step import STATE_NAME, step_calibration, stepwise
@@ -43,7 +44,8 @@ def convert(
     Args:
         model: One input of known shape.
         form: `float16` stores constants in float16 and computes in float32; `int8_weights` stores
-            weights in int8 and computes products with them in int8, all else in float32.
+            weights in int8 and computes products with the larger ones in int8, all else in
+            float32.
             `full_int8` computes in integers alone; the input and the output stay float32, so that
             an application hands over features and reads scores without knowing scales.
         calibration: For `full_int8`, `(examples, *input shape)`.
@@ -67,7 +69,10 @@ def convert(
         model = unrolled(model)
     if form != "full_int8":
         stock = convert_stock(model, form)
-        return Converted(TfliteFile(stock).content(), len(stock))
+        file = TfliteFile(stock)
+        if form == "int8_weights":
+            with_int8_weights(file)
+        return Converted(file.content(), len(stock))
     assert calibration is not None
     return convert_integers(model, calibration, loops=recurrent != "unroll")
 
@@ -78,6 +83,8 @@ def _convert_step(model: keras.Model, form: Form, calibration: np.ndarray | None
     stock = convert_stock(step, form, inputs)
     file = TfliteFile(stock)
     with_integer_operators(file)
+    if form == "int8_weights":
+        with_int8_weights(file)
     for ends in (file.main.t.inputs[1:], file.main.t.outputs[1:]):
         for number, index in enumerate(ends):
             file.main.t.tensors[index].name = f"{STATE_NAME}{number}"

@@ -11,6 +11,7 @@ from .graph import Scale, TfliteGraph, TfliteTensor
 
 _OPTIONS = {  # operators whose options have another name, and those without options
     "COMPLEX_ABS": None,
+    "DEQUANTIZE": "Dequantize",
     "DYNAMIC_UPDATE_SLICE": "DynamicUpdateSlice",
     "FULLY_CONNECTED": "FullyConnected",
     "LOG": None,

@@ -130,8 +130,8 @@ def from_keras(model: Any) -> tuple[Op, ...]:
         model: A functional or sequential model of stock layers.
 
     Raises:
-        ExportError: The model is subclassed or holds another model, or the arithmetic of one of
-            its layers is not known here.
+        ExportError: The model is subclassed or holds another model, a size is not known, or the
+            arithmetic of one of its layers is not known here.
     """
     import keras
 
@@ -145,6 +145,12 @@ def from_keras(model: Any) -> tuple[Op, ...]:
         ) from None
     layers = {operation.name: operation for operation in functional.operations}
     shapes = _shapes(config, functional)
+    for (name, _), shape in shapes.items():
+        if None in shape:
+            raise ExportError(
+                f"the layer {name!r} has an output of unknown size {shape}: build the model with a "
+                "fixed keras.Input(shape=...)"
+            )
     ops: list[Op] = []
     made: dict[str, Shape] = {}
     outputs: dict[tuple[str, int], str] = {}

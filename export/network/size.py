@@ -13,7 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from ..errors import ExportError
+from ..errors import ExportError, counted
 from ..forms import Form
 from .loop_size import loops_bytes
 from .nodes import WEIGHTED, Constant, LoweredOperator, lower
@@ -73,6 +73,12 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     """
     if form not in _FILE:
         raise ExportError(f"unknown form {form!r}: use {', '.join(_FILE)}")
+    inputs = sum(op.kind == "input" for op in ops)
+    if inputs != 1:
+        raise ExportError(
+            f"the size of a file with {counted(inputs, 'input')} cannot be predicted: networks of "
+            "one input can be exported"
+        )
     nodes = lower(ops, form)
     integer = form == "full_int8"
     # What is written once, by what it is.

@@ -28,15 +28,11 @@ def clips(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, np.eye(len(CLASSES), dtype=np.float32)[labels]
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A small network of every operation that the first search space has, briefly trained."""
+def untrained(train_x: np.ndarray) -> Any:
+    """A small network of every operation that the first search space has."""
     import keras
     from keras import layers
 
-    keras.utils.set_random_seed(3)
-    train_x, train_y = clips(48, 1)
-    test_x, test_y = clips(30, 2)
     normalization = layers.Normalization(axis=(-2, -1))
     normalization.adapt(train_x.reshape(-1, *SHAPE))
 
@@ -52,8 +48,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     x = layers.MaxPooling2D((2, 1))(x)
     x = layers.Flatten()(x)
     x = layers.Dropout(0.1)(x)
-    outputs = layers.Dense(len(CLASSES), activation="softmax")(x)
-    model = keras.Model(inputs, outputs)
+    return keras.Model(inputs, layers.Dense(len(CLASSES), activation="softmax")(x))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The network, briefly trained, with its clips."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    train_x, train_y = clips(48, 1)
+    test_x, test_y = clips(30, 2)
+    model = untrained(train_x)
     model.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy", jit_compile=False)
     model.fit(train_x.reshape(-1, *SHAPE), train_y.repeat(2, axis=0), 32, epochs=4, verbose=0)
     path = tmp_path_factory.mktemp("trained") / "model.keras"

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasnas.export import ExportError
+from kerasnas.export import ExportError, from_keras, predict_bytes
 from kerasnas.export.keras_model.model_file import check_model, load_keras
+from kerasnas.export.keras_model.private import flat_layers
 from kerasnas.features import LogMel
 from kerasnas.flow.commands.predict import predict
 
@@ -44,15 +45,28 @@ def _not_a_number() -> Any:
     return model
 
 
+def _stateful() -> Any:
+    import keras
+    from keras import layers
+
+    inputs = keras.Input(batch_shape=(1, 5, 4))
+    return keras.Model(inputs, layers.GRU(2, stateful=True, name="memory")(inputs))
+
+
 def _bad_models() -> list[tuple[Any, str]]:
     from keras import layers
 
     dense = layers.Dense(2)
     return [
         (_subclassed(), r"subclassed model \(Network\).*build it from layers with keras.Model"),
-        (_functional((4,), dense, inputs=2), "has 2 inputs and 1 outputs: one of each"),
+        (_functional((4,), dense, inputs=2), "has 2 inputs and 1 output: one of each"),
         (_functional((None, 4), layers.GRU(2)), r"unknown size \(None, 4\).*keras.Input\(shape="),
-        (_functional((4,), layers.Reshape((2, 2))), r"output of shape \(None, 2, 2\)"),
+        (_functional((4,), layers.Reshape((2, 2, 1))), r"output of shape \(None, 2, 2, 1\)"),
+        (
+            _functional((4,), layers.Lambda(lambda x: 2 * x, name="twice"), dense),
+            r"has the Lambda layer 'twice', .*: replace it by functions of keras\.ops",
+        ),
+        (_stateful(), r"has the stateful layer 'memory', .* build it with stateful=False"),
         (_not_a_number(), "not finite, in scores/kernel: train it again"),
     ]
 
@@ -68,8 +82,34 @@ def test_a_strangers_file_runs_no_code(tmp_path: Path):
 
     path = tmp_path / "stranger.keras"
     _functional((4,), layers.Lambda(lambda x: x * 2)).save(path)
-    with pytest.raises(ExportError, match=r"(?s)stranger\.keras cannot be opened: .*stock layers"):
+    with pytest.raises(ExportError, match=r"stranger\.keras has a Lambda layer, .*keras\.ops"):
         load_keras(path)
+
+
+def test_an_only_output_in_a_dictionary_or_list_stands_alone(tmp_path: Path):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((4,), name="features")
+    scores = layers.Dense(2)(inputs)
+    x = np.ones((3, 4), np.float32)
+    expected = keras.Model(inputs, scores)(x)
+    for number, (source, sink) in enumerate(
+        [(inputs, {"scores": scores}), ({"features": inputs}, scores), ([inputs], [scores])]
+    ):
+        path = tmp_path / f"{number}.keras"
+        keras.Model(source, sink).save(path)
+        np.testing.assert_array_equal(load_keras(path).predict(x, verbose=0), expected)
+
+
+def test_sizes_that_cannot_be_predicted_say_why():
+    from keras import layers
+
+    with pytest.raises(ExportError, match=r"unknown size \(None, 8\): .* keras\.Input\(shape="):
+        from_keras(_functional((None, 8), layers.GRU(2)))
+    two = from_keras(_functional((4,), layers.Dense(2), inputs=2))
+    with pytest.raises(ExportError, match="a file with 2 inputs cannot be predicted: .*one input"):
+        predict_bytes(two, "float16")
 
 
 def test_a_model_of_mixed_precision_computes_in_float32(tmp_path: Path):
@@ -88,7 +128,7 @@ def test_a_model_of_mixed_precision_computes_in_float32(tmp_path: Path):
         keras.config.set_dtype_policy("float32")
     model.save(tmp_path / "model.keras")
     opened = load_keras(tmp_path / "model.keras")
-    assert {layer.compute_dtype for layer in opened._flatten_layers()} == {"float32"}
+    assert {layer.compute_dtype for layer in [opened, *flat_layers(opened)]} == {"float32"}
     x = np.random.default_rng(0).normal(size=(4, 8, 6)).astype(np.float32)
     scores = opened(x)
     assert keras.backend.standardize_dtype(scores.dtype) == "float32"

@@ -33,7 +33,7 @@ BIASES = 302
         ("float32", 4 * (sum(KERNELS) + BIASES)),
         ("float16", 2 * (sum(KERNELS) + BIASES)),
         ("full_int8", sum(KERNELS) + 4 * BIASES),
-        ("int8_weights", 4 * 45 + KERNELS[1] + 4 * 600 + 4 * BIASES),  # small ones stay float
+        ("int8_weights", sum(KERNELS) + 4 * BIASES),
     ],
 )
 def test_dcase_counts_non_zero_parameters_in_their_widths(model, form, expected):

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from kerasnas.export import ExportError, ExportSettings, ladder
-from kerasnas.export.check.checks import Measured, compare
+from kerasnas.export.check.checks import Measured
 from kerasnas.export.check.networks import KerasNetwork, TfliteNetwork
+from kerasnas.export.check.parity import compare
 from kerasnas.export.flatbuffer.delegation import Delegation
 from kerasnas.export.flatbuffer.facts import FileFacts
 from kerasnas.export.ladder import Examined, Reference, climb_down
@@ -38,7 +39,7 @@ class Forms:
     def load(self, path: Path) -> TfliteNetwork:
         if not path.stat().st_size:
             raise ExportError(f"{path} is damaged")
-        return TfliteNetwork(path, None, (20, 4), 2)
+        return TfliteNetwork(path, None, (20, 4), (2,))
 
     def measure(
         self, network: Any, candidate: Any, scores: Any, repeated: Any, *rest: Any
@@ -47,7 +48,7 @@ class Forms:
         scores = LABELS.copy()
         wrong = round((1 - agreement) * len(scores))
         scores[:wrong] = scores[:wrong, ::-1]
-        parity = compare(scores, LABELS, LABELS, "single_label")
+        parity = compare(scores, LABELS, "single_label", LABELS)
         facts = FileFacts(size, {}, {}, (), None)
         delegation = Delegation(1.0, {}, 1, False)
         return Measured(candidate.form, facts, size, parity, True, delegation, repeated)
@@ -66,12 +67,12 @@ def _climb(
     stand_in = Forms(forms, varies)
     monkeypatch.setattr(TfliteNetwork, "predict", lambda self, x: LABELS)
     monkeypatch.setattr(ladder, "convert_candidate", stand_in.convert)
-    monkeypatch.setattr(ladder, "_measure", stand_in.measure)
+    monkeypatch.setattr(ladder, "measure", stand_in.measure)
     monkeypatch.setattr(ladder, "load", stand_in.load)
     inputs = keras.Input((20, 4))
     model = keras.Model(inputs, layers.Dense(2)(layers.GRU(2)(inputs)))
-    keras_network = KerasNetwork(Path("model.keras"), model)
-    reference = Reference(keras_network, np.zeros((200, 20, 4)), LABELS, LABELS, "single_label")
+    keras_network = KerasNetwork(Path("model.keras"), model, "model.keras")
+    reference = Reference(keras_network, np.zeros((200, 20, 4)), LABELS, "single_label", LABELS)
     chosen = ExportSettings(**{"budget": 100, "repeat": False} | settings)
     return climb_down(reference, "int8", tmp_path, chosen, lambda line: None)
 

@@ -145,7 +145,11 @@ def test_a_conversion_over_its_limits_leaves_no_file(
     [
         ({"classes": ("low", "high")}, r"2 labels \(low, high\) .* 3 outputs"),
         ({"classes": ("low", "low", "high")}, "different lines"),
-        ({"test_y": np.ones((30, 2))}, r"\(30, 2\), not .*\(30, 3\)"),
+        ({"test_y": np.ones((30, 2))}, r"shape \(30, 2\): .* = \(30, 3\) or indices"),
+        ({"test_y": np.arange(30)}, "index 29: the model has 3 classes, counted from 0"),
+        ({"task": "several"}, "task='several' is not known: use single_label, multi_label"),
+        ({"calibration": None, "settings": {"formats": ("int8",)}}, "int8 needs .* calibration="),
+        ({"test_x": None}, "test_y= and waveform= need the test clips, in test_x="),
         ({"test_x": np.zeros((30, 8, 8, 1))}, r"shape \(30, 8, 8, 1\)"),
         ({"test_x": np.full((30, *SHAPE), np.nan)}, "test clips have values that are not finite"),
         (

@@ -81,7 +81,7 @@ def test_fine_tuning_needs_training_clips_with_their_labels(
         "classes": CLASSES,
         "settings": ExportSettings(sparsity=0.5),
     }
-    with pytest.raises(ExportError, match="training clips and labels in the argument train"):
+    with pytest.raises(ExportError, match=r"training clips and labels to fine-tune on, in train="):
         export(trained.path, tmp_path, **arguments)
     with pytest.raises(ExportError, match=r"labels of the training clips have shape \(3, 3\)"):
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)

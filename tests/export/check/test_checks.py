@@ -4,8 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasnas.export.check.checks import Measured, accuracy_check, check_file, compare
+from kerasnas.export.check.checks import Measured, accuracy_checks, check_file
 from kerasnas.export.check.interpreter import is_stateless
+from kerasnas.export.check.parity import compare
 from kerasnas.export.flatbuffer.delegation import Delegation
 from kerasnas.export.flatbuffer.facts import FileFacts
 from kerasnas.export.settings import ExportSettings
@@ -21,7 +22,7 @@ def test_single_label_decisions_are_best_classes_of_clip_means():
     reference = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8]], np.float32)
     scores = np.array([[0.4, 0.6], [0.9, 0.1], [0.9, 0.1], [0.8, 0.2]], np.float32)
     labels = np.eye(2, dtype=np.float32)
-    parity = compare(scores, reference, labels, "single_label")
+    parity = compare(scores, reference, "single_label", labels, segments=2)
     assert parity.agreement == 0.5
     assert parity.accuracy == 0.5
     assert parity.largest_difference == pytest.approx(0.8)
@@ -31,7 +32,7 @@ def test_multi_label_decisions_are_tags_on_either_side_of_a_half():
     reference = np.array([[0.9, 0.1, 0.6], [0.2, 0.7, 0.4]], np.float32)
     scores = np.array([[0.8, 0.2, 0.4], [0.2, 0.6, 0.4]], np.float32)
     labels = np.array([[1, 0, 1], [0, 1, 1]], np.float32)
-    parity = compare(scores, reference, labels, "multi_label")
+    parity = compare(scores, reference, "multi_label", labels)
     assert parity.agreement == pytest.approx(5 / 6)
     assert parity.accuracy == pytest.approx(4 / 6)
 
@@ -44,7 +45,7 @@ def _failed(measured: Measured, settings: ExportSettings) -> dict[str, str]:
 
 
 def _measured(scores: np.ndarray, **changes: Any) -> Measured:
-    parity = compare(np.asarray(scores, np.float32), LABELS, LABELS, "single_label")
+    parity = compare(np.asarray(scores, np.float32), LABELS, "single_label", LABELS)
     facts = replace(FACTS, **changes.pop("facts", {}))
     delegation = Delegation(0.5, {"MEAN": 1}, 1, False)
     base = Measured("full_int8", facts, facts.bytes, parity, True, delegation)
@@ -110,7 +111,7 @@ def test_accuracy_passes_only_where_it_is_proven(clips: int, lost: int, verdict:
     labels = LABELS[:clips]
     scores = labels.copy()
     scores[:lost] = scores[:lost, ::-1]
-    parity = compare(scores, labels, labels, "single_label")
+    parity = compare(scores, labels, "single_label", labels)
     measured = _measured(GOOD, parity=parity)
     (check,) = [
         check
@@ -125,7 +126,8 @@ def test_accuracy_passes_only_where_it_is_proven(clips: int, lost: int, verdict:
 def test_a_file_that_is_more_accurate_than_the_model_gains():
     reference = LABELS.copy()
     reference[:3] = reference[:3, ::-1]
-    check = accuracy_check("a.tflite", compare(LABELS, reference, LABELS, "single_label"), SETTINGS)
+    parity = compare(LABELS, reference, "single_label", LABELS)
+    (check,) = accuracy_checks("a.tflite", parity, SETTINGS)
     assert check.message.startswith("a.tflite gains 1.00 points on the Keras model's accuracy, and")
 
 

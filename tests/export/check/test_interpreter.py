@@ -114,7 +114,7 @@ def test_two_inputs_are_refused(tmp_path: Path):
     first, second = keras.Input((4,)), keras.Input((4,))
     model = keras.Model([first, second], layers.Dense(2)(layers.Add()([first, second])))
     model.save(tmp_path / "model.keras")
-    with pytest.raises(ExportError, match="has 2 inputs and 1 outputs"):
+    with pytest.raises(ExportError, match="has 2 inputs and 1 output:"):
         load(tmp_path / "model.keras")
 
 

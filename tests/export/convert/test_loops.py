@@ -173,3 +173,22 @@ def test_a_recurrent_layer_without_a_loop_is_named(change: str):
     examples = np.ones((2, *inputs.shape[1:]), np.float32)
     with pytest.raises(ExportError, match="'memory' has no loop of integers"):
         convert(model, "full_int8", examples, "int8_loop")
+
+
+@pytest.mark.parametrize(
+    ("form", "recurrent", "limit"),
+    [("float16", "while", 0.01), ("full_int8", "int8_loop", 0.1), ("float16", "unroll", 0.01)],
+)
+def test_recurrent_dropout_is_left_behind(form: Any, recurrent: Any, limit: float, tmp_path: Path):
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(6)
+    inputs = keras.Input((10, 4))
+    x = layers.GRU(6, dropout=0.2, recurrent_dropout=0.3, return_sequences=True)(inputs)
+    x = layers.Bidirectional(layers.LSTM(5, dropout=0.2))(x)
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
+    x = np.random.default_rng(0).normal(size=(16, 10, 4)).astype(np.float32)
+    network = _open(convert(model, form, x, recurrent).content, tmp_path / "model.tflite")
+    np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=limit)
+    assert model.layers[1].dropout == 0.2, "the given model keeps its own"

@@ -1,6 +1,5 @@
 """Loops of integers against Keras' layers in float, cell by cell."""
 
-import secrets
 from dataclasses import replace
 from typing import Any
 
@@ -83,9 +82,18 @@ def _tolerance(cell: Cell, x: np.ndarray) -> float:
 @pytest.mark.parametrize("sequences", [True, False])
 @pytest.mark.parametrize("backward", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_loop_computes_what_the_layer_does(kind: str, backward: bool, sequences: bool):
-    seed = secrets.randbelow(2**32)
-    print(f"seed {seed}")
+def test_a_loop_computes_what_the_layer_does(kind: str, backward: bool, sequences: bool, seed: int):
+    _compare_with_layer(kind, backward, sequences, seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_loops_compute_what_the_layer_does(kind: str, seed: int):
+    for step in range(40):
+        _compare_with_layer(kind, bool(step & 1), bool(step & 2), seed + step)
+
+
+def _compare_with_layer(kind: str, backward: bool, sequences: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
     frames, units, channels = (int(rng.integers(2, high)) for high in (80, 48, 40))
     layer = _layer(kind, units, return_sequences=sequences, go_backwards=backward)
