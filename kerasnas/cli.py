@@ -355,11 +355,19 @@ def trials(
     trial: Annotated[
         int | None, typer.Option(min=0, help="Show all of this one, with its traceback.")
     ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Cut a damaged journal before its first bad line, and keep a copy."
+        ),
+    ] = False,
 ) -> None:
     """Show a run's trials: values, objectives, cost, status, and why one failed."""
-    from kerasnas.flow.stages.trials import details, table
+    from kerasnas.flow.stages.trials import details, repair_journal, table
     from kerasnas.flow.task.tables import UNLIMITED
 
+    if repair:
+        _out.print(repair_journal(run), markup=False)
     if trial is not None:
         _out.print(details(run, trial), markup=False)
     elif _out.is_terminal:
