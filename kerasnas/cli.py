@@ -379,9 +379,10 @@ def trials(
 @_command
 def init(
     folder: Annotated[Path, typer.Argument(help="Your recordings.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
-        "experiment.yaml"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; default: experiment.yaml."),
+    ] = None,
     budget: Annotated[int, typer.Option(min=1, help="Bytes the TFLite file may have.")] = 500_000,
     space: Annotated[str, typer.Option(help="Search space.")] = "wu_lee",
     oracle: Annotated[
