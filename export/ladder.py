@@ -143,7 +143,9 @@ def climb_down(
         made.append(Examined(candidate, network, stock, scores, measured, checks, tried, waveform))
         if worst(checks) != "failed" or settings.on_fail != "next-form":
             return made[-1]
-        failures += [f"{candidate}: {c.message}" for c in checks if c.verdict == "failed"]
+        failures += [
+            f"{candidate} was refused: {c.message}" for c in checks if c.verdict == "failed"
+        ]
     if not made:
         raise ExportError("\n".join(failures))
     return min(made, key=lambda examined: examined._rank)

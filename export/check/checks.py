@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import floor
 from typing import Any, Literal, NamedTuple
 
 from ..arrays import json_number
@@ -171,18 +172,19 @@ def _agreement(file: str, measured: Measured, settings: ExportSettings) -> list[
     agreement = measured.parity.agreement
     if agreement is None:
         return []
-    return [
-        _check(
-            "agreement",
-            file,
-            agreement >= settings.agreement,
-            agreement,
-            settings.agreement,
-            f"{agreement:.2%} of the decisions of {file}{_elsewhere(measured)} equal the Keras "
-            f"model's, at least {settings.agreement:.2%} are required",
-            measured.blame,
-        )
-    ]
+    passed = agreement >= settings.agreement
+    text = (
+        f"{_percent(agreement)} agreement of {file}{_elsewhere(measured)} with the Keras model, "
+        f"{_percent(settings.agreement)} required"
+    )
+    if not passed and "int8" in measured.form and settings.qat is None:
+        text += "; try qat=5"
+    return [_check("agreement", file, passed, agreement, settings.agreement, text, measured.blame)]
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent, cut after two digits: one below a limit never reads like it."""
+    return f"{floor(1e4 * share + 1e-6) / 100:g} %"
 
 
 def _error(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
@@ -228,6 +230,14 @@ def accuracy_checks(
     most = settings.accuracy_drop
     low, high = parity.drop_bounds
     verdict: Verdict = "passed" if high <= most else "failed" if low > most else "not proven"
+    if verdict == "not proven" and parity.accuracy is not None:
+        points = round(100 * parity.drop, 2)
+        seen = f"{points:g} points were measured" if points > 0 else "none was measured"
+        text = (
+            f"{file}: too few test clips ({parity.clips}) to prove a loss of accuracy below "
+            f"{100 * most:g} points; {seen}"
+        )
+        return [FileCheck("accuracy", file, verdict, high, most, text)]
     text = _drop_in_words(file, parity)
     text += f" at most {100 * high:.2f} by the upper 95 % bound; {100 * most:.2f} are allowed"
     if verdict == "not proven":

@@ -70,6 +70,7 @@ class Parity:
             numbers differ from the labels, as a share of the range. None without labels.
         drop_bounds: The one-sided 95 % lower and upper confidence bound of the drop.
         error: How far numbers are off, for `binary` and `regression`.
+        clips: How many clips were compared.
     """
 
     largest_difference: float | None
@@ -78,6 +79,7 @@ class Parity:
     drop: float | None = None
     drop_bounds: tuple[float, float] | None = None
     error: OutputError | None = None
+    clips: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """What a report holds of it."""
@@ -182,16 +184,16 @@ def compare(
     if task == "regression":
         assert error is not None
         drop, bounds = _added_error(received, expected, labels, error.range)
-        return Parity(largest, None, None, drop, bounds, error)
+        return Parity(largest, None, None, drop, bounds, error, len(received))
     exclusive = excludes(task, reference)
     decided, before = decisions(received, exclusive), decisions(expected, exclusive)
     agreement = float(np.mean(decided == before))
     if labels is None:
-        return Parity(largest, agreement, error=error)
+        return Parity(largest, agreement, error=error, clips=len(received))
     truth = decisions(labels, exclusive)
     right, right_before = (np.mean(some == truth, axis=1) for some in (decided, before))
     drop, bounds = _paired(right_before - right)
-    return Parity(largest, agreement, float(right.mean()), drop, bounds, error)
+    return Parity(largest, agreement, float(right.mean()), drop, bounds, error, len(received))
 
 
 def _paired(lost: NDArray[Any]) -> tuple[float, tuple[float, float]]:
