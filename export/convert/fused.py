@@ -70,7 +70,7 @@ def convert_fused(
     if fused != wanted:
         raise ExportError(
             f"the converter has fused {fused} of {wanted} directions of LSTM layers: it fuses "
-            "those with tanh, sigmoid and biases, without masks and recurrent dropout; leave "
+            "those with tanh, sigmoid and biases, without masks; leave "
             "recurrent= at 'auto'"
         )
     return Converted(file.content(), len(stock))

@@ -20,7 +20,10 @@ from .nodes import WEIGHTED, Constant, LoweredOperator, lower
 from .ops import Op
 
 CONVERTER = "tensorflow 2.21"
-"""The converter whose files these figures were read from."""
+"""The converter whose files these figures were read from.
+
+`benchmarks/size_prediction.py --constants` measures them again.
+"""
 
 # Lengths in bytes of what `flatbuffer.pack` writes; lists hold 4 bytes for each entry.
 # Once in every file: root, model, graph, metadata, names and layouts of tables.
