@@ -214,7 +214,7 @@ def _check_writable(directory: Path) -> None:
 
 
 def _open(model: keras.Model | str | os.PathLike[str], scratch: Path) -> KerasNetwork:
-    """The model with its file: a model in memory is saved to `scratch` first."""
+    """Return the model with its file: a model in memory is saved to `scratch` first."""
     if isinstance(model, str | os.PathLike):
         return open_keras(Path(model).absolute(), str(model))
     name = f"the model {getattr(model, 'name', '')!r}"
@@ -233,7 +233,7 @@ def _reference(
     waveform: WaveformInput | None,
     progress: Callable[[str], None],
 ) -> Reference:
-    """What files are held against: the Keras model's scores of the best clips that there are."""
+    """Return what files are held against: scores of the best clips that there are."""
     shape = network.input_shape
     if test_x is not None:
         held_on, clips = TEST_CLIPS, test_x

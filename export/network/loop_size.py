@@ -73,7 +73,7 @@ _UNROLLED = {
 
 
 def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
-    """Bytes of all recurrent layers of a network as loops, weights included."""
+    """Return the bytes of all recurrent layers of a network as loops, weights included."""
     layers = [op for op in ops if op.kind in RECURRENT]
     width = _WIDTH[form]
     total = max((_LOOPS[form][op.kind].common for op in layers), default=0)
@@ -109,7 +109,7 @@ def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
 
 
 def unrolled_bytes(ops: tuple[Op, ...], form: str) -> int:
-    """About what all recurrent layers of a network take with every frame written out.
+    """Return about what all recurrent layers of a network take with every frame written out.
 
     Within some hundred bytes a layer, which is enough to choose between that and loops.
 

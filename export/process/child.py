@@ -97,7 +97,7 @@ def run_module(
 
 
 def _import_path() -> str:
-    """What can be imported here, for the child; not its own directory, where anything may lie."""
+    """Return what can be imported here, without the child's own directory."""
     return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
 
 
