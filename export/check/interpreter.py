@@ -129,7 +129,7 @@ def run_on_zeros(interpreter: Any) -> None:
 
 
 def latency(interpreter: Any, runs: int) -> tuple[float, float]:
-    """Return the median and 95th percentile of the milliseconds of a run, the copy of the input apart.
+    """Return the median and 95th percentile of a run's milliseconds, the copy of the input apart.
 
     States that a file keeps are reset before each, which counts: applications have to do it, too.
     """

@@ -46,7 +46,7 @@ def upper_bound(differences: NDArray[np.float64]) -> float:
 
 
 def _variance(values: NDArray[np.float64], counts: NDArray[np.int64], mean: float) -> float:
-    """Return the variance of the most likely distribution with a mean above that of the values seen.
+    """Return the variance of the likeliest distribution with a mean above that of the values.
 
     Its shares are `counts / (n * (1 + slope * (values - mean)))`, and what is missing to one lies
     on the value 1.
