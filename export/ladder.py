@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .arrays import Floats
-from .budget import counted_bytes
+from .check.budget import counted_bytes
 from .check.checks import TEST_CLIPS, FileCheck, Measured, check_file, worst
 from .check.interpreter import is_stateless, load
 from .check.layer_error import blame

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .forms import Form, Rule
-from .keras_model.private import flat_layers
+from ..forms import Form, Rule
+from ..keras_model.private import flat_layers
 
 
 def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
