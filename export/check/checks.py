@@ -29,12 +29,12 @@ class FileCheck:
     message: str
 
     def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
+        """Return all fields by name."""
         return asdict(self)
 
 
 def worst(checks: list[FileCheck]) -> Verdict:
-    """The verdict on all checks together."""
+    """Return the verdict on all checks together."""
     verdicts = {check.verdict for check in checks}
     return next((v for v in ("failed", "not proven") if v in verdicts), "passed")
 
@@ -68,7 +68,7 @@ class Measured(NamedTuple):
 
 
 def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
-    """Every check of one file, passed or not.
+    """Return every check of one file, passed or not.
 
     Args:
         file: Its name.
@@ -214,7 +214,7 @@ def _elsewhere(measured: Measured) -> str:
 def accuracy_checks(
     file: str, parity: Parity, settings: ExportSettings, blame: str = ""
 ) -> list[FileCheck]:
-    """Passed only where the upper bound of the drop is small, failed only where the lower is not.
+    """Pass where the upper bound of the drop is small, fail where the lower one is not.
 
     The bounds are those of `paired`; in between, the clips do not suffice to tell. Without labels
     there is nothing to lose, and no check.
@@ -260,7 +260,7 @@ def _drop_in_words(file: str, parity: Parity) -> str:
 
 
 def _stateless(file: str, measured: Measured, settings: ExportSettings) -> FileCheck:
-    """Passed also where a state was asked for; then the message tells what applications must do."""
+    """Pass also where a state was asked for; then say what applications must do."""
     asked = settings.recurrent == "fused_lstm"
     # Integers may round what one clip leaves behind away.
     stateless = measured.stateless and not measured.facts.keeps_state

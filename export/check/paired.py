@@ -22,7 +22,7 @@ _HALVINGS = 40
 
 
 def upper_bound(differences: NDArray[np.float64]) -> float:
-    """The one-sided 95 % upper confidence bound of a mean paired difference.
+    """Return the one-sided 95 % upper confidence bound of a mean paired difference.
 
     Args:
         differences: For each clip, the share of its decisions that only the reference got right
@@ -46,7 +46,7 @@ def upper_bound(differences: NDArray[np.float64]) -> float:
 
 
 def _variance(values: NDArray[np.float64], counts: NDArray[np.int64], mean: float) -> float:
-    """Of the most likely distribution with a mean above that of the values seen.
+    """Return the variance of the likeliest distribution with a mean above that of the values.
 
     Its shares are `counts / (n * (1 + slope * (values - mean)))`, and what is missing to one lies
     on the value 1.

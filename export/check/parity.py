@@ -52,7 +52,7 @@ class OutputError(NamedTuple):
         return self.mean / self.range
 
     def to_json(self) -> dict[str, float | None]:
-        """All fields by name, and the share."""
+        """Return all fields by name, and the share."""
         fields = {**self._asdict(), "share": self.share}
         return {name: json_number(value) for name, value in fields.items()}
 
@@ -82,7 +82,7 @@ class Parity:
     clips: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """What a report holds of it."""
+        """Return what a report holds of it."""
         drop = {"mean": self.drop, "bounds": self.drop_bounds and list(self.drop_bounds)}
         return {
             "largest_difference": self.largest_difference,
@@ -197,7 +197,7 @@ def compare(
 
 
 def _paired(lost: NDArray[Any]) -> tuple[float, tuple[float, float]]:
-    """The mean of what each clip lost, and its bounds."""
+    """Return the mean of what each clip lost, and its bounds."""
     return float(lost.mean()), (-upper_bound(-lost), upper_bound(lost))
 
 

@@ -24,7 +24,7 @@ _AXIS_LABELS = 2  # of the enumeration AssociatedFileType
 
 
 def audio_metadata(name: str, sample_rate: int) -> bytes:
-    """The metadata of a file with one mono waveform as input and one score a label as output.
+    """Return the metadata of a file from one mono waveform to one score for each label.
 
     Args:
         name: Of the model, for people.
@@ -69,7 +69,7 @@ class _Tables:
         offsets: Mapping[int, int] | None = None,
         numbers: Mapping[int, tuple[str, int]] | None = None,
     ) -> int:
-        """A table that can have so many fields; integers are given with their types."""
+        """Return a table that can have so many fields; integers are given with their types."""
         self._builder.StartObject(fields)
         for field, offset in (offsets or {}).items():
             self._builder.PrependUOffsetTRelativeSlot(field, offset, 0)
@@ -78,7 +78,7 @@ class _Tables:
         return int(self._builder.EndObject())
 
     def vector(self, offsets: Sequence[int]) -> int:
-        """A vector of tables."""
+        """Return a vector of tables."""
         self._builder.StartVector(4, len(offsets), 4)
         for offset in reversed(offsets):
             self._builder.PrependUOffsetTRelative(offset)
@@ -86,7 +86,7 @@ class _Tables:
 
 
 def with_labels(content: bytes, classes: Sequence[str]) -> bytes:
-    """A file's bytes with the labels, one a line, as its associated file."""
+    """Return a file's bytes with the labels, one a line, as its associated file."""
     file = io.BytesIO(content)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
         text = "".join(f"{name}\n" for name in classes)

@@ -120,7 +120,7 @@ _WITHOUT_MACS = frozenset(
 
 
 def from_keras(model: Any) -> tuple[Op, ...]:
-    """The operations of a functional Keras model.
+    """Return the operations of a functional Keras model.
 
     Multiply-accumulates count convolutions and dense layers, once, for one example. A layer's
     `activation` argument becomes an operation of its own, a separable convolution becomes two, a
@@ -179,7 +179,7 @@ def from_keras(model: Any) -> tuple[Op, ...]:
 
 
 def _tensors(arguments: Any) -> list[tuple[tuple[str, int], Shape]]:
-    """Key and shape of every tensor in the arguments of a call, as Keras's configurations say."""
+    """Return key and shape of every tensor in the arguments of a call, as a configuration."""
     if isinstance(arguments, dict):
         if arguments.get("class_name") == "__keras_tensor__":
             tensor = arguments["config"]
@@ -192,7 +192,7 @@ def _tensors(arguments: Any) -> list[tuple[tuple[str, int], Shape]]:
 
 
 def _shapes(config: Any, model: Any) -> dict[tuple[str, int], Shape]:
-    """Shape of every output in the model, by layer and call."""
+    """Return the shape of every output in the model, by layer and call."""
     shapes = dict(
         tensor
         for entry in config["layers"]
@@ -210,7 +210,7 @@ def _shapes(config: Any, model: Any) -> dict[tuple[str, int], Shape]:
 def _steps(
     layer: Any, name: str, inputs: tuple[str, ...], read: tuple[Shape, ...], shape: Shape
 ) -> list[Op]:
-    """The operations of one layer, which reads the shapes `read`; each reads the one before it."""
+    """Return the operations of a layer that reads the shapes `read`, each after the other."""
     title = type(layer).__name__
     weights = tuple(
         Weight(weight.name, tuple(weight.shape), weight.trainable)
@@ -271,7 +271,7 @@ def _recurrent(
     shape: Shape,
     weights: tuple[Weight, ...],
 ) -> Op:
-    """A GRU or LSTM layer, in one direction or both; products count once for every frame."""
+    """Return a GRU or LSTM layer, in one direction or both; products count once for every frame."""
     bidirectional = type(layer).__name__ == "Bidirectional"
     inner = layer.forward_layer if bidirectional else layer
     kind = _KINDS.get(type(inner).__name__, type(inner).__name__)
@@ -292,7 +292,7 @@ def _recurrent(
 
 
 def _attributes(layer: Any, kind: str) -> dict[str, Any]:
-    """What distinguishes a layer's operation besides its weights and shapes."""
+    """Return what distinguishes a layer's operation besides its weights and shapes."""
     if kind == "normalization" and not layer.weights:  # its statistics were given, not learnt
         return {"statistics": prod(layer.mean.shape)}
     if kind in _CONVOLUTIONS:
@@ -315,7 +315,7 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
 
 
 def _function(layer: Any) -> str:
-    """Name of a layer's activation function."""
+    """Return the name of a layer's activation function."""
     title = type(layer).__name__
     if title == "ReLU":
         plain = not layer.negative_slope and not layer.threshold

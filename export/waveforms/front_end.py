@@ -78,7 +78,7 @@ class WaveformFrontEnd:
 
 
 def decibels(power: Literal[1, 2]) -> float:
-    """What natural logarithms of magnitudes (1) or powers (2) are multiplied by to give dB."""
+    """Return what natural logarithms of magnitudes (1) or powers (2) are multiplied by for dB."""
     return 20 / power / log(10)
 
 
@@ -107,7 +107,7 @@ def write_front_end(
 
 
 def front_end_file(front: WaveformFrontEnd) -> bytes:
-    """A `.tflite` file of a front end alone: from the waveform to each segment, an output each."""
+    """Return a `.tflite` file of a front end alone, with an output for each segment."""
     file = TfliteFile()
     waveform, segments = write_front_end(file, front)
     file.main.t.inputs = [waveform.place]
@@ -118,7 +118,7 @@ def front_end_file(front: WaveformFrontEnd) -> bytes:
 def _magnitudes(
     writer: FloatWriter, front: WaveformFrontEnd, waveform: TfliteTensor
 ) -> TfliteTensor:
-    """Magnitudes or powers of the frames' transforms, `(frames, n_fft // 2 + 1)`."""
+    """Return magnitudes or powers of the frames' transforms, `(frames, n_fft // 2 + 1)`."""
     size, hop = len(front.window), front.hop_length
     piece = gcd(size, hop)
     before = size // 2 if front.center else 0
