@@ -25,9 +25,9 @@ def run(path: Path, wrong: int, clips: int = 120, several: bool = False, shift: 
     loss = "binary_crossentropy" if several else "categorical_crossentropy"
     found = evaluation(labels, predictions, np.arange(clips), multi_label=several, loss=loss)
     order = np.roll(np.arange(clips), shift)
-    entry = WinnerEntry(trial=0, directory="winners/best", rule="the best")
+    entry = WinnerEntry(0, "winners/best", "the best", None)
     paths = RunPaths(path)
-    Winners({"best": entry}, "best", "the best").write(paths.winners)
+    Winners({"best": entry}, "best").write(paths.winners)
     record = Evaluation(
         clips="test",
         classes=CLASSES,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
@@ -104,7 +104,10 @@ def compare(
     _check_alike(paths, one, other)
     order = {clip: row for row, clip in enumerate(other.ids)}
     rows = np.array([order[clip] for clip in one.ids])
-    labels, predictions = np.asarray(one.labels), (one.predictions, other.predictions[rows])
+    labels = one.labels.astype(np.float32)
+    predictions = tuple(
+        each.astype(np.float32) for each in (one.predictions, other.predictions[rows])
+    )
     several = one.confusion is None
     name = metric or ("mean_average_precision" if several else "accuracy")
     known = one.known_metrics.keys() & other.known_metrics.keys()
@@ -140,8 +143,8 @@ def _evaluation(run: Path, precision: Precision) -> Evaluation:
 def _check_alike(runs: tuple[Path, Path], one: Evaluation, other: Evaluation) -> None:
     if one.classes != other.classes:
         raise KerasnasError(
-            f"{runs[0]} tells {', '.join(one.classes)} apart, {runs[1]} {', '.join(other.classes)}: "
-            "only runs of the same classes can be compared"
+            f"{runs[0]} has the classes {', '.join(one.classes)}, and {runs[1]} has "
+            f"{', '.join(other.classes)}: only runs of the same classes can be compared"
         )
     if set(one.ids) != set(other.ids):
         both = len(set(one.ids) & set(other.ids))
@@ -152,8 +155,8 @@ def _check_alike(runs: tuple[Path, Path], one: Evaluation, other: Evaluation) ->
 
 
 def _bootstrap(
-    labels: NDArray[np.float64],
-    predictions: tuple[NDArray[np.float64], NDArray[np.float64]],
+    labels: metrics.Scores,
+    predictions: Sequence[metrics.Scores],
     name: str,
     multi_label: bool,
 ) -> tuple[float, float]:
