@@ -4,4 +4,5 @@ from kerasnas.blocks import convolutional as convolutional  # `from_json` knows 
 from kerasnas.blocks import recurrent as recurrent
 from kerasnas.blocks import shuffle as shuffle
 from kerasnas.blocks import texture as texture
+from kerasnas.blocks import trunk as trunk
 from kerasnas.blocks import unidirectional as unidirectional
