@@ -36,6 +36,7 @@ class FrontEnd:
         center: Whether frame t is centred on sample `t * hop_length`, the ends seeing zeros.
         power: 1 for magnitudes, 2 for powers.
         filters: float32 `(bins, n_fft // 2 + 1)`, what magnitudes or powers are multiplied by.
+        offset: Added to every product with the filters.
         amin: Smaller values are raised to this before the logarithm.
         scale: What the natural logarithm is multiplied by: `decibels`, or 1.
         ref: What becomes 0 after the logarithm; `max`: the waveform's largest value.
@@ -43,6 +44,7 @@ class FrontEnd:
         segment_frames: Frames of a segment.
         segment_hop: Frames between the beginnings of two segments.
         segments: How many; frames of silence are put behind the last where it is not whole.
+        zeros: At the window's end, for which a frame that is not centred needs no samples.
     """
 
     sample_rate: int
@@ -59,6 +61,8 @@ class FrontEnd:
     segment_frames: int
     segment_hop: int
     segments: int
+    offset: float = 0.0
+    zeros: int = 0
 
     def __post_init__(self) -> None:
         size = len(self.window)
@@ -72,7 +76,7 @@ class FrontEnd:
     @property
     def frames(self) -> int:
         """Of the waveform."""
-        usable = self.samples - (0 if self.center else len(self.window))
+        usable = self.samples - (0 if self.center else len(self.window) - self.zeros)
         return 1 + usable // self.hop_length
 
 
@@ -150,6 +154,8 @@ def _small_matrices(filters: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.f
 
 
 def _logarithm(writer: GraphWriter, front: FrontEnd, spectrum: Tensor) -> Tensor:
+    if front.offset:
+        spectrum = writer.binary("ADD", spectrum, np.float32(front.offset))
     floored = writer.binary("MAXIMUM", spectrum, np.float32(front.amin))
     result = writer.unary("LOG", floored)
     if front.scale != 1:

@@ -17,6 +17,7 @@ from kerasnas.datasets.places import data_root
 from kerasnas.datasets.settings import DataSettings
 from kerasnas.datasets.splits import SplitSettings
 from kerasnas.errors import KerasnasError
+from kerasnas.experiment import like
 from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
 from kerasnas.export.settings import ExportSettings
 from kerasnas.features.front_ends import FrontEnd
@@ -50,6 +51,11 @@ class Experiment(BaseModel):
                 f"{name!r} names no directory: use letters, digits and _, behind the first - and ."
             )
         return name
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _like_a_file(cls, features: Any) -> Any:
+        return like.resolved(features)
 
     @property
     def objectives(self) -> tuple[str, ...]:
