@@ -65,7 +65,9 @@ class Spectrogram(BaseModel):
         0.0, ge=0, description="Added to every filtered value before the log."
     )
     amin: float = Field(
-        1e-10, gt=0, description="Smaller values, log_offset added, are raised to this before the log."
+        1e-10,
+        gt=0,
+        description="Smaller values, log_offset added, are raised to this before the log.",
     )
     top_db: float | None = Field(
         80.0, gt=0, description="db: values this far below the clip's largest are raised to there."

@@ -53,9 +53,7 @@ def read(path: Path | str) -> PretrainedFile:
     try:
         status = path.stat()
     except OSError as error:
-        raise KerasnasError(
-            f"{path}: {error.strerror}; give a .tflite or .keras file"
-        ) from None
+        raise KerasnasError(f"{path}: {error.strerror}; give a .tflite or .keras file") from None
     return _read(path, status.st_size, status.st_mtime_ns)
 
 

@@ -59,7 +59,13 @@ class _Reader:
         way = Way(self._graph, shape)
         place, join = self._follow(way, self._start)
         if join is not None:
-            self._refuse(join, "not all it reads comes from the network's input")
+            known = self._graph.name_of(join) in ARITHMETIC | _JOINS.keys()
+            self._refuse(
+                join,
+                "not all it reads comes from the network's input"
+                if known
+                else why_not(self._graph, join),
+            )
         flush(way, place)
         return shape, tuple(_with_separable(way.parts))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Literal, NamedTuple
 
@@ -62,7 +62,7 @@ class Part(NamedTuple):
     Attributes:
         block: It.
         weights: Its weights.
-        place: Tensor of the file that has its output.
+        place: Tensor of the file that has its output; -1 where it has none.
     """
 
     block: Block
@@ -105,16 +105,20 @@ class Way:
         if function == "linear":
             return
         last = self.parts[-1] if self.parts else None
-        if last and isinstance(last.block, Convolution | Depthwise | Dense):
-            if last.block.activation == "linear":
-                block: Any = last.block
-                values = {**vars(block), "activation": function}
-                self.parts[-1] = Part(type(block)(**values), last.weights, place)
-                return
+        if (
+            last
+            and isinstance(last.block, Convolution | Depthwise | Dense)
+            and last.block.activation == "linear"
+        ):
+            block: Any = replace(last.block, activation=function)
+            self.parts[-1] = Part(block, last.weights, place)
+            return
+        if last and last.place == place:  # one operator computes both
+            self.parts[-1] = last._replace(place=-1)
         self.add(Activation(function), {}, place, self.shape)
 
 
-class Refused(KerasnasError):
+class Refused(KerasnasError):  # noqa: N818 - the operator is; nothing erred here
     """An operator that cannot be read; the reader adds where it stands."""
 
 
@@ -136,7 +140,9 @@ def read_operator(way: Way, operator: Any) -> None:
     if name in _READERS:
         _READERS[name](way, operator)
         options = operator.builtinOptions
-        return way.activate(_fused(getattr(options, "fusedActivationFunction", 0)), _place(operator))
+        return way.activate(
+            _fused(getattr(options, "fusedActivationFunction", 0)), _place(operator)
+        )
     if name in _ACTIVATIONS:
         beta = getattr(operator.builtinOptions, "beta", 1.0)
         if beta != 1.0:
@@ -206,9 +212,7 @@ def _convolution(way: Way, operator: Any) -> None:
     kernel, bias = _weights(way, operator, outputs)
     if kernel.shape[-1] != way.shape[-1]:
         raise Refused(f"it has groups of {kernel.shape[-1]} of {way.shape[-1]} channels")
-    block = Convolution(
-        outputs, kernel.shape[1:3], _strides(options), "linear", _padding(options)
-    )
+    block = Convolution(outputs, kernel.shape[1:3], _strides(options), "linear", _padding(options))
     weights = {"conv/kernel": kernel.transpose(1, 2, 3, 0), "conv/bias": bias}
     way.add(block, weights, _place(operator), _picture(way, operator))
 

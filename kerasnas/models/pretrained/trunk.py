@@ -29,8 +29,8 @@ class Trunk:
         input_shape: `(frames, bins, channels)` of one example.
         blocks: One after the other.
         weights: Of each block, by `operation/weight`, the operation named as inside the block.
-        places: Of each block, the tensor of the file that has its output; -1 for a block that is
-            no longer the file's.
+        places: Of each block, the tensor of the file that has its output; -1 where the file
+            has none.
     """
 
     input_shape: Shape
