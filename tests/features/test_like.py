@@ -83,7 +83,7 @@ def test_other_front_ends_are_refused() -> None:
         return settings_like(found)
 
     with pytest.raises(KerasnasError, match="is no periodic hann, hamming, blackman, boxcar"):
-        settings(window=np.linspace(0, 1, 512, dtype=np.float32))
+        settings(window=np.pad(np.linspace(0.1, 1, 400, dtype=np.float32), (0, 112)))
     with pytest.raises(KerasnasError, match="bank of 40 filters is no mel bank"):
         settings(filters=front.filters[::-1].copy())
 
@@ -120,7 +120,7 @@ def test_an_experiment_records_the_numbers_and_the_files_digest(tmp_path: Path) 
     [
         ({"hop_length": 128}, "hop_length: 128 is given beside like: .*own is 160: leave it out"),
         ({"kind": "scalogram"}, "like: goes with kind: log_mel, not scalogram"),
-        ({"like": "none.tflite"}, r"x\.yaml:3: features: like: none.tflite does not exist"),
+        ({"like": "none.tflite"}, r"x\.yaml:\d: features: like: none.tflite does not exist"),
     ],
 )
 def test_what_does_not_go_with_a_file_is_refused_with_its_line(
