@@ -188,8 +188,9 @@ def _filters(run: _Probe) -> tuple[Literal[1, 2], Array, float]:
         ExportError: What stands between magnitudes and logarithm is no filter bank.
     """
     rng = np.random.default_rng(1)
-    magnitudes, filtered = [], []
-    while sum(map(len, magnitudes)) < 3 * (len(magnitudes[0][0]) if magnitudes else 1) + 100:
+    magnitudes: list[NDArray[np.float64]] = []
+    filtered: list[NDArray[np.float64]] = []
+    while not magnitudes or sum(map(len, magnitudes)) < 3 * magnitudes[0].shape[1] + 100:
         noise = rng.uniform(-1, 1, run.samples) * rng.uniform(0.1, 1)
         _, magnitude, after = run(noise.astype(np.float32))
         magnitudes.append(magnitude.astype(np.float64))

@@ -185,7 +185,7 @@ def _fitted(found: Found, base: Mapping[str, Any]) -> _Bank:
     lowest, highest = (np.flatnonzero(found.filters.any(axis=0))[[0, -1]]) * width
     scale = float(found.filters.max())
 
-    def residual(ends: NDArray[np.float64]) -> NDArray[np.float64]:
+    def residual(ends: NDArray[np.float64]) -> Array:
         bank = _mel(base, ends)
         return (np.ones_like(found.filters) if bank is None else bank - found.filters) / scale
 

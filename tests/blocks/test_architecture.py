@@ -12,6 +12,7 @@ from kerasnas.blocks import (
     gated,
     recurrent,
     shuffle,
+    statistics,
     texture,
     trunk,
     unidirectional,
@@ -72,6 +73,10 @@ EXAMPLES: dict[str, list[Block]] = {
     "branches": [
         trunk.Branches(((), (trunk.Convolution(6),))),
         trunk.Branches(((trunk.Convolution(4),), (trunk.Convolution(5, (1, 1)),)), "concatenate"),
+    ],
+    "statistics_scores": [
+        statistics.StatisticsScores(4, "softmax"),
+        statistics.StatisticsScores(4, "sigmoid", statistics.STATISTICS, 5, 3, 7),
     ],
     "dropout": [convolutional.Dropout(0.3)],
     "dense": [convolutional.Dense(9, "relu")],

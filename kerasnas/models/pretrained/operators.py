@@ -312,7 +312,7 @@ def _scale(way: Way, operator: Any, name: str) -> None:
     factor = np.ones(shape, np.float32) if way.factor is None else way.factor
     summand = np.zeros(shape, np.float32) if way.summand is None else way.summand
     if name in ("MUL", "DIV"):
-        value = 1 / value if name == "DIV" else value
+        value = np.float32(1) / value if name == "DIV" else value
         factor, summand = factor * value, summand * value
     else:
         if name == "SUB" and first:

@@ -55,18 +55,18 @@ def fit(
         penalties: To choose from; with one, nothing is held out.
         seed: Of the inner folds.
     """
-    x, y, groups = np.asarray(x, np.float64), np.asarray(y), np.asarray(groups)
+    given, groups = np.asarray(x, np.float64), np.asarray(groups)
     inner: dict[float, float] = {}
     if len(penalties) > 1:
         losses = {penalty: [0.0, 0] for penalty in penalties}
         for train, test in _inner_folds(y, groups, several, seed):
-            for penalty in penalties:
-                kernel, bias = _regression(x[train], y[train], several, penalty)
-                losses[penalty][0] += _loss(x[test] @ kernel + bias, y[test], several)
+            found = _regressions(given[train], y[train], several, penalties)
+            for penalty, (kernel, bias) in zip(penalties, found, strict=True):
+                losses[penalty][0] += _loss(given[test] @ kernel + bias, y[test], several)
                 losses[penalty][1] += len(test)
         inner = {penalty: total / count for penalty, (total, count) in losses.items()}
     best = min(inner, key=inner.__getitem__) if inner else penalties[0]
-    kernel, bias = _regression(x, y, several, best)
+    [(kernel, bias)] = _regressions(given, y, several, [best])
     return Probe(kernel.astype(np.float32), bias.astype(np.float32), best, inner)
 
 
@@ -82,10 +82,10 @@ def _inner_folds(
     return list(folds.split(y, y.argmax(axis=1), groups))
 
 
-def _regression(
-    x: NDArray[np.float64], y: Array, several: bool, penalty: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Kernel and bias for statistics as they are; fitted on standardised ones."""
+def _regressions(
+    x: NDArray[np.float64], y: Array, several: bool, penalties: Sequence[float]
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Kernel and bias of each penalty for statistics as they are; fitted on standardised ones."""
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation[deviation <= 1e-6 * np.maximum(1e-12, np.abs(x).max(axis=0))] = 1
     standard = (x - mean) / deviation
@@ -93,11 +93,14 @@ def _regression(
     if len(standard) < standard.shape[1]:  # the kernel lies in the span of the examples
         left, singular, basis = np.linalg.svd(standard, full_matrices=False)
         standard = left * singular
-    kernel, bias = _fitted(standard, y, several, penalty)
-    if basis is not None:
-        kernel = basis.T @ kernel
-    kernel = kernel / deviation[:, None]
-    return kernel, bias - mean @ kernel
+    found = []
+    for penalty in penalties:
+        kernel, bias = _fitted(standard, y, several, penalty)
+        if basis is not None:
+            kernel = basis.T @ kernel
+        kernel = kernel / deviation[:, None]
+        found.append((kernel, bias - mean @ kernel))
+    return found
 
 
 def _fitted(

@@ -124,13 +124,13 @@ class PretrainedSpace(SearchSpace):
     settings: PretrainedSettings = field(kw_only=True)
 
     def __post_init__(self) -> None:
-        self.trunk  # noqa: B018 - refuses other bins
         wrong = sorted(set(self.settings.cuts or ()) - set(self.file.trunk.cuts))
         if wrong:
             raise KerasnasError(
                 f"model.cuts: {', '.join(map(str, wrong))}: {self.settings.file} can be cut behind "
                 f"{', '.join(map(str, self.file.trunk.cuts))}"
             )
+        self.trunk  # noqa: B018 - it refuses other bins, now rather than later
 
     @cached_property
     def file(self) -> PretrainedFile:
