@@ -311,8 +311,9 @@ def _scale(way: Way, operator: Any, name: str) -> None:
         ) from None
     factor = np.ones(shape, np.float32) if way.factor is None else way.factor
     summand = np.zeros(shape, np.float32) if way.summand is None else way.summand
-    if name in ("MUL", "DIV"):
-        value = np.float32(1) / value if name == "DIV" else value
+    if name == "DIV":
+        factor, summand = factor / value, summand / value
+    elif name == "MUL":
         factor, summand = factor * value, summand * value
     else:
         if name == "SUB" and first:
