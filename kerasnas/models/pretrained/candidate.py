@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from kerasnas.blocks.statistics import StatisticsScores
 from kerasnas.errors import KerasnasError
 from kerasnas.models.pretrained import probe
-from kerasnas.models.pretrained.operators import Weights
 from kerasnas.models.pretrained.probe import Probe
 from kerasnas.models.pretrained.prune import prune
 from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.models.pretrained.statistics import vectors
 from kerasnas.models.pretrained.trunk import Trunk, set_weights
+from kerasnas.models.pretrained.way import Weights
 from kerasnas.models.space import Values
 
 if TYPE_CHECKING:

@@ -11,18 +11,8 @@ from kerasnas.export.errors import ExportError
 from kerasnas.export.flatbuffer.graph import TfliteFile
 from kerasnas.export.flatbuffer.reading import is_constant, shape_of
 from kerasnas.export.network.ops import Shape
-from kerasnas.models.pretrained.operators import (
-    ARITHMETIC,
-    SAME,
-    SHAPING,
-    Part,
-    Refused,
-    Way,
-    Weights,
-    flush,
-    read_operator,
-    why_not,
-)
+from kerasnas.models.pretrained.operators import ARITHMETIC, SAME, SHAPING, read_operator, why_not
+from kerasnas.models.pretrained.way import Part, Refused, Way, Weights, flush, fused
 
 _JOINS: dict[str, Literal["add", "concatenate"]] = {"ADD": "add", "CONCATENATION": "concatenate"}
 
@@ -179,11 +169,10 @@ class _Reader:
             for weight, values in part.weights.items()
         }
         way.add(block, weights, place, shape)
-        fused = operator.builtinOptions.fusedActivationFunction
-        functions = {0: "linear", 1: "relu", 3: "relu6", 4: "tanh"}
-        if fused not in functions:
-            self._refuse(operator, f"its fused activation, number {fused}, is not known")
-        way.activate(functions[fused], place)
+        try:
+            way.activate(fused(operator.builtinOptions.fusedActivationFunction), place)
+        except Refused as error:
+            self._refuse(operator, str(error))
         return place
 
     def _is_swish(self, consumers: Sequence[Any]) -> bool:

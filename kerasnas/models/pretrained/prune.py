@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.trunk import Convolution, Separable
 from kerasnas.errors import KerasnasError
-from kerasnas.models.pretrained.operators import Weights
 from kerasnas.models.pretrained.trunk import Trunk
+from kerasnas.models.pretrained.way import Weights
 
 Array = NDArray[np.float32]
 

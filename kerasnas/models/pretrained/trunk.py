@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from kerasnas.blocks.block import Block
 from kerasnas.blocks.recorder import Recorder
 from kerasnas.errors import KerasnasError
 from kerasnas.export.network.ops import Shape
-from kerasnas.models.pretrained.operators import Weights
+from kerasnas.models.pretrained.way import Weights
 
 if TYPE_CHECKING:
     import keras
@@ -152,8 +152,3 @@ def _by_operation(weights: Weights) -> dict[str, dict[str, NDArray[np.float32]]]
         operation, _, weight = name.rpartition("/")
         found.setdefault(operation, {})[weight] = np.asarray(values, np.float32)
     return found
-
-
-def parameters(weights: Mapping[str, NDArray[np.float32]]) -> int:
-    """Return the number of scalars."""
-    return sum(int(np.size(values)) for values in weights.values())
