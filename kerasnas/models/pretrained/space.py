@@ -118,7 +118,7 @@ class PretrainedSpace(SearchSpace):
 
     Genes: `cut`; `keepN` for each block N behind the unpruned ones, where the cut is not before
     it; `statistics` and `parts` of heads that read them; `head`; `units` of heads that have some;
-    `new_block`. Genes of one option are left out of the search and are that option.
+    `new_block`. Values may leave out a gene of one option.
     """
 
     settings: PretrainedSettings = field(kw_only=True)
