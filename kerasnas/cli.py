@@ -370,6 +370,23 @@ def compare(
 
 
 @_command
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A .tflite or .keras file.", show_default=False)],
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings to compare front ends on.", show_default=False),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Frames of an input of unknown length.")
+    ] = None,
+) -> None:
+    """Show what a pretrained network holds: its front end, and the cost of each cut."""
+    from kerasnas.flow.commands.inspect import print_inspection
+
+    print_inspection(file, _out, recordings or (), frames)
+
+
+@_command
 def benchmark(
     files: Annotated[list[Path], typer.Argument(help=".tflite files.", show_default=False)],
     float32: Annotated[

@@ -8,11 +8,10 @@ import pytest
 import yaml
 
 from kerasnas.errors import KerasnasError
-from kerasnas.experiment import Experiment
+from kerasnas.experiment import Experiment, load
 from kerasnas.experiment.like import front_end_of, probes
-from kerasnas.experiment.schema import load
 from kerasnas.export.flatbuffer.metadata import Metadata
-from kerasnas.export.waveforms.front_end import FrontEnd, front_end_file
+from kerasnas.export.waveforms.front_end import WaveformFrontEnd, front_end_file
 from kerasnas.export.waveforms.recognise import FoundFrontEnd, recognise
 from kerasnas.features import LogMel, read
 from kerasnas.features.like import LIMIT, largest_difference, settings_like
@@ -78,7 +77,7 @@ def test_other_front_ends_are_refused() -> None:
     front = graph_front_end(LogMel(**TENSORFLOW))
 
     def settings(**values: Any) -> LogMel:
-        found = recognise(front_end_file(FrontEnd(**{**vars(front), **values})), Metadata())
+        found = recognise(front_end_file(WaveformFrontEnd(**{**vars(front), **values})), Metadata())
         assert found is not None
         return settings_like(found)
 
