@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from kerasnas.cli import app
 from kerasnas.flow.task.opening import open_run, read_experiment
 from kerasnas.tuners.core import journal
+from kerasnas.tuners.core.chain import Chain, parse
 
 pytestmark = pytest.mark.slow
 
@@ -35,18 +36,31 @@ def call(run: Path, *options: str) -> str:
     return " ".join(result.output.split())
 
 
+def with_another_seed(lines: list[bytes]) -> list[bytes]:
+    """The journal as a search with another seed would have written it."""
+    header, events, *_ = parse(b"".join(lines), Path())
+    assert header is not None
+    header["identity"]["seed"] = 1
+    sealed, chain = [], Chain()
+    for fields in (header, *events):
+        line, chain = chain.seal(fields)
+        sealed.append(line + b"\n")
+    return sealed
+
+
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
         (lambda lines: [b"a,b\n", b"1,2\n"], "is no journal of a search"),
         (
-            lambda lines: [lines[0].replace(b'"schema": 1', b'"schema": 2'), *lines[1:]],
-            "has schema 2, and this version reads 1",
+            lambda lines: [lines[0].replace(b'"schema":2', b'"schema":3'), *lines[1:]],
+            "has schema 3, and this version reads 2",
         ),
         (lambda lines: [*lines[:4], lines[4][7:], *lines[5:]], "line 5 is damaged"),
-        (lambda lines: [lines[0].replace(b'"seed": 0', b'"seed": 1'), *lines[1:]], "seed: 1 there"),
+        (lambda lines: [lines[0].replace(b'"seed":0', b'"seed":1'), *lines[1:]], "is damaged"),
+        (with_another_seed, "seed: 1 there"),
     ],
-    ids=["foreign", "newer", "damaged", "of another search"],
+    ids=["foreign", "newer", "damaged", "of a changed header", "of another search"],
 )
 def test_a_journal_that_cannot_be_used(
     run: Path, edit: Callable[[list[bytes]], list[bytes]], message: str
