@@ -17,12 +17,17 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kerasnas.features.versions import Noise, Rooms, Version
+
 Loss = Literal["categorical_crossentropy", "binary_crossentropy"]
 Output = Literal["softmax", "sigmoid"]
 
 
 class Masks(BaseModel):
-    """Stretches of one axis, replaced by the training clips' mean (SpecAugment's masks)."""
+    """Stretches of one axis, replaced by the training clips' mean (SpecAugment's masks).
+
+    Along time they lie where the example sounds, and their width is a share of that.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,7 +38,10 @@ class Masks(BaseModel):
 
 
 class Cutout(BaseModel):
-    """Rectangles replaced by the training clips' mean; they may reach beyond the edges."""
+    """Rectangles replaced by the training clips' mean; they may reach beyond the edges.
+
+    Along time their centres lie where the example sounds, and their length is a share of that.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,9 +82,27 @@ class Augmentation(BaseModel):
     speeds: tuple[Annotated[float, Field(gt=0.25, lt=4)], ...] = Field(
         (),
         description="clips are also played at these speeds, tempo and pitch together (1.25 is "
-        "faster and higher); one of them, or 1, is drawn for every example",
+        "faster and higher); one of all copies, or the clip as it is, is "
+        "drawn for every example",
     )
-    time_roll: bool = Field(False, description="rotate the frames by a random number of them")
+    noise: Noise | None = Field(
+        None, description="background recordings, added to copies of the clips"
+    )
+    rooms: Rooms | None = Field(
+        None, description="impulse responses of rooms, by which copies of the clips are filtered"
+    )
+    time_roll: bool = Field(
+        False,
+        description="examples without padding rotate by a random number of frames, which can part "
+        "a word: meant for sounds that go on; others move within their padding, whole",
+    )
+    time_shift: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="examples without padding begin earlier or later by up to this share of the "
+        "frames, reflected at the edges; others move within their padding, whole",
+    )
     time_stretch: float = Field(
         0.0, ge=0, le=1, description="greatest change of tempo: 0.2 is 1/1.2 to 1.2 times as fast"
     )
@@ -93,6 +119,27 @@ class Augmentation(BaseModel):
         description="greatest gain of a random frequency response, in the features' unit (dB): "
         "drawn at five bins, linear between them",
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Augmentation:
+        if self.time_roll and self.time_shift:
+            raise ValueError("time_roll and time_shift: give one of them")
+        return self
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        """Versions of the clips, beside those as they are and in noise."""
+        rooms = self.rooms.versions if self.rooms else 0
+        return (
+            *(Version(speed=speed) for speed in self.speeds),
+            *(Version(rooms=self.rooms, number=number) for number in range(rooms)),
+        )
+
+    @property
+    def noisy_versions(self) -> tuple[Version, ...]:
+        """Versions of the clips in noise."""
+        noisy = self.noise.versions if self.noise else 0
+        return tuple(Version(noise=self.noise, number=number) for number in range(noisy))
 
     @property
     def masks(self) -> bool:
@@ -158,8 +205,13 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
-        if self.shuffling_and_mixing.clips and self.augmentation.speeds:
-            raise ValueError("speeds and shuffling_and_mixing do not go together: leave one out")
+        if self.shuffling_and_mixing.clips and (
+            self.augmentation.versions or self.augmentation.noisy_versions
+        ):
+            raise ValueError(
+                "shuffling_and_mixing does not go together with speeds, noise or rooms: leave it "
+                "or them out"
+            )
         if self.weight_decay and self.optimizer != "adamw":
             raise ValueError("weight_decay needs optimizer: adamw; with adam there is l2")
         if self.clip_norm is not None and self.clip_value is not None:
