@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Augmentation, Masks, Recipe
 from kerasnas.training.sounding import sounding
-from kerasnas.training.weighting import class_weights
 
 Array = NDArray[np.float32]
 
@@ -29,6 +28,11 @@ BINS_BY_MASK = 10
 
 MIXING_EPOCHS = 30
 """Mixtures are learned slowly: shorter trainings are better off without them."""
+
+STEPS, FEWEST, MOST = 2000, 15, 120
+"""What `epochs_for` goes by."""
+
+_EPSILON = 1e-7
 
 IMBALANCED = 2.0
 """Clips of the largest class by those of the smallest, from which on balancing is tried."""
@@ -133,8 +137,7 @@ def with_preset(recipe: Recipe, augmentation: Augmentation, sampling: str = "nat
     kept = {"noise": recipe.augmentation.noise, "rooms": recipe.augmentation.rooms}
     fields = {name: getattr(recipe, name) for name in Recipe.model_fields}
     return Recipe(
-        **fields
-        | {"augmentation": augmentation.model_copy(update=kept), "sampling": sampling}
+        **fields | {"augmentation": augmentation.model_copy(update=kept), "sampling": sampling}
     )
 
 
@@ -148,41 +151,43 @@ def clip_errors(
         labels: Zeros and ones, `(clips, classes)`.
         multi_label: False: 1 for a clip whose largest score is of another class, else 0. True: the
             mean binary cross-entropy over classes.
-        balanced: Whether each class counts alike, as in macro F1, whatever its number of clips.
+        balanced: With one label a clip, whether every class counts alike, whatever its number of
+            clips: the mean is then one less the mean recall of the classes.
     """
     if multi_label:
-        p = np.clip(predictions.astype(np.float64), 1e-7, 1 - 1e-7)
-        errors = -(labels * np.log(p) + (1 - labels) * np.log(1 - p))
-    else:
-        wrong = predictions.argmax(axis=1) != labels.argmax(axis=1)
-        errors = wrong[:, None] * labels.astype(np.float64)
-    if balanced:
-        counts = labels.sum(axis=0)
-        weights = np.divide(len(labels) / max(1, (counts > 0).sum()), counts, where=counts > 0,
-                            out=np.zeros(len(counts)))
-        errors = errors * np.where(labels > 0, weights, 1) if not multi_label else errors
-    return errors.mean(axis=1) if multi_label else errors.sum(axis=1)
+        p = np.clip(predictions.astype(np.float64), _EPSILON, 1 - _EPSILON)
+        entropy: NDArray[np.float64] = -(labels * np.log(p) + (1 - labels) * np.log(1 - p))
+        return entropy.mean(axis=1)
+    label = labels.argmax(axis=1)
+    wrong = (predictions.argmax(axis=1) != label).astype(np.float64)
+    if not balanced:
+        return wrong
+    counts = np.bincount(label, minlength=labels.shape[1])
+    return wrong * len(label) / (counts > 0).sum() / counts[label]
 
 
 def milder_of_ties(errors: Mapping[str, NDArray[np.float64]]) -> str:
     """Return the mildest recipe that is not clearly worse than the best.
 
-    Clearly worse is more than one standard error of the mean difference, clip by clip.
+    Clearly worse is more than one standard error of the mean difference, clip by clip: a single
+    clip is never enough.
 
     Args:
         errors: By name, from the mildest recipe on: what is wrong about each validation clip,
             `(clips,)`, the same clips for all; smaller is better, NaN where training failed.
 
     Raises:
-        ValueError: There is none, or none without NaN.
+        ValueError: There is no recipe, or none without NaN.
     """
     means = {name: float(np.mean(each)) for name, each in errors.items()}
     finite = [name for name, mean in means.items() if math.isfinite(mean)]
+    if not finite:
+        raise ValueError(f"no recipe of {', '.join(errors) or 'none'} has errors that are numbers")
     best = min(finite, key=lambda name: means[name])
     for name in finite:
         difference = errors[name] - errors[best]
-        error = float(np.std(difference)) / math.sqrt(len(difference))
-        if means[name] - means[best] <= error:
+        error = float(np.std(difference, ddof=min(1, len(difference) - 1)))
+        if means[name] - means[best] <= error / math.sqrt(len(difference)) + _EPSILON:
             return name
     return best
 
@@ -195,3 +200,19 @@ def _shift(frames: int, padding: float) -> float:
 def _masks(length: float) -> Masks:
     """Return one mask of a tenth, or none where a tenth is less than a frame or bin."""
     return Masks(count=1, width=MASK) if length * MASK >= 1 else Masks()
+
+
+def epochs_for(examples: int, batch: int, share: float = 1.0) -> int:
+    """Return how many epochs to train for: many of few examples, few of many.
+
+    The number of steps grows with the square root of the number of examples, from `STEPS` at 1 000
+    on, and no example is seen less than `FEWEST` or more than `MOST` times.
+
+    Args:
+        examples: That are trained on.
+        batch: Examples of a step.
+        share: Of a full training: candidates, which are only ranked, need a part of it.
+    """
+    steps = max(1, round(examples / batch))
+    epochs = STEPS * math.sqrt(max(1.0, examples / 1000)) / steps
+    return max(1, round(share * min(MOST, max(FEWEST, epochs))))
