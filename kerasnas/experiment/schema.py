@@ -111,9 +111,7 @@ class Experiment(BaseModel):
                 "audioset, and nothing else, has features of kind stored_embedding"
             )
         recipes = (self.training.candidate, self.training.final)
-        if kind == "stored_embedding" and any(
-            r.augmentation.versions or r.augmentation.noisy_versions for r in recipes
-        ):
+        if kind == "stored_embedding" and any(r.augmentation.copies for r in recipes):
             raise ValueError(
                 "augmentation.speeds, noise and rooms change recordings; audioset has embeddings "
                 "alone"

@@ -14,12 +14,12 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict
 
 from kerasnas.datasets import Clips
 from kerasnas.datasets.table import AUDIO_SUFFIXES
@@ -29,70 +29,41 @@ from kerasnas.features.clip_features import clip_features, fit_length
 from kerasnas.features.front_ends import WaveformFrontEnd
 
 
-class _Recordings(BaseModel):
-    """A folder of recordings that are no clips of the data set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    folder: Path = Field(description="directory of recordings, searched with all below it")
-    versions: int = Field(2, ge=1, le=20, description="copies that are made of every clip")
-    seed: int = Field(0, ge=0)
-
-    @field_validator("folder")
-    @classmethod
-    def _absolute(cls, folder: Path) -> Path:
-        return folder.expanduser().absolute()
-
-
-class Noise(_Recordings):
-    """Background recordings, of which an excerpt is added to each clip."""
-
-    snr: tuple[float, float] = Field(
-        (5.0, 30.0),
-        description="range of the clip's level above the noise, dB: of the mean power of its own "
-        "samples, without padding",
-    )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.snr[0] > self.snr[1]:
-            raise ValueError(f"snr: {list(self.snr)}: the lower end comes first")
-        return self
-
-
-class Rooms(_Recordings):
-    """Impulse responses of rooms, by one of which each clip is filtered, as loud as it was."""
-
-
 class Version(BaseModel):
     """One version of all recordings of a data set.
 
     Attributes:
         speed: How fast they are played: 1.25 raises tempo and pitch by a quarter.
-        noise: What is added to them.
-        rooms: What they are filtered by.
+        noise: Directory of background recordings, of which excerpts are added.
+        snr: Range of a clip's level above the noise, dB.
+        rooms: Directory of impulse responses, by one of which each clip is filtered.
+        seed: Random seed for what is drawn.
         number: Of several versions that differ in what is drawn.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     speed: float = 1.0
-    noise: Noise | None = None
-    rooms: Rooms | None = None
+    noise: Path | None = None
+    snr: tuple[float, float] = (0.0, 0.0)
+    rooms: Path | None = None
+    seed: int = 0
     number: int = 0
 
     def key(self) -> dict[str, Any]:
         """Return what the version's features depend on, beside clips and front end."""
-        key = self.model_dump(mode="json", exclude_defaults=True, exclude={"noise", "rooms"})
-        for name, recordings in (("noise", self.noise), ("rooms", self.rooms)):
-            if recordings is not None:
-                files = []
-                for path in sources(recordings.folder, name):
-                    status = path.stat()
-                    files.append([str(path), status.st_size, status.st_mtime_ns])
-                about = recordings.model_dump(mode="json", exclude={"versions"})
-                key[name] = about | {"files": files}
-        return key
+        files = {}
+        for name, folder in self.folders().items():
+            found = [(path, path.stat()) for path in sources(folder, name)]
+            files[f"{name}_files"] = [
+                [str(path), status.st_size, status.st_mtime_ns] for path, status in found
+            ]
+        return self.model_dump(mode="json", exclude_defaults=True) | files
+
+    def folders(self) -> dict[str, Path]:
+        """Return the directories of other recordings, by the settings that name them."""
+        named = {"noise": self.noise, "rooms": self.rooms}
+        return {name: folder for name, folder in named.items() if folder is not None}
 
 
 AS_IT_IS = Version()
@@ -114,17 +85,20 @@ def version_features(
     """
     rate = round(settings.sample_rate / version.speed)  # and taken for settings.sample_rate
     waveform = read(path, rate, settings.file_channels)
+    rng = np.random.default_rng((version.seed, version.number, row))
     if version.rooms is not None:
-        rng = np.random.default_rng((version.rooms.seed, version.number, row, 1))
         waveform = reverberated(waveform, version.rooms, settings.sample_rate, rng)
     if version.noise is not None:
-        rng = np.random.default_rng((version.noise.seed, version.number, row, 2))
-        waveform = noisy(waveform, version.noise, settings, rng)
+        waveform = noisy(waveform, version.noise, version.snr, settings, rng)
     return clip_features(waveform, settings)
 
 
 def noisy(
-    waveform: Waveform, noise: Noise, settings: WaveformFrontEnd, rng: np.random.Generator
+    waveform: Waveform,
+    folder: Path,
+    snr: tuple[float, float],
+    settings: WaveformFrontEnd,
+    rng: np.random.Generator,
 ) -> Waveform:
     """Return a clip of the experiment's length with noise all over it, its padding included.
 
@@ -132,19 +106,20 @@ def noisy(
 
     Args:
         waveform: float32 `(samples, channels)` at `settings.sample_rate`.
-        noise: Whose recordings, and how loud.
+        folder: Of the background recordings.
+        snr: Range of the mean power of the clip's own samples above that of the noise, dB.
         settings: The front end's parameters.
         rng: Draws recording, excerpt and level.
     """
     power = np.mean(np.square(waveform[: settings.samples], dtype=np.float64))
-    files = sources(noise.folder, "noise")
+    files = sources(folder, "noise")
     path = files[int(rng.integers(len(files)))]
     added = excerpt(path, settings.samples, settings.sample_rate, rng)
     own = np.mean(np.square(added, dtype=np.float64))
     clip = fit_length(waveform, settings)
     if not power or not own:
         return clip
-    gain = np.sqrt(power / own) * 10 ** (-rng.uniform(*noise.snr) / 20)
+    gain = np.sqrt(power / own) * 10 ** (-rng.uniform(*snr) / 20)
     return clip + np.float32(gain) * added
 
 
@@ -160,19 +135,19 @@ def excerpt(path: Path, samples: int, sample_rate: int, rng: np.random.Generator
 
 
 def reverberated(
-    waveform: Waveform, rooms: Rooms, sample_rate: int, rng: np.random.Generator
+    waveform: Waveform, folder: Path, sample_rate: int, rng: np.random.Generator
 ) -> Waveform:
     """Return a clip in a room: as loud as before, and longer by the response after its peak.
 
     Args:
         waveform: float32 `(samples, channels)` at `sample_rate`.
-        rooms: Whose impulse responses.
+        folder: Of the impulse responses.
         sample_rate: Of the clip, Hz.
         rng: Draws the response.
     """
     from scipy.signal import fftconvolve
 
-    files = sources(rooms.folder, "rooms")
+    files = sources(folder, "rooms")
     response = _response(files[int(rng.integers(len(files)))], sample_rate)
     wet = fftconvolve(waveform, response, axes=0)
     power = np.mean(np.square(wet[: len(waveform)], dtype=np.float64))
@@ -229,11 +204,7 @@ def check_sources(clips: Clips, version: Version) -> None:
     Raises:
         KerasnasError: Some are; the message names them. Or a folder has no recordings.
     """
-    folders = {
-        name: recordings.folder
-        for name, recordings in (("noise", version.noise), ("rooms", version.rooms))
-        if recordings is not None
-    }
+    folders = version.folders()
     if not folders:
         return
     paths = {clip.path.resolve(): clip.id for clip in clips}

@@ -156,8 +156,8 @@ def clip_errors(
     """
     if multi_label:
         p = np.clip(predictions.astype(np.float64), _EPSILON, 1 - _EPSILON)
-        entropy: NDArray[np.float64] = -(labels * np.log(p) + (1 - labels) * np.log(1 - p))
-        return entropy.mean(axis=1)
+        entropy = -(labels * np.log(p) + (1 - labels) * np.log(1 - p))
+        return np.asarray(entropy.mean(axis=1), np.float64)
     label = labels.argmax(axis=1)
     wrong = (predictions.argmax(axis=1) != label).astype(np.float64)
     if not balanced:

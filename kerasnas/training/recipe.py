@@ -13,11 +13,10 @@ stays, a moving average of the weights (0.9986), Cutout, and shuffling and mixin
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from kerasnas.features.versions import Noise, Rooms, Version
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Loss = Literal["categorical_crossentropy", "binary_crossentropy"]
 Output = Literal["softmax", "sigmoid"]
@@ -48,6 +47,46 @@ class Cutout(BaseModel):
     count: int = Field(0, ge=0, description="rectangles per example")
     time: float = Field(0.25, gt=0, le=1, description="length, as a share of the frames")
     frequency: float = Field(0.25, gt=0, le=1, description="height, as a share of the bins")
+
+
+class _Recordings(BaseModel):
+    """Other recordings, which must not be clips of the data set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path = Field(description="directory of recordings, searched with all below it")
+    versions: int = Field(
+        2, ge=1, le=20, description="copies of each clip, with other recordings drawn for each"
+    )
+    seed: int = Field(0, ge=0, description="random seed for what is drawn")
+
+    @field_validator("folder")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+
+class Noise(_Recordings):
+    """Background recordings, of which an excerpt is added to each clip.
+
+    None of them may be a clip of the data set: it could be one that is tested on.
+    """
+
+    snr: tuple[float, float] = Field(
+        (5.0, 30.0),
+        description="range of the clip's level above the noise, dB: of the mean power of its own "
+        "samples, without padding",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.snr[0] > self.snr[1]:
+            raise ValueError(f"snr: {list(self.snr)}: the lower end comes first")
+        return self
+
+
+class Rooms(_Recordings):
+    """Impulse responses of rooms, by one of which each clip is filtered, as loud as it was."""
 
 
 class ShufflingAndMixing(BaseModel):
@@ -127,19 +166,9 @@ class Augmentation(BaseModel):
         return self
 
     @property
-    def versions(self) -> tuple[Version, ...]:
-        """Versions of the clips, beside those as they are and in noise."""
-        rooms = self.rooms.versions if self.rooms else 0
-        return (
-            *(Version(speed=speed) for speed in self.speeds),
-            *(Version(rooms=self.rooms, number=number) for number in range(rooms)),
-        )
-
-    @property
-    def noisy_versions(self) -> tuple[Version, ...]:
-        """Versions of the clips in noise."""
-        noisy = self.noise.versions if self.noise else 0
-        return tuple(Version(noise=self.noise, number=number) for number in range(noisy))
+    def copies(self) -> bool:
+        """Whether clips are also trained on as changed recordings."""
+        return bool(self.speeds or self.noise or self.rooms)
 
     @property
     def masks(self) -> bool:
@@ -205,9 +234,7 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
-        if self.shuffling_and_mixing.clips and (
-            self.augmentation.versions or self.augmentation.noisy_versions
-        ):
+        if self.shuffling_and_mixing.clips and self.augmentation.copies:
             raise ValueError(
                 "shuffling_and_mixing does not go together with speeds, noise or rooms: leave it "
                 "or them out"

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kerasnas.features.versions import Noise
 from kerasnas.training.augmentation import augment
 from kerasnas.training.examples import Examples
 from kerasnas.training.presets import (
@@ -20,7 +19,7 @@ from kerasnas.training.presets import (
     weightings,
     with_preset,
 )
-from kerasnas.training.recipe import Augmentation, Masks, Recipe
+from kerasnas.training.recipe import Augmentation, Masks, Noise, Recipe
 from kerasnas.training.sounding import sounding
 
 FACTS = Facts(
@@ -83,7 +82,7 @@ def test_no_preset_parts_a_sound_or_hides_most_of_it(frames, padding):
 def test_presets_ask_for_nothing_that_the_features_cannot_have():
     embeddings = replace(FACTS, recordings=False, decibels=False, frames=10, bins=128)
     for settings in presets(embeddings).values():
-        assert not settings.versions and settings.mixup_domain == "features"
+        assert not settings.copies and settings.mixup_domain == "features"
         assert not settings.frequency_masks.count
     still = presets(replace(FACTS, frames=1, padding=0.0))
     assert all(not s.time_masks.count and not s.time_shift for s in still.values())

@@ -20,6 +20,7 @@ from kerasnas.experiment import Experiment
 from kerasnas.features.settings import LogMel, Scalogram
 from kerasnas.features.versions import AS_IT_IS, Version
 from kerasnas.models.space import SearchSpace, Values
+from kerasnas.training.copies import noisy_versions, versions
 from kerasnas.training.examples import Examples
 from kerasnas.training.mixing import Joined, mixed
 from kerasnas.training.recipe import Augmentation, Recipe
@@ -162,9 +163,9 @@ class Task:
                 self.features,
                 self.targets,
                 indices,
-                tuple(self.versions[version] for version in asked.versions),
+                tuple(self.versions[version] for version in versions(asked)),
                 channels,
-                tuple(self.versions[version] for version in asked.noisy_versions),
+                tuple(self.versions[version] for version in noisy_versions(asked)),
             )
         front_end = self.experiment.features
         if not isinstance(front_end, LogMel | Scalogram):
@@ -216,7 +217,7 @@ def _with_features(
     asked = dict.fromkeys(
         version
         for recipe in recipes
-        for version in (*recipe.augmentation.versions, *recipe.augmentation.noisy_versions)
+        for version in (*versions(recipe.augmentation), *noisy_versions(recipe.augmentation))
     )
-    versions = {version: extract(version) for version in asked}
-    return Task(experiment, clips, split, extract(AS_IT_IS), versions, cache)
+    made = {version: extract(version) for version in asked}
+    return Task(experiment, clips, split, extract(AS_IT_IS), made, cache)
