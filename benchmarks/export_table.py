@@ -43,7 +43,7 @@ PAPERS: dict[str, SearchSpace] = {
     "nasc": NascSpace((101, 40, 1), 10),
     "li": LiSpace((10, 128), 527, output="sigmoid"),
 }
-SETTINGS = ExportSettings(budget=10**9, repeat=False, on_fail="report", latency_runs=10)
+SETTINGS = ExportSettings(repeat=False, on_fail="report", latency_runs=10)
 CLIPS, CALIBRATION = 8, 4
 TARGET = 0.02
 HEAD = (

@@ -10,7 +10,7 @@ from .errors import ExportError
 
 
 def stratified(labels: Floats, count: int, seed: int) -> NDArray[np.int64]:
-    """Indices of `count` clips, taken from the classes in turn.
+    """Return the indices of `count` clips, taken from the classes in turn.
 
     Args:
         labels: `(clips, classes)`; a clip belongs to its highest label, and with several tags to
@@ -61,7 +61,7 @@ def flat_examples(x: Floats, input_shape: tuple[int, ...], what: str) -> Floats:
 
 
 def calibration_examples(x: Floats, input_shape: tuple[int, ...]) -> Floats:
-    """One segment of each clip, the segments in turn, `(clips, *input_shape)`.
+    """Return one segment of each clip, the segments in turn, `(clips, *input_shape)`.
 
     One is enough, since calibration is slow: clips differ more than their segments do.
 

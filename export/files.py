@@ -101,7 +101,7 @@ def verify(path: str | os.PathLike[str]) -> bool:
 
 
 def _entries(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a report says of each of its files."""
+    """Return what a report says of each of its files."""
     for entry in report["files"].values():
         yield entry
         if entry["waveform"] is not None:

@@ -14,7 +14,7 @@ TaskKind = Literal["single_label", "multi_label", "binary", "regression", "seque
 """What a model's outputs are; see `kerasnas.export.check.parity`."""
 
 Rule = Literal["file", "dcase2020", "float32_params"]
-"""How bytes are counted; see `kerasnas.export.budget.counted_bytes`."""
+"""How bytes are counted; see `kerasnas.export.check.budget.counted_bytes`."""
 
 PREDICTED: dict[Form, tuple[Recurrent | None, ...]] = {
     "float16": (None, "while"),

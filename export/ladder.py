@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .arrays import Floats
-from .budget import counted_bytes
+from .check.budget import counted_bytes
 from .check.checks import TEST_CLIPS, FileCheck, Measured, check_file, worst
 from .check.interpreter import is_stateless, load
 from .check.layer_error import blame
@@ -143,7 +143,9 @@ def climb_down(
         made.append(Examined(candidate, network, stock, scores, measured, checks, tried, waveform))
         if worst(checks) != "failed" or settings.on_fail != "next-form":
             return made[-1]
-        failures += [f"{candidate}: {c.message}" for c in checks if c.verdict == "failed"]
+        failures += [
+            f"{candidate} was refused: {c.message}" for c in checks if c.verdict == "failed"
+        ]
     if not made:
         raise ExportError("\n".join(failures))
     return min(made, key=lambda examined: examined._rank)
@@ -156,7 +158,7 @@ def _convert(
 
 
 def _opened(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
-    """A converted file, ready to run.
+    """Return a converted file, ready to run.
 
     Raises:
         ExportError: The runtime does not take it.
@@ -206,7 +208,7 @@ def measure(
 
 
 def _differs(parity: Parity, settings: ExportSettings) -> bool:
-    """Whether a file's scores differ from the Keras model's by more than the settings allow."""
+    """Return whether a file's scores differ from Keras's by more than the settings allow."""
     return (
         parity.largest_difference is None
         or (parity.agreement is not None and parity.agreement < settings.agreement)

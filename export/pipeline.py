@@ -13,10 +13,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import validate
 from .arrays import Floats
 from .calibration import calibration_examples, flat_examples
 from .check.checks import TEST_CLIPS, FileCheck
@@ -34,14 +35,14 @@ from .ladder import Examined, Reference, climb_down
 from .record import describe, describe_files
 from .result import ExportResult
 from .settings import ExportSettings, Format
-from .tuned import TUNED, Tuned, figures, require_packages, tune
+from .tuned import TUNED, Tuned, figures, tune
 from .waveforms.file import WaveformInput, waveform_name
 
 if TYPE_CHECKING:
     import keras
 
 LABELS = "labels.txt"
-_NOISE_CLIPS = 16
+_NOISE, _NOISE_CLIPS = "examples of noise", 16
 _NOISE_SEED = 0
 
 
@@ -105,7 +106,7 @@ def export(
     """
     settings = settings or ExportSettings()
     directory = Path(directory)
-    _validate(directory, task, train, waveform, settings, calibration, (test_x, test_y))
+    validate(directory, task, train, waveform, settings, calibration, (test_x, test_y))
     with tempfile.TemporaryDirectory(prefix="kerasnas-") as temporary:
         scratch = Path(temporary)
         network = _open(model, scratch)
@@ -158,65 +159,10 @@ class _Made:
         return checks if self.tuned is None else checks + self.tuned.checks
 
 
-def _validate(
-    directory: Path,
-    task: TaskKind,
-    train: tuple[Floats, Any] | None,
-    waveform: WaveformInput | None,
-    settings: ExportSettings,
-    calibration: Floats | None,
-    test: tuple[Floats | None, Any],
-) -> None:
-    """Refuse arguments that do not go together, whatever the model is."""
-    if task not in get_args(TaskKind):
-        raise ExportError(f"task={task!r} is not known: use {', '.join(get_args(TaskKind))}")
-    if settings.waveform and waveform is None:
-        raise ExportError("settings with waveform=True need the front end, in waveform=")
-    if waveform is not None and settings.recurrent == "step":
-        raise ExportError(
-            "a file of one frame takes no waveform: leave waveform= out, or take another "
-            "recurrent= than 'step'"
-        )
-    if task == "sequence" and (waveform is not None or settings.recurrent == "step"):
-        raise ExportError(
-            "task='sequence' gives scores of frames, which neither waveform= nor recurrent='step' "
-            "can do: leave them out"
-        )
-    if settings.tuned and train is None:
-        raise ExportError(
-            "sparsity= and qat= need training clips and labels to fine-tune on, in train=(x, y)"
-        )
-    if settings.sparsity is not None and settings.qat is not None:
-        raise ExportError(
-            "sparsity= and qat= exclude each other: training with rounded weights would fill the "
-            "zeros again; leave one out"
-        )
-    if "int8" in settings.formats and calibration is None:
-        raise ExportError(
-            "the format int8 needs training clips that set its ranges, in calibration=: give some "
-            "dozens, or export with formats=('float16',)"
-        )
-    if test[0] is None and (test[1] is not None or waveform is not None):
-        raise ExportError("test_y= and waveform= need the test clips, in test_x=")
-    require_packages(settings)
-    _check_writable(directory)
-
-
-def _check_writable(directory: Path) -> None:
-    """See that files can be written to `directory`, which need not be there and is not made."""
-    there = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
-    if not there.is_dir():
-        raise ExportError(f"{directory} cannot be written to: {there} is no directory")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise ExportError(
-            f"{directory} cannot be written to: {there} is read-only, give another directory"
-        )
-
-
 def _open(model: keras.Model | str | os.PathLike[str], scratch: Path) -> KerasNetwork:
-    """The model with its file: a model in memory is saved to `scratch` first."""
+    """Return the model with its file: a model in memory is saved to `scratch` first."""
     if isinstance(model, str | os.PathLike):
-        return open_keras(Path(model).absolute(), str(model))
+        return open_keras(Path(model).absolute(), os.fspath(model))
     name = f"the model {getattr(model, 'name', '')!r}"
     check_model(model, name)
     path = scratch / "model.keras"
@@ -233,16 +179,14 @@ def _reference(
     waveform: WaveformInput | None,
     progress: Callable[[str], None],
 ) -> Reference:
-    """What files are held against: the Keras model's scores of the best clips that there are."""
+    """Return what files are held against: scores of the best clips that there are."""
     shape = network.input_shape
     if test_x is not None:
         held_on, clips = TEST_CLIPS, test_x
     elif calibration is not None:
         held_on, clips = "calibration clips", calibration
     else:
-        held_on = "examples of noise"
-        rng = np.random.default_rng(_NOISE_SEED)
-        clips = rng.normal(size=(_NOISE_CLIPS, *shape)).astype(np.float32)
+        held_on, clips = _NOISE, _noise(network)
     examples = flat_examples(clips, shape, held_on)
     segments = len(examples) // len(clips)
     if task == "sequence" and segments > 1:
@@ -259,6 +203,24 @@ def _reference(
         raise ExportError(f"{network.name} gives scores that are not finite: train again")
     require_fitting_scores(task, scores)
     return Reference(network, examples, scores, task, labels, segments, held_on, waveform)
+
+
+def _noise(network: KerasNetwork) -> Floats:
+    """Return examples for a model of which none are given.
+
+    Raises:
+        ExportError: The model takes none of noise, as where its input is indices.
+    """
+    rng = np.random.default_rng(_NOISE_SEED)
+    clips = rng.normal(size=(_NOISE_CLIPS, *network.input_shape)).astype(np.float32)
+    try:
+        network.predict(clips)
+    except Exception as error:  # whatever the layer raises that cannot use it
+        raise ExportError(
+            f"{network.name} cannot score noise ({type(error).__name__}), on which files are "
+            "compared without clips: give some in test_x= or calibration="
+        ) from None
+    return clips
 
 
 def _convert(

@@ -129,7 +129,7 @@ def _entry(
 
 
 def _predictions(model: keras.Model) -> dict[Form, int]:
-    """Predicted bytes by form; empty for a network whose size cannot be predicted."""
+    """Return the predicted bytes by form; empty for a network whose size cannot be predicted."""
     try:
         ops = from_keras(model)
         return {form: predict_bytes(ops, form) for form in PREDICTED}

@@ -69,7 +69,7 @@ class Benchmark:
     speed_up: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """All figures by name."""
+        """Return all figures by name."""
         return asdict(self) | {"arena_estimated": True, "operator_milliseconds": None}
 
     def __repr__(self) -> str:
@@ -78,7 +78,7 @@ class Benchmark:
         return f"<Benchmark of {self.file}: {shown}>"
 
     def row(self) -> list[str]:
-        """Figures as text, in the order of the table of `Benchmarks`."""
+        """Return figures as text, in the order of the table of `Benchmarks`."""
         times = " / ".join(f"{times.median:.2f}" for times in self.latency_ms)
         speed_up = "" if self.speed_up is None else f"{self.speed_up:.2f}"
         share = f"{self.delegation.share:.0%}"
@@ -128,7 +128,7 @@ def benchmark(
 
 @contextmanager
 def _converted(path: Path) -> Iterator[Path]:
-    """The file itself, or a float32 file of a Keras model, for as long as it is needed."""
+    """Give the file itself, or a float32 file of a Keras model, for as long as it is needed."""
     if path.suffix != ".keras":
         yield path
         return

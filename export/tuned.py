@@ -115,7 +115,7 @@ def figures(
     settings: ExportSettings,
     progress: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
-    """Figures of the files that settings make, by format, to compare others with.
+    """Return figures of the files that settings make, by format, to compare others with.
 
     Args:
         reference: What to convert.
@@ -173,7 +173,7 @@ def _loss(task: TaskKind, exclusive: bool) -> str:
 
 
 def zeros(model: Any) -> float:
-    """Share of zeros in the kernels of a Keras model that pruning takes weights from."""
+    """Return the share of zeros in the kernels of a Keras model that pruning takes weights from."""
     kernels = {
         id(kernel): np.asarray(kernel)
         for layer in flat_layers(model)
@@ -184,7 +184,7 @@ def zeros(model: Any) -> float:
 
 
 def gzip_bytes(path: Path) -> int:
-    """Bytes of a file after gzip at its best, as stores and downloads count them."""
+    """Return the bytes of a file after gzip at its best, as stores and downloads count them."""
     return len(gzip.compress(path.read_bytes(), mtime=0))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import floor
 from typing import Any, Literal, NamedTuple
 
 from ..arrays import json_number
@@ -28,12 +29,12 @@ class FileCheck:
     message: str
 
     def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
+        """Return all fields by name."""
         return asdict(self)
 
 
 def worst(checks: list[FileCheck]) -> Verdict:
-    """The verdict on all checks together."""
+    """Return the verdict on all checks together."""
     verdicts = {check.verdict for check in checks}
     return next((v for v in ("failed", "not proven") if v in verdicts), "passed")
 
@@ -67,7 +68,7 @@ class Measured(NamedTuple):
 
 
 def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
-    """Every check of one file, passed or not.
+    """Return every check of one file, passed or not.
 
     Args:
         file: Its name.
@@ -171,18 +172,19 @@ def _agreement(file: str, measured: Measured, settings: ExportSettings) -> list[
     agreement = measured.parity.agreement
     if agreement is None:
         return []
-    return [
-        _check(
-            "agreement",
-            file,
-            agreement >= settings.agreement,
-            agreement,
-            settings.agreement,
-            f"{agreement:.2%} of the decisions of {file}{_elsewhere(measured)} equal the Keras "
-            f"model's, at least {settings.agreement:.2%} are required",
-            measured.blame,
-        )
-    ]
+    passed = agreement >= settings.agreement
+    text = (
+        f"{_percent(agreement)} agreement of {file}{_elsewhere(measured)} with the Keras model, "
+        f"{_percent(settings.agreement)} required"
+    )
+    if not passed and "int8" in measured.form and settings.qat is None:
+        text += "; try qat=5"
+    return [_check("agreement", file, passed, agreement, settings.agreement, text, measured.blame)]
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent, cut after two digits: one below a limit never reads like it."""
+    return f"{floor(1e4 * share + 1e-6) / 100:g} %"
 
 
 def _error(file: str, measured: Measured, settings: ExportSettings) -> list[FileCheck]:
@@ -212,7 +214,7 @@ def _elsewhere(measured: Measured) -> str:
 def accuracy_checks(
     file: str, parity: Parity, settings: ExportSettings, blame: str = ""
 ) -> list[FileCheck]:
-    """Passed only where the upper bound of the drop is small, failed only where the lower is not.
+    """Pass where the upper bound of the drop is small, fail where the lower one is not.
 
     The bounds are those of `paired`; in between, the clips do not suffice to tell. Without labels
     there is nothing to lose, and no check.
@@ -228,6 +230,14 @@ def accuracy_checks(
     most = settings.accuracy_drop
     low, high = parity.drop_bounds
     verdict: Verdict = "passed" if high <= most else "failed" if low > most else "not proven"
+    if verdict == "not proven" and parity.accuracy is not None:
+        points = round(100 * parity.drop, 2)
+        seen = f"{points:g} points were measured" if points > 0 else "none was measured"
+        text = (
+            f"{file}: too few test clips ({parity.clips}) to prove a loss of accuracy below "
+            f"{100 * most:g} points; {seen}"
+        )
+        return [FileCheck("accuracy", file, verdict, high, most, text)]
     text = _drop_in_words(file, parity)
     text += f" at most {100 * high:.2f} by the upper 95 % bound; {100 * most:.2f} are allowed"
     if verdict == "not proven":
@@ -250,7 +260,7 @@ def _drop_in_words(file: str, parity: Parity) -> str:
 
 
 def _stateless(file: str, measured: Measured, settings: ExportSettings) -> FileCheck:
-    """Passed also where a state was asked for; then the message tells what applications must do."""
+    """Pass also where a state was asked for; then say what applications must do."""
     asked = settings.recurrent == "fused_lstm"
     # Integers may round what one clip leaves behind away.
     stateless = measured.stateless and not measured.facts.keeps_state

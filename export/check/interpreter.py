@@ -85,7 +85,7 @@ def open_keras(path: Path, name: str | None = None) -> KerasNetwork:
 
 
 def open_tflite(path: Path, threads: int = 1) -> Any:
-    """LiteRT's interpreter of a file of any inputs and outputs, its tensors allocated.
+    """Return LiteRT's interpreter of a file of any inputs and outputs, its tensors allocated.
 
     Args:
         path: The file; it is first run once in a child process, as `load` says.
@@ -129,7 +129,7 @@ def run_on_zeros(interpreter: Any) -> None:
 
 
 def latency(interpreter: Any, runs: int) -> tuple[float, float]:
-    """Median and 95th percentile of the milliseconds of a run, the copy of the input apart.
+    """Return the median and 95th percentile of a run's milliseconds, the copy of the input apart.
 
     States that a file keeps are reset before each, which counts: applications have to do it, too.
     """
@@ -146,7 +146,7 @@ def latency(interpreter: Any, runs: int) -> tuple[float, float]:
 
 
 def is_stateless(network: Predictor, first: Floats, other: Floats) -> bool:
-    """Whether an example's scores are the same bits after another example, without a reset."""
+    """Return whether an example's scores are the same bits after another, without a reset."""
     if isinstance(network, TfliteNetwork):
         network = replace(network, resets=False)
     before, _, after = network.predict(np.stack([first, other[::-1], first]))

@@ -41,7 +41,7 @@ class LayerError(NamedTuple):
 
 
 def layer_errors(model: Any, path: str | os.PathLike[str], examples: Floats) -> list[LayerError]:
-    """Errors of the layers that can be found in a file, in order of computation.
+    """Return errors of the layers that can be found in a file, in order of computation.
 
     Args:
         model: The functional Keras model of one input that the file was made from.
@@ -69,7 +69,7 @@ def layer_errors(model: Any, path: str | os.PathLike[str], examples: Floats) -> 
 
 
 def blame(model: Any, path: Path, examples: Floats) -> str:
-    """The layer at which the error grows most, in words; empty where none can be found."""
+    """Return the layer at which the error grows most, in words; empty where none can be found."""
     errors = layer_errors(model, path, examples)
     if not errors:
         return ""
@@ -87,7 +87,7 @@ def _relative(output: Floats, values: Floats) -> float:
 
 
 def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
-    """`(n, scalars)` of each layer that is called once and has one output."""
+    """Return `(n, scalars)` of each layer that is called once and has one output."""
     import keras
 
     # A layer may have been called elsewhere, too: only calls within this model count.
@@ -105,7 +105,7 @@ def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
 
 
 def _operator_outputs(path: str | os.PathLike[str], examples: Floats) -> list[tuple[str, Floats]]:
-    """Operators of the main graph, in order, with their output as numbers `(n, scalars)`."""
+    """Return operators of the main graph, in order, with their output as numbers `(n, scalars)`."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with quiet():

@@ -30,7 +30,7 @@ class Predictor(Protocol):
         ...
 
     def predict(self, x: Floats) -> Floats:
-        """Scores `(n, *output_shape)` of examples `(n, *input_shape)`."""
+        """Return scores `(n, *output_shape)` of examples `(n, *input_shape)`."""
         ...
 
 
@@ -54,7 +54,7 @@ class TfliteNetwork:
         return self.output_shape[-1]
 
     def predict(self, x: Floats) -> Floats:
-        """Scores `(n, *output_shape)` of examples `(n, *input_shape)`."""
+        """Return scores `(n, *output_shape)` of examples `(n, *input_shape)`."""
         _check_shape(str(self.path), x, self.input_shape)
         scores = np.empty((len(x), *self.output_shape), np.float32)
         (source,) = self.interpreter.get_input_details()
@@ -89,7 +89,7 @@ class StepNetwork:
         return (-1, *self.frame_shape)
 
     def predict(self, x: Floats) -> Floats:
-        """Scores `(n, outputs)` after the last frame of examples `(n, frames, *frame_shape)`."""
+        """Return scores `(n, outputs)` after the last frame of `(n, frames, *frame_shape)`."""
         if x.shape[2:] != self.frame_shape:
             raise ExportError(
                 f"{self.path} takes frames of {self.frame_shape}, not {x.shape[2:]}: use the front "
@@ -140,7 +140,7 @@ class KerasNetwork:
         return int(self.output_shape[-1])
 
     def predict(self, x: Floats) -> Floats:
-        """Scores `(n, *output_shape)` of examples `(n, *input_shape)`."""
+        """Return scores `(n, *output_shape)` of examples `(n, *input_shape)`."""
         _check_shape(self.name, x, self.input_shape)
         with quiet():  # of several models TensorFlow warns that each has its own function
             scores = self.model.predict(x, batch_size=_KERAS_BATCH, verbose=0)

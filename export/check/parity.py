@@ -52,7 +52,7 @@ class OutputError(NamedTuple):
         return self.mean / self.range
 
     def to_json(self) -> dict[str, float | None]:
-        """All fields by name, and the share."""
+        """Return all fields by name, and the share."""
         fields = {**self._asdict(), "share": self.share}
         return {name: json_number(value) for name, value in fields.items()}
 
@@ -70,6 +70,7 @@ class Parity:
             numbers differ from the labels, as a share of the range. None without labels.
         drop_bounds: The one-sided 95 % lower and upper confidence bound of the drop.
         error: How far numbers are off, for `binary` and `regression`.
+        clips: How many clips were compared.
     """
 
     largest_difference: float | None
@@ -78,9 +79,10 @@ class Parity:
     drop: float | None = None
     drop_bounds: tuple[float, float] | None = None
     error: OutputError | None = None
+    clips: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """What a report holds of it."""
+        """Return what a report holds of it."""
         drop = {"mean": self.drop, "bounds": self.drop_bounds and list(self.drop_bounds)}
         return {
             "largest_difference": self.largest_difference,
@@ -182,20 +184,20 @@ def compare(
     if task == "regression":
         assert error is not None
         drop, bounds = _added_error(received, expected, labels, error.range)
-        return Parity(largest, None, None, drop, bounds, error)
+        return Parity(largest, None, None, drop, bounds, error, len(received))
     exclusive = excludes(task, reference)
     decided, before = decisions(received, exclusive), decisions(expected, exclusive)
     agreement = float(np.mean(decided == before))
     if labels is None:
-        return Parity(largest, agreement, error=error)
+        return Parity(largest, agreement, error=error, clips=len(received))
     truth = decisions(labels, exclusive)
     right, right_before = (np.mean(some == truth, axis=1) for some in (decided, before))
     drop, bounds = _paired(right_before - right)
-    return Parity(largest, agreement, float(right.mean()), drop, bounds, error)
+    return Parity(largest, agreement, float(right.mean()), drop, bounds, error, len(received))
 
 
 def _paired(lost: NDArray[Any]) -> tuple[float, tuple[float, float]]:
-    """The mean of what each clip lost, and its bounds."""
+    """Return the mean of what each clip lost, and its bounds."""
     return float(lost.mean()), (-upper_bound(-lost), upper_bound(lost))
 
 

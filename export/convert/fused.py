@@ -41,7 +41,7 @@ _COARSEST = 2.0**-9
 def convert_fused(
     model: keras.Model, form: Form, calibration: np.ndarray | None = None
 ) -> Converted:
-    """A `.tflite` file of a network whose LSTM layers are one operator for each direction.
+    """Return a `.tflite` file of a network whose LSTM layers are one operator for each direction.
 
     Args:
         model: One input, one output; all recurrent layers LSTM.
@@ -70,8 +70,7 @@ def convert_fused(
     if fused != wanted:
         raise ExportError(
             f"the converter has fused {fused} of {wanted} directions of LSTM layers: it fuses "
-            "those with tanh, sigmoid and biases, without masks and recurrent dropout; leave "
-            "recurrent= at 'auto'"
+            "those with tanh, sigmoid and biases, without masks; leave recurrent= at 'auto'"
         )
     return Converted(file.content(), len(stock))
 

@@ -106,7 +106,7 @@ def _merge(mode: str | None, both: list[Any]) -> Any:
 
 
 def convert_integers(model: keras.Model, calibration: Floats, loops: bool) -> Converted:
-    """A full-integer `.tflite` file of a network, with float32 at both ends.
+    """Return a full-integer `.tflite` file of a network, with float32 at both ends.
 
     Args:
         model: Functional or sequential, one input and one output.
@@ -155,7 +155,7 @@ class _Joint:
         self._written: dict[int, TfliteTensor] = {}  # by the input of the rest that it stands for
 
     def _evaluate(self, cut: _Cut) -> None:
-        """What is cut out, in float on the calibration examples."""
+        """Return what is cut out, in float on the calibration examples."""
         values = [self._values[id(tensor)] for tensor in cut.inputs]
         if isinstance(cut.part, Cell):
             output, ranges = trace(cut.part, values[0])
@@ -186,7 +186,7 @@ class _Joint:
         return file
 
     def content(self) -> bytes:
-        """The bytes of the joined file."""
+        """Return the bytes of the joined file."""
         main = self._file.main
         for index, (cut, ranges) in enumerate(zip(self._cuts, self._ranges, strict=True), 1):
             inputs = [self._integers(tensor) for tensor in cut.inputs]
@@ -210,7 +210,7 @@ class _Joint:
         return self._file.content()
 
     def _place(self, x: Any) -> int:
-        """Where the converter put a symbolic tensor."""
+        """Return where the converter put a symbolic tensor."""
         if id(x) in self._made:
             return self._outputs[self._made[id(x)]]
         return self._inputs[self._given[id(x)]]
@@ -223,7 +223,7 @@ class _Joint:
         return output
 
     def _integers(self, x: Any) -> TfliteTensor:
-        """What a part reads, in int8 or int16."""
+        """Return what a part reads, in int8 or int16."""
         main, place = self._file.main, self._place(x)
         if place in self._written:  # also where nothing but a dropout was in between
             return self._written[place]
@@ -239,7 +239,7 @@ class _Joint:
         return output
 
     def _scale(self, index: int) -> Scale | None:
-        """The scale in which the converted rest wants input `index`; None if it does not care."""
+        """Return the scale in which the converted rest wants input `index`; None for any."""
         main = self._file.main
         for consumer in main.consumers(self._inputs[index]):
             if main.name_of(consumer) == "QUANTIZE":

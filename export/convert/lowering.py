@@ -34,7 +34,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
-    """The forms to try for a model: those of integers alone first, among equals the smallest."""
+    """Return the forms to try: those of integers alone first, among equals the smallest."""
     layers = recurrent_layers(model)
     if not layers:
         if format_ == "float16":
@@ -72,7 +72,7 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
 
 
 def _is_smaller_unrolled(model: Any, form: Form) -> bool:
-    """Whether a file is predicted to be smaller with every frame written out than with loops."""
+    """Return whether a file is predicted to be smaller with every frame written out."""
     try:
         ops = from_keras(model)
         whole = predict_bytes(ops, form)

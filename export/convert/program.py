@@ -36,7 +36,7 @@ def convert(
     calibration: np.ndarray | None = None,
     recurrent: Recurrent | None = None,
 ) -> Converted:
-    """A `.tflite` file of a functional model, with a batch of one.
+    """Return a `.tflite` file of a functional model, with a batch of one.
 
     What the converter writes is written again without what no runtime reads (see
     `kerasnas.export.flatbuffer.graph`), which changes no result.

@@ -29,7 +29,7 @@ class Converted(NamedTuple):
 
 
 def convert_stock(model: keras.Model, form: Form, calibration: Sequence[Floats] = ()) -> bytes:
-    """`TFLiteConverter`'s file of a functional model, with a batch of one.
+    """Return `TFLiteConverter`'s file of a functional model, with a batch of one.
 
     Args:
         model: Inputs of known shapes.
@@ -53,7 +53,7 @@ def convert_function(
     calibration: Sequence[Floats] = (),
     holder: Any = None,
 ) -> bytes:
-    """`TFLiteConverter`'s file of a concrete function.
+    """Return `TFLiteConverter`'s file of a concrete function.
 
     Args:
         function: Of inputs with known shapes.
@@ -91,7 +91,7 @@ def _batches(calibration: Sequence[Floats]) -> Iterator[list[Floats]]:
 
 
 def inference(model: Any) -> Any:
-    """A model of Keras or tf_keras in inference, as a concrete function with a batch of one."""
+    """Return a model of either Keras in inference, as a concrete function of a batch of one."""
     import tensorflow as tf
 
     inputs = [INPUT_NAME, *(f"{INPUT_NAME}{index}" for index in range(1, len(model.inputs)))]

@@ -28,7 +28,7 @@ class Lifetime(NamedTuple):
 
 
 def arena_bytes(content: bytes) -> int:
-    """Bytes of the arenas of a file's graphs; each loop's graphs have their own.
+    """Return the bytes of the arenas of a file's graphs; each loop's graphs have their own.
 
     Args:
         content: A `.tflite` file of known shapes.
@@ -37,7 +37,7 @@ def arena_bytes(content: bytes) -> int:
 
 
 def plan(tensors: list[Lifetime]) -> int:
-    """Bytes of an arena that holds tensors, greedy by size."""
+    """Return the bytes of an arena that holds tensors, greedy by size."""
     placed: list[tuple[int, int, Lifetime]] = []  # begin, end, whose
     for tensor in sorted(tensors, key=lambda t: (-t.size, t.first)):
         size = -(-tensor.size // _ALIGNMENT) * _ALIGNMENT
@@ -54,7 +54,7 @@ def plan(tensors: list[Lifetime]) -> int:
 
 
 def lifetimes(graph: TfliteGraph) -> list[Lifetime]:
-    """Lifetimes of a graph's tensors that are not constant.
+    """Return the lifetimes of a graph's tensors that are not constant.
 
     Its inputs, its outputs and the states that it keeps live throughout.
     A constant that is stored in float16 and read as float32 counts as constant.

@@ -38,12 +38,12 @@ class Delegation:
     estimated: bool
 
     def to_json(self) -> dict[str, Any]:
-        """All fields by name."""
+        """Return all fields by name."""
         return asdict(self)
 
 
 def read_delegation(interpreter: Any, content: bytes) -> Delegation:
-    """What XNNPACK takes of a file.
+    """Return what XNNPACK takes of a file.
 
     Args:
         interpreter: LiteRT's, of this file, with its tensors allocated and its own delegates.
@@ -62,7 +62,7 @@ def read_delegation(interpreter: Any, content: bytes) -> Delegation:
 
 
 def _inside(part: Any, operators: list[Any]) -> list[Any]:
-    """The operators between a part's inputs and outputs."""
+    """Return the operators between a part's inputs and outputs."""
     producers = {int(index): o for o in operators for index in o["outputs"]}
     borders = {int(index) for index in part["inputs"]}
     waiting = [int(index) for index in part["outputs"]]
@@ -78,7 +78,7 @@ def _inside(part: Any, operators: list[Any]) -> list[Any]:
 
 
 def _loops(content: bytes) -> tuple[int, Counter[str]]:
-    """Operators of the graphs of loops: how many, and those that are not on the list."""
+    """Return operators of the graphs of loops: how many, and those that are not on the list."""
     file = TfliteFile(content)
     names = {v: k.lower() for k, v in vars(file.schema.TensorType).items()}
     count, left = 0, Counter[str]()

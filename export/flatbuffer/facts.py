@@ -38,13 +38,13 @@ class FileFacts:
     keeps_state: bool = False
 
     def runs_on(self, runtime: str) -> bool:
-        """Whether a runtime, `2.16.1`, has all of its operators; so where the file does not say."""
+        """Return whether a runtime, `2.16.1`, has all operators; true where it is not said."""
         needed = self.minimum_runtime
         return needed is None or version_of(needed) <= version_of(runtime)
 
 
 def read_facts(path: Path) -> FileFacts:
-    """Facts of a file that a runtime has already accepted: nothing is verified here."""
+    """Return facts of a file that a runtime has already accepted: nothing is verified here."""
     from ai_edge_litert import schema_py_generated as schema
 
     data = path.read_bytes()
@@ -79,19 +79,19 @@ def read_facts(path: Path) -> FileFacts:
 
 
 def minimum_runtime(content: bytes) -> str | None:
-    """Oldest TensorFlow Lite runtime that has all operators of a file, if it says so."""
+    """Return the oldest TensorFlow Lite runtime that has all operators of a file, if it says so."""
     from ai_edge_litert import schema_py_generated as schema
 
     return _metadata(schema.Model.GetRootAs(content), b"min_runtime_version")
 
 
 def version_of(text: str) -> tuple[int, ...]:
-    """A version, `2.16.1`, as numbers, which can be compared."""
+    """Return a version, `2.16.1`, as numbers, which can be compared."""
     return tuple(int(part) for part in text.split("."))
 
 
 def looks_like_tflite(path: Path) -> bool:
-    """Whether the file has the format's identifier.
+    """Return whether the file has the format's identifier.
 
     Raises:
         ExportError: It cannot be read.

@@ -61,14 +61,14 @@ class TfliteFile:
         return [self.main, *(TfliteGraph(self, graph) for graph in self.model.subgraphs[1:])]
 
     def graph(self) -> TfliteGraph:
-        """One more graph, for a loop."""
+        """Add a graph, for a loop."""
         added = self.schema.SubGraphT()
         added.tensors, added.operators, added.inputs, added.outputs = [], [], [], []
         self.model.subgraphs.append(added)
         return TfliteGraph(self, added)
 
     def buffer(self, data: bytes) -> int:
-        """Index of the buffer that holds `data`; equal data are held once."""
+        """Return the index of the buffer that holds `data`; equal data are held once."""
         if data not in self._buffers:
             added = self.schema.BufferT()
             added.data = np.frombuffer(data, np.uint8)
@@ -77,7 +77,7 @@ class TfliteFile:
         return self._buffers[data]
 
     def operator_code(self, name: str, version: int) -> int:
-        """Index of an operator of some version."""
+        """Return the index of an operator of some version."""
         number = getattr(self.schema.BuiltinOperator, name)
         for index, code in enumerate(self.model.operatorCodes):
             if (builtin_code(code), code.version) == (number, version):
@@ -102,7 +102,7 @@ class TfliteFile:
         entry.buffer = self.buffer(text.encode().ljust(16, b"\0"))
 
     def content(self) -> bytes:
-        """The file's bytes: operators in an order of computation, nothing in it that is unused."""
+        """Return the bytes: operators in order of computation, and nothing that is unused."""
         self.main.sort()
         for graph in self.model.subgraphs:
             _drop_unused_tensors(graph)
@@ -127,11 +127,11 @@ class TfliteGraph:
         self.t = t
 
     def tensor(self, shape: Sequence[int], kind: str, scale: Scale | None = None) -> TfliteTensor:
-        """A new tensor of a type by its NumPy name; integers without a scale are indices."""
+        """Return a new tensor of a type by its NumPy name; integers without a scale are indices."""
         return self._add(shape, kind, scale, _EMPTY_BUFFER)
 
     def constant(self, values: NDArray[Any], scale: Scale | None = None) -> TfliteTensor:
-        """A new constant, of the type that `values` have."""
+        """Return a new constant, of the type that `values` have."""
         data = np.ascontiguousarray(values).tobytes()
         return self._add(values.shape, values.dtype.name, scale, self.file.buffer(data))
 
@@ -150,7 +150,7 @@ class TfliteGraph:
         return TfliteTensor(len(self.t.tensors) - 1, tuple(shape), kind, scale)
 
     def existing(self, index: int) -> TfliteTensor:
-        """A tensor that is there."""
+        """Return a tensor that is there."""
         found = self.t.tensors[index]
         quantization = found.quantization
         scale = None
@@ -169,7 +169,7 @@ class TfliteGraph:
         outputs: Iterable[TfliteTensor],
         options: Any = None,
     ) -> None:
-        """One more operator.
+        """Add an operator.
 
         Args:
             name: As in the schema, `FULLY_CONNECTED`.
@@ -190,18 +190,18 @@ class TfliteGraph:
         self.t.operators.append(added)
 
     def consumers(self, index: int) -> list[Any]:
-        """Operators that read a tensor."""
+        """Return operators that read a tensor."""
         return [operator for operator in self.t.operators if index in list(operator.inputs)]
 
     def producer(self, index: int) -> Any | None:
-        """The operator that writes a tensor; None for inputs and constants."""
+        """Return the operator that writes a tensor; None for inputs and constants."""
         for operator in self.t.operators:
             if index in list(operator.outputs):
                 return operator
         return None
 
     def name_of(self, operator: Any) -> str:
-        """An operator's name in the schema."""
+        """Return an operator's name in the schema."""
         number = builtin_code(self.file.model.operatorCodes[operator.opcodeIndex])
         names = vars(self.file.schema.BuiltinOperator)
         return next(name for name, value in names.items() if value == number)
@@ -231,7 +231,7 @@ class TfliteGraph:
 
 
 def builtin_code(code: Any) -> int:
-    """Number of an operator: it is in the wide field, or in the old one where it fits there."""
+    """Return an operator's number, from the wide field or the old one where it fits there."""
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 

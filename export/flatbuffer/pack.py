@@ -39,7 +39,7 @@ class SharingBuilder(flatbuffers.Builder):
         return int(super().CreateString(s, encoding, errors))
 
     def EndVector(self, numElems: int | None = None) -> int:  # noqa: N802, N803
-        """Where the vector is, or an equal one that was written before."""
+        """Return where the vector is, or an equal one that was written before."""
         assert self._begin is not None
         start, size, alignment = self._begin
         offset = int(super().EndVector(numElems))
@@ -53,7 +53,7 @@ class SharingBuilder(flatbuffers.Builder):
         super().StartObject(numfields)
 
     def EndObject(self) -> int:  # noqa: N802
-        """Where the table is, or an equal one that was written before."""
+        """Return where the table is, or an equal one that was written before."""
         start = int(self.objectEnd)
         offset = int(super().EndObject())
         head = len(self.Bytes) - offset

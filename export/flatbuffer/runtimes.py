@@ -25,7 +25,7 @@ _MEMORY_LIMIT = 4_000_000_000
 
 
 def too_new(path: Path, allowed: str) -> str:
-    """The operators of a file that need a newer runtime than allowed, in words.
+    """Return the operators of a file that need a newer runtime than allowed, in words.
 
     Empty where they are not known.
 
@@ -68,7 +68,7 @@ def operator_runtimes(content: bytes) -> dict[str, str]:
 
 
 def _alone(content: bytes, graph: int, place: int) -> bytes:
-    """A file of one operator of a file."""
+    """Return a file of one operator of a file."""
     file = TfliteFile(content)
     file.model.subgraphs = [file.model.subgraphs[graph]]
     file.model.metadata = []

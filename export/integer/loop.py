@@ -70,7 +70,7 @@ def write_loop(
 
 
 def _carried(cell: Cell, ranges: dict[str, Range]) -> Scale:
-    """The scale of what a cell keeps in int16: a GRU's state, an LSTM's cell state."""
+    """Return the scale of what a cell keeps in int16: a GRU's state, an LSTM's cell state."""
     if cell.kind == "gru":
         return UNIT
     most = max(abs(bound) for bound in ranges["memory"])

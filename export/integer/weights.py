@@ -17,7 +17,6 @@ _KERNELS = {  # which inputs of an operator are kernels, where they are constant
     "CONV_2D": (1,),
     "DEPTHWISE_CONV_2D": (1,),
     "FULLY_CONNECTED": (1,),
-    "GATHER": (0,),
     "TRANSPOSE_CONV": (1,),
 }
 _DEQUANTIZE_VERSION = 2  # the first of int8
@@ -42,7 +41,7 @@ def with_int8_weights(file: TfliteFile) -> None:
 
 
 def _float_kernel(graph: TfliteGraph, index: int) -> np.ndarray | None:
-    """A constant kernel of float32; None for any other tensor."""
+    """Return a constant kernel of float32; None for any other tensor."""
     tensor = graph.existing(index)
     data = graph.file.model.buffers[graph.t.tensors[index].buffer].data
     if tensor.kind != "float32" or len(tensor.shape) < 2 or data is None or not len(data):

@@ -29,7 +29,7 @@ class WideOperation(NamedTuple):
 
 
 def wide_operation(layer: Any, inputs: Sequence[Any], wide: bool) -> WideOperation | None:
-    """The operation of a Keras layer; None for what is left to the converter.
+    """Return the operation of a Keras layer; None for what is left to the converter.
 
     Args:
         layer: The layer, or the operation of `keras.ops`.
@@ -58,7 +58,7 @@ def wide_operation(layer: Any, inputs: Sequence[Any], wide: bool) -> WideOperati
 
 
 def compute(operation: WideOperation, inputs: Sequence[Floats]) -> Floats:
-    """The operation in float, on `(examples, ...)`."""
+    """Return the operation in float, on `(examples, ...)`."""
     kind, axis = operation
     if kind == "softmax":
         shares = np.exp(inputs[0] - inputs[0].max(axis=axis, keepdims=True))
@@ -108,7 +108,7 @@ def write_wide(
 
 
 def wide_scale(range_: Range) -> Scale:
-    """The scale of int16 that covers a range, and some more."""
+    """Return the scale of int16 that covers a range, and some more."""
     return Scale(_MARGIN * max(-range_.low, range_.high, 1e-6) / _MOST)
 
 
@@ -131,7 +131,7 @@ def _softmax(writer: IntegerWriter, x: TfliteTensor, axis: int) -> TfliteTensor:
 
 
 def _divide(writer: IntegerWriter, x: TfliteTensor, y: TfliteTensor, scale: Scale) -> TfliteTensor:
-    """`x / y` by integers: `(x * factor) / y`, where the factor makes the quotient's steps.
+    """Return `x / y` by integers: `(x * factor) / y`, where the factor makes the quotient's steps.
 
     What would be divided by nothing is divided by one step.
     """

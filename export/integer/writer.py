@@ -24,7 +24,7 @@ _FINER = 128
 
 
 def int8_scale(range_: Range, least: float = 1e-6 / 255) -> Scale:
-    """The scale of int8 that covers a range, in steps of `least` at least."""
+    """Return the scale of int8 that covers a range, in steps of `least` at least."""
     step = max((range_.high - range_.low) / 255, least)
     return Scale(step, round(-128 - range_.low / step))
 
@@ -33,7 +33,7 @@ class IntegerWriter(GraphWriter):
     """Operators on integers, each returning its output."""
 
     def arguments(self, like: Sequence[TfliteTensor]) -> list[TfliteTensor]:
-        """The inputs of a loop's graph."""
+        """Return the inputs of a loop's graph."""
         inputs = [self.graph.tensor(t.shape, t.kind, t.scale) for t in like]
         self.graph.t.inputs = [tensor.place for tensor in inputs]
         return inputs
@@ -41,7 +41,7 @@ class IntegerWriter(GraphWriter):
     def dense(
         self, x: TfliteTensor, kernel: Floats, bias: Floats | None, result: Range, rows: int
     ) -> TfliteTensor:
-        """`x @ kernel + bias`, int8 `(rows, outputs)`.
+        """Return `x @ kernel + bias`, int8 `(rows, outputs)`.
 
         The kernel has one step: runtimes before 2.17 compute dense layers with one a channel
         wrongly.
@@ -90,19 +90,19 @@ class IntegerWriter(GraphWriter):
         return self.write("QUANTIZE", (x,), x.shape, "int8", scale)
 
     def is_zero(self, x: TfliteTensor) -> TfliteTensor:
-        """Where int32 numbers are zero."""
+        """Return where int32 numbers are zero."""
         return self.write("EQUAL", (x, self.indices([0])), x.shape, "bool")
 
     def cast(self, x: TfliteTensor, kind: str, scale: Scale | None = None) -> TfliteTensor:
-        """The same integers in another type."""
+        """Return the same integers in another type."""
         return self.write("CAST", (x,), x.shape, kind, scale)
 
     def softmax(self, x: TfliteTensor) -> TfliteTensor:
-        """Softmax of int16 over the last axis."""
+        """Return the softmax of int16 over the last axis."""
         return self.write("SOFTMAX", (x,), x.shape, x.kind, UNIT, version=3, beta=1.0)
 
     def mean(self, x: TfliteTensor, scale: Scale) -> TfliteTensor:
-        """Mean of int16 `(1, frames, channels)` over the frames."""
+        """Return the mean of int16 `(1, frames, channels)` over the frames."""
         shape = (x.shape[0], *x.shape[2:])
         inputs = (x, self.indices([1]))
         return self.write("MEAN", inputs, shape, x.kind, scale, version=3, keepDims=False)
@@ -121,16 +121,16 @@ class IntegerWriter(GraphWriter):
         return outputs
 
     def gather(self, x: TfliteTensor, row: TfliteTensor) -> TfliteTensor:
-        """One row of int16 `(rows, n)`: `(1, n)`."""
+        """Return one row of int16 `(rows, n)`: `(1, n)`."""
         return self.write("GATHER", (x, row), (1, x.shape[1]), x.kind, x.scale, version=4)
 
     def write_row(self, x: TfliteTensor, row: TfliteTensor, place: TfliteTensor) -> TfliteTensor:
-        """`x` with `row` at `place`."""
+        """Return `x` with `row` at `place`."""
         corner = self.write("CONCATENATION", (place, self.indices([0])), (2,), "int32")
         inputs = (x, row, corner)
         return self.write("DYNAMIC_UPDATE_SLICE", inputs, x.shape, x.kind, x.scale)
 
     def fill(self, shape: tuple[int, ...], scale: Scale) -> TfliteTensor:
-        """Zeros in int8, which are not held in the file."""
+        """Return zeros in int8, which are not held in the file."""
         zero = self.graph.constant(np.array(scale.zero, np.int8), scale)
         return self.write("FILL", (self.indices(shape), zero), shape, "int8", scale, version=3)

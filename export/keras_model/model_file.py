@@ -119,7 +119,7 @@ def _no_lambda(what: str) -> ExportError:
 
 
 def _with_plain_ends(model: keras.Model) -> keras.Model:
-    """A model whose only input and output are tensors, not dictionaries or lists of one."""
+    """Return a model whose only input and output are tensors, not dictionaries or lists of one."""
     import keras
 
     if isinstance(model, keras.Sequential) or not is_functional(model):
@@ -132,7 +132,7 @@ def _with_plain_ends(model: keras.Model) -> keras.Model:
 
 
 def _in_float32(model: keras.Model) -> keras.Model:
-    """A model whose layers compute in float32, as few operators of a runtime know others."""
+    """Return a model whose layers compute in float32, as few operators of a runtime know others."""
     if all(layer.compute_dtype == "float32" for layer in [model, *flat_layers(model)]):
         return model
     copy = type(model).from_config(_with_float32(model.get_config()))
@@ -141,7 +141,7 @@ def _in_float32(model: keras.Model) -> keras.Model:
 
 
 def _with_float32(config: Any) -> Any:
-    """A configuration of Keras in which all data types are float32."""
+    """Return a configuration of Keras in which all data types are float32."""
     if isinstance(config, list | tuple):
         return type(config)(map(_with_float32, config))
     if not isinstance(config, dict):

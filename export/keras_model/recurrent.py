@@ -55,7 +55,7 @@ class Range(NamedTuple):
 
     @classmethod
     def of(cls, *arrays: Floats) -> Range:
-        """Of all values in some arrays."""
+        """Return the range of all values in some arrays."""
         low = min(float(array.min()) for array in arrays)
         return cls(min(low, 0.0), max(max(float(array.max()) for array in arrays), 0.0))
 
@@ -130,7 +130,7 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def cells(layer: Any) -> tuple[Cell, ...] | None:
-    """The cells of a Keras layer, forward and backward; None for what has no plain ones.
+    """Return the cells of a Keras layer, forward and backward; None for what has no plain ones.
 
     Plain are `GRU`, `LSTM` and `Bidirectional` of them with their usual activations, stateless,
     giving outputs alone.
@@ -158,7 +158,7 @@ def cells(layer: Any) -> tuple[Cell, ...] | None:
 
 
 def recurrent_layers(model: Any) -> list[Any]:
-    """The recurrent layers of a model, also those in models inside it."""
+    """Return the recurrent layers of a model, also those in models inside it."""
     from keras import layers
 
     found = [
@@ -200,7 +200,7 @@ def _has_dropout(layer: Any) -> bool:
 
 
 def unrolled(model: Any) -> Any:
-    """A copy of a model whose recurrent layers have every step written out."""
+    """Return a copy of a model whose recurrent layers have every step written out."""
     import keras
 
     copy = keras.models.clone_model(model)

@@ -131,7 +131,7 @@ def _sees_one_frame(layer: Any, names: Sequence[str]) -> bool:
 
 
 def stepwise(model: Any) -> Any:
-    """A network of one frame and states that shares the weights of a network of frames.
+    """Return a network of one frame and states that shares the weights of a network of frames.
 
     Args:
         model: Functional or sequential; its input `(frames, ...)`, its output `(classes,)`.
@@ -156,7 +156,7 @@ def stepwise(model: Any) -> Any:
 
 
 def step_calibration(step: Any, calibration: Floats) -> list[Floats]:
-    """Inputs of a network of one frame while it hears clips.
+    """Return inputs of a network of one frame while it hears clips.
 
     Args:
         step: From `stepwise`.

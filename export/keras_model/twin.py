@@ -129,7 +129,7 @@ def _copy_weights(layer: Any, copy: Any, layers: list[tuple[Any, Any]]) -> None:
 
 
 def _counterpart(operation: Any) -> Callable[..., Any]:
-    """A tf_keras layer of the same configuration, or a function."""
+    """Return a tf_keras layer of the same configuration, or a function."""
     import keras
 
     if isinstance(operation, keras.layers.Layer):

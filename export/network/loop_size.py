@@ -2,9 +2,10 @@
 
 A loop is two graphs of its own, some fifty tensors and twenty operators: their tables are the same
 whatever the number of units, and loops that are alike share what they write in the same way. Read
-from files of `size.CONVERTER` (float) and of `integer.loop`: one to
-three layers, of equal and of different units, in one direction and in two. Where every frame is
-written out instead, each takes its tables anew: that is smaller for very few frames.
+from files of `size.CONVERTER` (float) and of `integer.loop`: one to three layers, of equal and of
+different units, in one direction and in two; `benchmarks/size_prediction.py --constants` measures
+them again. Where every frame is written out instead, each takes its tables anew: that is smaller
+for very few frames.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ _UNROLLED = {
 
 
 def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
-    """Bytes of all recurrent layers of a network as loops, weights included."""
+    """Return the bytes of all recurrent layers of a network as loops, weights included."""
     layers = [op for op in ops if op.kind in RECURRENT]
     width = _WIDTH[form]
     total = max((_LOOPS[form][op.kind].common for op in layers), default=0)
@@ -108,7 +109,7 @@ def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
 
 
 def unrolled_bytes(ops: tuple[Op, ...], form: str) -> int:
-    """About what all recurrent layers of a network take with every frame written out.
+    """Return about what all recurrent layers of a network take with every frame written out.
 
     Within some hundred bytes a layer, which is enough to choose between that and loops.
 

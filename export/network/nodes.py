@@ -91,7 +91,7 @@ class LoweredOperator(NamedTuple):
 
 
 def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
-    """The operators that the export makes of a network, without its recurrent layers.
+    """Return the operators that the export makes of a network, without its recurrent layers.
 
     Raises:
         ExportError: The kind of an operation, or its activation function, is not known here.
@@ -156,7 +156,7 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
 
 
 def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], by_name: Mapping[str, Op]) -> set[str]:
-    """Operations that become a part of the one after them.
+    """Return the operations that become a part of the one after them.
 
     Batch normalisations of vectors before dense layers, and vectors made into one frame for a
     subtraction, which broadcasts them.
@@ -179,7 +179,7 @@ def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], by_name: Mapping[str
 
 
 def _is_plain_product(nodes: list[LoweredOperator], source: tuple[int, bool]) -> bool:
-    """Whether the converter gives it the scale of the sum that it goes into.
+    """Return whether the converter gives it the scale of the sum that it goes into.
 
     Its range is that of a batch normalisation that has become a part of it, so it is not known.
     """
@@ -239,7 +239,7 @@ def _nodes(op: Op, shape: Shape) -> tuple[LoweredOperator, ...]:
 
 
 def _kernel(op: Op) -> Constant:
-    """The kernel of a convolution or dense layer, in the order of axes that TFLite has."""
+    """Return the kernel of a convolution or dense layer, in the order of axes that TFLite has."""
     *window, inputs, outputs = op.weights[0].shape
     if op.kind == "dense":  # one scale for all of its channels
         return Constant("weight", (outputs, inputs))
@@ -250,7 +250,7 @@ def _kernel(op: Op) -> Constant:
 
 
 def _is_wide(op: Op, wide: set[str]) -> bool:
-    """Whether `integer.wide.wide_operation` takes it out of the converter's hands."""
+    """Return whether `integer.wide.wide_operation` takes it out of the converter's hands."""
     if op.kind == "activation":
         return op.attributes["function"] == "softmax" and len(op.output_shape) == 2
     if op.kind in ("divide", "softmax_over_frames"):
@@ -259,7 +259,7 @@ def _is_wide(op: Op, wide: set[str]) -> bool:
 
 
 def _widened(op: Op) -> LoweredOperator:
-    """An int8 output in int16."""
+    """Return an int8 output in int16."""
     is_share = op.attributes.get("function") in ("sigmoid", "softmax")
     scale = "unit" if is_share else ""
     return LoweredOperator("QUANTIZE", 1, (1, *op.output_shape), joined=scale, wide=True)

@@ -18,7 +18,9 @@ computes them (shapes without the batch):
 - `get_item`: the `channels` from the first to below the second of these two, `x[..., a:b]`, or
   the `frames`, `x[:, a:b]`.
 - `permute`: `layers.Permute` by its `dims`, counted from 1.
-- `max_pool2d`, `average_pool2d`: `pool_size`, and `strides` where windows overlap or leave gaps.
+- `conv2d`, `depthwise_conv2d`: `kernel_size`, `strides`, and `padding` where it is not `same`.
+- `max_pool2d`, `average_pool2d`: `pool_size`, `strides` where windows overlap or leave gaps, and
+  `padding` where it is neither `valid` without strides nor `same` with them.
 - `add`, `subtract`, `multiply`, `concatenate` (last axis): Keras' merging layers; frames of one
   channel are multiplied onto all channels, one frame is subtracted from all frames.
 - `divide`: `keras.ops.divide(x, y)`.
@@ -120,7 +122,7 @@ _WITHOUT_MACS = frozenset(
 
 
 def from_keras(model: Any) -> tuple[Op, ...]:
-    """The operations of a functional Keras model.
+    """Return the operations of a functional Keras model.
 
     Multiply-accumulates count convolutions and dense layers, once, for one example. A layer's
     `activation` argument becomes an operation of its own, a separable convolution becomes two, a
@@ -179,7 +181,7 @@ def from_keras(model: Any) -> tuple[Op, ...]:
 
 
 def _tensors(arguments: Any) -> list[tuple[tuple[str, int], Shape]]:
-    """Key and shape of every tensor in the arguments of a call, as Keras's configurations say."""
+    """Return key and shape of every tensor in the arguments of a call, as a configuration."""
     if isinstance(arguments, dict):
         if arguments.get("class_name") == "__keras_tensor__":
             tensor = arguments["config"]
@@ -192,7 +194,7 @@ def _tensors(arguments: Any) -> list[tuple[tuple[str, int], Shape]]:
 
 
 def _shapes(config: Any, model: Any) -> dict[tuple[str, int], Shape]:
-    """Shape of every output in the model, by layer and call."""
+    """Return the shape of every output in the model, by layer and call."""
     shapes = dict(
         tensor
         for entry in config["layers"]
@@ -210,7 +212,7 @@ def _shapes(config: Any, model: Any) -> dict[tuple[str, int], Shape]:
 def _steps(
     layer: Any, name: str, inputs: tuple[str, ...], read: tuple[Shape, ...], shape: Shape
 ) -> list[Op]:
-    """The operations of one layer, which reads the shapes `read`; each reads the one before it."""
+    """Return the operations of a layer that reads the shapes `read`, each after the other."""
     title = type(layer).__name__
     weights = tuple(
         Weight(weight.name, tuple(weight.shape), weight.trainable)
@@ -271,7 +273,7 @@ def _recurrent(
     shape: Shape,
     weights: tuple[Weight, ...],
 ) -> Op:
-    """A GRU or LSTM layer, in one direction or both; products count once for every frame."""
+    """Return a GRU or LSTM layer, in one direction or both; products count once for every frame."""
     bidirectional = type(layer).__name__ == "Bidirectional"
     inner = layer.forward_layer if bidirectional else layer
     kind = _KINDS.get(type(inner).__name__, type(inner).__name__)
@@ -292,14 +294,18 @@ def _recurrent(
 
 
 def _attributes(layer: Any, kind: str) -> dict[str, Any]:
-    """What distinguishes a layer's operation besides its weights and shapes."""
+    """Return what distinguishes a layer's operation besides its weights and shapes."""
     if kind == "normalization" and not layer.weights:  # its statistics were given, not learnt
         return {"statistics": prod(layer.mean.shape)}
     if kind in _CONVOLUTIONS:
-        return {"kernel_size": tuple(layer.kernel_size), "strides": tuple(layer.strides)}
+        size = {"kernel_size": tuple(layer.kernel_size), "strides": tuple(layer.strides)}
+        return size | ({} if layer.padding == "same" else {"padding": layer.padding})
     if kind in ("average_pool2d", "max_pool2d"):
-        size, strides = tuple(layer.pool_size), tuple(layer.strides)
-        return {"pool_size": size} | ({} if strides == size else {"strides": strides})
+        window = {"pool_size": tuple(layer.pool_size)}
+        usual = "valid" if tuple(layer.strides) == window["pool_size"] else "same"
+        if usual == "same":
+            window["strides"] = tuple(layer.strides)
+        return window | ({} if layer.padding == usual else {"padding": layer.padding})
     if kind == "permute":
         return {"dims": tuple(layer.dims)}
     if kind == "get_item":
@@ -315,7 +321,7 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
 
 
 def _function(layer: Any) -> str:
-    """Name of a layer's activation function."""
+    """Return the name of a layer's activation function."""
     title = type(layer).__name__
     if title == "ReLU":
         plain = not layer.negative_slope and not layer.threshold

@@ -20,7 +20,10 @@ from .nodes import WEIGHTED, Constant, LoweredOperator, lower
 from .ops import Op
 
 CONVERTER = "tensorflow 2.21"
-"""The converter whose files these figures were read from."""
+"""The converter whose files these figures were read from.
+
+`benchmarks/size_prediction.py --constants` measures them again.
+"""
 
 # Lengths in bytes of what `flatbuffer.pack` writes; lists hold 4 bytes for each entry.
 # Once in every file: root, model, graph, metadata, names and layouts of tables.
@@ -59,7 +62,7 @@ _ZERO_POINTS = 72  # from about so many values come those of outputs
 
 
 def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
-    """Bytes of the `.tflite` file that `kerasnas.export` writes of a network.
+    """Return the bytes of the `.tflite` file that `kerasnas.export` writes of a network.
 
     Recurrent layers are loops: the converter's in float, those of integers in `full_int8`.
 
@@ -134,7 +137,7 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
 
 
 def _node_bytes(node: LoweredOperator) -> int:
-    """An operator with its lists of inputs and outputs."""
+    """Return an operator with its lists of inputs and outputs."""
     # A missing bias is an input too, -1.
     inputs = node.inputs + (2 if node.operator in WEIGHTED else len(node.constants))
     total = _OPERATOR + (0 if node.operator in _PLAIN else _OPTIONS) + _vector(1)
@@ -144,7 +147,7 @@ def _node_bytes(node: LoweredOperator) -> int:
 
 @lru_cache(4096)
 def _constant_bytes(constant: Constant, form: Form) -> int:
-    """A constant: its tensor, its data, and in float16 the operator that makes it float32."""
+    """Return a constant's bytes: tensor, data, and in float16 what makes it float32."""
     total = _FLOATS + _BUFFER + 2 * _LIST
     if constant.role == "index":
         return total + _TYPE + _data(4 * constant.size)
@@ -173,10 +176,10 @@ def _zero_points(channels: int) -> int:
 
 
 def _data(size: int) -> int:
-    """A buffer: its table (8), the number of its bytes, and they, aligned to 16."""
+    """Return a buffer: its table (8), the number of its bytes, and they, aligned to 16."""
     return -(-(size + 12) // 16) * 16
 
 
 def _different(count: int, values: int) -> float:
-    """How many of so many numbers differ, drawn from so many values."""
+    """Return how many of so many numbers differ, drawn from so many values."""
     return values * (1 - (1 - 1 / values) ** count)

@@ -97,7 +97,10 @@ def run_module(
 
 
 def _import_path() -> str:
-    """What can be imported here, for the child; not its own directory, where anything may lie."""
+    """Return what can be imported here, for the child.
+
+    Its own directory is not among it, where anything may lie.
+    """
     return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
 
 

@@ -39,7 +39,7 @@ class Symmetric(_quantization.quantizers.Quantizer):
         return {}
 
     def __call__(self, inputs: Any, training: Any, weights: Any, **keywords: Any) -> Any:
-        """The kernel, rounded; channels are last, a depthwise kernel's before their multiplier."""
+        """Return the kernel, rounded; channels are last, or in front of a multiplier."""
         shape = inputs.shape
         depthwise = len(shape) == 4 and shape[-1] == 1
         channels = (shape[-2] if depthwise else shape[-1]) if self.by_channel else 1
@@ -51,7 +51,7 @@ class Symmetric(_quantization.quantizers.Quantizer):
         return tf.reshape(rounded, shape)
 
     def get_config(self) -> dict[str, Any]:
-        """What it was made with."""
+        """Return what it was made with."""
         return {"by_channel": self.by_channel}
 
 
@@ -62,7 +62,7 @@ class Rounding(_quantization.QuantizeConfig):
         self.kernel, self.by_channel, self.output = kernel, by_channel, output
 
     def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
-        """The kernel."""
+        """Return the kernel."""
         if self.kernel is None:
             return []
         return [(getattr(layer, self.kernel), Symmetric(self.by_channel))]
@@ -80,7 +80,7 @@ class Rounding(_quantization.QuantizeConfig):
         """None, as above."""
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
-        """The output, in a range that follows what was seen."""
+        """Return the output, in a range that follows what was seen."""
         if not self.output:
             return []
         return [
@@ -90,12 +90,12 @@ class Rounding(_quantization.QuantizeConfig):
         ]
 
     def get_config(self) -> dict[str, Any]:
-        """What it was made with."""
+        """Return what it was made with."""
         return {"kernel": self.kernel, "by_channel": self.by_channel, "output": self.output}
 
 
 def with_rounding(layer: Any) -> Any:
-    """A layer of a tf_keras model inside a wrapper that rounds; or as it is."""
+    """Return a layer of a tf_keras model inside a wrapper that rounds; or as it is."""
     kind = type(layer).__name__
     behind = readers_of(layer)
     kernel = _BY_CHANNEL.get(kind, _BY_TENSOR.get(kind))

@@ -34,7 +34,7 @@ _SEED = 0
 
 
 def pruned_kernels(layer: Any) -> list[Any]:
-    """Weights of a layer, in either Keras, that lose their smallest values."""
+    """Return weights of a layer, in either Keras, that lose their smallest values."""
     if type(layer).__name__ == "DepthwiseConv2D":
         return []
     kernels = [w for w in layer.trainable_weights if w.name.endswith(("kernel", "kernel:0"))]

@@ -63,7 +63,7 @@ class WaveformFile:
 
 
 def waveform_name(format_: Format) -> str:
-    """Name of the file that takes waveforms."""
+    """Return the name of the file that takes waveforms."""
     return f"model_{format_}_waveform.tflite"
 
 

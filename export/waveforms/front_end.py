@@ -37,6 +37,7 @@ class WaveformFrontEnd:
         center: Whether frame t is centred on sample `t * hop_length`, the ends seeing zeros.
         power: 1 for magnitudes, 2 for powers.
         filters: float32 `(bins, n_fft // 2 + 1)`, what magnitudes or powers are multiplied by.
+        offset: Added to every product with the filters.
         amin: Smaller values are raised to this before the logarithm.
         scale: What the natural logarithm is multiplied by: `decibels`, or 1.
         ref: What becomes 0 after the logarithm; `max`: the waveform's largest value.
@@ -44,6 +45,7 @@ class WaveformFrontEnd:
         segment_frames: Frames of a segment.
         segment_hop: Frames between the beginnings of two segments.
         segments: How many; frames of silence are put behind the last where it is not whole.
+        zeros: At the window's end, for which a frame that is not centred needs no samples.
     """
 
     sample_rate: int
@@ -60,6 +62,8 @@ class WaveformFrontEnd:
     segment_frames: int
     segment_hop: int
     segments: int
+    offset: float = 0.0
+    zeros: int = 0
 
     def __post_init__(self) -> None:
         size = len(self.window)
@@ -73,12 +77,12 @@ class WaveformFrontEnd:
     @property
     def frames(self) -> int:
         """Of the waveform."""
-        usable = self.samples - (0 if self.center else len(self.window))
+        usable = self.samples - (0 if self.center else len(self.window) - self.zeros)
         return 1 + usable // self.hop_length
 
 
 def decibels(power: Literal[1, 2]) -> float:
-    """What natural logarithms of magnitudes (1) or powers (2) are multiplied by to give dB."""
+    """Return what natural logarithms of magnitudes (1) or powers (2) are multiplied by for dB."""
     return 20 / power / log(10)
 
 
@@ -107,7 +111,7 @@ def write_front_end(
 
 
 def front_end_file(front: WaveformFrontEnd) -> bytes:
-    """A `.tflite` file of a front end alone: from the waveform to each segment, an output each."""
+    """Return a `.tflite` file of a front end alone, with an output for each segment."""
     file = TfliteFile()
     waveform, segments = write_front_end(file, front)
     file.main.t.inputs = [waveform.place]
@@ -118,7 +122,7 @@ def front_end_file(front: WaveformFrontEnd) -> bytes:
 def _magnitudes(
     writer: FloatWriter, front: WaveformFrontEnd, waveform: TfliteTensor
 ) -> TfliteTensor:
-    """Magnitudes or powers of the frames' transforms, `(frames, n_fft // 2 + 1)`."""
+    """Return magnitudes or powers of the frames' transforms, `(frames, n_fft // 2 + 1)`."""
     size, hop = len(front.window), front.hop_length
     piece = gcd(size, hop)
     before = size // 2 if front.center else 0
@@ -157,6 +161,8 @@ def _small_matrices(filters: Floats) -> Iterator[tuple[Floats, int]]:
 def _logarithm(
     writer: FloatWriter, front: WaveformFrontEnd, spectrum: TfliteTensor
 ) -> TfliteTensor:
+    if front.offset:
+        spectrum = writer.binary("ADD", spectrum, np.float32(front.offset))
     floored = writer.binary("MAXIMUM", spectrum, np.float32(front.amin))
     result = writer.unary("LOG", floored)
     if front.scale != 1:

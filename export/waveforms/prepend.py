@@ -19,7 +19,7 @@ _OUTPUT = b"scores"
 def with_front_end(
     content: bytes, front: WaveformFrontEnd, classes: Sequence[str], name: str = "kerasnas"
 ) -> bytes:
-    """A `.tflite` file from waveforms to scores, of one from a segment's features to scores.
+    """Return a `.tflite` file from waveforms to scores, of one from a segment's features to scores.
 
     The classifier's operators and constants are taken as they are; the front end computes in
     float32. Where a waveform has several segments the operators come once for each, all with the
@@ -67,7 +67,7 @@ def with_front_end(
 
 
 def _ends(main: TfliteGraph) -> tuple[TfliteTensor, TfliteTensor]:
-    """What a classifier reads and what it gives."""
+    """Return what a classifier reads and what it gives."""
     places = [*main.t.inputs, *main.t.outputs]
     ends = [main.existing(int(place)) for place in places]
     if len(main.t.inputs) != 1 or len(ends) != 2 or {end.kind for end in ends} != {"float32"}:
@@ -82,7 +82,7 @@ def _ends(main: TfliteGraph) -> tuple[TfliteTensor, TfliteTensor]:
 def _copy(
     main: TfliteGraph, operators: Sequence[Any], features: TfliteTensor, scores: TfliteTensor
 ) -> tuple[TfliteTensor, TfliteTensor]:
-    """Operators once more, with the same constants: what they read and what they give."""
+    """Return operators once more, with the same constants: what they read and what they give."""
     moved: dict[int, int] = {-1: -1}
 
     def place(index: int) -> int:

@@ -15,12 +15,12 @@ class FloatWriter(GraphWriter):
     """Operators in float32, each returning its output."""
 
     def pad(self, x: TfliteTensor, widths: list[tuple[int, int]]) -> TfliteTensor:
-        """`x` with zeros around it."""
+        """Return `x` with zeros around it."""
         shape = [size + sum(both) for size, both in zip(x.shape, widths, strict=True)]
         return self.write("PAD", (x, self.indices(widths)), shape, x.kind)
 
     def gather(self, x: TfliteTensor, rows: TfliteTensor) -> TfliteTensor:
-        """Rows of `x`."""
+        """Return rows of `x`."""
         return self.write("GATHER", (x, rows), (*rows.shape, *x.shape[1:]), x.kind)
 
     def binary(self, name: str, x: Any, y: Any) -> TfliteTensor:
@@ -37,7 +37,7 @@ class FloatWriter(GraphWriter):
         return self.write(name, (x,), x.shape, "float32")
 
     def transform(self, frames: TfliteTensor) -> TfliteTensor:
-        """Magnitudes of the Fourier transforms of `(frames, 1, samples)`."""
+        """Return magnitudes of the Fourier transforms of `(frames, 1, samples)`."""
         size = frames.shape[-1]
         shape = (*frames.shape[:-1], size // 2 + 1)
         inputs = (frames, self.indices([1, size]))
@@ -46,30 +46,30 @@ class FloatWriter(GraphWriter):
     def slice(
         self, x: TfliteTensor, start: tuple[int, int], shape: tuple[int, int]
     ) -> TfliteTensor:
-        """A part of `x`."""
+        """Return a part of `x`."""
         if shape == x.shape:
             return x
         return self.write("SLICE", (x, self.indices(start), self.indices(shape)), shape, x.kind)
 
     def dense(self, x: TfliteTensor, matrix: Floats) -> TfliteTensor:
-        """`x @ matrix.T`."""
+        """Return `x @ matrix.T`."""
         rows = len(matrix)
         bias = np.zeros(rows, np.float32)  # without one, runtimes before 2.3 refuse the operator
         inputs = (x, self.graph.constant(matrix), self.graph.constant(bias))
         return self.write("FULLY_CONNECTED", inputs, (x.shape[0], rows), x.kind)
 
     def concatenate(self, parts: list[TfliteTensor], axis: int) -> TfliteTensor:
-        """Parts behind one another along an axis."""
+        """Return parts behind one another along an axis."""
         shape = list(parts[0].shape)
         shape[axis] = sum(part.shape[axis] for part in parts)
         return self.write("CONCATENATION", parts, shape, parts[0].kind, axis=axis)
 
     def largest(self, x: TfliteTensor) -> TfliteTensor:
-        """The largest value of all, `(1, 1)`."""
+        """Return the largest value of all, `(1, 1)`."""
         return self._reduce("REDUCE_MAX", x, (0, 1))
 
     def mean(self, x: TfliteTensor, axis: int) -> TfliteTensor:
-        """The mean along an axis, of which one value is left."""
+        """Return the mean along an axis, of which one value is left."""
         return self._reduce("MEAN", x, (axis,))
 
     def _reduce(self, name: str, x: TfliteTensor, axes: tuple[int, ...]) -> TfliteTensor:

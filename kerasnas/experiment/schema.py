@@ -15,6 +15,7 @@ from kerasnas.datasets.layouts import DataSettings
 from kerasnas.datasets.splits import SplitSettings
 from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 from kerasnas.errors import KerasnasError
+from kerasnas.experiment import like
 from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
 from kerasnas.export.settings import ExportSettings
@@ -55,6 +56,11 @@ class Experiment(BaseModel):
                 f"{name!r} names no directory: use letters, digits and _, behind the first - and ."
             )
         return name
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _like_a_file(cls, features: Any) -> Any:
+        return like.resolved(features)
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -116,8 +122,11 @@ class Experiment(BaseModel):
                 "audioset, and nothing else, has features of kind stored_embedding"
             )
         recipes = (self.training.candidate, self.training.final)
-        if kind == "stored_embedding" and any(r.augmentation.speeds for r in recipes):
-            raise ValueError("augmentation.speeds plays recordings; audioset has embeddings alone")
+        if kind == "stored_embedding" and any(r.augmentation.copies for r in recipes):
+            raise ValueError(
+                "augmentation.speeds, noise and rooms change recordings; audioset has embeddings "
+                "alone"
+            )
 
     def _check_objectives(self) -> None:
         known = (*measures.scores(self.data.multi_label), *measures.COSTS)

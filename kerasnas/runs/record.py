@@ -38,11 +38,11 @@ class Record(Entry):
     """The content of a file; records are equal where their files would be the same.
 
     Attributes:
-        COMMAND: The command that makes the file again once it has been deleted.
+        COMMAND: The command, in words, that makes the file again once it has been deleted.
         DURABLE: Whether a written file is forced to the disk; see `write_atomically`.
     """
 
-    COMMAND: ClassVar[str] = "kerasnas search"
+    COMMAND: ClassVar[str] = "`kerasnas search`"
     DURABLE: ClassVar[bool] = True
 
     def to_json(self) -> dict[str, Any]:
@@ -142,7 +142,7 @@ class Record(Entry):
 
     @classmethod
     def _remedy(cls) -> str:
-        return f"restore it from a copy, or delete it and run `{cls.COMMAND}` again"
+        return f"restore it from a copy, or delete it and run {cls.COMMAND} again"
 
 
 _adapter: Callable[[Any], TypeAdapter[Any]] = functools.cache(TypeAdapter)

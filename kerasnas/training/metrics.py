@@ -199,7 +199,7 @@ def score(name: str, labels: Scores, predictions: Scores, *, multi_label: bool) 
     """Return one metric of `Evaluation` alone, which is faster than `scores`.
 
     Args:
-        name: A metric that `kerasnas.objectives.scores` lists, but `loss` and `channel_macro_f1`.
+        name: A metric that `kerasnas.measures.scores` lists, but `loss` and `channel_macro_f1`.
         labels: Zeros and ones, `(clips, classes)`.
         predictions: Scores of the same clips.
         multi_label: Whether clips carry any number of labels.
@@ -210,7 +210,7 @@ def score(name: str, labels: Scores, predictions: Scores, *, multi_label: bool) 
 
 
 def _decided(labels: Scores, predictions: Scores, multi_label: bool) -> dict[str, float]:
-    """Metrics of decisions: of the highest scores, or of those of 0.5 and above."""
+    """Return the metrics of decisions: of the highest scores, or of those of 0.5 and above."""
     if multi_label:
         chosen = predictions >= DEFAULT
         return {
@@ -311,7 +311,7 @@ def _hits(labels: Scores, chosen: NDArray[Any]) -> tuple[NDArray[Any], NDArray[A
 
 
 def _ranked(name: str, labels: Scores, predictions: Scores) -> NDArray[np.float64]:
-    """Of every class a value that needs a positive and a negative clip; NaN where one lacks."""
+    """Return a value of every class; NaN where it has no positive or no negative clip."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     metric: Callable[..., float] = {

@@ -96,8 +96,13 @@ def test_a_form_with_a_failed_check_gives_way_to_the_next(tmp_path: Path, monkey
     made = _climb(forms, tmp_path, monkeypatch)
     assert made.candidate == ("int8_weights", WHILE)
     over, disagrees = made.failures[0], made.failures[1]
-    assert over.startswith("full_int8 with int8_loop: model_int8.tflite has 101 bytes, 1 (1.0%)")
-    assert disagrees.startswith("full_int8 with unroll: 90.00% of the decisions")
+    assert over.startswith(
+        "full_int8 with int8_loop was refused: model_int8.tflite has 101 bytes, 1 (1.0%)"
+    )
+    assert disagrees == (
+        "full_int8 with unroll was refused: 90 % agreement of model_int8.tflite with the Keras "
+        "model, 98 % required; try qat=5"
+    )
 
 
 @pytest.mark.parametrize("on_fail", ["error", "report"])

@@ -9,6 +9,7 @@ import pytest
 
 from kerasnas.export import CheckFailed, ExportError, ExportSettings, export, layer_errors, load
 from kerasnas.export.convert.program import convert
+from kerasnas.export.flatbuffer.graph import TfliteFile
 
 from .conftest import CLASSES, SHAPE, Exported, Trained
 from .randomize import randomize
@@ -247,8 +248,9 @@ def test_a_recurrent_layer_without_integers_keeps_int8_weights(tmp_path: Path):
     from keras import layers
 
     x = _clips(40)
+    model = _recurrent(layers.SimpleRNN(12, name="memory"), 40)
     entry = export(
-        _recurrent(layers.SimpleRNN(12, name="memory"), 40),
+        model,
         tmp_path,
         calibration=x,
         test_x=x,
@@ -263,3 +265,8 @@ def test_a_recurrent_layer_without_integers_keeps_int8_weights(tmp_path: Path):
     assert entry["predicted_bytes"] is None
     (failure,) = entry["failed_forms"]
     assert "'memory' has no loop of integers" in failure
+    # All kernels are small, and still in int8: convolution, cell (two) and dense layer.
+    file = TfliteFile((tmp_path / entry["file"]).read_bytes())
+    tensors = [graph.existing(n) for graph in file.graphs for n in range(len(graph.t.tensors))]
+    assert [tensor.kind for tensor in tensors].count("int8") == 4
+    assert entry["bytes"] < len(convert(model, "float16", None, "while").content)

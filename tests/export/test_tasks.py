@@ -75,6 +75,21 @@ def test_float16_needs_no_clips_at_all_and_messages_name_the_model(tmp_path: Pat
     assert not (tmp_path / "b").exists()
 
 
+def test_a_model_of_indices_needs_clips(tmp_path: Path):
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((6,))
+    x = layers.GlobalAveragePooling1D()(layers.Embedding(20, 4)(inputs))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x), name="words")
+    settings = ExportSettings(formats=("float16",), **QUICK)
+    with pytest.raises(ExportError, match=r"'words' cannot score noise .* give some in test_x="):
+        export(model, tmp_path, settings=settings)
+    words = np.random.default_rng(0).integers(20, size=(8, 6)).astype(np.float32)
+    report = export(model, tmp_path, test_x=words, settings=settings).report
+    assert report["files"]["float16"]["agreement"] == 1.0
+
+
 def test_a_changed_file_is_refused_wherever_it_is_opened(tmp_path: Path):
     from kerasnas.export import benchmark
 

@@ -10,6 +10,7 @@ import yaml
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kerasnas.models.nasc import NascSpace
+from kerasnas.report import write
 from kerasnas.report.sections import decisions, inherited, search, selection, summary
 from kerasnas.report.sections.inherited import f1_of
 from kerasnas.runs import records
@@ -17,6 +18,7 @@ from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.run import Run
 from kerasnas.tuners import Gene
 from tests.report.conftest import describe
+from tests.report.pages import Page
 from tests.runs.journals import Candidate, write_journal
 
 CLASSES = ("absence", "eating", "other")
@@ -112,6 +114,12 @@ def test_random_search_stands_beside_the_search(run: Path) -> None:
     assert page.count("<svg") == 4
     assert "random search" in page
     assert "--oracle random" not in page
+
+
+def test_a_damaged_random_search_costs_only_its_section(run: Path) -> None:
+    (searched(run / "random") / "journal.jsonl").write_text("a,b\n")
+    text = Page(write(run)).text("generations")
+    assert "random/journal.jsonl is no journal of a search" in text
 
 
 def test_ranks_are_shown_with_their_interval(run: Path) -> None:

@@ -100,7 +100,7 @@ def within(excerpts: Iterable[Excerpt], most: int = MOST_BYTES) -> Iterator[Exce
 
 
 def _loudest(samples: Waveform, rate: int) -> int:
-    """Where the loudest stretch of `MOST_SECONDS` begins, in samples."""
+    """Return where the loudest stretch of `MOST_SECONDS` begins, in samples."""
     length, step = round(MOST_SECONDS * rate), round(_LEVEL_WINDOW * rate)
     if len(samples) <= length:
         return 0

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.errors import KerasnasError
 from kerasnas.measures import COSTS
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import metric, words
 from kerasnas.report.pictures import inherited as pictures
-from kerasnas.report.reading import MissingError, chosen, optional, training_of
+from kerasnas.report.reading import MissingError, chosen, optional, training_of, within
 from kerasnas.report.sections.network import read_architecture
 from kerasnas.runs.layout import WINNER_LABEL
 from kerasnas.runs.records import Agreement, Evaluation, Hypervolume
@@ -37,7 +38,10 @@ def generations(run: Run) -> Markup | None:
     objective = run.trials.scores[0]
     clouds = {"the search": _candidates(run, objective, cost, population)}
     if compared:
-        other = Run.read(run.paths.random.path)
+        try:
+            other = Run.read(run.paths.random.path)
+        except KerasnasError as error:
+            raise MissingError(within(run, str(error))) from None
         clouds["random search"] = _candidates(other, objective, cost, None)
     drawn: list[Node] = [
         figure(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kerasnas.runs.record import Entry, Record
 from kerasnas.runs.values import Json
 
-_COMMAND = "kerasnas export"
+_COMMAND = "`kerasnas export`"
 
 Verdict = Literal["passed", "not proven", "failed"]
 

@@ -71,7 +71,7 @@ class Folds(Record):
     deviation: Figures
     by_class: FoldClasses | None
 
-    COMMAND: ClassVar[str] = "kerasnas train"
+    COMMAND: ClassVar[str] = "`kerasnas train`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,4 +88,4 @@ class Ensemble(Record):
     metrics: Figures
     members: Mapping[str, Figures]
 
-    COMMAND: ClassVar[str] = "kerasnas train --ensemble"
+    COMMAND: ClassVar[str] = "`kerasnas train --ensemble`"

@@ -9,6 +9,8 @@ from typing import ClassVar, Literal
 from kerasnas.runs.record import Record
 from kerasnas.runs.values import Column, Counts, Figures, Json, Matrix
 
+_COMMAND = "the command that made it"
+
 
 @dataclass(frozen=True, eq=False)
 class Description(Record):
@@ -37,6 +39,8 @@ class Description(Record):
     values: Json | None = None
     cost: Json | None = None
 
+    COMMAND: ClassVar[str] = _COMMAND
+
     def trains_like(self, other: Description) -> bool:
         """Whether both describe one training; predicted costs may change with the converter."""
         ours, theirs = self.fields(), other.fields()
@@ -53,6 +57,8 @@ class History(Record):
     """
 
     epochs: tuple[Figures, ...]
+
+    COMMAND: ClassVar[str] = _COMMAND
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +95,7 @@ class Evaluation(Record):
     labels: Counts
     ids: tuple[str, ...]
 
-    COMMAND: ClassVar[str] = "kerasnas search, train or export"
+    COMMAND: ClassVar[str] = _COMMAND
 
     def __post_init__(self) -> None:
         classes, rows = len(self.classes), (self.count, len(self.classes))

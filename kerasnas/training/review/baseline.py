@@ -81,12 +81,12 @@ def measure(
             others by a regression of its own.
         loss: Which loss the evaluations report.
         groups: Group of every clip, `(clips,)`, kept together by the folds; None where no groups
-            are known.
+            are known; a clip without a group has a number of its own (`Clips.groups`).
         balanced: Whether clips of rare classes weigh more.
         seed: Random seed for the folds.
 
     Raises:
-        KerasnasError: There are no clips to train on, or fewer than two.
+        KerasnasError: There are fewer than two clips to train on.
     """
     if len(train) < 2:
         raise KerasnasError(
@@ -141,7 +141,7 @@ def chance(labels: Array, *, multi_label: bool) -> dict[str, float]:
 def _choose(
     x: Array, y: Array, groups: NDArray[np.int64], multi_label: bool, balanced: bool, seed: int
 ) -> tuple[float, Array]:
-    """The strength of the lowest cross-validated loss, and its out-of-fold probabilities."""
+    """Return the strength of the lowest cross-validated loss, and its out-of-fold probabilities."""
     fold = _folds(y, groups, seed)
     found = np.full((len(_STRENGTHS), *y.shape), np.nan, np.float32)
     for number in np.unique(fold):
@@ -155,7 +155,7 @@ def _choose(
 
 
 def _folds(y: Array, groups: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """The fold of every clip; without two groups to part, clips are dealt out one by one."""
+    """Return the fold of every clip; without two groups to part, clips are dealt out one by one."""
     numbers = np.unique(groups, return_inverse=True)[1]
     if not numbers.any():
         numbers = np.arange(len(y))
@@ -180,7 +180,7 @@ def _probabilities(
     multi_label: bool,
     balanced: bool,
 ) -> Array:
-    """Probabilities of new clips for each strength, `(strengths, new, classes)`.
+    """Return probabilities of new clips for each strength, `(strengths, new, classes)`.
 
     NaN for a class of which there is no clip to fit to.
     """
@@ -202,7 +202,7 @@ def _probabilities(
 def _path(
     x: Array, given: NDArray[np.int64], new: Array, strengths: tuple[float, ...], balanced: bool
 ) -> Array:
-    """Regressions from the strongest penalty to the weakest, each from the one before.
+    """Fit regressions from the strongest penalty to the weakest, each from the one before.
 
     Returns:
         Probabilities `(strengths, new, classes that occur)`; ones where there is a single class.

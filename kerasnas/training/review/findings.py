@@ -99,7 +99,7 @@ def findings(
 def _standard_error(
     statistic: Callable[[NDArray[np.int64]], float], clips: int, seed: int
 ) -> float:
-    """The jackknife's standard error of a statistic of clips.
+    """Return the jackknife's standard error of a statistic of clips.
 
     Args:
         statistic: Of the clips at some rows.
@@ -127,8 +127,9 @@ def _one_answer(test: Evaluation, classes: Sequence[str]) -> Finding | None:
     clips = f"all {len(decided)} test clips"
     if test.confusion is None and not answer:
         return None  # its silent tags say so
-    given = f"answers {answer[0]} for" if test.confusion is not None else "gives the same tags to"
-    named = "" if test.confusion is not None else f": {_listed(answer)}"
+    single = test.confusion is not None
+    given = f'answers "{answer[0]}" for' if single else "gives the same tags to"
+    named = "" if single else f": {_listed(answer)}"
     return Finding("one_answer", True, f"The network {given} {clips}{named}")
 
 
@@ -257,25 +258,25 @@ def _few(test: Evaluation, classes: Sequence[str]) -> Finding | None:
 
 
 def _decisions(test: Evaluation) -> NDArray[np.bool_]:
-    """Which classes are answered, `(clips, classes)`."""
+    """Return which classes are answered, `(clips, classes)`."""
     if test.by_class is None:
         return np.eye(test.labels.shape[1], dtype=bool)[test.predictions.argmax(axis=1)]
     return np.asarray(test.predictions >= test.by_class.get("threshold", DEFAULT))
 
 
 def _score(test: Evaluation, metric: str, rows: NDArray[np.int64]) -> float:
-    """The metric on some clips of an evaluation."""
+    """Return the metric on some clips of an evaluation."""
     multi_label = test.confusion is None
     return score(metric, test.labels[rows], test.predictions[rows], multi_label=multi_label)
 
 
 def _better(metric: str, value: float) -> float:
-    """The value with its sign such that more is better."""
+    """Return the value with its sign such that more is better."""
     return -value if measures.direction(metric) == "min" else value
 
 
 def _largest(indices: NDArray[np.int64], counts: NDArray[Any]) -> list[int]:
-    """The indices, those of the largest counts first."""
+    """Return the indices, those of the largest counts first."""
     ordered: list[int] = indices[np.argsort(-counts[indices], kind="stable")].tolist()
     return ordered
 

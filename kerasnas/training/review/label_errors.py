@@ -77,7 +77,10 @@ def suspects(
 
 
 def _class_margins(present: NDArray[np.bool_], known: Probabilities) -> Probabilities:
-    """How much more probable than its label each class is, `(clips, classes)`; 0: not suspected."""
+    """Return how much more probable than its label each class is, `(clips, classes)`.
+
+    0 where a clip is not suspected.
+    """
     thresholds = np.array([_mean(known[own, index]) for index, own in enumerate(present.T)])
     label = present.argmax(axis=1)
     own = known[np.arange(len(known)), label]
@@ -86,7 +89,7 @@ def _class_margins(present: NDArray[np.bool_], known: Probabilities) -> Probabil
 
 
 def _tag_margins(present: NDArray[np.bool_], known: Probabilities) -> Probabilities:
-    """Margins of one tag against what was given, `(clips,)`; 0 where it is not suspected."""
+    """Return margins of one tag against what was given, `(clips,)`; 0 where it is not suspected."""
     both = _class_margins(
         np.stack([~present, present], axis=1), np.stack([1 - known, known], axis=1)
     )
@@ -94,7 +97,7 @@ def _tag_margins(present: NDArray[np.bool_], known: Probabilities) -> Probabilit
 
 
 def _mean(values: Probabilities) -> float:
-    """Mean of the finite values; NaN, which nothing reaches, where there are none."""
+    """Return the mean of the finite values; NaN, which nothing reaches, where there are none."""
     kept = values[np.isfinite(values)]
     return float(kept.mean()) if len(kept) else float("nan")
 

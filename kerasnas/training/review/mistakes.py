@@ -83,7 +83,7 @@ _Answers = list[tuple[float, Mistake]]
 
 
 def _classes(truth: NDArray[np.bool_], predictions: Scores) -> tuple[_Answers, _Answers]:
-    """Wrong answers and right ones."""
+    """Return wrong answers and right ones."""
     wrong: _Answers = []
     right: _Answers = []
     for row, scores in enumerate(predictions):
@@ -99,7 +99,7 @@ def _classes(truth: NDArray[np.bool_], predictions: Scores) -> tuple[_Answers, _
 def _tags(
     truth: NDArray[np.bool_], predictions: Scores, thresholds: Scores
 ) -> tuple[_Answers, _Answers]:
-    """Wrong decisions, and present tags that were given."""
+    """Return wrong decisions, and present tags that were given."""
     given = predictions >= thresholds
     wrong: _Answers = []
     right: _Answers = []

@@ -62,7 +62,7 @@ def sounding_frames(segment: Values) -> int:
 
 
 def _statistics(clip: Values) -> Values:
-    """Statistics of one clip, `(segments, frames, ...)`."""
+    """Return the statistics of one clip, `(segments, frames, ...)`."""
     parts = [segment[: sounding_frames(segment)] for segment in clip]
     if not any(map(len, parts)):
         parts = [clip[0, :1]]  # only silence
@@ -86,7 +86,7 @@ def _moments(frames: Values, steps: Values) -> list[Values]:
 
 
 def _cepstra(frames: Values) -> Values:
-    """First coefficients of each frame and channel, `(frames, coefficients, channels)`."""
+    """Return each frame's first coefficients by channel, `(frames, coefficients, channels)`."""
     if not len(frames):
         return frames[:, :_COEFFICIENTS]
     return np.asarray(dct(frames, axis=1, norm="ortho")[:, :_COEFFICIENTS])

@@ -68,7 +68,7 @@ RARE = np.repeat([0, 1], [382, 8])
             np.zeros(390, np.int64),
             {"trained_on": {"on": 1500, "off": 32}},
             [
-                ("one_answer", True, "The network answers on for all 390 test clips"),
+                ("one_answer", True, 'The network answers "on" for all 390 test clips'),
                 ("baseline", True, "97.9 % against 97.9 % on 390 test clips"),
                 ("missed_classes", True, "off (0 of 8, trained on 32)"),
             ],

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .forms import Form, Rule
-from .keras_model.private import flat_layers
+from ..forms import Form, Rule
+from ..keras_model.private import flat_layers
 
 
 def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
-    """Bytes of a file under a rule.
+    """Return the bytes of a file under a rule.
 
     Args:
         rule: `file`: all of the file, also a front end inside. `dcase2020`: non-zero parameters
@@ -36,7 +36,7 @@ def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
 
 
 def _parameters(model: Any) -> list[Any]:
-    """Weights of a model, without those that the DCASE rule leaves out."""
+    """Return weights of a model, without those that the DCASE rule leaves out."""
     from keras import layers
 
     left_out = {
@@ -50,7 +50,7 @@ def _parameters(model: Any) -> list[Any]:
 
 
 def _width(name: str, values: np.ndarray, form: Form) -> int:
-    """Bytes of one scalar of a weight in a file."""
+    """Return the bytes of one scalar of a weight in a file."""
     if form == "float32":
         return 4
     if form == "float16":

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kerasnas.export.budget import counted_bytes
+from kerasnas.export.check.budget import counted_bytes
 
 
 @pytest.fixture(scope="module")

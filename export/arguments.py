@@ -1,0 +1,73 @@
+"""What the arguments of an export have to be, whatever the model is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, get_args
+
+from .arrays import Floats
+from .errors import ExportError
+from .forms import TaskKind
+from .settings import ExportSettings
+from .tuned import require_packages
+from .waveforms.file import WaveformInput
+
+
+def validate(
+    directory: Path,
+    task: TaskKind,
+    train: tuple[Floats, Any] | None,
+    waveform: WaveformInput | None,
+    settings: ExportSettings,
+    calibration: Floats | None,
+    test: tuple[Floats | None, Any],
+) -> None:
+    """Refuse arguments that do not go together; see `kerasnas.export.export` for what they are.
+
+    Raises:
+        ExportError: The message names the argument and the remedy.
+    """
+    if task not in get_args(TaskKind):
+        raise ExportError(f"task={task!r} is not known: use {', '.join(get_args(TaskKind))}")
+    if settings.waveform and waveform is None:
+        raise ExportError("settings with waveform=True need the front end, in waveform=")
+    if waveform is not None and settings.recurrent == "step":
+        raise ExportError(
+            "a file of one frame takes no waveform: leave waveform= out, or take another "
+            "recurrent= than 'step'"
+        )
+    if task == "sequence" and (waveform is not None or settings.recurrent == "step"):
+        raise ExportError(
+            "task='sequence' gives scores of frames, which neither waveform= nor recurrent='step' "
+            "can do: leave them out"
+        )
+    if settings.tuned and train is None:
+        raise ExportError(
+            "sparsity= and qat= need training clips and labels to fine-tune on, in train=(x, y)"
+        )
+    if settings.sparsity is not None and settings.qat is not None:
+        raise ExportError(
+            "sparsity= and qat= exclude each other: training with rounded weights would fill the "
+            "zeros again; leave one out"
+        )
+    if "int8" in settings.formats and calibration is None:
+        raise ExportError(
+            "the format int8 needs training clips that set its ranges, in calibration=: give some "
+            "dozens, or export with formats=('float16',)"
+        )
+    if test[0] is None and (test[1] is not None or waveform is not None):
+        raise ExportError("test_y= and waveform= need the test clips, in test_x=")
+    require_packages(settings)
+    _check_writable(directory)
+
+
+def _check_writable(directory: Path) -> None:
+    """See that files can be written to `directory`, which need not be there and is not made."""
+    there = next(path for path in (directory, *directory.parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise ExportError(f"{directory} cannot be written to: {there} is no directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ExportError(
+            f"{directory} cannot be written to: {there} is read-only, give another directory"
+        )
