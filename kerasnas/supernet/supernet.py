@@ -25,7 +25,7 @@ from kerasnas.supernet.graph import FairStep, Graph
 from kerasnas.supernet.space import Choices, SupernetSpace
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import loss_of, normalise, optimizer_of
-from kerasnas.training.metrics import Evaluation, evaluate
+from kerasnas.training.metrics import ClipScores, evaluate
 from kerasnas.training.recipe import Recipe
 
 Array = NDArray[np.float32]
@@ -104,7 +104,7 @@ class Supernet:
         scores = self._predictor(entries, np.asarray(x, np.float32))
         return np.asarray(scores, np.float32)
 
-    def score(self, path: AnyChoices, examples: Examples, batch_size: int = 128) -> Evaluation:
+    def score(self, path: AnyChoices, examples: Examples, batch_size: int = 128) -> ClipScores:
         """Metrics of the network along `path` with the weights as they are.
 
         Args:

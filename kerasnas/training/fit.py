@@ -42,7 +42,7 @@ def fit(
         examples: To train on.
         recipe: How.
         validation: Scored after every epoch, by clip: `val_` and the name of every metric of
-            `kerasnas.training.metrics.Evaluation`.
+            `kerasnas.training.metrics.ClipScores`.
         seed: Of the order of examples and of augmentation.
         on_epoch: Called with the epoch, from 1, and its metrics; False ends the training.
 

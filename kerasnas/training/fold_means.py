@@ -12,7 +12,7 @@ from kerasnas.training.metrics import CLASS_MEANS, ByClass, mean
 
 
 class Scored(Protocol):
-    """The part of an `Evaluation` that means over folds are made of."""
+    """The part of `ClipScores` that means over folds are made of."""
 
     @property
     def metrics(self) -> Mapping[str, float]:

@@ -23,7 +23,7 @@ from kerasnas.flow.task.waveform import waveforms
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.run import description_of
-from kerasnas.training.metrics import Evaluation
+from kerasnas.training.metrics import ClipScores
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +33,7 @@ class Evaluated(Result):
     model: Path
     part: Part
     classes: tuple[str, ...]
-    result: Evaluation
+    result: ClipScores
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -62,7 +62,7 @@ class Evaluated(Result):
 
         Of one label a clip: clips, recall (share of its clips that are right), precision (share of
         its answers that are right), F1, and the class that its clips are most often taken for. Of
-        several: the figures of `kerasnas.training.metrics.Evaluation.by_class`.
+        several: the figures of `kerasnas.training.metrics.ClipScores.by_class`.
         """
         if self.result.confusion is None:
             assert self.result.by_class is not None
@@ -150,7 +150,7 @@ def evaluate(
     return Evaluated(model, part, task.clips.classes, result)
 
 
-def evaluate_on(model: Path, task: Task, clips: Indices) -> Evaluation:
+def evaluate_on(model: Path, task: Task, clips: Indices) -> ClipScores:
     """Score a file on clips of a task.
 
     Args:

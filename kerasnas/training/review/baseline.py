@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kerasnas.datasets.splits import stratified
 from kerasnas.errors import KerasnasError
 from kerasnas.training.metrics import (
-    Evaluation,
+    ClipScores,
     binary_crossentropy,
     categorical_crossentropy,
     evaluation,
@@ -50,8 +50,8 @@ class Baselines:
             that was fitted to other folds; NaN for a class of which those have no clip.
     """
 
-    majority: Mapping[str, Evaluation]
-    regression: Mapping[str, Evaluation]
+    majority: Mapping[str, ClipScores]
+    regression: Mapping[str, ClipScores]
     chance: Mapping[str, Mapping[str, float]]
     strength: float
     out_of_fold: Array
