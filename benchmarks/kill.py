@@ -25,6 +25,7 @@ from typing import Any
 import psutil
 
 from kerasnas.tuners import Gene, Search, Trial
+from kerasnas.tuners.core.journal import JOURNAL
 from kerasnas.tuners.loop import run
 from kerasnas.tuners.runners.base import Evaluate, Job, TrialContext
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
@@ -157,7 +158,7 @@ def _table(directory: Path, trials: int) -> list[tuple[Any, ...]]:
 
 
 def _events(directory: Path) -> list[dict[str, Any]]:
-    lines = (directory / "journal.jsonl").read_text().splitlines()
+    lines = (directory / JOURNAL).read_text().splitlines()
     return [json.loads(line) for line in lines[1:]]
 
 

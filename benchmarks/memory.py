@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 from sessions import Session
 
+from kerasnas.runs.layout import RunPaths
 from kerasnas.tuners.runners.child import held_memory
 from kerasnas.tuners.runners.local import WorkerSettings
 
@@ -52,8 +53,9 @@ def main() -> None:
                 workers[done] = max([workers.get(done, 0.0), *children])
                 time.sleep(0.2)
         parents[done] = parent.memory_info().rss / 1e6
-        disk = [_bytes(each) for each in sorted((session.run / "trials").iterdir())]
-        shared = sum(_bytes(session.run / name) for name in ("journal.jsonl", "trials.csv"))
+        paths = RunPaths(session.run)
+        disk = [_bytes(each) for each in sorted(paths.trials.iterdir())]
+        shared = _bytes(paths.journal) + _bytes(paths.table)
     print(f"{done} trials, {arguments.workers} workers, {time.monotonic() - begun:.0f} s")
     print("trial   search, MB   greatest worker since the last line, MB")
     marks = sorted({FIRST, *range(0, done + 1, max(1, done // 10)), done})

@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from kerasnas.runs.layout import RunPaths
+
 EXPERIMENT = {
     "schema": 1,
     "name": "benchmark",
@@ -54,7 +56,7 @@ class Session:
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The journal's events of this kind that are complete."""
         try:
-            *lines, _ = (self.run / "journal.jsonl").read_text().split("\n")
+            *lines, _ = RunPaths(self.run).journal.read_text().split("\n")
         except FileNotFoundError:
             return []
         return [event for event in map(json.loads, lines[1:]) if event["event"] == kind]

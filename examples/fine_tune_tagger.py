@@ -16,6 +16,7 @@ import kerasnas
 import kerasnas.baselines as tflearn
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.task import load_task
+from kerasnas.runs.layout import RunPaths
 
 EXPERIMENT = {
     "schema": 1,
@@ -87,7 +88,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=64)
     arguments = parser.parse_args()
-    ended = (arguments.directory / "winners.json").is_file()
+    ended = RunPaths(arguments.directory).winners.is_file()
     run = arguments.directory if ended else search(arguments.directory)
     fine_tune(run, arguments.epochs, arguments.batch_size)
 

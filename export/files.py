@@ -104,7 +104,7 @@ def _entries(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Return what a report says of each of its files."""
     for entry in report["files"].values():
         yield entry
-        if "waveform" in entry:
+        if entry["waveform"] is not None:
             yield entry["waveform"]
     if report["tuning"] is not None:
         yield report["tuning"]

@@ -36,21 +36,20 @@ def describe_files(
     Args:
         examined: The files, by format.
         model: What they were made of.
-        tuned: Where it was fine-tuned before; the entries then have `without_tuning`.
-        unfused: By format, figures of files whose LSTM layers are not fused, if there are any; the
-            entries then have `without_fusing`.
+        tuned: What fine-tuning made of it, for `without_tuning`; None without.
+        unfused: By format, figures of files whose LSTM layers are not fused, for
+            `without_fusing`, where there are any.
         settings: What was required.
     """
     predicted = _predictions(model)
     entries: dict[str, dict[str, Any]] = {}
     for name, file in examined.items():
-        entries[name] = _entry(file, f"model_{name}.tflite", predicted, settings)
-        if tuned is not None:
-            entries[name]["without_tuning"] = tuned.without[name]
-        if name in unfused:
-            entries[name]["without_fusing"] = unfused[name]
-        if file.waveform is not None:
-            entries[name]["waveform"] = file.waveform.entry
+        entries[name] = {
+            **_entry(file, f"model_{name}.tflite", predicted, settings),
+            "without_tuning": None if tuned is None else tuned.without[name],
+            "without_fusing": unfused.get(name),
+            "waveform": None if file.waveform is None else file.waveform.entry,
+        }
     return entries
 
 

@@ -32,7 +32,7 @@ class ExportResult:
         found = {}
         for name, entry in self.report["files"].items():
             found[name] = self.directory / entry["file"]
-            if "waveform" in entry:
+            if entry["waveform"] is not None:
                 found[f"{name}_waveform"] = self.directory / entry["waveform"]["file"]
         return found
 

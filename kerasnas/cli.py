@@ -355,11 +355,19 @@ def trials(
     trial: Annotated[
         int | None, typer.Option(min=0, help="Show all of this one, with its traceback.")
     ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Cut a damaged journal before its first bad line, and keep a copy."
+        ),
+    ] = False,
 ) -> None:
     """Show a run's trials: values, objectives, cost, status, and why one failed."""
-    from kerasnas.flow.stages.trials import details, table
+    from kerasnas.flow.stages.trials import details, repair_journal, table
     from kerasnas.flow.task.tables import UNLIMITED
 
+    if repair:
+        _out.print(repair_journal(run), markup=False)
     if trial is not None:
         _out.print(details(run, trial), markup=False)
     elif _out.is_terminal:
@@ -371,9 +379,10 @@ def trials(
 @_command
 def init(
     folder: Annotated[Path, typer.Argument(help="Your recordings.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path(
-        "experiment.yaml"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; default: experiment.yaml."),
+    ] = None,
     budget: Annotated[int, typer.Option(min=1, help="Bytes the TFLite file may have.")] = 500_000,
     space: Annotated[str, typer.Option(help="Search space.")] = "wu_lee",
     oracle: Annotated[

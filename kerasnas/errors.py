@@ -6,3 +6,15 @@ class KerasnasError(Exception):
 
     The command line prints the message without a traceback and ends with exit code 2.
     """
+
+
+class DamagedError(KerasnasError):
+    """A file does not hold what was written.
+
+    Attributes:
+        fault: What is wrong, with the file's path; the message adds the remedy.
+    """
+
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}: {remedy}")
+        self.fault = fault

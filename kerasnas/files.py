@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import DamagedError, KerasnasError
 
 
 def write_atomically(path: Path, content: str | bytes, durable: bool = True) -> None:
@@ -68,7 +68,8 @@ def read_json(path: Path) -> Any:
     """Return what `write_json` wrote.
 
     Raises:
-        KerasnasError: The file is missing, empty or not JSON.
+        KerasnasError: The file is missing.
+        DamagedError: It is empty or not JSON.
     """
     try:
         content = path.read_bytes()
@@ -87,14 +88,18 @@ def parse_json(content: bytes, path: Path) -> Any:
         path: The file, for messages.
 
     Raises:
-        KerasnasError: It is empty or not JSON.
+        DamagedError: It is empty or not JSON.
     """
+    again = "delete it and run the command that made it again"
     if not content.strip():
-        raise KerasnasError(f"{path} is empty: delete it and run the command that made it again")
+        raise DamagedError(f"{path} is empty", again)
     try:
         return json.loads(content, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise KerasnasError(f"{path} cannot be read: it is not JSON ({error})") from None
+        raise DamagedError(
+            f"{path} cannot be read, since it is not JSON ({error})",
+            f"restore it from a copy, or {again}",
+        ) from None
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -91,10 +91,10 @@ def test_a_file_system_that_cannot_sync_directories_is_written_to(
     [
         (b"", "is empty: delete it"),
         (b" \n", "is empty: delete it"),
-        (b"{", "cannot be read: it is not JSON"),
+        (b"{", "cannot be read, since it is not JSON"),
         (b"[NaN]", "NaN is no number of JSON"),
-        (b"\xff", "cannot be read: it is not JSON"),
-        (b"[" * 100_000, "cannot be read: it is not JSON"),
+        (b"\xff", "cannot be read, since it is not JSON"),
+        (b"[" * 100_000, "cannot be read, since it is not JSON"),
     ],
 )
 def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasnas.errors import KerasnasError
-from kerasnas.files import read_json
+from kerasnas.runs.layout import LABELS, MODEL, WINNERS, RunPaths, TrainingPaths
+from kerasnas.runs.records import Evaluation
+from kerasnas.runs.run import chosen_training, read_labels
 
 if TYPE_CHECKING:
     import keras
 
 Labels = tuple[str, ...] | None
-
-_LABELS = "labels.txt"  # a member of the archive, which Keras passes over
 
 
 def write(model: keras.Model, labels: Labels, path: Path) -> None:
@@ -27,11 +27,11 @@ def write(model: keras.Model, labels: Labels, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:
-            archive = Path(directory) / "model.keras"
+            archive = Path(directory) / MODEL
             model.save(archive)
             if labels is not None:
-                with zipfile.ZipFile(archive, "a") as file:
-                    file.writestr(_LABELS, "".join(f"{label}\n" for label in labels))
+                with zipfile.ZipFile(archive, "a") as file:  # Keras passes over the member
+                    file.writestr(LABELS, "".join(f"{label}\n" for label in labels))
             archive.replace(path)
     except OSError as error:
         raise KerasnasError(f"{path} cannot be written: {error.strerror}") from None
@@ -62,7 +62,7 @@ def read(path: Path, optimizer: bool = True) -> tuple[keras.Model, Labels]:
             "directory of kerasnas search"
         )
     with tempfile.TemporaryDirectory() as directory:
-        link = Path(directory) / "model.keras"  # Keras goes by the name's ending
+        link = Path(directory) / MODEL  # Keras goes by the name's ending
         link.symlink_to(file.absolute())
         try:
             model = keras.saving.load_model(link, compile=optimizer)
@@ -72,23 +72,23 @@ def read(path: Path, optimizer: bool = True) -> tuple[keras.Model, Labels]:
 
 
 def _model_of(path: Path) -> Path:
-    if (path / "winners.json").is_file():
-        winners = read_json(path / "winners.json")
-        return Path(path / winners[winners["chosen"]]["directory"] / "model.keras")
-    if path.is_dir() and not (path / "model.keras").is_file():
+    if RunPaths(path).winners.is_file():
+        return chosen_training(path).model
+    if not path.is_dir():
+        return path
+    model = TrainingPaths(path).model
+    if not model.is_file():
         raise KerasnasError(
-            f"{path} has no winners.json and no model.keras: let `kerasnas search` end there first"
+            f"{path} has no {WINNERS} and no {MODEL}: let `kerasnas search` end there first"
         )
-    return path / "model.keras" if path.is_dir() else path
+    return model
 
 
 def _labels_of(path: Path, file: Path) -> Labels:
     with zipfile.ZipFile(file) as archive:
-        if _LABELS in archive.namelist():
-            return tuple(archive.read(_LABELS).decode().splitlines())
-    if (file.parent / "evaluation.json").is_file():
-        return tuple(read_json(file.parent / "evaluation.json")["classes"])
-    exported = path / "export" / _LABELS
-    if exported.is_file():
-        return tuple(exported.read_text(encoding="utf-8").splitlines())
-    return None
+        if LABELS in archive.namelist():
+            return tuple(archive.read(LABELS).decode().splitlines())
+    evaluation, export = TrainingPaths(file.parent).evaluation, RunPaths(path).export
+    if evaluation.is_file():
+        return Evaluation.read(evaluation).classes
+    return read_labels(export) if export.labels.is_file() else None

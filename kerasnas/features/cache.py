@@ -35,6 +35,7 @@ from kerasnas.features.workers import run_workers
 VERSION = 1
 """To be raised with every change of this package that changes features."""
 
+_SCHEMA = 1  # of `about.json`
 LIBRARIES = ("librosa", "numpy", "soundfile", "soxr")
 CLIPS_WORTH_A_PROCESS = 50
 """Fewer clips than this do not make up for starting another worker, which imports librosa."""
@@ -111,7 +112,7 @@ def _fill(
         array = partial / "features.npy"
         _allocate(array, (len(clips), settings.segments, *settings.input_shape), settings)
         _compute(clips, settings, speed, array, processes, progress)
-        about = {"schema": 1, "clips": len(clips), "root": str(clips.root), **key}
+        about = {"schema": _SCHEMA, "clips": len(clips), "root": str(clips.root), **key}
         del about["files"]
         (partial / "about.json").write_text(json.dumps(about, indent=1) + "\n")
 

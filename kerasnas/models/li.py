@@ -102,6 +102,11 @@ class LiSpace(SearchSpace):
     }
     settings: LiSettings = field(default_factory=LiSettings)
 
+    @property
+    def headline_gene(self) -> str:
+        """See `SearchSpace`."""
+        return "cell"
+
     def define(self, hp: keras_tuner.HyperParameters) -> None:
         """Declare every gene; those of layer N exist where there are as many layers."""
         settings = self.settings

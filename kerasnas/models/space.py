@@ -45,6 +45,11 @@ class SearchSpace(ABC):
         """
 
     @property
+    def headline_gene(self) -> str | None:
+        """The gene whose values the space is best understood by; None where none stands out."""
+        return None
+
+    @property
     def references(self) -> Mapping[str, Values]:
         """Values of the named networks that are points of the space."""
         return {}

@@ -136,6 +136,11 @@ class WuLeeSpace(SearchSpace):
                     "features, model.stem_strides or model.blocks"
                 )
 
+    @property
+    def headline_gene(self) -> str:
+        """See `SearchSpace`."""
+        return "growth"
+
     def define(self, hp: keras_tuner.HyperParameters) -> None:
         """Declare every gene; those of block N exist where `blocks` is at least N."""
         low, high = self.settings.stem_filters

@@ -222,7 +222,7 @@ class RunPaths:
 
     @property
     def threads(self) -> Path:
-        """`threads.json`: threads of every training, fixed at the first start."""
+        """`threads.json`: threads of each training, fixed when the first of a group starts."""
         return self.path / THREADS
 
     @property

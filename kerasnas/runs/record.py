@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import DamagedError
 from kerasnas.files import read_json, write_json
 
 SCHEMA = 1
@@ -81,30 +81,30 @@ class Record(Entry):
             path: The file, for messages.
 
         Raises:
-            KerasnasError: Of another schema, a field is missing, unknown or of a wrong type or
+            DamagedError: Of another schema, a field is missing, unknown or of a wrong type or
                 shape, or something was changed after it was written.
         """
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else str(data)[:_SHOWN]
-            raise KerasnasError(
-                f"{path} is not of schema {SCHEMA}, the only one known here (received {found!r}): "
-                f"{cls._remedy()}"
+            raise DamagedError(
+                f"{path} is not of schema {SCHEMA}, the only one known here (received {found!r})",
+                cls._remedy(),
             )
         fields = {name: value for name, value in data.items() if name not in ("schema", "digest")}
         try:
             record = cls.of_fields(fields)
         except ValidationError as error:
-            raise KerasnasError(
-                f"{path} does not hold what it should: {_reason(error)}; {cls._remedy()}"
+            raise DamagedError(
+                f"{path} does not hold what it should, {_reason(error)}", cls._remedy()
             ) from None
         if "digest" not in data:
-            raise KerasnasError(
-                f"{path} does not hold what it should: field digest is missing; {cls._remedy()}"
+            raise DamagedError(
+                f"{path} does not hold what it should, field digest is missing", cls._remedy()
             )
         if data["digest"] != _digest(fields):
-            raise KerasnasError(
-                f"{path} was changed after it was written (its digest is not that of its content): "
-                f"{cls._remedy()}"
+            raise DamagedError(
+                f"{path} was changed after it was written (its digest is not that of its content)",
+                cls._remedy(),
             )
         return record
 
@@ -123,7 +123,8 @@ class Record(Entry):
         """Return what a file holds.
 
         Raises:
-            KerasnasError: The file is missing or empty, or as from `from_json`.
+            KerasnasError: The file is missing.
+            DamagedError: It is empty, or as from `from_json`.
         """
         return cls.from_json(read_json(path), path)
 
@@ -132,7 +133,7 @@ class Record(Entry):
         """Return what a file holds; None where it is missing or empty, so that it is made anew.
 
         Raises:
-            KerasnasError: As from `from_json`.
+            DamagedError: As from `from_json`.
         """
         return cls.read(path) if path.is_file() and path.stat().st_size else None
 

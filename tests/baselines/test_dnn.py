@@ -13,7 +13,9 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.convolutional import Dense
 from kerasnas.blocks.recurrent import FlattenBins, FrameMean, Gru
 from kerasnas.errors import KerasnasError
-from kerasnas.files import write_json
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import WinnerEntry, Winners
+from tests.report.conftest import make_evaluation
 
 CLASSES = ("bark", "hum", "rain")
 RNG = np.random.default_rng(3)
@@ -68,14 +70,12 @@ def tuned() -> keras.Model:
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run directory as `kerasnas search` leaves it, as far as DNN reads it."""
-    directory = tmp_path / "run"
-    chosen = directory / "winners" / "loss"
-    chosen.mkdir(parents=True)
-    winner = {"trial": 3, "directory": "winners/loss"}
-    write_json(directory / "winners.json", {"schema": 1, "loss": winner, "chosen": "loss"})
-    write_json(chosen / "evaluation.json", {"schema": 1, "classes": CLASSES})
-    tuned().save(chosen / "model.keras")
-    return directory
+    paths = RunPaths(tmp_path / "run")
+    winner = WinnerEntry(3, "winners/loss", "lowest validation loss", "loss")
+    Winners({"loss": winner}, "loss").write(paths.winners)
+    make_evaluation(classes=CLASSES).write(paths.winner("loss").evaluation)
+    tuned().save(paths.winner("loss").model)
+    return paths.path
 
 
 def test_importing_needs_no_keras() -> None:
@@ -180,7 +180,7 @@ def test_from_run_builds_the_chosen_network(run: Path) -> None:
 
 
 def test_labels_come_from_an_export_where_no_evaluation_is(run: Path) -> None:
-    (run / "winners" / "loss" / "evaluation.json").unlink()
+    RunPaths(run).winner("loss").evaluation.unlink()
     assert tflearn.DNN.from_run(run).labels is None
     (run / "export").mkdir()
     (run / "export" / "labels.txt").write_text("a\nb\nc\n")

@@ -17,7 +17,8 @@ def _export(directory: Path) -> Path:
     for name, content in contents.items():
         (directory / name).write_bytes(content)
     entries: dict[str, dict[str, Any]] = {
-        name: {"file": name, "sha256": sha256(content)} for name, content in contents.items()
+        name: {"file": name, "sha256": sha256(content), "waveform": None}
+        for name, content in contents.items()
     }
     report = {
         "files": {"float16": entries["a.tflite"] | {"waveform": entries["a_waveform.tflite"]}},

@@ -1,6 +1,5 @@
 """Ranks of a supernet's scores and of trained networks."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +13,9 @@ from kerasnas.flow.stages.agreement import kendall, stratified
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.workers import pool
 from kerasnas.models.nasc import NascSettings, NascSpace, Stage
+from kerasnas.runs.records import Agreement, RankCorrelation
 from kerasnas.tuners import Gene, Search
+from tests.report.conftest import make_evaluation
 
 
 def test_kendall_counts_pairs_and_ties() -> None:
@@ -67,13 +68,13 @@ def test_candidates_are_trained_on_training_clips_and_compared(
 
     def run_finals(session, group, jobs, *, planned, epochs):
         assert (group, planned, epochs) == ("agreement", 12, 7)
-        for directory, values in jobs.values():
-            assert values["scored_on"] == "validation"
-            assert values["recipe"]["epochs"] == 7
-            assert values["recipe"]["patience"] is None
-            metrics = {"accuracy": int(directory.name) ** 2 / 200, "loss": 1.0}
-            (directory / "evaluation.json").write_text(json.dumps({"metrics": metrics}))
-            (directory / "model.keras").write_text("")
+        for training, description in jobs.values():
+            assert description.scored_on == "validation"
+            assert description.recipe["epochs"] == 7
+            assert description.recipe["patience"] is None
+            metrics = {"accuracy": int(training.path.name) ** 2 / 200, "loss": 1.0}
+            make_evaluation(metrics=metrics).write(training.evaluation)
+            training.model.write_text("")
 
     monkeypatch.setattr(pool, "run_finals", run_finals)
     task = SimpleNamespace(experiment=experiment, architecture=space.architecture)
@@ -81,10 +82,10 @@ def test_candidates_are_trained_on_training_clips_and_compared(
     console = SimpleNamespace(print=lambda text, **how: said.append(text))
     session = Session(tmp_path, task, tmp_path, None, console)
     agreement.measure(session)
-    found = json.loads((tmp_path / "agreement.json").read_text())
-    assert len(found["paths"]) == 12
-    assert found["kendall"]["accuracy"]["tau"] == pytest.approx(1)
-    assert found["kendall"]["loss"] == {"tau": None, "low": None, "high": None}
+    found = Agreement.read(session.paths.agreement)
+    assert len(found.paths) == 12
+    assert found.kendall["accuracy"].tau == pytest.approx(1)
+    assert found.kendall["loss"] == RankCorrelation(None, None, None)
 
     monkeypatch.setattr(pool, "run_finals", None)  # nothing is trained again
     agreement.measure(session)

@@ -1,6 +1,7 @@
 """Searches that cannot go on: one clear message, exit code 2, and nothing is lost."""
 
 import errno
+import json
 import os
 import shutil
 import socket
@@ -13,7 +14,9 @@ from typer.testing import CliRunner
 
 from kerasnas.cli import app
 from kerasnas.flow.task.opening import open_run, read_experiment
+from kerasnas.runs.layout import RunPaths
 from kerasnas.tuners.core import journal
+from kerasnas.tuners.core.chain import Chain
 
 pytestmark = pytest.mark.slow
 
@@ -26,13 +29,24 @@ def run(searched: Path, tmp_path: Path) -> Path:
 
 def call(run: Path, *options: str) -> str:
     """What `kerasnas search` says when it goes on in `run`, which must stay as it is."""
-    before = (run / "journal.jsonl").read_bytes()
+    before = RunPaths(run).journal.read_bytes()
     result = CliRunner().invoke(app, ["search", "small.yaml", "--run", str(run), *options])
     assert result.exit_code == 2, result.output
     assert "Traceback" not in result.output
     assert result.output.count("error:") == 1
-    assert (run / "journal.jsonl").read_bytes().startswith(before)
+    assert RunPaths(run).journal.read_bytes().startswith(before)
     return " ".join(result.output.split())
+
+
+def of_another_search(lines: list[bytes]) -> list[bytes]:
+    """The journal of a search that began with another seed, and went the same way."""
+    chain, sealed = Chain(), []
+    for line in lines:
+        fields = json.loads(line.replace(b'"seed":0', b'"seed":1'))
+        del fields["n"], fields["crc"]
+        text, chain = chain.seal(fields)
+        sealed.append(text + b"\n")
+    return sealed
 
 
 @pytest.mark.parametrize(
@@ -40,18 +54,18 @@ def call(run: Path, *options: str) -> str:
     [
         (lambda lines: [b"a,b\n", b"1,2\n"], "is no journal of a search"),
         (
-            lambda lines: [lines[0].replace(b'"schema": 1', b'"schema": 2'), *lines[1:]],
-            "has schema 2, and this version reads 1",
+            lambda lines: [lines[0].replace(b'"schema":2', b'"schema":3'), *lines[1:]],
+            "has schema 3, and this version reads 2",
         ),
         (lambda lines: [*lines[:4], lines[4][7:], *lines[5:]], "line 5 is damaged"),
-        (lambda lines: [lines[0].replace(b'"seed": 0', b'"seed": 1'), *lines[1:]], "seed: 1 there"),
+        (lambda lines: of_another_search(lines), "seed: 1 there"),
     ],
     ids=["foreign", "newer", "damaged", "of another search"],
 )
 def test_a_journal_that_cannot_be_used(
     run: Path, edit: Callable[[list[bytes]], list[bytes]], message: str
 ) -> None:
-    path = run / "journal.jsonl"
+    path = RunPaths(run).journal
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(edit(lines)))
     assert path.read_bytes().splitlines(keepends=True) != lines

@@ -1,6 +1,5 @@
 """An ensemble of one network, trained without each fold in turn."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,10 @@ from kerasnas.flow.commands import ensemble as flow
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers import jobs
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import Ensemble, Evaluation
 from kerasnas.tuners.runners.base import Job, TrialContext
+from tests.report.conftest import make_evaluation
 
 pytestmark = pytest.mark.slow
 
@@ -20,12 +22,12 @@ def untrained(session, group, trainings) -> None:
     """Stands for training: models as they are initialised, each with a seed of its own."""
     import keras
 
-    for seed, (directory, values) in enumerate(trainings.values()):
+    for seed, (training, description) in enumerate(trainings.values()):
         keras.utils.set_random_seed(seed)
-        directory.mkdir(parents=True)
-        Architecture.from_json(values["architecture"]).build().save(directory / "model.keras")
-        metrics = {"loss": 1.0, "accuracy": float(values["fold"]), "macro_f1": None}
-        (directory / "evaluation.json").write_text(json.dumps({"metrics": metrics}))
+        training.path.mkdir(parents=True)
+        Architecture.from_json(description.architecture).build().save(training.model)
+        metrics = {"loss": 1.0, "accuracy": float(description.fold), "macro_f1": None}
+        make_evaluation(metrics=metrics).write(training.evaluation)
 
 
 def here(session, group, waiting: list[Job], epochs) -> None:
@@ -52,10 +54,11 @@ def test_clips_are_scored_by_the_mean_of_all_members(
     x = test.x(np.arange(len(test)))
     members = [keras.saving.load_model(path) for path in result.directory.glob("*/model.keras")]
     expected = np.mean([model.predict(x, verbose=0) for model in members], axis=0)
-    found = json.loads((result.directory / "evaluation.json").read_text())
-    np.testing.assert_allclose(found["predictions"], test.clip_means(expected), atol=1e-5)
-    assert found["metrics"] == result.metrics
-    assert json.loads((result.directory / "ensemble.json").read_text())["members"] == result.members
+    paths = RunPaths(run).ensemble("model_a")
+    found = Evaluation.read(paths.evaluation)
+    np.testing.assert_allclose(found.predictions, test.clip_means(expected), atol=1e-5)
+    assert found.metrics == result.metrics
+    assert Ensemble.read(paths.scores) == result.scores
     assert result.table().row_count == 6
 
 

@@ -7,6 +7,7 @@ import pytest
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.opening import open_run, read_experiment
+from kerasnas.runs.layout import RunPaths
 
 MINE = Experiment.model_validate({"name": "mine", "seed": 3})
 
@@ -19,15 +20,15 @@ def make_run(directory: Path, experiment: Experiment) -> None:
 def test_the_same_experiment_is_resumed_with_other_limits(tmp_path: Path) -> None:
     make_run(tmp_path, MINE)
     assert read_experiment(tmp_path) == MINE
-    (tmp_path / "journal.jsonl").write_text("kept")
+    RunPaths(tmp_path).journal.write_text("kept")
     make_run(tmp_path, MINE.overridden(tmp_path, workers=1, trials=99, seconds=60))
-    assert (tmp_path / "journal.jsonl").read_text() == "kept"
+    assert RunPaths(tmp_path).journal.read_text() == "kept"
     assert read_experiment(tmp_path).search.trials == 99
 
 
 def test_another_experiment_is_refused(tmp_path: Path) -> None:
     make_run(tmp_path, MINE)
-    (tmp_path / "journal.jsonl").write_text("kept")
+    RunPaths(tmp_path).journal.write_text("kept")
     other = Experiment.model_validate({"name": "mine", "seed": 4})
     with pytest.raises(KerasnasError, match=r"another experiment.*seed \(3 there, 4 here\)"):
         make_run(tmp_path, other)

@@ -1,6 +1,5 @@
 """Scores of recordings by an exported file; whole ones are in test_search.py."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +10,8 @@ import soundfile
 from kerasnas import export
 from kerasnas.features import LogMel
 from kerasnas.flow.commands.predict import predict
+from kerasnas.runs.layout import ExportPaths
+from kerasnas.runs.records import FrontEndDescription
 
 
 def test_channels_that_are_examples_may_be_any_number(
@@ -19,10 +20,9 @@ def test_channels_that_are_examples_may_be_any_number(
     settings = LogMel(
         sample_rate=8000, seconds=0.5, n_fft=256, hop_length=200, mel_bins=2, channel_examples=4
     )
-    (tmp_path / "features.json").write_text(
-        json.dumps({"schema": 1, "settings": settings.model_dump(mode="json")})
-    )
-    (tmp_path / "labels.txt").write_text("low\nhigh\n")
+    paths = ExportPaths(tmp_path)
+    FrontEndDescription(settings.model_dump(mode="json"), {}, {}).write(paths.front_end)
+    paths.labels.write_text("low\nhigh\n")
     model = tmp_path / "model.tflite"
     model.touch()
     network = SimpleNamespace(  # it answers the mean of either bin

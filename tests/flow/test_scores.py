@@ -1,4 +1,3 @@
-import json
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ from rich.console import Console
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.predict import Prediction
 from kerasnas.flow.task import scores
+from kerasnas.runs.layout import ExportPaths, TrainingPaths
 from kerasnas.training.examples import Examples
 
 LABELS = np.array([[1, 0], [0, 1], [1, 1], [0, 0]], np.float32)
@@ -62,11 +62,11 @@ def test_without_tags_or_clips_set_aside_there_are_no_thresholds() -> None:
 def test_an_evaluation_is_written_class_by_class() -> None:
     tagging = task(multi_label=True)
     result = scores.score_model(model, tagging, tagging.examples(np.arange(2)))
-    written = scores.to_json(result, tagging, "test")
+    written = scores.record(result, tagging, "test").fields()
     assert written["by_class"]["positives"] == [1, 1]
     assert written["by_class"]["equal_error_rate"] == [0, 0]
     result = scores.score_model(model, tagging, tagging.examples(np.arange(1)))
-    assert scores.to_json(result, tagging, "test")["by_class"]["auc"] == [None, None]
+    assert scores.record(result, tagging, "test").fields()["by_class"]["auc"] == [None, None]
 
 
 def test_thresholds_are_found_again_beside_the_model_and_its_files(tmp_path: Path) -> None:
@@ -74,30 +74,33 @@ def test_thresholds_are_found_again_beside_the_model_and_its_files(tmp_path: Pat
     result = scores.score_model(
         model, tagging, tagging.examples(np.arange(4)), np.array([0.25, 0.75])
     )
-    evaluation = scores.to_json(result, tagging, "test")
-    (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
+    scores.record(result, tagging, "test").write(TrainingPaths(tmp_path).evaluation)
     found = scores.read_thresholds(tmp_path / "model.keras", ("a", "b"))
     assert found is not None and found.tolist() == [0.25, 0.75]
-    scores.write_thresholds(found, tmp_path, ("a", "b"))
+    scores.write_thresholds(found, ExportPaths(tmp_path), ("a", "b"))
     again = scores.read_thresholds(tmp_path / "model_int8.tflite", ("a", "b"))
     assert again is not None and again.tolist() == [0.25, 0.75]
     assert scores.read_thresholds(tmp_path / "model_int8.tflite", ("b", "a")) is None
-    scores.write_thresholds(None, tmp_path, ("a", "b"))
+    scores.write_thresholds(None, ExportPaths(tmp_path), ("a", "b"))
     assert scores.read_thresholds(tmp_path / "model_int8.tflite", ("a", "b")) is None
 
 
-@pytest.mark.parametrize("by_class", [None, {"f1": [0.5, 0.5]}])
-def test_a_training_without_thresholds_has_none(tmp_path: Path, by_class: object) -> None:
-    data = {"classes": ["a", "b"], "by_class": by_class}
-    (tmp_path / "evaluation.json").write_text(json.dumps(data))
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_a_training_without_thresholds_has_none(tmp_path: Path, multi_label: bool) -> None:
+    tagging = task(multi_label)
+    result = scores.score_model(model, tagging, tagging.examples(np.arange(4)))
+    scores.record(result, tagging, "test").write(TrainingPaths(tmp_path).evaluation)
     assert scores.read_thresholds(tmp_path / "model.keras", ("a", "b")) is None
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", '{"thresholds": {"a": null, "b": 0.5}}'])
-def test_damaged_thresholds_are_one_error(tmp_path: Path, text: str) -> None:
-    (tmp_path / "thresholds.json").write_text(text)
-    with pytest.raises(KerasnasError, match=r"thresholds\.json holds no threshold for each class"):
-        scores.read_thresholds(tmp_path / "model_int8.tflite", ("a", "b"))
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"thresholds": {"a": null, "b": 0.5}}'])
+@pytest.mark.parametrize("model", ["model.keras", "model_int8.tflite"])
+def test_damaged_thresholds_are_one_error(tmp_path: Path, model: str, text: str) -> None:
+    trained = model.endswith(".keras")
+    path = TrainingPaths(tmp_path).evaluation if trained else ExportPaths(tmp_path).thresholds
+    path.write_text(text)
+    with pytest.raises(KerasnasError, match=rf"{path.name} .*delete it and run "):
+        scores.read_thresholds(tmp_path / model, ("a", "b"))
 
 
 def test_tags_that_reach_their_threshold_are_marked() -> None:

@@ -1,7 +1,6 @@
 """A whole search, small: what it leaves, and that the same call goes on."""
 
 import csv
-import json
 import os
 import shutil
 import signal
@@ -25,16 +24,22 @@ from kerasnas.flow.stages import export_network as exporting
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
+from kerasnas.runs.layout import ExportPaths, RunPaths, TrainingPaths
+from kerasnas.runs.records import (
+    Description,
+    Evaluation,
+    Export,
+    Folds,
+    FrontEndDescription,
+    History,
+)
+from kerasnas.runs.run import chosen_training, read_winners
 
 pytestmark = pytest.mark.slow
 
 
-def read(path: Path):
-    return json.loads(path.read_text())
-
-
 def rows(run: Path) -> list[dict[str, str]]:
-    with (run / "trials.csv").open(newline="") as file:
+    with RunPaths(run).table.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -47,30 +52,28 @@ def test_every_candidate_keeps_accuracy_loss_and_cost(searched: Path) -> None:
         assert 4000 <= int(row["bytes"]) <= 30_000
         assert int(row["bytes"]) == int(row["int8_bytes"])
         assert len(
-            read(searched / "trials" / f"{int(row['trial']):04d}" / "history.json")["epochs"]
+            History.read(RunPaths(searched).trial(f"{int(row['trial']):04d}").history).epochs
         )
 
 
 def test_both_winners_are_named_and_trained(searched: Path) -> None:
-    winners, trials = read(searched / "winners.json"), rows(searched)
+    winners, trials = read_winners(searched).winners, rows(searched)
     best = max(trials, key=lambda row: float(row["accuracy"]))
     least = min(trials, key=lambda row: float(row["loss"]))
-    assert float(trials[winners["accuracy"]["trial"]]["accuracy"]) == float(best["accuracy"])
-    assert winners["loss"]["trial"] == int(least["trial"])
+    assert float(trials[winners["accuracy"].trial]["accuracy"]) == float(best["accuracy"])
+    assert winners["loss"].trial == int(least["trial"])
     for name in ("accuracy", "loss"):
-        directory = searched / winners[name]["directory"]
-        described = read(directory / "architecture.json")
-        network = Architecture.from_json(described["architecture"])
-        assert network.cost().to_json() == described["cost"]
-        evaluation = read(directory / "evaluation.json")
-        labels, scores = np.array(evaluation["labels"]), np.array(evaluation["predictions"])
-        right = (labels.argmax(1) == scores.argmax(1)).mean()
-        assert evaluation["metrics"]["accuracy"] == pytest.approx(right)
+        training = TrainingPaths(searched / winners[name].directory)
+        described = Description.read(training.description)
+        network = Architecture.from_json(described.architecture)
+        assert network.cost().to_json() == described.cost
+        evaluation = Evaluation.read(training.evaluation)
+        right = (evaluation.labels.argmax(1) == evaluation.predictions.argmax(1)).mean()
+        assert evaluation.metrics["accuracy"] == pytest.approx(right)
 
 
 def test_the_model_opens_without_kerasnas(searched: Path) -> None:
-    winners = read(searched / "winners.json")
-    model = searched / winners[winners["chosen"]]["directory"] / "model.keras"
+    model = chosen_training(searched).model
     code = (
         "import sys; sys.modules['kerasnas'] = None\n"
         "import keras; model = keras.saving.load_model(sys.argv[1], safe_mode=True)\n"
@@ -83,13 +86,13 @@ def test_the_model_opens_without_kerasnas(searched: Path) -> None:
 
 
 def test_the_files_are_proven_on_clips_nobody_trained_on(searched: Path) -> None:
-    report = read(searched / "export" / "export.json")
-    assert set(report["files"]) == {"float16", "int8"}
-    for name, entry in report["files"].items():
+    report = Export.read(RunPaths(searched).export.report)
+    assert set(report.files) == {"float16", "int8"}
+    for name, entry in report.files.items():
         path = searched / "export" / f"model_{name}.tflite"
-        assert entry["bytes"] == path.stat().st_size
+        assert entry.bytes == path.stat().st_size
         again = evaluate(path)
-        assert again.metrics["accuracy"] == pytest.approx(entry["accuracy"])
+        assert again.metrics["accuracy"] == pytest.approx(entry.accuracy)
     assert (searched / "export" / "labels.txt").read_text().splitlines() == [
         "alarm",
         "speech",
@@ -111,20 +114,19 @@ def test_features_json_checks_another_front_end(searched: Path) -> None:
     from kerasnas.features import LogMel, clip_features
     from kerasnas.features.description import decode
 
-    stored = read(searched / "export" / "features.json")
-    settings = LogMel.model_validate(stored["settings"])
-    waveform = decode(stored["golden"]["waveform"]).astype(np.float32) / 32768
+    stored = FrontEndDescription.read(RunPaths(searched).export.front_end)
+    settings = LogMel.model_validate(stored.settings)
+    waveform = decode(stored.golden["waveform"]).astype(np.float32) / 32768
     np.testing.assert_allclose(
-        clip_features(waveform, settings), decode(stored["golden"]["features"]), atol=1e-4
+        clip_features(waveform, settings), decode(stored.golden["features"]), atol=1e-4
     )
 
 
 def test_the_report_is_a_page(searched: Path) -> None:
     page = (searched / "report.html").read_text()
     HTMLParser().feed(page)
-    winners = read(searched / "winners.json")
     assert "<svg" in page
-    assert f"{winners['accuracy']['trial']}" in page
+    assert f"{read_winners(searched).winners['accuracy'].trial}" in page
 
 
 def test_only_the_best_models_stay(searched: Path) -> None:
@@ -134,8 +136,10 @@ def test_only_the_best_models_stay(searched: Path) -> None:
 
 def test_the_same_call_trains_nothing_again(searched: Path, workspace: Path) -> None:
     files = [
-        searched / "trials" / "0001" / "history.json",
-        searched / "winners" / "accuracy" / "model.keras",
+        RunPaths(searched).trial("0001").history,
+        RunPaths(searched).winner("accuracy").model,
+        RunPaths(searched).winners,
+        RunPaths(searched).export.report,
         searched / "export" / "model_int8.tflite",
     ]
     before = [path.stat().st_mtime_ns for path in files]
@@ -149,20 +153,20 @@ def test_an_export_is_only_made_again_where_something_changed(
 ) -> None:
     made = []
     monkeypatch.setattr(exporting, "export_network", lambda *given: made.append(given))
-    directory = shutil.copytree(searched / "export", tmp_path / "export")
+    paths = ExportPaths(shutil.copytree(searched / "export", tmp_path / "export"))
     task = load_task(read_experiment(searched))
     train, _, test = task.final_parts(None)
     best = searched / "winners" / "accuracy" / "model.keras"
     other = searched / "trials" / "0000" / "model.keras"
     session = Session(searched, task, workspace / "cache", None, Console(quiet=True))
-    known = exporting.export_missing(session, best, directory, train, test)
-    assert known.report == read(directory / "export.json")
+    known = exporting.export_missing(session, best, paths, train, test)
+    assert known.report == Export.read(paths.report)
     assert not made
-    exporting.export_missing(session, best, directory, train, test, "error")
-    exporting.export_missing(session, best, directory, train, test[1:])
-    exporting.export_missing(session, other, directory, train, test)
-    (directory / "model_int8.tflite").unlink()
-    exporting.export_missing(session, best, directory, train, test)
+    exporting.export_missing(session, best, paths, train, test, "error")
+    exporting.export_missing(session, best, paths, train, test[1:])
+    exporting.export_missing(session, other, paths, train, test)
+    (paths.path / "model_int8.tflite").unlink()
+    exporting.export_missing(session, best, paths, train, test)
     assert [given[0] for given in made] == [best, best, other, best]
 
 
@@ -173,7 +177,7 @@ def test_an_export_with_settings_of_its_own_stays(
     export_run(run, waveform=True, on_fail="report")
     monkeypatch.setattr(exporting, "export_network", None)
     exported = search(workspace / "small.yaml", run=run).exported
-    assert "waveform" in exported.report["files"]["int8"]
+    assert exported.report.files["int8"].waveform is not None
 
 
 def test_results_show_what_matters(searched: Path, workspace: Path) -> None:
@@ -214,8 +218,8 @@ def test_a_reference_trains_with_the_final_recipe(workspace: Path) -> None:
     result = train(workspace / "small.yaml", architecture="model_a", run=workspace / "reference")
     (only,) = result.trainings
     assert set(only.scores) == {"float32", "float16", "int8"}
-    assert result.mean("int8") == only.scores["int8"].metrics["accuracy"]
-    assert read(workspace / "reference" / "train" / "model_a" / "folds.json")["mean"]
+    assert result.mean("int8") == only.scores["int8"]["accuracy"]
+    assert Folds.read(RunPaths(workspace / "reference").network("model_a").folds) == result.folds
 
 
 def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) -> None:
@@ -223,7 +227,7 @@ def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) 
         sys.executable, "-m", "kerasnas", "search", "small.yaml",
         "--run", "interrupted", "--max-trials", "2",
     ]  # fmt: skip
-    journal = workspace / "interrupted" / "journal.jsonl"
+    journal = RunPaths(workspace / "interrupted").journal
     first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(journal, '"event":"start"', first)
     os.kill(first.pid, signal.SIGTERM)  # a scheduler's Ctrl-C

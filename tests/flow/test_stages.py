@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,9 @@ from rich.console import Console
 from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.stages.trials import table
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import FrontEndDescription
+from kerasnas.runs.run import read_winners
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +31,7 @@ def written(workspace: Path, name: str, **settings: object) -> Path:
 
 
 def rows(run: Path) -> list[dict[str, str]]:
-    with (run / "trials.csv").open(newline="") as file:
+    with RunPaths(run).table.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -43,12 +45,10 @@ def test_a_grid_of_settings_on_a_fixed_network(workspace: Path) -> None:
     assert points == [("8", "16"), ("16", "16"), ("8", "20"), ("16", "20")]
     assert [row["status"] for row in trials] == ["completed"] * 4
     assert len(list((result.run / "trials" / "0000").glob("fold*/history.json"))) == 2
-    settings = json.loads((result.run / "export" / "features.json").read_text())["settings"]
-    assert settings["mel_bins"] == result.winner.values["features.mel_bins"]
+    front_end = FrontEndDescription.read(RunPaths(result.run).export.front_end)
+    assert front_end.settings["mel_bins"] == result.winner.values["features.mel_bins"]
     again = evaluate(result.run / "export" / "model_int8.tflite")
-    assert again.metrics["accuracy"] == pytest.approx(
-        result.exported.report["files"]["int8"]["accuracy"]
-    )
+    assert again.metrics["accuracy"] == pytest.approx(result.exported.report.files["int8"].accuracy)
 
 
 def test_a_front_of_accuracy_and_cost_from_a_warm_start(workspace: Path) -> None:
@@ -73,9 +73,7 @@ def test_a_front_of_accuracy_and_cost_from_a_warm_start(workspace: Path) -> None
         for number, (accuracy, macs) in enumerate(points)
         if not any(a >= accuracy and m >= macs and (a, m) != (accuracy, macs) for a, m in points)
     }
-    assert set(json.loads((result.run / "winners.json").read_text())) == {
-        "schema", "accuracy", "chosen", "rule",
-    }  # fmt: skip
+    assert set(read_winners(result.run).winners) == {"accuracy"}
     console = Console(width=80, file=io.StringIO())
     console.print(table(result.run, 80))
     assert console.file.getvalue().split().count("completed") == 3

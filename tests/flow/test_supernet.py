@@ -1,7 +1,6 @@
 """A whole search on a supernet, small."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,9 @@ import yaml
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.random_search import search_randomly
 from kerasnas.flow.commands.search import search
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import Description, Export, History, Hypervolume
+from kerasnas.runs.run import chosen_training, read_winners
 from kerasnas.tuners.core.errors import TunerError
 
 pytestmark = pytest.mark.slow
@@ -51,12 +53,8 @@ def written(workspace: Path, name: str = "nasc", **settings: object) -> Path:
     return path
 
 
-def read(path: Path):
-    return json.loads(path.read_text())
-
-
 def rows(run: Path) -> list[dict[str, str]]:
-    with (run / "trials.csv").open(newline="") as file:
+    with RunPaths(run).table.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -66,17 +64,17 @@ def inherited(workspace: Path) -> Path:
     path, run = written(workspace), workspace / "runs" / "nasc"
     command = [sys.executable, "-m", "kerasnas", "search", str(path)]
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    while not (run / "supernet.npz").exists():
+    while not RunPaths(run).supernet.exists():
         assert first.poll() is None, "the search ended before its supernet was saved"
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
-    assert not (run / "supernet.json").exists()
+    assert not RunPaths(run).supernet_history.exists()
     search(path)
     return run
 
 
 def test_a_killed_training_of_the_supernet_goes_on(inherited: Path) -> None:
-    epochs = read(inherited / "supernet.json")["epochs"]
+    epochs = History.read(RunPaths(inherited).supernet_history).epochs
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
 
 
@@ -98,15 +96,16 @@ def test_every_candidate_is_a_trial_with_its_costs(inherited: Path) -> None:
 
 
 def test_a_member_of_the_front_is_trained_from_scratch_and_exported(inherited: Path) -> None:
-    winners, trials = read(inherited / "winners.json"), rows(inherited)
-    assert winners["chosen"] == "middle"
-    assert winners["middle"]["rule"] == "knee of the front of accuracy and macs"
-    assert trials[winners["middle"]["trial"]]["front"] == "yes"
-    described = read(inherited / winners["middle"]["directory"] / "architecture.json")
-    assert described["recipe"]["epochs"] == 1
-    assert described["trial"] == winners["middle"]["trial"]
-    assert set(read(inherited / "export" / "export.json")["files"]) == {"float16"}
-    assert read(inherited / "hypervolume.json")["searches"]["search"][-1][0] == 4
+    paths, winners, trials = RunPaths(inherited), read_winners(inherited), rows(inherited)
+    assert winners.chosen == "middle"
+    assert winners.exported.rule == "knee of the front of accuracy and macs"
+    assert winners.exported.by is None
+    assert trials[winners.exported.trial]["front"] == "yes"
+    described = Description.read(chosen_training(inherited).description)
+    assert described.recipe["epochs"] == 1
+    assert described.trial == winners.exported.trial
+    assert set(Export.read(paths.export.report).files) == {"float16"}
+    assert Hypervolume.read(paths.hypervolume).searches["search"][-1][0] == 4
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_a_member_of_the_front_is_trained_from_scratch_and_exported(inherited: P
 def test_a_supernet_of_another_space_or_of_other_data_is_refused_with_both_named(
     inherited: Path, workspace: Path, old: str, new: str, message: str
 ) -> None:
-    path = written(workspace, "other", supernet={"file": str(inherited / "supernet.npz")})
+    path = written(workspace, "other", supernet={"file": str(RunPaths(inherited).supernet)})
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(KerasnasError, match=message):
         search(path)
@@ -145,15 +144,15 @@ def test_what_no_search_can_begin_with_is_refused_before_a_supernet_is_trained(
     path = written(workspace, "refused", **settings)
     with pytest.raises((KerasnasError, TunerError), match=message):
         search(path)
-    assert not (workspace / "runs" / "refused" / "supernet.npz").exists()
+    assert not RunPaths(workspace / "runs" / "refused").supernet.exists()
 
 
 def test_random_search_is_compared_on_the_same_supernet(inherited: Path, workspace: Path) -> None:
-    before = (inherited / "supernet.npz").stat().st_mtime_ns
+    before = RunPaths(inherited).supernet.stat().st_mtime_ns
     result = search_randomly(workspace / "nasc.yaml")
-    assert (inherited / "supernet.npz").stat().st_mtime_ns == before
+    assert RunPaths(inherited).supernet.stat().st_mtime_ns == before
     assert result.run == Path("runs") / "nasc" / "random"
     ours = {(row["layer1"], row["layer2"]): row["accuracy"] for row in rows(inherited)}
     theirs = {(row["layer1"], row["layer2"]): row["accuracy"] for row in rows(result.run)}
     assert theirs == ours  # all four networks, on the same weights
-    assert not (result.run / "winners.json").exists()
+    assert not RunPaths(result.run).winners.exists()

@@ -1,6 +1,5 @@
 """What an export of a recurrent tagger of several labels says on clips, whoever asks it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,9 @@ from sklearn.metrics import f1_score
 from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
+from kerasnas.runs.layout import ExportPaths, TrainingPaths
+from kerasnas.runs.records import Evaluation
+from tests.report.conftest import make_evaluation
 
 pytestmark = pytest.mark.slow
 
@@ -37,8 +39,9 @@ def exported(workspace: Path) -> Path:
     states = layers.LSTM(6)(layers.Rescaling(1 / 40)(layers.Reshape((21, 16))(frames)))
     model = keras.Model(frames, layers.Dense(3, activation="sigmoid")(states))
     model.save(directory / "model.keras")
-    trained = {"schema": 1, "classes": CLASSES, "by_class": {"threshold": THRESHOLDS}}
-    (directory / "evaluation.json").write_text(json.dumps(trained))
+    by_class = {"threshold": np.array(THRESHOLDS)}
+    trained = make_evaluation(classes=tuple(CLASSES), confusion=None, by_class=by_class)
+    trained.write(TrainingPaths(directory).evaluation)
     export_run(directory / "model.keras", experiment=directory / "tagger.yaml")
     return directory / "export"
 
@@ -46,13 +49,12 @@ def exported(workspace: Path) -> Path:
 @pytest.mark.parametrize("name", FILES)
 def test_thresholds_of_the_training_hold_for_its_files(exported: Path, name: str) -> None:
     precision = name.removeprefix("model_").removesuffix(".tflite")
-    found = json.loads((exported / f"evaluation_{precision}.json").read_text())
-    assert found["by_class"]["threshold"] == THRESHOLDS
-    heard = np.array(found["predictions"]) >= THRESHOLDS
-    expected = f1_score(np.array(found["labels"]), heard, average=None)
-    np.testing.assert_allclose(found["by_class"]["tuned_f1"], expected)
+    found = Evaluation.read(ExportPaths(exported).evaluation(precision))
+    assert found.by_class["threshold"].tolist() == THRESHOLDS
+    expected = f1_score(found.labels, found.predictions >= THRESHOLDS, average=None)
+    np.testing.assert_allclose(found.by_class["tuned_f1"], expected)
     again = evaluate(exported / name, experiment=exported.parent / "tagger.yaml")
-    assert again.metrics["tuned_macro_f1"] == found["metrics"]["tuned_macro_f1"]
+    assert again.metrics["tuned_macro_f1"] == found.metrics["tuned_macro_f1"]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from kerasnas.flow.task.trainings import Scores, Training, Trainings
+from kerasnas.flow.task.trainings import Trainings, summarise
+from kerasnas.runs.records import FoldTraining
+from kerasnas.training.metrics import ByClass
+
+Part = tuple[FoldTraining, dict[str, ByClass]]
 
 
-def tagged(fold: str, seed: int, rates: list[float], count: int) -> Training:
+def tagged(fold: str, seed: int, rates: list[float], count: int) -> Part:
     """A training of a tagger with these equal error rates by tag."""
     known = np.array(rates)
     columns = {
@@ -27,11 +31,13 @@ def tagged(fold: str, seed: int, rates: list[float], count: int) -> Training:
         "mean_average_precision": rate,
         "bytes": 10.0,
     }
-    return Training(fold, seed, {"float32": Scores(metrics, columns)}, count)
+    return FoldTraining(fold, seed, count, {"float32": metrics}), {"float32": columns}
 
 
-def trainings(*parts: Training, metric: str = "equal_error_rate") -> Trainings:
-    return Trainings(Path("x"), "crnn", metric, ("speech", "rain"), parts)
+def trainings(*parts: Part, metric: str = "equal_error_rate") -> Trainings:
+    scored, tables = zip(*parts, strict=True)
+    folds = summarise("crnn", metric, ("speech", "rain"), scored, tables)
+    return Trainings(Path("x"), folds)
 
 
 def test_error_rates_weigh_folds_equally_tag_by_tag() -> None:
@@ -39,10 +45,11 @@ def test_error_rates_weigh_folds_equally_tag_by_tag() -> None:
     # speech (0.1 + 0.3) / 2, rain 0.4 in the only fold that has it, and the mean of the two
     assert found.mean("float32") == pytest.approx(0.3)
     assert found.deviation("float32") is None
-    classes = found.to_json()["by_class"]
-    assert classes["classes"] == ["speech", "rain"]
-    assert classes["positives"] == [6, 2]
-    assert classes["float32"]["equal_error_rate"] == pytest.approx([0.2, 0.4])
+    classes = found.folds.by_class
+    assert classes is not None
+    assert classes.classes == ("speech", "rain")
+    assert classes.positives == (6, 2)
+    assert classes.scores["float32"]["equal_error_rate"] == pytest.approx([0.2, 0.4])
 
 
 def test_seeds_are_averaged_and_their_deviation_is_that_of_their_means() -> None:
@@ -51,7 +58,7 @@ def test_seeds_are_averaged_and_their_deviation_is_that_of_their_means() -> None
     )
     assert found.mean("float32") == pytest.approx(0.125)
     assert found.deviation("float32") == pytest.approx(0.05 / 2**0.5)
-    assert found.to_json()["by_class"]["positives"] == [6, 4]
+    assert found.folds.by_class is not None and found.folds.by_class.positives == (6, 4)
     screen = Console(width=120, file=StringIO())
     screen.print(found.table())
     assert "0.125 ± 0.035" in screen.file.getvalue()
@@ -65,10 +72,10 @@ def test_seeds_are_averaged_and_their_deviation_is_that_of_their_means() -> None
 
 def test_folds_without_any_rate_are_null_on_disk_and_a_dash_on_the_screen() -> None:
     found = trainings(tagged("0", 0, [nan, nan], 10))
-    assert isnan(found.mean("float32"))
-    written = found.to_json()
+    assert found.mean("float32") is None
+    written = found.folds.fields()
     assert written["mean"] == {"float32": None}
-    assert written["trainings"][0]["float32"]["equal_error_rate"] is None
+    assert written["trainings"][0]["scores"]["float32"]["equal_error_rate"] is None
     screen = Console(width=120, file=StringIO())
     screen.print(found.table())
     assert "–" in screen.file.getvalue()
@@ -76,9 +83,9 @@ def test_folds_without_any_rate_are_null_on_disk_and_a_dash_on_the_screen() -> N
 
 def test_with_one_label_folds_weigh_by_their_clips() -> None:
     parts = [
-        Training(fold, 0, {"float32": Scores({"accuracy": share, "bytes": 1.0}, None)}, count)
+        (FoldTraining(fold, 0, count, {"float32": {"accuracy": share, "bytes": 1.0}}), {})
         for fold, share, count in (("0", 0.5, 30), ("1", 1.0, 10))
     ]
     found = trainings(*parts, metric="accuracy")
     assert found.mean("float32") == pytest.approx((15 + 10) / 40)
-    assert found.to_json()["by_class"] is None
+    assert found.folds.by_class is None

@@ -13,6 +13,7 @@ from kerasnas.cli import app
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages.trials import Book, table
 from kerasnas.flow.task.opening import open_run
+from kerasnas.runs.layout import RunPaths
 from kerasnas.tuners import Gene, Search
 from kerasnas.tuners.runners.base import Finished
 
@@ -80,7 +81,7 @@ def test_the_best_models_by_each_score_in_turn_are_kept(search: Search, tmp_path
     book.close()
     kept = {path.parts[-3] for path in (tmp_path / "trials").rglob("model.keras")}
     assert kept == {"0003", "0001", "0000"}  # accuracy 0.6, loss 0.1, accuracy 0.5
-    with (tmp_path / "trials.csv").open(newline="") as file:
+    with RunPaths(tmp_path).table.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["front"] for row in rows] == ["", "yes", "", "yes", ""]
 

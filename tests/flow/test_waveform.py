@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -86,28 +85,28 @@ def recordings(searched: Path) -> list[Path]:
 def test_waveform_files_score_as_the_files_behind_them(
     exported: Exported, recordings: list[Path], workspace: Path
 ) -> None:
-    for name, entry in exported.report["files"].items():
-        whole: dict[str, Any] = entry["waveform"]
+    for name, entry in exported.report.files.items():
+        whole = entry.waveform
         path = exported.directory / f"model_{name}_waveform.tflite"
-        assert whole["file"] == path.name
-        assert whole["bytes"] == path.stat().st_size
-        assert whole["classifier_bytes"] == entry["bytes"]
-        assert whole["front_end_bytes"] + whole["classifier_bytes"] == whole["bytes"]
-        assert whole["mediapipe"]
-        checks = {c["name"]: c for c in exported.report["checks"] if c["file"] == path.name}
-        assert checks["features"]["verdict"] == "passed"
-        assert checks["budget"]["received"] == whole["bytes"]
+        assert whole.file == path.name
+        assert whole.bytes == path.stat().st_size
+        assert whole.classifier_bytes == entry.bytes
+        assert whole.front_end_bytes + whole.classifier_bytes == whole.bytes
+        assert whole.mediapipe
+        checks = {c.name: c for c in exported.report.checks if c.file == path.name}
+        assert checks["features"].verdict == "passed"
+        assert checks["budget"].received == whole.bytes
         for recording in recordings:
-            behind = predict(exported.directory / entry["file"], recording)
+            behind = predict(exported.directory / entry.file, recording)
             found = predict(path, recording)
             assert found.times == behind.times
             # A step of the integer input can go to the other side for a last bit of a feature.
             np.testing.assert_allclose(found.scores, behind.scores, atol=0.02)
         said = "\n".join(exported.lines())
         assert str(path) in said
-        assert f"{entry['bytes']:,} bytes ({entry['stock_bytes']:,} by the stock converter)" in said
+        assert f"{entry.bytes:,} bytes ({entry.stock_bytes:,} by the stock converter)" in said
     again = evaluate(path, experiment=workspace / "small.yaml")
-    assert again.metrics["accuracy"] == pytest.approx(whole["accuracy"])
+    assert again.metrics["accuracy"] == pytest.approx(whole.accuracy)
 
 
 @pytest.mark.slow
@@ -118,7 +117,7 @@ def test_waveform_files_score_as_the_files_behind_them(
 def test_mediapipe_gives_the_label_that_predict_gives(
     exported: Exported, recordings: list[Path], tmp_path: Path
 ) -> None:
-    rate = exported.report["files"]["int8"]["waveform"]["sample_rate"]
+    rate = exported.report.files["int8"].waveform.sample_rate
     waveforms = np.array([read(path, rate)[:4000, 0] for path in recordings])
     np.savez(tmp_path / "given.npz", waveforms=waveforms, sample_rate=rate)
     script = Path(__file__).with_name("mediapipe_labels.py")

@@ -1,6 +1,5 @@
 """Wu & Lee's experiment, against their sections 3.3, 4.2 and 4.3, and small from end to end."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,9 @@ import yaml
 from kerasnas.datasets import SyntheticSettings
 from kerasnas.datasets.synthetic.mixtures import write_tau2020_3class
 from kerasnas.experiment import Experiment, load
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import Description, Evaluation, FrontEndDescription
+from kerasnas.runs.run import chosen_training
 
 CONFIG = Path(__file__).parents[2] / "configs" / "wu_lee_2020.yaml"
 
@@ -80,13 +82,13 @@ def test_a_small_one_runs_from_lists_to_files(
     search(tmp_path / "small.yaml")
 
     run = tmp_path / "runs" / "wu_lee_2020"
-    winner = json.loads((run / "winners.json").read_text())["loss"]
-    described = json.loads((run / winner["directory"] / "architecture.json").read_text())
-    assert 4_000 <= 4 * described["cost"]["trainable_parameters"] <= 40_000
-    evaluation = json.loads((run / winner["directory"] / "evaluation.json").read_text())
-    assert evaluation["classes"] == ["indoor", "outdoor", "transportation"]
-    assert evaluation["count"] == 30  # the clips of the test list
-    front_end = json.loads((run / "export" / "features.json").read_text())["front_end"]
+    winner = chosen_training(run)
+    described = Description.read(winner.description)
+    assert 4_000 <= 4 * described.cost["trainable_parameters"] <= 40_000
+    evaluation = Evaluation.read(winner.evaluation)
+    assert evaluation.classes == ("indoor", "outdoor", "transportation")
+    assert evaluation.count == 30  # the clips of the test list
+    front_end = FrontEndDescription.read(RunPaths(run).export.front_end).front_end
     assert front_end["kind"] == "scalogram"
     assert (front_end["input_shape"], len(front_end["centres"])) == ([32, 128, 2], 128)
     recording = next((tmp_path / "data" / "audio").glob("*.wav"))

@@ -51,9 +51,11 @@ def _export() -> records.Export:
         classes=("rain", "dog"),
         input_shape=(8, 8, 1),
         clips=records.ClipCounts(20, 10),
+        held_on="test clips",
         accuracy={"keras": 0.75, "int8": 0.5},
         tuning=records.TuningEntry(
             "model_tuned.keras",
+            "0" * 64,
             {"given": 0.0, "tuned": 0.5},
             0.75,
             0.9,
@@ -130,7 +132,7 @@ EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Pa
         lambda: records.ControllerCurve((records.ControllerUpdate(1, 5, -0.5, -0.25, 1.5),)),
         lambda run: run.controller,
     ),
-    records.Threads: (lambda: records.Threads(2), lambda run: run.threads),
+    records.Threads: (lambda: records.Threads({"trials": 2}), lambda run: run.threads),
     records.Agreement: (
         lambda: records.Agreement(
             20,

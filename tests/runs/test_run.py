@@ -51,7 +51,7 @@ def test_labels_are_lines(paths: RunPaths) -> None:
     assert read_labels(paths.export) == ("rain", "犬")
 
 
-@pytest.mark.parametrize("room", ["runs", "report"])
+@pytest.mark.parametrize("room", ["runs", "report", "flow", "baselines"])
 def test_every_file_of_a_run_is_named_in_one_module(room: str) -> None:
     names = {value for name, value in vars(layout).items() if name.isupper() and "." in value}
     assert {"winners.json", "journal.jsonl", "report.html"} <= names

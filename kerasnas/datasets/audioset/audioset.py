@@ -32,6 +32,7 @@ from kerasnas.files import read_json, write_json
 VERSION = 1
 """To be raised with every change that changes tables: they are then made again."""
 
+_SCHEMA = 1  # of `about.json`
 CLASS_LABELS = "class_labels_indices.csv"
 _COLUMNS = ("index", "mid", "display_name")
 _EVALUATION = "eval"
@@ -172,7 +173,7 @@ class _Table:
         if not self.ids:
             raise KerasnasError(f"{self.files[0].parent}: the shards hold no clips")
         self._check_once()
-        about = {"schema": 1, "clips": len(self.ids), "skipped": skipped}
+        about = {"schema": _SCHEMA, "clips": len(self.ids), "skipped": skipped}
         digest = self.digest.hexdigest()[:16]
         write_json(self.directory / "about.json", {**about, "digest": digest})
 

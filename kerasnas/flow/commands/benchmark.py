@@ -16,6 +16,7 @@ from kerasnas.export.timing import Benchmark
 from kerasnas.files import write_json
 from kerasnas.flow.task.tables import UNLIMITED, figures_table
 from kerasnas.paths import StrPath, path_or_none
+from kerasnas.runs.record import SCHEMA
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Timed:
     def to_json(self) -> dict[str, Any]:
         """All figures by name."""
         return {
-            "schema": 1,
+            "schema": SCHEMA,
             "files": [file.to_json() for file in self.files],
             "no_operator_milliseconds": timing.NO_OPERATOR_TIMES,
             "runtime": f"ai-edge-litert {version('ai-edge-litert')}",

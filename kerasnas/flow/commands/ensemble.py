@@ -6,6 +6,7 @@ folds, answer together on the evaluation set: a clip's scores are the mean of th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasnas.errors import KerasnasError
-from kerasnas.files import read_json, write_json
 from kerasnas.flow.commands.train import Network, open_network
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import format_metrics
@@ -22,24 +22,32 @@ from kerasnas.flow.task.task import Task
 from kerasnas.flow.workers.pool import FinalTraining, run_jobs, train_missing
 from kerasnas.paths import StrPath
 from kerasnas.report import write as write_report
+from kerasnas.runs.records import Ensemble, Evaluation
+from kerasnas.runs.values import Figures
 from kerasnas.tuners.runners.base import Job
-
-FILE = "ensemble.json"
 
 
 @dataclass(frozen=True, repr=False)
-class Ensemble(Result):
+class TrainedEnsemble(Result):
     """An ensemble and its members, scored on the test clips.
 
     Attributes:
         directory: Holds every member's directory and `evaluation.json`.
-        metrics: Of the ensemble.
-        members: Metrics of each, by the fold that it was not trained on.
+        scores: What all of them score.
     """
 
     directory: Path
-    metrics: dict[str, float | None]
-    members: dict[str, dict[str, float | None]]
+    scores: Ensemble
+
+    @property
+    def metrics(self) -> Figures:
+        """Metrics of the ensemble."""
+        return self.scores.metrics
+
+    @property
+    def members(self) -> Mapping[str, Figures]:
+        """Metrics of each member, by the fold that it was not trained on."""
+        return self.scores.members
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""
@@ -68,7 +76,7 @@ def ensemble(
     cache: StrPath | None = None,
     cluster: str | None = None,
     console: Console | None = None,
-) -> Ensemble:
+) -> TrainedEnsemble:
     """Train a network without each of the folds in turn, and score all together.
 
     Arguments are those of `commands.train.train`. Members that the run directory already holds
@@ -82,42 +90,40 @@ def ensemble(
     opened = open_network(source, architecture, data, run, workers, cache, cluster, console)
     with opened as (session, network):
         result = _train(session, network)
-        if (session.run / "winners.json").exists():
+        if session.paths.winners.exists():
             write_report(session.run)
     return result
 
 
-def _train(session: Session, network: Network) -> Ensemble:
+def _train(session: Session, network: Network) -> TrainedEnsemble:
     """Train the members that are not there yet, score all together, and write `ensemble.json`."""
-    group, experiment = f"{network.directory}-ensemble", session.experiment
-    directory, folds = session.run / group, _folds(session.task)
-    values = {**network.description, "seed": experiment.seed, "scored_on": "test"}
+    paths, folds = session.paths.ensemble(network.label), _folds(session.task)
+    group = f"{network.group}-ensemble"
+    described = replace(network.description, seed=session.experiment.seed, scored_on="test")
     jobs: dict[str, FinalTraining] = {
-        f"without fold {fold}": (directory / f"fold{fold}", {**values, "fold": fold})
+        f"without fold {fold}": (paths.member(fold), replace(described, fold=fold))
         for fold in folds
     }
     train_missing(session, group, jobs)
-    places = [place for place, _ in jobs.values()]
-    members = [str(place.absolute()) for place in places]
+    members = {f"fold {fold}": paths.member(fold) for fold in folds}
     job = Job(
         "ensemble",
         "kerasnas.flow.workers.jobs:ensemble",
         session.worker_arguments,
-        {"members": members, "settings": values.get("settings", {})},
-        directory.absolute(),
+        {
+            "members": [str(member.path.absolute()) for member in members.values()],
+            "settings": dict(described.settings),
+        },
+        paths.path.absolute(),
     )
     run_jobs(replace(session, cluster=None), group, [job], 1)
-    result = Ensemble(
-        directory,
-        read_json(directory / "evaluation.json")["metrics"],
-        {
-            f"fold {fold}": read_json(place / "evaluation.json")["metrics"]
-            for fold, place in zip(folds, places, strict=True)
-        },
+    scores = Ensemble(
+        network.label,
+        Evaluation.read(paths.evaluation).metrics,
+        {name: Evaluation.read(each.evaluation).metrics for name, each in members.items()},
     )
-    scored = {"metrics": result.metrics, "members": result.members}
-    write_json(directory / FILE, {"schema": 1, "architecture": network.label, **scored})
-    return result
+    scores.write(paths.scores)
+    return TrainedEnsemble(paths.path, scores)
 
 
 def _folds(task: Task) -> list[str]:

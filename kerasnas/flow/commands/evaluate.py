@@ -16,8 +16,9 @@ from kerasnas.flow.task.opening import read_experiment, run_of
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
-from kerasnas.flow.task.winners import find_description
 from kerasnas.paths import StrPath, path_or_none
+from kerasnas.runs.layout import ExportPaths
+from kerasnas.runs.run import description_of
 from kerasnas.training.metrics import Evaluation
 
 
@@ -80,9 +81,10 @@ def evaluate(
     settings = (
         read_experiment(run_of(model)) if experiment is None else experiments.load(Path(experiment))
     )
-    described = find_description(model)
-    settings = settings.tuned(described.get("settings", {}))
-    if model.suffix == ".tflite" and (model.parent / "features.json").exists():
+    described = description_of(model)
+    if described is not None:
+        settings = settings.tuned(described.settings)
+    if model.suffix == ".tflite" and ExportPaths(model.parent).front_end.exists():
         front, _ = front_end(model)
         if front != settings.features:
             raise KerasnasError(
@@ -90,7 +92,7 @@ def evaluate(
                 "the experiment's: give the experiment that it was made by"
             )
     task = load_task(settings.overridden(path_or_none(data)), path_or_none(cache))
-    fold = described.get("fold")
+    fold = None if described is None else described.fold
     clips = task.part(part) if fold is None else task.fold_part(part, fold)
     result = evaluate_on(model, task, clips)
     return Evaluated(model, part, task.clips.classes, result)

@@ -12,9 +12,10 @@ from kerasnas.flow.stages.export_network import describe_origin, export_network
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.opening import read_experiment, run_of
 from kerasnas.flow.task.task import load_task
-from kerasnas.flow.task.winners import find_description, read_winners
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
+from kerasnas.runs.layout import ExportPaths, RunPaths, TrainingPaths
+from kerasnas.runs.run import chosen_training, description_of
 
 
 def export_run(
@@ -57,11 +58,10 @@ def export_run(
     """
     source = Path(source)
     if source.is_dir():
-        run, settings = source, read_experiment(source)
-        winners = read_winners(source)
-        model = source / winners[winners["chosen"]]["directory"] / "model.keras"
+        model, settings = chosen_training(source).model, read_experiment(source)
+        paths = RunPaths(source).export
     else:
-        model, run = source, source.parent
+        model, paths = source, TrainingPaths(source.parent).export
         settings = (
             read_experiment(run_of(source))
             if experiment is None
@@ -76,13 +76,15 @@ def export_run(
         "qat": qat,
     }
     changed = {name: value for name, value in given.items() if value is not None}
-    described = find_description(model)
-    settings = settings.overridden(path_or_none(data)).tuned(described.get("settings", {}))
+    described = description_of(model)
+    settings = settings.overridden(path_or_none(data))
+    if described is not None:
+        settings = settings.tuned(described.settings)
     task = load_task(settings, path_or_none(cache))
-    train, _, test = task.final_parts(described.get("fold"))
+    train, _, test = task.final_parts(None if described is None else described.fold)
     exported = export_network(
         model,
-        run / "export" if output is None else Path(output),
+        paths if output is None else ExportPaths(Path(output)),
         task,
         train,
         test,

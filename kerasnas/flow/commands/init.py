@@ -20,6 +20,7 @@ from kerasnas.features.recordings import look
 from kerasnas.files import write_atomically
 from kerasnas.flow.commands.starter import Choices, clip_seconds, starter
 from kerasnas.paths import StrPath
+from kerasnas.runs.layout import EXPERIMENT
 
 _PER_CLASS = 20
 _RANDOM = "size_constrained_random"
@@ -27,7 +28,7 @@ _RANDOM = "size_constrained_random"
 
 def init(
     folder: StrPath,
-    output: StrPath = "experiment.yaml",
+    output: StrPath | None = None,
     budget: int = 500_000,
     space: str = "wu_lee",
     oracle: str | None = None,
@@ -37,7 +38,7 @@ def init(
 
     Args:
         folder: A directory for each label, or a CSV beside the recordings.
-        output: File to write.
+        output: File to write; None for `experiment.yaml`.
         budget: Bytes that each TFLite file may have.
         space: Search space, by name.
         oracle: Oracle, by name; None: nsga2 with a supernet, else size_constrained_random.
@@ -48,7 +49,7 @@ def init(
             part, or only silence; there is no such space or oracle, or they do not go together; or
             `output` exists.
     """
-    folder, output = Path(folder), Path(output)
+    folder, output = Path(folder), Path(EXPERIMENT if output is None else output)
     if output.exists():
         raise KerasnasError(f"{output} exists: move it away, or give another --output")
     choices = Choices(budget, space, oracle or ("nsga2" if supernet else _RANDOM), supernet)

@@ -13,10 +13,12 @@ from kerasnas.errors import KerasnasError
 from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
 from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
-from kerasnas.files import read_json
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import Thresholds, read_thresholds
 from kerasnas.paths import StrPath
+from kerasnas.runs.layout import ExportPaths
+from kerasnas.runs.records import FrontEndDescription
+from kerasnas.runs.run import read_labels
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,21 +126,15 @@ def front_end(model: Path) -> tuple[FrontEnd, tuple[str, ...]]:
         raise KerasnasError(f"{model} is no file: give a .tflite file of an export")
     if model.suffix == ".keras":
         raise KerasnasError(f"{model} is a Keras model: give a .tflite file of its export")
-    if not (model.parent / "features.json").is_file():
+    paths = ExportPaths(model.parent)
+    if not paths.front_end.is_file():
         raise KerasnasError(
-            f"{model} needs features.json and labels.txt of its export beside it: "
-            f"{model.parent / 'features.json'} does not exist"
+            f"{model} needs {paths.front_end.name} and {paths.labels.name} of its export beside "
+            f"it: {paths.front_end} does not exist"
         )
-    settings = read_json(model.parent / "features.json").get("settings")
+    settings = FrontEndDescription.read(paths.front_end).settings
     try:
         front = front_end_of(settings)
     except ValueError as error:
-        raise KerasnasError(
-            f"{model.parent / 'features.json'} does not describe a front end: {error}"
-        ) from None
-    labels = model.parent / "labels.txt"
-    try:
-        classes = tuple(labels.read_text(encoding="utf-8").splitlines())
-    except OSError as error:
-        raise KerasnasError(f"{labels} cannot be read: {error.strerror}") from None
-    return front, classes
+        raise KerasnasError(f"{paths.front_end} does not describe a front end: {error}") from None
+    return front, read_labels(paths)

@@ -20,10 +20,8 @@ from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers.threads import take_over_threads
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
+from kerasnas.runs.layout import RunPaths
 from kerasnas.tuners.settings import RandomSettings
-
-DIRECTORY = "random"
-"""In the run directory of the search that it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def search_randomly(
     settings = settings.overridden(path_or_none(data), workers, max_trials, seconds)
     search = settings.search.model_copy(update={"oracle": RandomSettings()})
     randomly = settings.model_copy(update={"search": search})
-    beside = directory / DIRECTORY
+    beside = RunPaths(directory).random.path
     with open_run(directory, settings), open_run(beside, randomly, overwrite):
         task = load_task(randomly, features, progress=console.is_terminal)
         session = Session(directory, task, features, cluster, console)

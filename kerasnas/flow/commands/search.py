@@ -8,15 +8,14 @@ from pathlib import Path
 from rich.console import Console
 
 from kerasnas.experiment import Experiment
-from kerasnas.files import read_json
 from kerasnas.flow.stages import agreement, hypervolume
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.stages.trials import Plain, trial_rows
 from kerasnas.flow.stages.winner_rules import choose_winners
-from kerasnas.flow.stages.winner_trainings import train_winners, winner_directory
-from kerasnas.flow.task.opening import EXPERIMENT, open_run
+from kerasnas.flow.stages.winner_trainings import train_winners, winner_training
+from kerasnas.flow.task.opening import open_run
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session, resolve
@@ -25,6 +24,9 @@ from kerasnas.flow.task.winners import read_chosen_values
 from kerasnas.models.space import Values
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
+from kerasnas.runs.directory import is_run
+from kerasnas.runs.records import Evaluation
+from kerasnas.runs.trials import Trials
 from kerasnas.tuners import Results, Trial
 
 
@@ -53,7 +55,7 @@ class SearchResult(Result):
     @property
     def trials(self) -> list[dict[str, Plain]]:
         """A row for each trial, of the same columns, as `pandas.DataFrame` takes them."""
-        return trial_rows(self.results)
+        return trial_rows(Trials(self.results))
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""
@@ -136,12 +138,12 @@ def _fixed(architecture: StrPath | None) -> str | Values | None:
     if architecture is None:
         return None
     path = Path(architecture)
-    return read_chosen_values(path) if (path / EXPERIMENT).is_file() else str(architecture)
+    return read_chosen_values(path) if is_run(path) else str(architecture)
 
 
 def _search(session: Session) -> SearchResult:
     """Go through all stages of a search, in a run directory that is held."""
-    run, chosen = session.run, session.experiment.choose
+    run, paths, chosen = session.run, session.paths, session.experiment.choose
     _introduce(session)
     supernet = prepare_supernet(session)
     results = score_candidates(session, supernet)
@@ -149,14 +151,13 @@ def _search(session: Session) -> SearchResult:
     train_winners(session, winners)
     if supernet is not None:
         agreement.measure(session)
-    directory = run / winner_directory(winners, chosen)
+    training = winner_training(paths, winners, chosen)
     tuned = replace(session, task=session.task.tuned(winners[chosen].values))
     train, _, test = tuned.task.final_parts(None)
-    exported = export_missing(tuned, directory / "model.keras", run / "export", train, test)
+    exported = export_missing(tuned, training.model, paths.export, train, test)
     hypervolume.measure(run)
     report = write_report(run)
-    metrics = read_json(directory / "evaluation.json")["metrics"]
-    scores = {name: value for name, value in metrics.items() if value is not None}
+    scores = Evaluation.read(training.evaluation).known_metrics
     return SearchResult(run, results, winners[chosen], chosen, scores, exported, report)
 
 

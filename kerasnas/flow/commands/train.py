@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,16 +12,19 @@ from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
-from kerasnas.files import read_json, write_json
 from kerasnas.flow.stages.export_network import export_missing
-from kerasnas.flow.task.opening import EXPERIMENT, open_run, read_experiment
+from kerasnas.flow.task.opening import open_run, read_experiment
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import Task, load_task
-from kerasnas.flow.task.trainings import Scores, Training, Trainings
+from kerasnas.flow.task.trainings import Trainings, summarise
 from kerasnas.flow.task.winners import describe, read_chosen
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
+from kerasnas.runs.directory import is_run
+from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
+from kerasnas.runs.records import Description, Evaluation, FoldTraining
+from kerasnas.training.metrics import ByClass
 
 
 def train(
@@ -61,9 +65,9 @@ def train(
     opened = open_network(source, architecture, data, run, workers, cache, cluster, console)
     with opened as (session, network):
         names = _parse_folds(folds, session.task)
-        jobs = _jobs(session.run / network.directory, network.description, names, seeds)
+        jobs = _jobs(session.paths.network(network.label), network.description, names, seeds)
         result = _train(session, network, jobs)
-        if (session.run / "winners.json").exists():
+        if session.paths.winners.exists():
             write_report(session.run)
     return result
 
@@ -73,15 +77,15 @@ class Network(NamedTuple):
 
     Attributes:
         label: Its name.
-        description: What `architecture.json` says of it.
+        description: Of its trainings, whatever their fold and seed.
     """
 
     label: str
-    description: dict[str, Any]
+    description: Description
 
     @property
-    def directory(self) -> str:
-        """Where its trainings go, in the run directory."""
+    def group(self) -> str:
+        """Name of its trainings, which compute with as many threads each."""
         return f"train/{self.label}"
 
 
@@ -103,7 +107,7 @@ def open_network(
     Raises:
         KerasnasError: Something given cannot be used.
     """
-    searched = (Path(source) / EXPERIMENT).is_file()
+    searched = is_run(Path(source))
     given = read_experiment(Path(source)) if searched else source
     if run is None and searched:
         run = source
@@ -111,7 +115,7 @@ def open_network(
     settings = settings.overridden(path_or_none(data), workers)
     if architecture is None and not searched:
         raise KerasnasError(f"{source} has no chosen network: give --architecture")
-    if architecture is not None and not (Path(architecture) / EXPERIMENT).is_file():
+    if architecture is not None and not is_run(Path(architecture)):
         settings.space(classes=2).reference(str(architecture))  # no features for an unknown name
     with open_run(directory, settings):
         task = load_task(settings, features, progress=console.is_terminal)
@@ -123,48 +127,48 @@ def open_network(
 
 
 def _jobs(
-    directory: Path, description: dict[str, Any], folds: list[str | None], seeds: int
+    paths: NetworkPaths, description: Description, folds: list[str | None], seeds: int
 ) -> dict[str, FinalTraining]:
-    """By name: where a training's results go, and its description, which `jobs.final` takes."""
+    """Return the trainings by name."""
     jobs: dict[str, FinalTraining] = {}
     for seed in range(seeds):
         for fold in folds:
-            name = f"{'test' if fold is None else f'fold{fold}'}-seed{seed}"
-            jobs[name] = directory / name, {**description, "seed": seed, "fold": fold}
+            training = paths.training(fold, seed)
+            jobs[training.path.name] = training, replace(description, seed=seed, fold=fold)
     return jobs
 
 
 def _train(session: Session, network: Network, jobs: dict[str, FinalTraining]) -> Trainings:
     """Train what is not there yet, export it, and write `folds.json`."""
-    task, directory = session.task, session.run / network.directory
-    train_missing(session, network.directory, jobs)
-    trainings = [
-        Training(values["fold"], values["seed"], *_score(session, place, values["fold"]))
-        for place, values in jobs.values()
-    ]
-    metric, classes = task.experiment.primary_metric, tuple(task.clips.classes)
-    result = Trainings(directory, network.label, metric, classes, tuple(trainings))
-    write_json(directory / "folds.json", result.to_json())
-    return result
+    task, paths = session.task, session.paths.network(network.label)
+    train_missing(session, network.group, jobs)
+    scored = [_score(session, training, described) for training, described in jobs.values()]
+    folds = summarise(
+        network.label,
+        task.experiment.primary_metric,
+        tuple(task.clips.classes),
+        [training for training, _ in scored],
+        [table for _, table in scored],
+    )
+    folds.write(paths.folds)
+    return Trainings(paths.path, folds)
 
 
 def _find_network(architecture: str, task: Task) -> tuple[str, Architecture, dict[str, Any]]:
     """Label, architecture and tuned settings for a reference's name or a run directory."""
     path = Path(architecture)
-    if (path / EXPERIMENT).is_file():
+    if is_run(path):
         described = read_chosen(path)
-        network = Architecture.from_json(described["architecture"])
+        network = Architecture.from_json(described.architecture)
         known = task.experiment.search.tune
-        tuned = {
-            name: value for name, value in described.get("settings", {}).items() if name in known
-        }
+        tuned = {name: value for name, value in described.settings.items() if name in known}
         shape = task.experiment.tuned(tuned).features.input_shape
         if network.input_shape != shape:
             raise KerasnasError(
                 f"the network of {path} takes inputs of {network.input_shape}, the experiment's "
                 f"features are {shape}"
             )
-        return "winner", network, tuned
+        return WINNER_LABEL, network, tuned
     return architecture, task.space.reference(architecture), {}
 
 
@@ -184,14 +188,17 @@ def _parse_folds(folds: str | None, task: Task) -> list[str | None]:
     return names
 
 
-def _score(session: Session, directory: Path, fold: str | None) -> tuple[dict[str, Scores], int]:
-    """Return what all precisions score, and on how many clips; export what is not exported yet."""
-    train, _, test = session.task.final_parts(fold)
-    model, output = directory / "model.keras", directory / "export"
-    exported = export_missing(session, model, output, train, test, "report")
-    scores = {"float32": Scores.from_json(read_json(directory / "evaluation.json"))}
+def _score(
+    session: Session, training: TrainingPaths, described: Description
+) -> tuple[FoldTraining, dict[str, ByClass]]:
+    """Return what all precisions score, and by class; export what is not exported yet."""
+    train, _, test = session.task.final_parts(described.fold)
+    exported = export_missing(session, training.model, training.export, train, test, "report")
+    found = {"float32": Evaluation.read(training.evaluation)}
+    scores = {"float32": dict(found["float32"].metrics)}
     for name, file in exported.files.items():
-        found = read_json(exported.directory / f"evaluation_{name}.json")
-        metrics = {**found["metrics"], "bytes": file.stat().st_size}
-        scores[name] = Scores.from_json({**found, "metrics": metrics})
-    return scores, len(test)
+        found[name] = Evaluation.read(training.export.evaluation(name))
+        scores[name] = {**found[name].metrics, "bytes": file.stat().st_size}
+    assert described.seed is not None
+    tables = {name: each.by_class for name, each in found.items() if each.by_class is not None}
+    return FoldTraining(described.fold, described.seed, len(test), scores), tables

@@ -9,20 +9,21 @@ introduction to the bootstrap", 1993, section 13.3).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.files import read_json, write_json
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.winners import describe
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
+from kerasnas.runs.records import Agreement, Evaluation, RankCorrelation, RankedPath
+from kerasnas.runs.values import Figures
 from kerasnas.streams import Stream
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners import Results, Trial
 
-FILE = "agreement.json"
 _RESAMPLES = 2000
 _Item = TypeVar("_Item")
 
@@ -92,43 +93,41 @@ def measure(session: Session) -> None:
     recipe = settings.recipe(experiment.training.final)
     jobs: dict[str, FinalTraining] = {}
     for trial in trials:
-        described = describe(experiment, session.task.architecture(trial.values), {})
-        recipe_json = {"recipe": recipe.model_dump(mode="json")}
-        values = {**described, **recipe_json, "scored_on": "validation"}
-        values |= {"seed": experiment.seed, "fold": None}
-        jobs[f"trial {trial.number}"] = session.run / "agreement" / trial.id, values
+        architecture = session.task.architecture(trial.values)
+        described = describe(
+            experiment, architecture, {}, seed=experiment.seed, scored_on="validation"
+        )
+        described = replace(described, recipe=recipe.model_dump(mode="json"))
+        jobs[f"trial {trial.number}"] = session.paths.from_scratch(trial.id), described
     session.console.print(
         f"Comparing ranks with {len(jobs)} candidates that are trained from scratch."
     )
     train_missing(session, "agreement", jobs, recipe.epochs)
-    alone = [read_json(place / "evaluation.json")["metrics"] for place, _ in jobs.values()]
+    alone = [Evaluation.read(training.evaluation).metrics for training, _ in jobs.values()]
     found = _agreement(experiment.criteria, trials, alone, recipe, experiment.seed)
-    write_json(session.run / FILE, found)
+    found.write(session.paths.agreement)
 
 
 def _agreement(
     criteria: Sequence[str],
     trials: Sequence[Trial],
-    alone: Sequence[dict[str, float]],
+    alone: Sequence[Figures],
     recipe: Recipe,
     seed: int,
-) -> dict[str, Any]:
+) -> Agreement:
     names = list(dict.fromkeys((*criteria, "loss")))
     ranks = {}
     for name in names:
         supernet = [float(trial.metrics[name] or 0.0) for trial in trials]
-        found = kendall(supernet, [scores[name] for scores in alone], seed)
-        ranks[name] = {k: v if np.isfinite(v) else None for k, v in found._asdict().items()}
-    return {
-        "schema": 1,
-        "epochs": recipe.epochs,
-        "kendall": ranks,
-        "paths": [
-            {
-                "trial": trial.number,
-                "supernet": {name: trial.metrics[name] for name in names},
-                "stand_alone": {name: scores[name] for name in names},
-            }
-            for trial, scores in zip(trials, alone, strict=True)
-        ],
-    }
+        stand_alone = [np.nan if (v := scores[name]) is None else v for scores in alone]
+        found = kendall(supernet, stand_alone, seed)
+        ranks[name] = RankCorrelation(*found)
+    paths = [
+        RankedPath(
+            trial.number,
+            {name: trial.metrics[name] for name in names},
+            {name: scores[name] for name in names},
+        )
+        for trial, scores in zip(trials, alone, strict=True)
+    ]
+    return Agreement(recipe.epochs, ranks, tuple(paths))

@@ -79,7 +79,7 @@ def _run_trials(session: Session, search: Search, supernet: Path | None) -> None
     """Run the trials that are left, and show and record what comes of them."""
     settings = session.experiment.search
     left = settings.trials - len(search.trials) + len(search.history.waiting)
-    book = trials.Book(session.run, search, session.experiment)
+    book = trials.Book(session.run, search, session.experiment, session.task.space.headline_gene)
     with (
         closing(book),
         _open_runner(session, max(1, left), resident=supernet is not None) as workers,
@@ -113,7 +113,7 @@ def _job(session: Session, supernet: Path | None, trial: Trial) -> Job:
         arguments |= {"supernet": str(supernet)}
         return Job(trial.id, factory, arguments, dict(trial.values), time_limit=limit)
     factory = "kerasnas.flow.workers.jobs:candidate"
-    directory = session.run.absolute() / "trials" / trial.id
+    directory = session.paths.trial(trial.id).path.absolute()
     return Job(trial.id, factory, arguments, dict(trial.values), directory, limit)
 
 

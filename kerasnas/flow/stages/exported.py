@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kerasnas.flow.task.result import Result
-from kerasnas.report.html.formats import form
+from kerasnas.report.html.formats import computing
+from kerasnas.runs.records import Export, FileEntry, FileFigures, TuningEntry, WaveformEntry
 
 _RESET = "keeps state: call reset_all_variables() before each clip"
 _SAYING = {"failed": "check failed", "not proven": "not proven"}
@@ -23,97 +23,90 @@ class Exported(Result):
     """
 
     directory: Path
-    report: dict[str, Any]
+    report: Export
 
     @property
     def files(self) -> dict[str, Path]:
         """Files by precision, `float16` and `int8`."""
-        return {
-            name: self.directory / entry["file"] for name, entry in self.report["files"].items()
-        }
+        return {name: self.directory / entry.file for name, entry in self.report.files.items()}
 
     @property
     def failed(self) -> bool:
         """Whether a check failed although the settings do not say `report`."""
-        on_fail = self.report["settings"]["on_fail"]
-        return self.report["verdict"] == "failed" and on_fail != "report"
+        on_fail = self.report.settings["on_fail"]
+        return self.report.verdict == "failed" and on_fail != "report"
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""
-        verdict = self.report["verdict"]
+        verdict = self.report.verdict
         return {"directory": str(self.directory), "checks": verdict, **self.file_facts()}
 
     def file_facts(self) -> dict[str, str]:
         """Return size, accuracy and agreement of each file, by precision."""
         return {
-            name: f"{entry['bytes']:,} bytes, accuracy {entry['accuracy']:.3f}, agreement "
-            f"{entry['agreement']:.3f}"
-            for name, entry in self.report["files"].items()
+            name: f"{entry.bytes:,} bytes, accuracy {entry.accuracy:.3f}, agreement "
+            f"{entry.agreement:.3f}"
+            for name, entry in self.report.files.items()
         }
 
     def lines(self) -> list[str]:
         """A line for each file and for each check that did not pass."""
-        entries = self.report["files"]
-        tuning = self.report["tuning"]
+        entries, tuning = self.report.files, self.report.tuning
         return [
-            *([] if tuning is None else [_tuning_line(tuning, entries)]),
+            *([] if tuning is None else [_tuning_line(tuning, self.report)]),
             *(_file_line(path, entries[name]) for name, path in self.files.items()),
             *(
-                _unfused_line(name, entry["without_fusing"])
+                _unfused_line(name, entry.without_fusing)
                 for name, entry in entries.items()
-                if "without_fusing" in entry
+                if entry.without_fusing is not None
             ),
+            *(_waveform_line(self.directory, whole) for whole in self.report.waveforms),
             *(
-                _waveform_line(self.directory, entry)
-                for entry in entries.values()
-                if "waveform" in entry
-            ),
-            *(
-                f"{_SAYING[check['verdict']]}: {check['message']}"
-                for check in self.report["checks"]
-                if check["verdict"] in _SAYING
+                f"{_SAYING[check.verdict]}: {check.message}"
+                for check in self.report.checks
+                if check.verdict in _SAYING
             ),
         ]
 
 
-def _tuning_line(tuning: dict[str, Any], entries: dict[str, Any]) -> str:
+def _tuning_line(tuning: TuningEntry, report: Export) -> str:
     changes = "; ".join(
-        f"{name} accuracy {without['accuracy']:.3f} to {entry['accuracy']:.3f}, after gzip "
-        f"{without['gzip_bytes']:,} to {entry['gzip_bytes']:,} bytes"
-        for name, entry in entries.items()
-        for without in [entry["without_tuning"]]
+        f"{name} accuracy {without.accuracy:.3f} to {entry.accuracy:.3f}, after gzip "
+        f"{without.gzip_bytes:,} to {entry.gzip_bytes:,} bytes"
+        for name, entry in report.files.items()
+        if (without := entry.without_tuning) is not None
     )
     return (
-        f"{tuning['file']}: accuracy {tuning['accuracy']:.3f}, {tuning['zeros']['tuned']:.1%} of "
+        f"{tuning.file}: accuracy {tuning.accuracy:.3f}, {tuning.zeros['tuned']:.1%} of "
         f"the kernels are zeros; by fine-tuning: {changes}"
     )
 
 
-def _file_line(path: Path, entry: dict[str, Any]) -> str:
-    stock = entry["stock_bytes"]
+def _file_line(path: Path, entry: FileEntry) -> str:
+    stock = entry.stock_bytes
     beside = "" if stock is None else f" ({stock:,} by the stock converter)"
     return (
-        f"{path}: {entry['bytes']:,} bytes{beside}, accuracy {entry['accuracy']:.3f}, agreement "
-        f"{entry['agreement']:.3f}, {entry['latency_ms']['median']:.1f} ms a segment; {form(entry)}"
+        f"{path}: {entry.bytes:,} bytes{beside}, accuracy {entry.accuracy:.3f}, agreement "
+        f"{entry.agreement:.3f}, {entry.latency_ms.median:.1f} ms a segment; "
+        f"{computing(entry.form, entry.recurrent, entry.keeps_state)}"
     )
 
 
-def _unfused_line(name: str, without: dict[str, Any]) -> str:
+def _unfused_line(name: str, without: FileFigures) -> str:
     return (
-        f"{name} without fusing: {without['bytes']:,} bytes, accuracy {without['accuracy']:.3f}, "
-        f"agreement {without['agreement']:.3f}; {form(without)}"
+        f"{name} without fusing: {without.bytes:,} bytes, accuracy {without.accuracy:.3f}, "
+        f"agreement {without.agreement:.3f}; {computing(without.form, without.recurrent)}"
     )
 
 
-def _waveform_line(path: Path, entry: dict[str, Any]) -> str:
-    whole = entry["waveform"]
+def _waveform_line(directory: Path, whole: WaveformEntry) -> str:
     loads = ""
-    if not whole["mediapipe"]:
-        kept = whole.get("keeps_state")
+    if not whole.mediapipe:
+        kept = whole.keeps_state
         reason = f"{_RESET}, as MediaPipe does not" if kept else "MediaPipe loads no loops"
         loads = f"; {reason}: export.recurrent: unroll"
     return (
-        f"{path / whole['file']}: {whole['bytes']:,} bytes ({whole['front_end_bytes']:,} of them "
-        f"the front end), accuracy {whole['accuracy']:.3f}, agreement {whole['agreement']:.3f}, "
-        f"{whole['latency_ms']['median']:.1f} ms a clip{loads}"
+        f"{directory / whole.file}: {whole.bytes:,} bytes ({whole.front_end_bytes:,} of them "
+        f"the front end), accuracy {whole.accuracy:.3f}, agreement {whole.agreement:.3f}, "
+        f"{whole.latency_ms.median:.1f} ms a clip{loads}"
     )

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasnas.files import write_json
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import Hypervolume
 from kerasnas.tuners import Results, Trial
 from kerasnas.tuners.core.pareto import hypervolume
 from kerasnas.tuners.core.ranking import points
 
-FILE = "hypervolume.json"
 _POINTS = 60
 
 
@@ -26,11 +26,12 @@ def measure(run: Path) -> None:
         run: The run directory, its search begun or not; `random/` in it holds the search to compare
             with, if there is one.
     """
-    if not (run / "journal.jsonl").exists():
+    paths = RunPaths(run)
+    if not paths.journal.exists():
         return
     searches = {"search": Results.read(run)}
-    if (run / "random" / "journal.jsonl").exists():
-        searches["random"] = Results.read(run / "random")
+    if paths.random.journal.exists():
+        searches["random"] = Results.read(paths.random.path)
     if len(searches["search"].objectives) < 2:
         return
     completed = {name: _feasible(results) for name, results in searches.items()}
@@ -46,8 +47,8 @@ def measure(run: Path) -> None:
     for name, each in found.items():
         counts = np.unique(np.linspace(1, len(each), min(_POINTS, len(each))).astype(int))
         scaled, bound = (each - low) / scale, [1.0] * each.shape[1]
-        curves[name] = [[int(count), hypervolume(scaled[:count], bound)] for count in counts]
-    write_json(run / FILE, {"schema": 1, "searches": curves})
+        curves[name] = tuple((int(n), hypervolume(scaled[:n], bound)) for n in counts)
+    Hypervolume(curves).write(paths.hypervolume)
 
 
 def _feasible(results: Results) -> list[Trial]:

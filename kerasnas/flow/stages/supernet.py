@@ -17,19 +17,18 @@ from rich.console import Console
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
-from kerasnas.files import write_json
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import run_jobs
 from kerasnas.models.choices import ChoiceSpace
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import History
 from kerasnas.streams import Stream
 from kerasnas.supernet import checkpoint
 from kerasnas.supernet.space import Choice, SupernetSpace
 from kerasnas.training.examples import Examples
 from kerasnas.tuners.runners.base import Evaluate, Job, TrialContext
-
-FILE, HISTORY = "supernet.npz", "supernet.json"
 
 
 def space_of(task: Task) -> SupernetSpace:
@@ -66,10 +65,10 @@ def train_missing_supernet(session: Session) -> Path:
         _, state, _ = checkpoint.read(settings.file, space)
         _check_data(settings.file, state, _describe_data(task), console)
         return settings.file.absolute()
-    file = session.run / FILE
+    file = session.paths.supernet
     if file.exists():
         checkpoint.read(file, space)
-    if not (file.exists() and (session.run / HISTORY).exists()):
+    if not file.exists() or session.intact(History, session.paths.supernet_history) is None:
         console.print(f"Training the supernet of {space} ...", markup=False)
         recipe = task.experiment.training.candidate
         task.examples(task.split.train, recipe)  # new clips are made here, where one sees it
@@ -88,7 +87,7 @@ def digest(file: Path) -> str:
 def train(run: str, cache: str) -> Evaluate:
     """Train the supernet of a run; what was trained before is gone on with."""
     task = _load(run, cache)
-    directory = Path(run)
+    paths = RunPaths(Path(run))
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         from kerasnas.supernet.supernet import Supernet
@@ -104,12 +103,12 @@ def train(run: str, cache: str) -> Evaluate:
             examples,
             experiment.training.candidate,
             seed=experiment.seed,
-            file=directory / FILE,
+            file=paths.supernet,
             save_every=experiment.search.supernet.save_every,
             on_epoch=lambda epoch, metrics: trial.report(epoch, **metrics),
             data=_describe_data(task),
         )
-        write_json(directory / HISTORY, {"schema": 1, "epochs": history})
+        History(tuple(history)).write(paths.supernet_history)
         return {"metrics": {"loss": history[-1]["loss"]}}
 
     return evaluate

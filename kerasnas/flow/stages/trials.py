@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +12,14 @@ from rich.markup import escape
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.tables import UNLIMITED, figures_table
-from kerasnas.tuners import Controller, Results, Search, Trial
+from kerasnas.runs.layout import RunPaths, TrainingPaths
+from kerasnas.runs.records import ControllerCurve, ControllerUpdate, SearchState, SizeWindow
+from kerasnas.runs.table import write_table
+from kerasnas.runs.trials import Trial, Trials, cost_of
+from kerasnas.tuners import Controller, Results, Search
+from kerasnas.tuners.core import journal
 from kerasnas.tuners.runners.base import Event, Failed, Finished
 
 _EVERY = 10.0
@@ -30,23 +32,34 @@ class Book:
     """Keeps the tables of a search up to date, and only the best candidates' models.
 
     These are `trials.csv`, `search.json` and, of a controller, `controller.json`: what it learned.
+
+    Args:
+        run: The run directory.
+        search: Its search, which goes on.
+        experiment: The settings.
+        headline_gene: See `SearchSpace`.
     """
 
-    def __init__(self, run: Path, search: Search, experiment: Experiment) -> None:
-        self._run = run
+    def __init__(
+        self, run: Path, search: Search, experiment: Experiment, headline_gene: str | None = None
+    ) -> None:
+        self._paths = RunPaths(run)
+        self._headline_gene = headline_gene
         self._search = search
         self._experiment = experiment
         oracle = experiment.search.oracle.propose()
         self._controller = oracle if isinstance(oracle, Controller) else None
         self._written = 0.0
-        for half in (run / "trials").rglob(".*-model.keras"):
+        model = TrainingPaths(Path()).model.name
+        for half in self._paths.trials.rglob(f".*-{model}"):
             half.unlink(missing_ok=True)  # a kill came in between
-        self._models = {path.name for path in (run / "trials").glob("*") if any(_models(path))}
+        trained = map(TrainingPaths, self._paths.trials.glob("*"))
+        self._models = {training.path.name for training in trained if any(_models(training))}
 
     def on_event(self, event: Event) -> None:
         """Take one event of the loop into account."""
         if isinstance(event, Finished | Failed):
-            if isinstance(event, Finished) and any(_models(self._run / "trials" / event.id)):
+            if isinstance(event, Finished) and any(_models(self._paths.trial(event.id))):
                 self._models.add(event.id)
                 self._prune()
             if time.monotonic() - self._written > _EVERY:
@@ -57,50 +70,24 @@ class Book:
         self._write()
 
     def _write(self) -> None:
-        write_atomically(self._run / "trials.csv", self._csv())
-        window = self._experiment.search.window
-        write_json(
-            self._run / "search.json",
-            {
-                "schema": 1,
-                "proposed": self._search.rejected + len(self._search.trials),
-                "rejected": self._search.rejected,
-                "window": window.model_dump(mode="json"),
-                "objectives": [list(objective) for objective in self._search.objectives],
-                "front": [trial.number for trial in self._search.pareto_front()],
-                "seconds": round(self._search.elapsed, 1),
-            },
-        )
-        if self._controller is not None:
-            curve = [update._asdict() for update in self._controller.curve(self._search.history)]
-            write_json(self._run / "controller.json", {"schema": 1, "curve": curve})
-        self._written = time.monotonic()
-
-    def _csv(self) -> str:
-        experiment = self._experiment
+        trials, experiment = Trials(Results(self._search.history)), self._experiment
         metrics = [*experiment.criteria, f"test_{experiment.primary_metric}"]
-        front = {trial.id for trial in self._search.pareto_front()}
-        genes = list(dict.fromkeys(gene.name for gene in self._search.genes))
-        header = ["trial", "status", *metrics, "bytes", *measures.COSTS, "seconds"]
-        header += ["front", "error", *genes]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        for trial in self._search.trials:
-            writer.writerow(
-                [
-                    trial.number,
-                    trial.status,
-                    *(trial.metrics.get(name, "") for name in metrics),
-                    "" if trial.cost is None else trial.cost,
-                    *(trial.info.get(name, "") for name in measures.COSTS),
-                    "" if trial.seconds is None else round(trial.seconds, 1),
-                    "yes" if trial.id in front else "",
-                    trial.message or "",
-                    *(trial.values.get(name, "") for name in genes),
-                ]
-            )
-        return text.getvalue()
+        write_table(self._paths.table, trials, metrics)
+        window = experiment.search.window
+        SearchState(
+            proposed=trials.rejected + len(trials.all),
+            rejected=trials.rejected,
+            window=SizeWindow(window.rule, window.minimum, window.maximum),
+            objectives=tuple(self._search.objectives),
+            front=tuple(sorted(trials.front)),
+            seconds=round(self._search.elapsed, 1),
+            headline_gene=self._headline_gene,
+        ).write(self._paths.search)
+        if self._controller is not None:
+            curve = self._controller.curve(self._search.history)
+            updates = tuple(ControllerUpdate(**update._asdict()) for update in curve)
+            ControllerCurve(updates).write(self._paths.controller)
+        self._written = time.monotonic()
 
     def _prune(self) -> None:
         """Delete the models of all but the best candidates, by each score in turn."""
@@ -108,14 +95,14 @@ class Book:
         in_turn = dict.fromkeys(trial.id for row in zip(*rankings, strict=True) for trial in row)
         best = set(list(in_turn)[: self._experiment.search.keep_models])
         for id in self._models - best:
-            for model in _models(self._run / "trials" / id):
+            for model in _models(self._paths.trial(id)):
                 model.unlink(missing_ok=True)
         self._models &= best
 
 
-def _models(trial: Path) -> Iterator[Path]:
-    """The model in a trial's directory, or one of each fold."""
-    return trial.rglob("model.keras")
+def _models(trial: TrainingPaths) -> Iterator[Path]:
+    """The model of a trial, or one of each fold."""
+    return trial.path.rglob(trial.model.name)
 
 
 def table(run: Path, width: int = UNLIMITED) -> RenderableType:
@@ -126,24 +113,22 @@ def table(run: Path, width: int = UNLIMITED) -> RenderableType:
         width: Columns of the screen; see `figures_table`.
 
     Raises:
-        KerasnasError: It is no run directory.
-        JournalError: It holds no search.
+        KerasnasError: It is no run directory, or holds no search, or a damaged one.
     """
     read_experiment(run)
-    results = Results.read(run)
-    metrics = list(dict.fromkeys(name for trial in results.trials for name in trial.metrics))
+    trials = Trials.read(run)
+    metrics = list(dict.fromkeys(name for trial in trials.all for name in trial.metrics))
     names = ["trial", "status", *metrics, "bytes", "seconds", "values, and why it failed"]
-    front = {trial.id for trial in results.pareto_front()}
     rows = [
         [
-            f"{'*' if trial.id in front else ''}{trial.number}",
+            f"{'*' if trial.number in trials.front else ''}{trial.number}",
             trial.status,
             *(_shown(name, trial.metrics.get(name)) for name in metrics),
             "" if trial.cost is None else f"{trial.cost:,.0f}",
             "" if trial.seconds is None else f"{trial.seconds:.0f}",
             _values(trial),
         ]
-        for trial in results.trials
+        for trial in trials.all
     ]
     return figures_table(
         [name.replace("_", " ") for name in names],
@@ -161,29 +146,28 @@ def _values(trial: Trial) -> str:
     return escape(f"{values}\n{trial.message}" if trial.message else values)
 
 
-def trial_rows(results: Results) -> list[dict[str, Plain]]:
+def trial_rows(trials: Trials) -> list[dict[str, Plain]]:
     """Return a row for each trial, all of the same columns; None where a trial has no value.
 
     Columns are `trial`, `status`, scores and costs by their names, `bytes` by the window's rule,
     `seconds`, `front` (whether no trial dominates it), `error`, and the genes.
     """
-    front = {trial.id for trial in results.pareto_front()}
-    metrics = dict.fromkeys(name for trial in results.trials for name in trial.metrics)
+    metrics = dict.fromkeys(name for trial in trials.all for name in trial.metrics)
     costs = [name for name in measures.COSTS if name not in metrics]
-    genes = dict.fromkeys(name for trial in results.trials for name in trial.values)
+    genes = dict.fromkeys(name for trial in trials.all for name in trial.values)
     return [
         {
             **{name: trial.values.get(name) for name in genes},
             "trial": trial.number,
             "status": trial.status,
             **{name: trial.metrics.get(name) for name in metrics},
-            **{name: trial.info.get(name) for name in costs},
+            **{name: cost_of(trial, name) for name in costs},
             "bytes": trial.cost,
             "seconds": trial.seconds,
-            "front": trial.id in front,
+            "front": trial.number in trials.front,
             "error": trial.message,
         }
-        for trial in results.trials
+        for trial in trials.all
     ]
 
 
@@ -191,14 +175,13 @@ def details(run: Path, number: int) -> str:
     """All that the journal of a run directory holds of one trial, with the traceback of a failure.
 
     Raises:
-        KerasnasError: It is no run directory, or it has no such trial.
-        JournalError: It holds no search.
+        KerasnasError: It is no run directory, or has no such trial, or a damaged search.
     """
     read_experiment(run)
-    results = Results.read(run)
-    if not 0 <= number < len(results.trials):
-        raise KerasnasError(f"{run} has no trial {number}: there are {len(results.trials)}, from 0")
-    trial = results.trials[number]
+    trials = Trials.read(run)
+    trial = trials.numbered(number)
+    if trial is None:
+        raise KerasnasError(f"{run} has no trial {number}: there are {len(trials.all)}, from 0")
     described = {
         "trial": trial.number,
         "status": trial.status,
@@ -210,6 +193,21 @@ def details(run: Path, number: int) -> str:
     }
     lines = [f"{name}: {value}" for name, value in described.items() if value is not None]
     return "\n".join([*lines, *([trial.traceback.rstrip()] if trial.traceback else [])])
+
+
+def repair_journal(run: Path) -> str:
+    """Cut the damaged journal of a run directory before its first bad line, and keep a copy.
+
+    Returns:
+        What was kept, what was dropped, and where the journal lies as it was.
+
+    Raises:
+        KerasnasError: It is no run directory.
+        JournalError: Nothing can be kept, or another process works in the run.
+    """
+    read_experiment(run)
+    path = RunPaths(run).journal
+    return f"{path}: {journal.repair(path)}"
 
 
 def _shown(name: str, value: float | None) -> str:

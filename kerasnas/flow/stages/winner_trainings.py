@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kerasnas.files import write_json
 from kerasnas.flow.stages.winner_rules import describe_rule
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.winners import describe
-from kerasnas.flow.workers.pool import FinalTraining, prepare_directory, run_finals
+from kerasnas.flow.workers.pool import FinalTraining, prepare_training, run_finals
+from kerasnas.runs.layout import RunPaths, TrainingPaths
+from kerasnas.runs.records import WinnerEntry, Winners
 from kerasnas.tuners import Trial
 
 
-def winner_directory(winners: Mapping[str, Trial], criterion: str) -> str:
-    """Return where a winner's files are, in the run directory.
+def winner_training(run: RunPaths, winners: Mapping[str, Trial], name: str) -> TrainingPaths:
+    """Return the files of a winner's final training.
 
-    One trial that wins by two criteria has one directory.
+    One trial that wins by two rules has one training.
     """
-    first = next(name for name in winners if winners[name].id == winners[criterion].id)
-    return f"winners/{first}"
+    return run.winner(next(first for first in winners if winners[first].id == winners[name].id))
 
 
 def train_winners(session: Session, winners: Mapping[str, Trial]) -> None:
@@ -42,40 +42,39 @@ def train_winners(session: Session, winners: Mapping[str, Trial]) -> None:
             session.task.examples(session.task.final_parts(None)[0], experiment.training.final)
         # As many as there are rules, since how many trials they choose may change on the way.
         run_finals(session, "winners", waiting, planned=len(experiment.winners))
-    write_json(
-        session.run / "winners.json",
-        {
-            "schema": 1,
-            **{
-                criterion: {
-                    "trial": trial.number,
-                    "directory": winner_directory(winners, criterion),
-                    "rule": describe_rule(experiment.winners[criterion], experiment),
-                }
-                for criterion, trial in winners.items()
-            },
-            "chosen": experiment.choose,
-            "rule": describe_rule(experiment.winners[experiment.choose], experiment),
-        },
+    chosen = Winners({name: _entry(session, winners, name) for name in winners}, experiment.choose)
+    if session.intact(Winners, session.paths.winners) != chosen:
+        chosen.write(session.paths.winners)
+
+
+def _entry(session: Session, winners: Mapping[str, Trial], name: str) -> WinnerEntry:
+    experiment = session.experiment
+    rule = experiment.winners[name]
+    return WinnerEntry(
+        winners[name].number,
+        winner_training(session.paths, winners, name).path.relative_to(session.run).as_posix(),
+        describe_rule(rule, experiment),
+        None if rule.rule == "knee" else rule.by or experiment.criteria[0],
     )
 
 
 def _prepare(session: Session, winners: Mapping[str, Trial]) -> dict[str, FinalTraining]:
     """Make directories ready; return the trainings that are left, by the first winner's name."""
     experiment, waiting = session.experiment, {}
-    for criterion, trial in winners.items():
-        directory = session.run / winner_directory(winners, criterion)
+    for name, trial in winners.items():
+        training = winner_training(session.paths, winners, name)
         architecture = session.task.architecture(trial.values)
         tuned = {name: trial.values[name] for name in experiment.search.tune}
-        description = {
-            **describe(experiment.tuned(tuned), architecture, tuned),
-            "trial": trial.number,
-            "values": dict(trial.values),
-            "cost": architecture.cost().to_json(),
-        }
-        if prepare_directory(directory, description):
-            values = {**description, "seed": experiment.seed, "fold": None}
-            waiting[directory.name] = directory, values
+        description = describe(
+            experiment.tuned(tuned),
+            architecture,
+            tuned,
+            trial=trial.number,
+            values=dict(trial.values),
+            cost=architecture.cost().to_json(),
+        )
+        if prepare_training(session, training, description):
+            waiting[training.path.name] = training, description
     return waiting
 
 

@@ -12,7 +12,7 @@ from kerasnas.runs import directory as runs
 from kerasnas.runs.directory import run_of
 from kerasnas.runs.layout import EXPERIMENT
 
-__all__ = ["EXPERIMENT", "open_run", "read_experiment", "run_of"]
+__all__ = ["open_run", "read_experiment", "run_of"]
 
 # A search may be resumed with other values of these: they do not change what a candidate scores.
 _MAY_CHANGE = (

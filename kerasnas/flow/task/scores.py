@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.errors import KerasnasError
 from kerasnas.export.keras_model.recurrent import recurrent_layers
-from kerasnas.files import read_json, write_json
 from kerasnas.flow.task.task import Indices, Task
+from kerasnas.runs import records
+from kerasnas.runs.layout import ExportPaths, TrainingPaths
 from kerasnas.training.examples import Examples
 from kerasnas.training.metrics import Evaluation, Predict, evaluate
 from kerasnas.training.recipe import Loss
 from kerasnas.training.thresholds import choose
 
 Thresholds = NDArray[np.float64]
-
-_THRESHOLDS = "thresholds.json"
 
 
 def format_metrics(metrics: Mapping[str, float | None]) -> str:
@@ -111,65 +109,42 @@ def read_thresholds(model: Path, classes: Sequence[str]) -> Thresholds | None:
     Raises:
         KerasnasError: They are damaged.
     """
-    trained = model.suffix == ".keras"
-    path = model.with_name("evaluation.json" if trained else _THRESHOLDS)
-    if not path.is_file():
-        return None
-    data = read_json(path)
-    try:
-        if trained:
-            values = (data["by_class"] or {}).get("threshold")
-            found = {} if values is None else dict(zip(data["classes"], values, strict=True))
-        else:
-            found = data["thresholds"]
-        if list(found) != list(classes):
+    if model.suffix == ".keras":
+        path = TrainingPaths(model.parent).evaluation
+        trained = records.Evaluation.read(path) if path.is_file() else None
+        if trained is None or trained.classes != tuple(classes):
             return None
-        return np.array([float(value) for value in found.values()], np.float64)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise KerasnasError(f"{path} holds no threshold for each class: export again") from None
+        return (trained.by_class or {}).get("threshold")
+    path = ExportPaths(model.parent).thresholds
+    return records.Thresholds.read(path).of_classes(tuple(classes)) if path.is_file() else None
 
 
-def write_thresholds(found: Thresholds | None, directory: Path, classes: Sequence[str]) -> None:
+def write_thresholds(found: Thresholds | None, export: ExportPaths, classes: Sequence[str]) -> None:
     """Write `thresholds.json` beside exported files; none where none were chosen."""
-    path = directory / _THRESHOLDS
     if found is None:
-        path.unlink(missing_ok=True)  # of an earlier export, of another network
+        export.thresholds.unlink(missing_ok=True)  # of an earlier export, of another network
         return
     by_class = dict(zip(classes, found.tolist(), strict=True))
-    write_json(path, {"schema": 1, "chosen_on": "validation", "thresholds": by_class})
+    records.Thresholds("validation", by_class).write(export.thresholds)
 
 
-def to_json(result: Evaluation, task: Task, part: str) -> dict[str, Any]:
-    """An evaluation as `evaluation.json` holds it.
+def record(result: Evaluation, task: Task, part: str) -> records.Evaluation:
+    """Return an evaluation as `evaluation.json` holds it.
 
     Args:
         result: What was scored.
         task: Names of clips and classes.
         part: Which clips these are, for people.
     """
-    return {
-        "schema": 1,
-        "clips": part,
-        "classes": list(task.clips.classes),
-        "metrics": {name: _finite(value) for name, value in result.metrics.items()},
-        "confusion": None if result.confusion is None else result.confusion.tolist(),
-        "by_class": None
-        if result.by_class is None
-        else {
-            name: [_finite(float(value)) for value in values]
-            for name, values in result.by_class.items()
-        },
-        **(
-            {}
-            if result.channel_f1 is None
-            else {"channel_f1": [_finite(float(value)) for value in result.channel_f1]}
-        ),
-        "count": len(result.clips),
-        "predictions": [[round(float(p), 6) for p in row] for row in result.predictions],
-        "labels": result.labels.astype(int).tolist(),
-        "ids": [task.clips[int(index)].id for index in result.clips],
-    }
-
-
-def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None
+    return records.Evaluation(
+        clips=part,
+        classes=tuple(task.clips.classes),
+        metrics=result.metrics,
+        confusion=result.confusion,
+        by_class=result.by_class,
+        channel_f1=result.channel_f1,
+        count=len(result.clips),
+        predictions=result.predictions.astype(np.float64).round(6),
+        labels=result.labels.astype(np.int64),
+        ids=tuple(task.clips[int(index)].id for index in result.clips),
+    )

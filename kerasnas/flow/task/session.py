@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
 from kerasnas import experiment as experiments
 from kerasnas.datasets import cache_root
+from kerasnas.errors import DamagedError
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.task import Task
 from kerasnas.paths import StrPath, path_or_none
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.record import Record
+
+_Record = TypeVar("_Record", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,11 @@ class Session:
     console: Console
 
     @property
+    def paths(self) -> RunPaths:
+        """The files of the run."""
+        return RunPaths(self.run)
+
+    @property
     def experiment(self) -> Experiment:
         """The settings of the task."""
         return self.task.experiment
@@ -41,6 +52,25 @@ class Session:
     def worker_arguments(self) -> dict[str, str]:
         """Arguments of the factories in `workers.jobs`, which load the task in a worker."""
         return {"run": str(self.run.absolute()), "cache": str(self.cache)}
+
+    def intact(self, kind: type[_Record], path: Path) -> _Record | None:
+        """Return what a file holds that can be made again.
+
+        Args:
+            kind: Of the record.
+            path: The file.
+
+        Returns:
+            None where the file is missing, or is empty or damaged, which is said: the caller makes
+            it again.
+        """
+        if not path.is_file():
+            return None
+        try:
+            return kind.read(path)
+        except DamagedError as error:
+            self.console.print(f"{error.fault}: it is made again.", markup=False)
+            return None
 
 
 def resolve(

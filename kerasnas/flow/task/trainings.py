@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -13,6 +13,8 @@ import numpy as np
 from rich.table import Table
 
 from kerasnas.flow.task.result import Result
+from kerasnas.runs.records import FoldClasses, Folds, FoldTraining
+from kerasnas.runs.values import known
 from kerasnas.training.fold_means import class_fold_means, fold_means
 from kerasnas.training.metrics import ByClass, Evaluation
 
@@ -38,15 +40,15 @@ class Scores:
         """As JSON, where what has no value is null."""
         classes = self.by_class
         return {
-            "metrics": _finite(self.metrics),
+            "metrics": {name: known(value) for name, value in self.metrics.items()},
             "by_class": None
             if classes is None
-            else {name: [_or_none(v) for v in values.tolist()] for name, values in classes.items()},
+            else {name: [known(v) for v in values.tolist()] for name, values in classes.items()},
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Scores:
-        """Read back what `to_json` made, or what `evaluation.json` holds."""
+        """Return what `to_json` was made of."""
         classes = data["by_class"]
         return cls(
             {name: nan if value is None else value for name, value in data["metrics"].items()},
@@ -56,72 +58,116 @@ class Scores:
         )
 
 
-@dataclass(frozen=True)
-class Training:
-    """One training and what it scored.
+def summarise(
+    label: str,
+    metric: str,
+    classes: tuple[str, ...],
+    trainings: Sequence[FoldTraining],
+    tables: Sequence[Mapping[str, ByClass]],
+) -> Folds:
+    """Return what all trainings of one architecture score together.
 
-    Attributes:
-        fold: The fold that was tested on; None for the experiment's test clips.
-        seed: Of the training.
-        scores: By precision.
-        count: Clips tested on.
+    With one label per clip folds weigh by their clips; with several, folds weigh equally, and what
+    is a mean over classes leaves out only the folds in which a class has no value.
+
+    Args:
+        label: Of the architecture.
+        metric: The score to take means of.
+        classes: Names.
+        trainings: In the order of seeds and folds; each seed has the same folds.
+        tables: Figures by class of each training, by precision; empty for one label per clip.
     """
+    parts = [
+        (training, {name: _scores(training, name, table) for name in training.scores})
+        for training, table in zip(trainings, tables, strict=True)
+    ]
+    mean, deviation = {}, {}
+    for name in trainings[0].scores:
+        means = [
+            _mean_over_folds(
+                metric, [(scores[name], each.count) for each, scores in parts if each.seed == seed]
+            )
+            for seed in sorted({training.seed for training in trainings})
+        ]
+        mean[name] = fmean(means)
+        deviation[name] = stdev(means) if len(means) > 1 else None
+    by_class = _by_class(classes, trainings, [scores for _, scores in parts])
+    return Folds(label, metric, tuple(trainings), mean, deviation, by_class)
 
-    fold: str | None
-    seed: int
-    scores: Mapping[str, Scores]
-    count: int
 
-    def to_json(self) -> dict[str, Any]:
-        """As `folds.json` holds it."""
-        scores = {name: _finite(known.metrics) for name, known in self.scores.items()}
-        return {"fold": self.fold, "seed": self.seed, "count": self.count, **scores}
+def _scores(training: FoldTraining, precision: str, table: Mapping[str, ByClass]) -> Scores:
+    found = training.scores[precision]
+    metrics = {name: nan if value is None else value for name, value in found.items()}
+    return Scores(metrics, table.get(precision))
+
+
+def _mean_over_folds(metric: str, folds: Sequence[tuple[Scores, int]]) -> float:
+    """The mean of the metric over one seed's folds, each with the number of its clips."""
+    if folds[0][0].by_class is not None:
+        return fold_means([scores for scores, _ in folds])[metric]
+    total = sum(scores.metrics[metric] * count for scores, count in folds)
+    return total / sum(count for _, count in folds)
+
+
+def _by_class(
+    classes: tuple[str, ...],
+    trainings: Sequence[FoldTraining],
+    scores: Sequence[Mapping[str, Scores]],
+) -> FoldClasses | None:
+    means = {name: class_fold_means([each[name] for each in scores]) for name in scores[0]}
+    first = next(iter(means.values()))
+    if not first:
+        return None
+    seeds = len({training.seed for training in trainings})
+    positives = tuple(round(count / seeds) for count in first["positives"].tolist())
+    return FoldClasses(
+        classes,
+        positives,
+        {
+            name: {column: values for column, values in table.items() if column != "positives"}
+            for name, table in means.items()
+        },
+    )
 
 
 @dataclass(frozen=True, repr=False)
 class Trainings(Result):
-    """All trainings of one architecture; each seed has the same folds."""
+    """All trainings of one architecture.
+
+    Attributes:
+        directory: Holds the directory of each.
+        folds: What they score.
+    """
 
     directory: Path
-    label: str
-    metric: str
-    classes: tuple[str, ...]
-    trainings: tuple[Training, ...]
+    folds: Folds
+
+    @property
+    def label(self) -> str:
+        """Name of the architecture."""
+        return self.folds.architecture
+
+    @property
+    def trainings(self) -> tuple[FoldTraining, ...]:
+        """What each scores, in the order of seeds and folds."""
+        return self.folds.trainings
 
     @property
     def precisions(self) -> tuple[str, ...]:
         """`float32` and the formats that were exported."""
-        return tuple(self.trainings[0].scores)
+        return tuple(self.folds.mean)
 
-    def mean(self, precision: str) -> float:
-        """The metric over all folds and seeds; NaN where no fold has a value.
-
-        With one label per clip folds weigh by their clips; with several, folds weigh equally, and
-        what is a mean over classes leaves out only the folds in which a class has no value.
-        """
-        return fmean(self._seed_means(precision))
+    def mean(self, precision: str) -> float | None:
+        """Return the metric over all folds and seeds; None where no fold has a value."""
+        return known(self.folds.mean[precision])
 
     def deviation(self, precision: str) -> float | None:
-        """Standard deviation over seeds of the mean over folds; None for a single seed."""
-        means = self._seed_means(precision)
-        return stdev(means) if len(means) > 1 else None
-
-    def _seed_means(self, precision: str) -> list[float]:
-        seeds = sorted({training.seed for training in self.trainings})
-        return [
-            self._mean([t for t in self.trainings if t.seed == seed], precision) for seed in seeds
-        ]
-
-    def _mean(self, folds: list[Training], precision: str) -> float:
-        scores = [training.scores[precision] for training in folds]
-        if scores[0].by_class is not None:
-            return fold_means(scores)[self.metric]
-        pairs = [(s.metrics[self.metric], t.count) for s, t in zip(scores, folds, strict=True)]
-        return sum(value * count for value, count in pairs) / sum(count for _, count in pairs)
+        """Return the standard deviation over seeds of the mean over folds; None for one seed."""
+        return known(self.folds.deviation[precision])
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""
-        metric = self.metric.replace("_", " ")
+        metric = self.folds.metric.replace("_", " ")
         return {
             "network": self.label,
             "directory": str(self.directory),
@@ -135,41 +181,10 @@ class Trainings(Result):
         mean = _shown(self.mean(precision))
         return mean if deviation is None else f"{mean} ± {_shown(deviation)}"
 
-    def to_json(self) -> dict[str, Any]:
-        """As `folds.json` holds them; `by_class` is null for one label per clip."""
-        everything = {
-            name: [training.scores[name] for training in self.trainings] for name in self.precisions
-        }
-        classes = {name: class_fold_means(scores) for name, scores in everything.items()}
-        first = next(iter(classes.values()))
-        by_class: dict[str, Any] | None = None
-        if first:
-            seeds = len({training.seed for training in self.trainings})
-            by_class = {"classes": list(self.classes)}
-            by_class["positives"] = [round(count / seeds) for count in first["positives"].tolist()]
-            for name, means in classes.items():
-                by_class[name] = {
-                    column: [_or_none(value) for value in values.tolist()]
-                    for column, values in means.items()
-                    if column != "positives"
-                }
-        return {
-            "schema": 1,
-            "architecture": self.label,
-            "metric": self.metric,
-            "trainings": [training.to_json() for training in self.trainings],
-            "mean": _finite({name: self.mean(name) for name in self.precisions}),
-            "deviation": {
-                name: None if (value := self.deviation(name)) is None else _or_none(value)
-                for name in self.precisions
-            },
-            "by_class": by_class,
-        }
-
     def table(self) -> Table:
         """For the screen."""
         table = Table(
-            title=f"{self.label}: {self.metric.replace('_', ' ')}",
+            title=f"{self.label}: {self.folds.metric.replace('_', ' ')}",
             caption=None
             if self.deviation(self.precisions[0]) is None
             else "±: standard deviation over seeds",
@@ -181,13 +196,13 @@ class Trainings(Result):
             table.add_column(precision, justify="right")
         table.add_column(f"{self.precisions[-1]} bytes", justify="right")
         for training in self.trainings:
-            metrics = [training.scores[name].metrics for name in self.precisions]
+            size = training.score(self.precisions[-1], "bytes")
             table.add_row(
                 "test clips" if training.fold is None else f"fold {training.fold}",
                 str(training.seed),
                 str(training.count),
-                *(_shown(each[self.metric]) for each in metrics),
-                f"{metrics[-1]['bytes']:,.0f}",
+                *(_shown(training.score(name, self.folds.metric)) for name in self.precisions),
+                "–" if size is None else f"{size:,}",
             )
         table.add_section()
         table.add_row(
@@ -199,13 +214,5 @@ class Trainings(Result):
         return table
 
 
-def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: _or_none(value) for name, value in metrics.items()}
-
-
-def _or_none(value: float) -> float | None:
-    return value if isfinite(value) else None
-
-
-def _shown(value: float) -> str:
-    return f"{value:.3f}" if isfinite(value) else "–"
+def _shown(value: float | None) -> str:
+    return "–" if value is None or not isfinite(value) else f"{value:.3f}"

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.files import write_json
+from kerasnas.files import publish
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.trainings import Scores
 from kerasnas.flow.workers.folds import mean_of_folds
+from kerasnas.runs.layout import EnsemblePaths, TrainingPaths
+from kerasnas.runs.records import Description, History
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import OnEpoch, fit, normalise
 from kerasnas.training.recipe import Recipe
@@ -40,9 +42,10 @@ def candidate(run: str, cache: str) -> Evaluate:
         assert trial.directory is not None
         mine, found = task.tuned(values), []
         for number, (name, part) in enumerate(parts.items()):
-            directory = trial.directory if name is None else trial.directory / f"fold{name}"
+            training = TrainingPaths(trial.directory)
+            training = training if name is None else training.fold(name)
             watch = _Watch(trial, number * mine.experiment.training.candidate.epochs)
-            found.append(_train_and_score(mine, task.architecture(values), part, directory, watch))
+            found.append(_train_and_score(mine, task.architecture(values), part, training, watch))
             if watch.stopped:
                 break
         return mean_of_folds(task.experiment, found)
@@ -62,7 +65,8 @@ def fold(run: str, cache: str) -> Evaluate:
         assert trial.directory is not None
         mine, part = task.tuned(values["values"]), parts[values["fold"]]
         architecture = task.architecture(values["values"])
-        found = _train_and_score(mine, architecture, part, trial.directory, _Watch(trial))
+        training = TrainingPaths(trial.directory)
+        found = _train_and_score(mine, architecture, part, training, _Watch(trial))
         return {"metrics": {"loss": found["validation"]["metrics"]["loss"]}, **found}
 
     return evaluate
@@ -72,7 +76,7 @@ def _train_and_score(
     mine: Task,
     architecture: Architecture,
     part: tuple[Indices, Indices],
-    directory: Path,
+    training: TrainingPaths,
     watch: _Watch,
 ) -> dict[str, Any]:
     """Train a network on the first clips; score it on the second ones, and on the test clips."""
@@ -83,12 +87,12 @@ def _train_and_score(
         mine.examples(part[0], recipe),
         recipe,
         experiment.seed,
-        directory,
+        training,
         held_out,
         watch.on_epoch,
     )
     if experiment.search.keep_models:
-        _save(model, directory / "model.keras")
+        _save(model, training.model)
     return {
         "validation": Scores.of(scores.score_model(model, mine, held_out)).to_json(),
         "test": Scores.of(
@@ -115,36 +119,33 @@ class _Watch:
 def final(run: str, cache: str) -> Evaluate:
     """Train an architecture with the final recipe and score it on clips it has not seen.
 
-    Values: `architecture` (JSON), `seed`, `settings` (what a search has tuned, if anything, by
-    dotted field), `recipe`, and `fold`: null for the experiment's test clips, or the name of the
-    fold to test on. Training takes all other clips; only a recipe that stops early keeps the
-    validation clips for that (the test clips are never looked at). `scored_on`, if given, is that
-    of `Task.final_parts`.
+    Values are the fields of a `Description`. Training takes all clips that are not tested on; only
+    a recipe that stops early keeps the validation clips for that (the test clips are never looked
+    at).
     """
     untuned = _load(run, cache)
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
-        task = untuned.tuned(values.get("settings", {}))
-        recipe = Recipe.model_validate(values["recipe"])
-        scored_on = values.get("scored_on")
-        train, validation, test = task.final_parts(values["fold"], scored_on)
+        training, described = TrainingPaths(trial.directory), Description.of_fields(values)
+        task = untuned.tuned(described.settings)
+        recipe = Recipe.model_validate(described.recipe)
+        train, validation, test = task.final_parts(described.fold, described.scored_on)
         model = _fit(
-            Architecture.from_json(values["architecture"]),
+            Architecture.from_json(described.architecture),
             task.examples(train, recipe),
             recipe,
-            values["seed"],
-            trial.directory,
+            task.experiment.seed if described.seed is None else described.seed,
+            training,
             task.examples(validation) if len(validation) else None,
             _Watch(trial).on_epoch,
         )
-        _save(model, trial.directory / "model.keras")
+        _save(model, training.model)
         thresholds = scores.choose_thresholds(model, task, validation)
         result = scores.score_model(model, task, task.examples(test), thresholds)
-        part = scored_on or ("test" if values["fold"] is None else f"fold {values['fold']}")
-        report = scores.to_json(result, task, part)
-        write_json(trial.directory / "evaluation.json", report)
-        return {"metrics": report["metrics"]}
+        part = "test" if described.fold is None else f"fold {described.fold}"
+        scores.record(result, task, described.scored_on or part).write(training.evaluation)
+        return {"metrics": Scores.of(result).to_json()["metrics"]}
 
     return evaluate
 
@@ -161,16 +162,16 @@ def ensemble(run: str, cache: str) -> Evaluate:
 
         assert trial.directory is not None
         task = untuned.tuned(values["settings"])
-        paths = [Path(member) / "model.keras" for member in values["members"]]
+        paths = [TrainingPaths(Path(member)).model for member in values["members"]]
         members = [scores.predictor(keras.saving.load_model(path, compile=False)) for path in paths]
 
         def predict(x: NDArray[np.float32]) -> NDArray[np.float32]:
             return np.mean([np.asarray(member(x)) for member in members], axis=0)
 
         result = scores.score(predict, task, task.examples(task.split.test))
-        report = scores.to_json(result, task, "test")
-        write_json(trial.directory / "evaluation.json", report)
-        return {"metrics": report["metrics"]}
+        evaluation = EnsemblePaths(trial.directory).evaluation
+        scores.record(result, task, "test").write(evaluation)
+        return {"metrics": Scores.of(result).to_json()["metrics"]}
 
     return evaluate
 
@@ -184,32 +185,27 @@ def _fit(
     examples: Examples,
     recipe: Recipe,
     seed: int,
-    directory: Path,
+    training: TrainingPaths,
     validation: Examples | None,
     on_epoch: OnEpoch,
 ) -> Any:
     import keras
 
-    directory.mkdir(exist_ok=True)
+    training.path.mkdir(exist_ok=True)
     keras.utils.set_random_seed(seed)
     model = architecture.build()
     normalise(model, examples)
 
     history = fit(model, examples, recipe, validation=validation, seed=seed, on_epoch=on_epoch)
     fit_texture(model, examples, recipe.balanced)
-    epochs = [_finite(epoch) for epoch in history]
-    write_json(directory / "history.json", {"schema": 1, "epochs": epochs})
+    History(tuple(history)).write(training.history)
     return model
-
-
-def _finite(epoch: dict[str, float]) -> dict[str, float | None]:
-    return {name: value if np.isfinite(value) else None for name, value in epoch.items()}
 
 
 def _save(model: Any, path: Path) -> None:
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         model.save(beside)
-        beside.replace(path)
+        publish(beside, path)
     finally:
         beside.unlink(missing_ok=True)

@@ -5,24 +5,23 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 from rich.progress import Progress as ProgressBar
 from rich.progress import TextColumn, TimeElapsedColumn
 
 from kerasnas.errors import KerasnasError
-from kerasnas.files import read_json, write_json
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.workers.threads import fix_threads
+from kerasnas.runs.layout import TrainingPaths
+from kerasnas.runs.records import Description, Evaluation
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
 from kerasnas.tuners.runners.environment import available_cores
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings, WorkerSettings
 from kerasnas.tuners.runners.ray import RayRunner, RaySettings
 
-FinalTraining = tuple[Path, dict[str, Any]]
-"""A final training: the directory for its results, and values for `jobs.final`."""
+FinalTraining = tuple[TrainingPaths, Description]
+"""A final training: its files, and its description, which `jobs.final` takes as values."""
 
 
 def open_workers(
@@ -96,7 +95,7 @@ def run_finals(
     Args:
         session: Run directory, settings, cluster and console.
         group: Name of the trainings; see `open_workers`, as for the next one.
-        jobs: By name: the directory for the results, and values for `jobs.final`.
+        jobs: By name.
         planned: Trainings in the whole group; by default these ones.
         epochs: Of each training, if not those of the final recipe.
 
@@ -108,10 +107,10 @@ def run_finals(
             name,
             "kerasnas.flow.workers.jobs:final",
             session.worker_arguments,
-            values,
-            directory.absolute(),
+            description.fields(),
+            training.path.absolute(),
         )
-        for name, (directory, values) in jobs.items()
+        for name, (training, description) in jobs.items()
     ]
     epochs = epochs or session.experiment.training.final.epochs
     run_jobs(session, group, waiting, epochs, planned=planned)
@@ -172,27 +171,26 @@ def train_missing(
 ) -> None:
     """Run those final trainings of a group that the run directory does not hold yet.
 
-    Arguments and errors are those of `run_finals`; `jobs` is the whole group. The values are kept
-    as descriptions.
+    Arguments and errors are those of `run_finals`; `jobs` is the whole group.
     """
-    waiting = {name: job for name, job in jobs.items() if prepare_directory(*job)}
+    waiting = {name: job for name, job in jobs.items() if prepare_training(session, *job)}
     if waiting:
         session.console.print(f"Training {', '.join(waiting)} ...", markup=False)
         run_finals(session, group, waiting, planned=len(jobs), epochs=epochs)
 
 
-def prepare_directory(directory: Path, description: dict[str, Any]) -> bool:
-    """Empty `directory` for a training and keep its description there.
+def prepare_training(session: Session, training: TrainingPaths, description: Description) -> bool:
+    """Empty the directory of a training and keep its description there.
 
     Returns:
         Whether there is something to train: False, and nothing is touched, where the directory
-        holds what `description` says, trained and scored.
+        holds what `description` says, trained and scored. Damaged records are said, and trained
+        again.
     """
-    if (directory / "evaluation.json").exists() and (directory / "model.keras").exists():
-        stored = read_json(directory / "architecture.json")
-        names = description.keys() - {"cost"}  # predicted sizes may change with the converter
-        if all(stored.get(name) == description[name] for name in names):
+    if training.model.exists() and session.intact(Evaluation, training.evaluation) is not None:
+        stored = session.intact(Description, training.description)
+        if stored is not None and stored.trains_like(description):
             return False
-    shutil.rmtree(directory, ignore_errors=True)
-    write_json(directory / "architecture.json", description)
+    shutil.rmtree(training.path, ignore_errors=True)
+    description.write(training.description)
     return True

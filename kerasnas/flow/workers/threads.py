@@ -9,9 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from kerasnas.errors import KerasnasError
-from kerasnas.files import read_json, write_json
-
-FILE = "threads.json"
+from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import Threads
 
 
 def fix_threads(run: Path, group: str, asked: int | None, default: int) -> int:
@@ -24,13 +23,14 @@ def fix_threads(run: Path, group: str, asked: int | None, default: int) -> int:
         default: Threads where nothing is asked for and the group has not been started.
 
     Raises:
-        KerasnasError: Another number is asked for than the group was started with.
+        KerasnasError: Another number is asked for than the group was started with, or the file is
+            damaged.
     """
-    path = run / FILE
-    known: dict[str, int] = read_json(path)["threads"] if path.exists() else {}
+    path = RunPaths(run).threads
+    known = dict(Threads.read(path).threads) if path.exists() else {}
     if group not in known:
         known[group] = asked or default
-        write_json(path, {"schema": 1, "threads": known})
+        Threads(known).write(path)
     threads = known[group]
     if asked not in (None, threads):
         raise KerasnasError(
@@ -43,5 +43,6 @@ def fix_threads(run: Path, group: str, asked: int | None, default: int) -> int:
 
 def take_over_threads(run: Path, other: Path) -> None:
     """Let the trainings of a run that has not begun compute with as many threads as another's."""
-    if (other / FILE).exists() and not (run / FILE).exists():
-        write_json(run / FILE, read_json(other / FILE))
+    theirs, ours = RunPaths(other).threads, RunPaths(run).threads
+    if theirs.exists() and not ours.exists():
+        Threads.read(theirs).write(ours)

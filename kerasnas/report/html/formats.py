@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean, stdev
-from typing import Any
 
 from kerasnas.measures import COSTS
 
@@ -37,11 +36,6 @@ def named(name: str, value: float | None) -> str:
 def words(name: str) -> str:
     """A metric's or a column's name in words."""
     return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
-
-
-def form(entry: Mapping[str, Any]) -> str:
-    """How an exported file computes, by its entry in `export.json`, and that it keeps a state."""
-    return computing(entry["form"], entry.get("recurrent"), entry.get("keeps_state", False))
 
 
 def computing(form: str, recurrent: str | None, keeps_state: bool = False) -> str:

@@ -105,6 +105,7 @@ class WaveformEntry(Entry):
     accuracy: float
     accuracy_drop: AccuracyDrop
     latency_ms: Latency
+    error: Json | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +130,7 @@ class FileEntry(Entry):
             the file's are not finite.
         agreement: Share of decisions that equal the Keras model's.
         accuracy: Share of right decisions on the test clips.
+        error: How far numbers are off; None for scores of classes, which the other figures tell of.
         without_tuning: Of the file of the model before fine-tuning; None without fine-tuning.
         without_fusing: Of the file with loops; None where no LSTM is fused.
         waveform: The file that takes the waveform; None where none was asked for.
@@ -158,6 +160,7 @@ class FileEntry(Entry):
     accuracy: float
     accuracy_drop: AccuracyDrop
     latency_ms: Latency
+    error: Json | None = None
     without_tuning: FileFigures | None = None
     without_fusing: FileFigures | None = None
     waveform: WaveformEntry | None = None
@@ -176,6 +179,7 @@ class TuningEntry(Entry):
     """What fine-tuning before the export made of the model."""
 
     file: str
+    sha256: str
     zeros: Mapping[Literal["given", "tuned"], float]
     accuracy: float
     agreement: float
@@ -189,6 +193,7 @@ class Export(Record):
     Attributes:
         task: `single_label` or `multi_label`.
         input_shape: Of one segment's features: frames, bins, channels.
+        held_on: The clips that the checks were made on.
         accuracy: By precision, and `keras` of the model.
         files: By precision, `float16` and `int8`.
         settings: See `kerasnas.export.settings.ExportSettings`.
@@ -199,6 +204,7 @@ class Export(Record):
     classes: tuple[str, ...]
     input_shape: tuple[int, ...]
     clips: ClipCounts
+    held_on: str
     accuracy: Mapping[str, float]
     tuning: TuningEntry | None
     files: Mapping[str, FileEntry]
@@ -226,6 +232,13 @@ class Export(Record):
     def multi_label(self) -> bool:
         """Whether clips carry several labels."""
         return self.task == "multi_label"
+
+    @property
+    def checksums(self) -> Mapping[str, str]:
+        """SHA-256 of every exported file, by its name."""
+        tuned = () if self.tuning is None else (self.tuning,)
+        entries = (*self.files.values(), *self.waveforms, *tuned)
+        return {entry.file: entry.sha256 for entry in entries}
 
     @property
     def waveforms(self) -> tuple[WaveformEntry, ...]:

@@ -67,13 +67,13 @@ class ControllerCurve(Record):
 
 @dataclass(frozen=True, eq=False)
 class Threads(Record):
-    """`threads.json`: how trainings compute, fixed at the first start.
+    """`threads.json`: how trainings compute, fixed when the first of a group starts.
 
     Attributes:
-        threads: Threads of every training, however many run at once.
+        threads: Threads of each training, however many run at once, by the group's name.
     """
 
-    threads: int
+    threads: Mapping[str, int]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from kerasnas.runs.record import Record
 from kerasnas.runs.values import Column, Counts, Figures, Json, Matrix
@@ -34,7 +34,7 @@ class Description(Record):
     settings: Json = field(default_factory=dict)
     seed: int | None = None
     fold: str | None = None
-    scored_on: str | None = None
+    scored_on: Literal["validation", "test"] | None = None
     trial: int | None = None
     values: Json | None = None
     cost: Json | None = None

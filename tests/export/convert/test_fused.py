@@ -11,6 +11,7 @@ from kerasnas.export.check.interpreter import is_stateless
 from kerasnas.export.convert.program import convert
 from kerasnas.export.flatbuffer.facts import read_facts
 from kerasnas.flow.stages.exported import Exported
+from kerasnas.runs.records import Export
 
 from ..randomize import randomize
 
@@ -128,5 +129,5 @@ def test_an_export_says_that_the_file_keeps_its_state(
     assert without["bytes"] > entry["bytes"]
     assert without["gzip_bytes"] > entry["gzip_bytes"]
     assert without["agreement"] > 0.9
-    said = Exported(tmp_path, report).lines()
+    said = Exported(tmp_path, Export.of(report)).lines()
     assert any(line.startswith(f"int8 without fusing: {without['bytes']:,} bytes") for line in said)
