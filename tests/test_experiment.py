@@ -91,7 +91,7 @@ def test_stored_embeddings_and_audioset_belong_together(tmp_path: Path) -> None:
     sounds = "name: a\ndata: {dataset: audioset}\n"
     assert "log_mel does not go with data.dataset: audioset" in problem(tmp_path, sounds)
     speeds = "training: {final: {augmentation: {speeds: [0.9]}}}\n"
-    assert "plays recordings" in problem(tmp_path, sounds + stored + speeds)
+    assert "change recordings" in problem(tmp_path, sounds + stored + speeds)
     known = experiment.load(written(tmp_path, sounds + stored))
     assert known.data.multi_label and known.features.input_shape == (10, 128)
 

@@ -116,8 +116,11 @@ class Experiment(BaseModel):
                 "audioset, and nothing else, has features of kind stored_embedding"
             )
         recipes = (self.training.candidate, self.training.final)
-        if kind == "stored_embedding" and any(r.augmentation.speeds for r in recipes):
-            raise ValueError("augmentation.speeds plays recordings; audioset has embeddings alone")
+        if kind == "stored_embedding" and any(r.augmentation.copies for r in recipes):
+            raise ValueError(
+                "augmentation.speeds, noise and rooms change recordings; audioset has embeddings "
+                "alone"
+            )
 
     def _check_objectives(self) -> None:
         known = (*measures.scores(self.data.multi_label), *measures.COSTS)

@@ -26,9 +26,9 @@ from kerasnas.datasets import Clips, cache_root
 from kerasnas.datasets.places import filled_beside
 from kerasnas.errors import KerasnasError
 from kerasnas.features import stored
-from kerasnas.features.clip_features import of_file
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.versions import AS_IT_IS, Version, check_sources, version_features
 from kerasnas.features.waveform_model import digest
 from kerasnas.features.workers import run_workers
 
@@ -47,7 +47,7 @@ def extract(
     cache: Path | str | None = None,
     processes: int = 1,
     progress: bool = True,
-    speed: float = 1.0,
+    version: Version = AS_IT_IS,
 ) -> np.memmap[Any, np.dtype[Any]]:
     """Features of all clips, read-only, from the cache when they are there.
 
@@ -57,24 +57,25 @@ def extract(
         cache: Directory of derived files (see `datasets.cache_root`).
         processes: How many to compute with; see `processes_for`.
         progress: Whether to show a progress bar while computing.
-        speed: See `of_file`.
+        version: Of the recordings.
 
     Returns:
         `(clips, segments, frames, bins, channels)` in `settings.storage`; embeddings `(clips, 1,
         frames, values)`.
 
     Raises:
-        KerasnasError: Naming the first file found that cannot be used, or when the cache cannot
-            be written.
+        KerasnasError: Naming the first file found that cannot be used, when noise or rooms are
+            clips of the data set, or when the cache cannot be written.
     """
-    key = _key(clips, settings) | ({} if speed == 1 else {"speed": speed})
+    check_sources(clips, version)
+    key = _key(clips, settings) | version.key()
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
     name = "".join(letter if letter.isalnum() else "_" for letter in clips.name)
     entry = cache_root(cache) / "features" / f"{name}-{digest}"
     if not entry.is_dir():
         with _alone(entry):
             if not entry.is_dir():
-                _fill(entry, clips, settings, speed, processes, progress, key)
+                _fill(entry, clips, settings, version, processes, progress, key)
     return np.load(entry / "features.npy", mmap_mode="r")
 
 
@@ -103,7 +104,7 @@ def _fill(
     entry: Path,
     clips: Clips,
     settings: FrontEnd,
-    speed: float,
+    version: Version,
     processes: int,
     progress: bool,
     key: dict[str, Any],
@@ -111,7 +112,7 @@ def _fill(
     with filled_beside(entry) as partial:
         array = partial / "features.npy"
         _allocate(array, (len(clips), settings.segments, *settings.input_shape), settings)
-        _compute(clips, settings, speed, array, processes, progress)
+        _compute(clips, settings, version, array, processes, progress)
         about = {"schema": _SCHEMA, "clips": len(clips), "root": str(clips.root), **key}
         del about["files"]
         (partial / "about.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -150,7 +151,7 @@ def _allocate(path: Path, shape: tuple[int, ...], settings: FrontEnd) -> None:
 
 
 def _compute(
-    clips: Clips, settings: FrontEnd, speed: float, array: Path, processes: int, progress: bool
+    clips: Clips, settings: FrontEnd, version: Version, array: Path, processes: int, progress: bool
 ) -> None:
     with Progress(console=Console(stderr=True), transient=True, disable=not progress) as bar:
         task = bar.add_task("features", total=len(clips))
@@ -159,10 +160,10 @@ def _compute(
             return
         paths = [clip.path for clip in clips]
         if processes > 1:
-            run_workers(paths, settings, speed, array, processes, lambda: bar.advance(task))
+            run_workers(paths, settings, version, array, processes, lambda: bar.advance(task))
             return
         features = np.load(array, mmap_mode="r+")
         for row, path in enumerate(paths):
-            features[row] = of_file(path, settings, speed)
+            features[row] = version_features(path, settings, version, row)
             bar.advance(task)
         features.flush()

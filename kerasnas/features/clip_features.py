@@ -30,20 +30,20 @@ class Window:
     waveform: Waveform
 
 
-def of_file(path: Path, settings: WaveformFrontEnd, speed: float = 1.0) -> NDArray[np.float32]:
-    """Features of a clip, read from a file: float32 `(segments, frames, bins, channels)`.
+def of_file(path: Path, settings: WaveformFrontEnd) -> NDArray[np.float32]:
+    """Return features of a clip, read from a file: float32 `(segments, frames, bins, channels)`.
 
     Args:
         path: The recording.
         settings: The front end's parameters.
-        speed: How fast it is played: 1.25 raises tempo and pitch by a quarter.
 
     Raises:
         KerasnasError: Naming the file, when it cannot be used (see `audio.read`).
     """
-    rate = round(settings.sample_rate / speed)  # and taken for settings.sample_rate
-    seconds = settings.samples / rate  # of hours, too, only the beginning is read
-    return clip_features(read(path, rate, settings.file_channels, seconds), settings)
+    seconds = settings.samples / settings.sample_rate  # of hours, too, only the beginning is read
+    return clip_features(
+        read(path, settings.sample_rate, settings.file_channels, seconds), settings
+    )
 
 
 def clip_features(waveform: Waveform, settings: WaveformFrontEnd) -> NDArray[np.float32]:

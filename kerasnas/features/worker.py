@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features.clip_features import of_file
 from kerasnas.features.front_ends import WaveformFrontEnd, front_end
+from kerasnas.features.versions import Version, version_features
 
 
 def main() -> None:
@@ -22,11 +22,12 @@ def main() -> None:
     task = json.loads(line)
     settings = front_end(task["settings"])
     assert isinstance(settings, WaveformFrontEnd)
+    version = Version.model_validate(task["version"])
     features = np.load(task["array"], mmap_mode="r+")
     with suppress(BrokenPipeError):  # the parent is gone
         for row, path in task["clips"]:
             try:
-                features[row] = of_file(Path(path), settings, task["speed"])
+                features[row] = version_features(Path(path), settings, version, row)
             except KerasnasError as error:
                 print(json.dumps({"error": str(error)}), flush=True)
                 return

@@ -19,6 +19,7 @@ from typing import Any
 
 from kerasnas.errors import KerasnasError
 from kerasnas.features.front_ends import WaveformFrontEnd
+from kerasnas.features.versions import Version
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -26,7 +27,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 def run_workers(
     paths: Sequence[Path],
     settings: WaveformFrontEnd,
-    speed: float,
+    version: Version,
     array: Path,
     processes: int,
     on_clip: Callable[[], None],
@@ -36,7 +37,7 @@ def run_workers(
     Args:
         paths: Row n of the array belongs to `paths[n]`.
         settings: The front end.
-        speed: See `of_file`.
+        version: Of the recordings.
         array: A `.npy` file of the final shape, which the workers fill.
         processes: Number of workers; each takes every `processes`-th clip.
         on_clip: Called after every clip that is done.
@@ -53,7 +54,7 @@ def run_workers(
             task = {
                 "array": str(array.absolute()),
                 "settings": settings.model_dump(mode="json"),
-                "speed": speed,
+                "version": version.model_dump(mode="json"),
                 "clips": [(row, str(paths[row].absolute())) for row in rows],
             }
             Thread(target=_listen, args=(number, worker, task, answers), daemon=True).start()

@@ -63,8 +63,8 @@ class Batches:
     def batch(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Batch:
         """The examples at `rows`, augmented."""
         recipe, y = self.recipe, self.examples.y(rows)
-        x = self.examples.any_version(rows, rng)
-        x, y = augment(x, y, recipe.augmentation, self._fill, rng)
+        x, heard = self.examples.draw(rows, rng)
+        x, y = augment(x, y, recipe.augmentation, self._fill, rng, heard)
         weight = None if self._class_weights is None else example_weights(y, self._class_weights)
         if recipe.label_smoothing:
             spread = 0.5 if self.loss == "binary_crossentropy" else 1 / y.shape[1]

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.training.sounding import Sounding, sounding
+
 Indices = NDArray[np.int64]
 
 _ROWS = 64  # examples read at a time
@@ -24,9 +26,10 @@ class Examples:
         targets: Labels of all clips as zeros and ones, `(clips, classes)`; may be memory-mapped.
         clip: For each example the index of its clip, `(n,)`.
         segment: For each example its segment in the clip, `(n,)`.
-        versions: Arrays like `features`, of the same clips played at other speeds.
+        versions: Arrays like `features`, of the same clips at other speeds or in rooms.
         channels: Of a recording, that are examples of one clip: the segments of the first come
             first.
+        noisy: Arrays like `features`, of the same clips in noise, which covers their padding.
     """
 
     features: NDArray[Any]
@@ -35,6 +38,7 @@ class Examples:
     segment: Indices
     versions: tuple[NDArray[Any], ...] = ()
     channels: int = 1
+    noisy: tuple[NDArray[Any], ...] = ()
 
     @classmethod
     def of_clips(
@@ -44,8 +48,9 @@ class Examples:
         clips: Indices,
         versions: tuple[NDArray[Any], ...] = (),
         channels: int = 1,
+        noisy: tuple[NDArray[Any], ...] = (),
     ) -> Examples:
-        """All segments of the clips at the indices `clips`, in that order."""
+        """Return all segments of the clips at the indices `clips`, in that order."""
         segments = features.shape[1]
         return cls(
             features,
@@ -54,6 +59,7 @@ class Examples:
             np.tile(np.arange(segments, dtype=np.int64), len(clips)),
             versions,
             channels,
+            noisy,
         )
 
     def __len__(self) -> int:
@@ -68,15 +74,26 @@ class Examples:
         for start in range(0, len(self), _ROWS):
             yield self.x(np.arange(start, min(start + _ROWS, len(self))))
 
-    def any_version(self, rows: Indices, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Like `x`, each example in one of its versions or as it is, all equally probable."""
+    def draw(self, rows: Indices, rng: np.random.Generator) -> tuple[NDArray[np.float32], Sounding]:
+        """Return examples to train on: each as it is or in one of its versions, equally probable.
+
+        Args:
+            rows: Indices of the examples.
+            rng: Where randomness comes from.
+
+        Returns:
+            Features as those of `x`, and where each example sounds; under noise, where it does
+            without.
+        """
         x = self.x(rows)
-        if self.versions:
-            drawn = rng.integers(0, len(self.versions) + 1, len(rows))
-            for number, version in enumerate(self.versions, 1):
-                chosen = drawn == number
-                x[chosen] = version[self.clip[rows[chosen]], self.segment[rows[chosen]]]
-        return x
+        drawn = rng.integers(0, 1 + len(self.versions) + len(self.noisy), len(rows))
+        heard: Sounding | None = None
+        for number, version in enumerate((*self.versions, *self.noisy), 1):
+            if number == 1 + len(self.versions):
+                heard = sounding(x)
+            chosen = drawn == number
+            x[chosen] = version[self.clip[rows[chosen]], self.segment[rows[chosen]]]
+        return x, sounding(x) if heard is None else heard
 
     def y(self, rows: Indices) -> NDArray[np.float32]:
         """Labels of the examples at `rows`, float32 `(rows, classes)`."""

@@ -13,16 +13,20 @@ stays, a moving average of the weights (0.9986), Cutout, and shuffling and mixin
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Loss = Literal["categorical_crossentropy", "binary_crossentropy"]
 Output = Literal["softmax", "sigmoid"]
 
 
 class Masks(BaseModel):
-    """Stretches of one axis, replaced by the training clips' mean (SpecAugment's masks)."""
+    """Stretches of one axis, replaced by the training clips' mean (SpecAugment's masks).
+
+    Along time they lie where the example sounds, and their width is a share of that.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,13 +37,56 @@ class Masks(BaseModel):
 
 
 class Cutout(BaseModel):
-    """Rectangles replaced by the training clips' mean; they may reach beyond the edges."""
+    """Rectangles replaced by the training clips' mean; they may reach beyond the edges.
+
+    Along time their centres lie where the example sounds, and their length is a share of that.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int = Field(0, ge=0, description="rectangles per example")
     time: float = Field(0.25, gt=0, le=1, description="length, as a share of the frames")
     frequency: float = Field(0.25, gt=0, le=1, description="height, as a share of the bins")
+
+
+class _Recordings(BaseModel):
+    """Other recordings, which must not be clips of the data set."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path = Field(description="directory of recordings, searched with all below it")
+    versions: int = Field(
+        2, ge=1, le=20, description="copies of each clip, with other recordings drawn for each"
+    )
+    seed: int = Field(0, ge=0, description="random seed for what is drawn")
+
+    @field_validator("folder")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+
+class Noise(_Recordings):
+    """Background recordings, of which an excerpt is added to each clip.
+
+    None of them may be a clip of the data set: it could be one that is tested on.
+    """
+
+    snr: tuple[float, float] = Field(
+        (5.0, 30.0),
+        description="range of the clip's level above the noise, dB: of the mean power of its own "
+        "samples, without padding",
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.snr[0] > self.snr[1]:
+            raise ValueError(f"snr: {list(self.snr)}: the lower end comes first")
+        return self
+
+
+class Rooms(_Recordings):
+    """Impulse responses of rooms, by one of which each clip is filtered, as loud as it was."""
 
 
 class ShufflingAndMixing(BaseModel):
@@ -74,9 +121,27 @@ class Augmentation(BaseModel):
     speeds: tuple[Annotated[float, Field(gt=0.25, lt=4)], ...] = Field(
         (),
         description="clips are also played at these speeds, tempo and pitch together (1.25 is "
-        "faster and higher); one of them, or 1, is drawn for every example",
+        "faster and higher); one of all copies, or the clip as it is, is "
+        "drawn for every example",
     )
-    time_roll: bool = Field(False, description="rotate the frames by a random number of them")
+    noise: Noise | None = Field(
+        None, description="background recordings, added to copies of the clips"
+    )
+    rooms: Rooms | None = Field(
+        None, description="impulse responses of rooms, by which copies of the clips are filtered"
+    )
+    time_roll: bool = Field(
+        False,
+        description="examples without padding rotate by a random number of frames, which can part "
+        "a word: meant for sounds that go on; others move within their padding, whole",
+    )
+    time_shift: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="examples without padding begin earlier or later by up to this share of the "
+        "frames, reflected at the edges; others move within their padding, whole",
+    )
     time_stretch: float = Field(
         0.0, ge=0, le=1, description="greatest change of tempo: 0.2 is 1/1.2 to 1.2 times as fast"
     )
@@ -93,6 +158,17 @@ class Augmentation(BaseModel):
         description="greatest gain of a random frequency response, in the features' unit (dB): "
         "drawn at five bins, linear between them",
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> Augmentation:
+        if self.time_roll and self.time_shift:
+            raise ValueError("time_roll and time_shift: give one of them")
+        return self
+
+    @property
+    def copies(self) -> bool:
+        """Whether clips are also trained on as changed recordings."""
+        return bool(self.speeds or self.noise or self.rooms)
 
     @property
     def masks(self) -> bool:
@@ -158,8 +234,11 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Recipe:
-        if self.shuffling_and_mixing.clips and self.augmentation.speeds:
-            raise ValueError("speeds and shuffling_and_mixing do not go together: leave one out")
+        if self.shuffling_and_mixing.clips and self.augmentation.copies:
+            raise ValueError(
+                "shuffling_and_mixing does not go together with speeds, noise or rooms: leave it "
+                "or them out"
+            )
         if self.weight_decay and self.optimizer != "adamw":
             raise ValueError("weight_decay needs optimizer: adamw; with adam there is l2")
         if self.clip_norm is not None and self.clip_value is not None:

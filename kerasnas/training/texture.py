@@ -23,8 +23,8 @@ _CONSTANT = 1e-5  # a statistic that varies less, of its largest value, says not
 def fit_texture(model: keras.Model, examples: Examples, balanced: bool = False) -> None:
     """Fit the reading of the input's statistics, and average it with the network's own scores.
 
-    The reading is a logistic regression on the statistics of all examples as they are and at other
-    speeds, without mixtures and masks, which change statistics. It is fitted by itself, since one
+    The reading is a logistic regression on the statistics of all examples as they are and in their
+    versions, without mixtures and masks, which change statistics. It is fitted by itself, since one
     that is trained with the network learns to err with it. Both count one half, before the
     activation. A model without such layers is left as it is.
 
@@ -40,14 +40,15 @@ def fit_texture(model: keras.Model, examples: Examples, balanced: bool = False) 
         return
     level, changes = layers[LEVEL], layers[CHANGES]
     reader = keras.Model(model.input, [level.input, changes.input])
+    everything = (examples.features, *examples.versions, *examples.noisy)
     statistics = np.concatenate(
         [
             np.concatenate(reader.predict_on_batch(x), axis=1)
-            for features in (examples.features, *examples.versions)
+            for features in everything
             for x in replace(examples, features=features).read()
         ]
     )
-    labels = np.tile(examples.y(np.arange(len(examples))), (1 + len(examples.versions), 1))
+    labels = np.tile(examples.y(np.arange(len(examples))), (len(everything), 1))
     weights = np.ones(len(labels), np.float32)
     if balanced:
         weights = example_weights(labels, class_weights(examples))

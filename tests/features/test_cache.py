@@ -13,6 +13,7 @@ import soundfile
 from kerasnas.datasets import data_settings, load
 from kerasnas.errors import KerasnasError
 from kerasnas.features import LogMel, cache, clip_features, extract, read, workers
+from kerasnas.features.versions import Version
 from tests.real_data import esc10_root
 
 SETTINGS = LogMel(sample_rate=8000, seconds=0.5, n_fft=256, hop_length=128, mel_bins=16)
@@ -36,11 +37,11 @@ def reads(monkeypatch):
     """Paths that were read in this process."""
     seen = []
 
-    def counted(path, settings, speed):
+    def counted(path, settings, version, row):
         seen.append(path)
         return clip_features(read(path, settings.sample_rate), settings)
 
-    monkeypatch.setattr(cache, "of_file", counted)
+    monkeypatch.setattr(cache, "version_features", counted)
     return seen
 
 
@@ -65,7 +66,8 @@ def test_a_faster_clip_is_higher(tmp_path, processes):
     )
     peaks = {}
     for speed in (1.0, 1.25):
-        features = extract(clips, spectrum, tmp_path, processes, progress=False, speed=speed)
+        version = Version(speed=speed)
+        features = extract(clips, spectrum, tmp_path, processes, progress=False, version=version)
         peaks[speed] = features[row, 0, 10, :, 0].argmax()
     mel = 2595 * np.log10(1 + np.array([0, 1000, 1250, 4000]) / 700)  # HTK's scale, as librosa's
     bins = 65 * mel / mel[-1] - 1

@@ -36,9 +36,26 @@ def test_memory_mapped_features_stay_on_disk(tmp_path):
 def test_every_example_comes_in_any_of_its_versions():
     examples = _examples([3, 1])
     versions = tuple(examples.features + 100 * n for n in (1, 2))
-    several = Examples.of_clips(examples.features, examples.targets, examples.clips, versions)
+    noisy = (examples.features + 300,)
+    several = Examples.of_clips(
+        examples.features, examples.targets, examples.clips, versions, noisy=noisy
+    )
     rows = np.tile(np.arange(4), 500)
-    x = several.any_version(rows, np.random.default_rng(0)).ravel()
+    x = several.draw(rows, np.random.default_rng(0))[0].ravel()
     assert np.array_equal(x % 100, examples.x(rows).ravel())
-    assert np.bincount((x // 100).astype(int)) == pytest.approx([667, 667, 667], abs=80)
+    assert np.bincount((x // 100).astype(int)) == pytest.approx([500] * 4, abs=70)
     assert np.array_equal(several.x(rows), examples.x(rows)), "scoring sees clips as they are"
+
+
+def test_where_a_version_sounds_is_its_own_but_under_noise_the_clips():
+    features = np.zeros((1, 1, 10, 3, 1), np.float32)
+    features[:, :, :4] = 1
+    slower = np.zeros_like(features)
+    slower[:, :, :7] = 2
+    noise = np.arange(30, dtype=np.float32).reshape(features.shape) + 10
+    examples = Examples.of_clips(
+        features, np.ones((1, 1), np.float32), np.array([0]), (slower,), noisy=(noise,)
+    )
+    x, heard = examples.draw(np.zeros(60, np.int64), np.random.default_rng(0))
+    stops = {float(value): set(heard.stop[x[:, 0, 0, 0] == value]) for value in (1, 2, 10)}
+    assert stops == {1.0: {4}, 2.0: {7}, 10.0: {4}}

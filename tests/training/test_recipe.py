@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from kerasnas.training.recipe import Recipe
+from kerasnas.training.recipe import Noise, Recipe
 
 
 def test_rate_of_the_papers_final_training_halves_every_four_epochs():
@@ -51,3 +53,17 @@ def test_output_follows_the_loss(loss, multi_label, output):
 def test_contradictions_are_refused(fields, message):
     with pytest.raises(ValidationError, match=message):
         Recipe(**fields)
+
+
+def test_the_range_of_levels_of_noise_rises_and_its_folder_is_absolute():
+    with pytest.raises(ValidationError, match="the lower end comes first"):
+        Noise(folder="street", snr=(20, 0))
+    assert Noise(folder="street").folder == Path("street").absolute()
+
+
+@pytest.mark.parametrize(
+    "fields", [{"speeds": [0.9]}, {"noise": {"folder": "x"}}, {"rooms": {"folder": "x"}}]
+)
+def test_changed_recordings_and_new_clips_do_not_go_together(fields):
+    with pytest.raises(ValidationError, match="leave it or them out"):
+        Recipe(augmentation=fields, shuffling_and_mixing={"clips": {"dog": 3}})

@@ -18,11 +18,13 @@ from kerasnas.datasets.splits import stratified
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.versions import AS_IT_IS, Version
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.streams import Stream
+from kerasnas.training.copies import noisy_versions, versions
 from kerasnas.training.examples import Examples
 from kerasnas.training.mixing import Joined, mixed
-from kerasnas.training.recipe import Recipe
+from kerasnas.training.recipe import Augmentation, Recipe
 from kerasnas.tuners.runners.environment import available_cores
 
 Indices = NDArray[np.int64]
@@ -39,7 +41,7 @@ class Task:
         clips: The table of clips.
         split: Who trains, validates, and is only tested on.
         features: Memory-mapped, `(clips, segments, frames, bins, channels)`.
-        versions: The same of the clips played at other speeds, by speed, as recipes ask for.
+        versions: The same of the clips at other speeds, in rooms and in noise, as recipes ask for.
         cache: Directory for features; None for the usual one.
     """
 
@@ -47,7 +49,7 @@ class Task:
     clips: Clips
     split: Split
     features: NDArray[Any]
-    versions: Mapping[float, NDArray[Any]]
+    versions: Mapping[Version, NDArray[Any]]
     cache: Path | None
 
     @cached_property
@@ -156,10 +158,16 @@ class Task:
     def examples(self, indices: Indices, recipe: Recipe | None = None) -> Examples:
         """The segments of some clips, for scoring, or for fitting by a recipe."""
         channels = getattr(self.experiment.features, "channel_examples", None) or 1
-        speeds = recipe.augmentation.speeds if recipe else ()
-        versions = tuple(self.versions[speed] for speed in speeds)
+        asked = recipe.augmentation if recipe else Augmentation()
         if recipe is None or not recipe.shuffling_and_mixing.clips:
-            return Examples.of_clips(self.features, self.targets, indices, versions, channels)
+            return Examples.of_clips(
+                self.features,
+                self.targets,
+                indices,
+                tuple(self.versions[version] for version in versions(asked)),
+                channels,
+                tuple(self.versions[version] for version in noisy_versions(asked)),
+            )
         front_end = self.experiment.features
         if not isinstance(front_end, LogMel | Scalogram):
             raise KerasnasError(
@@ -200,13 +208,17 @@ def load_task(
 def _with_features(
     experiment: Experiment, clips: Clips, split: Split, cache: Path | None, progress: bool
 ) -> Task:
-    def extract(speed: float) -> NDArray[Any]:
+    def extract(version: Version) -> NDArray[Any]:
         processes = features.processes_for(len(clips), available_cores())
         return features.extract(
-            clips, experiment.features, cache, processes, progress=progress, speed=speed
+            clips, experiment.features, cache, processes, progress=progress, version=version
         )
 
     recipes = (experiment.training.candidate, experiment.training.final)
-    speeds = sorted({speed for recipe in recipes for speed in recipe.augmentation.speeds})
-    versions = {speed: extract(speed) for speed in speeds}
-    return Task(experiment, clips, split, extract(1.0), versions, cache)
+    asked = dict.fromkeys(
+        version
+        for recipe in recipes
+        for version in (*versions(recipe.augmentation), *noisy_versions(recipe.augmentation))
+    )
+    made = {version: extract(version) for version in asked}
+    return Task(experiment, clips, split, extract(AS_IT_IS), made, cache)
