@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import soxr
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from kerasnas.datasets import Clips
 from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
-from kerasnas.features.audio import Waveform, rate_and_length, read, resample
+from kerasnas.features.audio import Waveform, read, read_header
 from kerasnas.features.clip_features import clip_features, fit_length
 from kerasnas.features.front_ends import WaveformFrontEnd
 
@@ -126,13 +127,16 @@ def noisy(
 
 def excerpt(path: Path, samples: int, sample_rate: int, rng: np.random.Generator) -> Waveform:
     """Return a random stretch of a recording, float32 `(samples, 1)`; a shorter one is repeated."""
-    rate, seconds = rate_and_length(path)
-    wanted = min(samples / sample_rate, seconds)
-    start = rng.uniform(0, seconds - wanted)
+    header = read_header(path)
+    wanted = min(samples / sample_rate, header.seconds)
+    start = rng.uniform(0, header.seconds - wanted)
     with soundfile.SoundFile(path) as file:
-        file.seek(int(start * rate))
-        part = file.read(int(np.ceil(wanted * rate)) + 1, dtype="float32", always_2d=True)
-    return np.resize(resample(part.mean(axis=1, keepdims=True), rate, sample_rate), (samples, 1))
+        file.seek(int(start * header.rate))
+        part = file.read(int(np.ceil(wanted * header.rate)) + 1, dtype="float32", always_2d=True)
+    mono = part.mean(axis=1, keepdims=True)
+    if header.rate != sample_rate:
+        mono = soxr.resample(mono, header.rate, sample_rate, quality="HQ")
+    return np.resize(mono, (samples, 1))  # zeros where a few samples resample to none
 
 
 def reverberated(
@@ -215,7 +219,7 @@ def check_sources(clips: Clips, version: Version) -> None:
     for name, folder in folders.items():
         same = []
         for source in sources(folder, name):
-            rate_and_length(source)  # says which file cannot be read
+            read_header(source)  # says which file cannot be read
             real = source.resolve()
             equal = [real] if real in paths else sizes.get(real.stat().st_size, [])
             twins = [path for path in equal if path == real or _digest(path) == _digest(real)]
