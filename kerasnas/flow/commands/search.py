@@ -13,6 +13,7 @@ from kerasnas.flow.stages.baselines import measure_baselines, to_beat
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.stages.exported import Exported
+from kerasnas.flow.stages.recipes import choose_recipe, estimate
 from kerasnas.flow.stages.review import review_exported
 from kerasnas.flow.stages.trials import Plain, trial_rows
 from kerasnas.flow.stages.winner_rules import choose_winners
@@ -160,6 +161,9 @@ def _search(session: Session) -> SearchResult:
     _introduce(session)
     baselines = measure_baselines(session)
     session.console.print(to_beat(session.task, baselines), markup=False)
+    session = choose_recipe(session)
+    if not session.paths.journal.exists() and (said := estimate(session)) is not None:
+        session.console.print(said)
     supernet = prepare_supernet(session)
     results = score_candidates(session, supernet)
     winners = choose_winners(results, session.experiment)

@@ -19,7 +19,7 @@ class RecipeEntry(Entry):
         error: What `kerasnas.training.presets.clip_errors` gives, the mean over the clips.
         difference: By how much its error is above that of the best recipe.
         deviation: Standard error of the difference, clip by clip; 0 of the best recipe itself.
-        seconds: That the training took.
+        seconds: That the training took; None where that is not known.
     """
 
     name: str
@@ -28,7 +28,7 @@ class RecipeEntry(Entry):
     error: Figure
     difference: Figure
     deviation: Figure
-    seconds: float
+    seconds: Figure
 
 
 @dataclass(frozen=True, eq=False)
