@@ -67,8 +67,9 @@ def extract(
         KerasnasError: Naming the first file found that cannot be used, when noise or rooms are
             clips of the data set, or when the cache cannot be written.
     """
+    key = _key(clips, settings)
     check_sources(clips, version)
-    key = _key(clips, settings) | version.key()
+    key |= version.key()
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
     name = "".join(letter if letter.isalnum() else "_" for letter in clips.name)
     entry = cache_root(cache) / "features" / f"{name}-{digest}"

@@ -86,7 +86,8 @@ def move(
     full = length == frames
     speed = np.exp(rng.uniform(-1, 1, n) * np.log1p(settings.time_stretch))
     speed = np.where(full, speed, np.maximum(speed, length / frames))
-    lasts = np.where(full, frames, np.ceil(length / speed).astype(np.int64))
+    lasts = np.minimum(frames, np.ceil(length / speed).astype(np.int64))
+    lasts = np.where(full, frames, lasts)
     start = np.minimum(heard.start, frames - lasts)
     if settings.time_roll or settings.time_shift:
         start = rng.integers(0, frames - lasts + 1)
