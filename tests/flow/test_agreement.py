@@ -29,15 +29,19 @@ def test_kendall_counts_pairs_and_ties() -> None:
         assert kendall(first, second).tau == pytest.approx(kendalltau(first, second).statistic)
 
 
+def figures(found: RankCorrelation) -> tuple[float | None, ...]:
+    return found.tau, found.low, found.high
+
+
 def test_the_interval_holds_the_value_and_depends_on_the_seed_alone() -> None:
     rng = np.random.default_rng(0)
     first = rng.normal(size=30)
     second = first + rng.normal(size=30)
     found = kendall(first, second)
     assert -1 <= found.low < found.tau < found.high <= 1
-    assert kendall(first, second) == found
-    assert kendall(first, first)[1:] == pytest.approx((1, 1))
-    assert np.isnan(kendall([1, 1, 1], [1, 2, 3])).all()
+    assert figures(kendall(first, second)) == figures(found)
+    assert figures(kendall(first, first)) == pytest.approx((1, 1, 1))
+    assert np.isnan(figures(kendall([1, 1, 1], [1, 2, 3]))).all()
 
 
 def test_strata_are_stretches_of_the_ranking() -> None:
@@ -85,7 +89,7 @@ def test_candidates_are_trained_on_training_clips_and_compared(
     found = Agreement.read(session.paths.agreement)
     assert len(found.paths) == 12
     assert found.kendall["accuracy"].tau == pytest.approx(1)
-    assert found.kendall["loss"] == RankCorrelation(None, None, None)
+    assert figures(found.kendall["loss"]) == (None, None, None)
 
     monkeypatch.setattr(pool, "run_finals", None)  # nothing is trained again
     agreement.measure(session)

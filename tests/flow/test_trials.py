@@ -14,6 +14,7 @@ from kerasnas.experiment import Experiment
 from kerasnas.flow.stages.trials import Book, table
 from kerasnas.flow.task.opening import open_run
 from kerasnas.runs.layout import RunPaths
+from kerasnas.runs.records import SearchState
 from kerasnas.tuners import Gene, Search
 from kerasnas.tuners.runners.base import Finished
 
@@ -92,6 +93,37 @@ def test_models_that_a_kill_left_half_written_are_deleted(search: Search, tmp_pa
     half.write_text("half a netw")
     Book(tmp_path, search, EXPERIMENT)
     assert not half.exists()
+
+
+def test_a_damaged_journal_is_named_and_repaired(search: Search, tmp_path: Path) -> None:
+    path = RunPaths(tmp_path).journal
+    for score in (0.5, 0.25):
+        search.tell(ask(search), {"accuracy": score, "loss": 1 - score})
+    search.close()
+    assert "lines are sound; nothing was changed" in call(tmp_path, "--repair")
+    damaged = path.read_bytes().replace(b"0.25", b"0.95")
+    path.write_bytes(damaged)
+    line = next(n for n, text in enumerate(damaged.split(b"\n"), 1) if b"0.95" in text)
+    for options in ((), ("--trial", "0")):
+        said = call(tmp_path, *options, code=2)
+        assert f"{path}, line {line} is damaged" in said
+        assert "kerasnas trials RUN --repair" in said
+    said = call(tmp_path, "--repair")
+    assert f"kept {line - 1} lines and dropped" in said
+    copy = path.with_name("journal.jsonl.damaged")
+    assert str(copy) in said
+    assert copy.read_bytes() == damaged
+    whole = call(tmp_path)
+    assert "0.5000" in whole and "0.2500" not in whole and "0.9500" not in whole
+
+
+def test_how_a_search_stands_is_kept_with_its_headline_gene(search: Search, tmp_path: Path) -> None:
+    search.tell(ask(search), {"accuracy": 0.5, "loss": 0.5})
+    Book(tmp_path, search, EXPERIMENT, "width").close()
+    found = SearchState.read(RunPaths(tmp_path).search)
+    assert (found.proposed, found.rejected, found.front) == (1, 0, (0,))
+    assert found.objectives == (("accuracy", "max"), ("loss", "min"))
+    assert found.headline_gene == "width"
 
 
 def test_no_word_is_broken_on_a_screen_of_80_columns(search: Search, tmp_path: Path) -> None:

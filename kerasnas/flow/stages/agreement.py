@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,16 +28,8 @@ _RESAMPLES = 2000
 _Item = TypeVar("_Item")
 
 
-class Correlation(NamedTuple):
-    """Kendall's tau-b and the bounds of its 95 % interval; NaN where all values are tied."""
-
-    tau: float
-    low: float
-    high: float
-
-
-def kendall(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Correlation:
-    """How alike two scores rank the same things.
+def kendall(first: Sequence[float], second: Sequence[float], seed: int = 0) -> RankCorrelation:
+    """Return how alike two scores rank the same things; NaN where all values are tied.
 
     Args:
         first: A score of each.
@@ -50,7 +42,7 @@ def kendall(first: Sequence[float], second: Sequence[float], seed: int = 0) -> C
     taus = _tau_b(scores[:, drawn])
     taus = taus[np.isfinite(taus)]
     low, high = np.percentile(taus, (2.5, 97.5)) if len(taus) else (np.nan, np.nan)
-    return Correlation(float(_tau_b(scores[:, None])[0]), float(low), float(high))
+    return RankCorrelation(float(_tau_b(scores[:, None])[0]), float(low), float(high))
 
 
 def _tau_b(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -120,8 +112,7 @@ def _agreement(
     for name in names:
         supernet = [float(trial.metrics[name] or 0.0) for trial in trials]
         stand_alone = [np.nan if (v := scores[name]) is None else v for scores in alone]
-        found = kendall(supernet, stand_alone, seed)
-        ranks[name] = RankCorrelation(*found)
+        ranks[name] = kendall(supernet, stand_alone, seed)
     paths = [
         RankedPath(
             trial.number,
