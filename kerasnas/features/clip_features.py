@@ -40,10 +40,8 @@ def of_file(path: Path, settings: WaveformFrontEnd) -> NDArray[np.float32]:
     Raises:
         KerasnasError: Naming the file, when it cannot be used (see `audio.read`).
     """
-    seconds = settings.samples / settings.sample_rate  # of hours, too, only the beginning is read
-    return clip_features(
-        read(path, settings.sample_rate, settings.file_channels, seconds), settings
-    )
+    rate, seconds = settings.sample_rate, settings.seconds  # of hours, too, only the beginning
+    return clip_features(read(path, rate, settings.file_channels, seconds), settings)
 
 
 def clip_features(waveform: Waveform, settings: WaveformFrontEnd) -> NDArray[np.float32]:

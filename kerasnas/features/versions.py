@@ -133,10 +133,8 @@ def excerpt(path: Path, samples: int, sample_rate: int, rng: np.random.Generator
     with soundfile.SoundFile(path) as file:
         file.seek(int(start * header.rate))
         part = file.read(int(np.ceil(wanted * header.rate)) + 1, dtype="float32", always_2d=True)
-    mono = part.mean(axis=1, keepdims=True)
-    if header.rate != sample_rate:
-        mono = soxr.resample(mono, header.rate, sample_rate, quality="HQ")
-    return np.resize(mono, (samples, 1))  # zeros where a few samples resample to none
+    resampled = soxr.resample(part.mean(axis=1), header.rate, sample_rate)
+    return np.resize(resampled[:, None], (samples, 1))
 
 
 def reverberated(

@@ -125,8 +125,8 @@ def _accuracy(run: Run, export: Export) -> str:
             lost = f"{percent(drop.mean)}, ≤ {percent(drop.bounds[1])}"
             shown = [percent(accuracy), interval, lost, percent(entry.agreement)]
             rows.append([f"`{entry.file}`", *shown])
-    for name, share in baseline_rows(run, ["accuracy"]):
-        rows.append([str(name), str(share), "", "", ""])
+    for cells in baseline_rows(run, ["accuracy"]):
+        rows.append([*map(str, cells), "", "", ""])
     measured = "share of right decisions" if several else "accuracy"
     method = (
         "mean over clips ± 1.96 standard errors" if several else "Wilson's interval, clips as units"
