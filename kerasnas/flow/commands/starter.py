@@ -233,6 +233,7 @@ def _search(survey: Survey, choices: Choices) -> str:
         objectives += "  # the mean over the classes: accuracy hides the small ones"
     rule = "float16_file" if choices.budget > _SMALL else "int8_file"
     lines = [
+        "recipes: auto  # tries augmentations, and balanced sampling, before the candidates",
         *_oracle(choices),
         f"objectives: {objectives}",
         f"winners: {{best: {{by: {by}}}}}{why}",
@@ -303,7 +304,7 @@ def _training(survey: Survey, examples: int, choices: Choices) -> str:
     warm_up_epochs: {_warm_up(candidate)}
     weight_decay: 0.001
 {loss}{sampling}\
-    augmentation:
+    augmentation:  # with search.recipes: off; else what was tried takes its place
 {recipe_for(survey)}\
   final:
     <<: *recipe
