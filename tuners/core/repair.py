@@ -61,8 +61,8 @@ def repair(path: Path | str) -> Repair:
         if fault is None:
             return Repair(kept, 0, None, None)
         copy = _copied(data, path)
-        lines = data.splitlines(keepends=True)
-        os.ftruncate(file, sum(map(len, lines[:kept])))
+        lines = data.removesuffix(b"\n").split(b"\n")
+        os.ftruncate(file, sum(len(line) + 1 for line in lines[:kept]))
         os.fsync(file)
     except OSError as error:
         raise JournalError(f"cannot repair the journal {path}: {error.strerror}") from error
