@@ -27,6 +27,8 @@ class Stream(IntEnum):
     """Training clips that a candidate's batch normalisation gets statistics from."""
     AGREEMENT = 4
     """Candidates that are trained from scratch, to compare ranks."""
+    RECIPES = 5
+    """Candidates of which a small one tries recipes."""
 
 
 @unique

@@ -105,6 +105,12 @@ class Experiment(BaseModel):
             for recipe in (self.training.candidate, self.training.final)
         ):
             raise ValueError(f"mixup_domain: power needs features.log: db, not {scale}")
+        recipes = (self.training.candidate, self.training.final)
+        if self.search.tried_recipes and any(r.shuffling_and_mixing.clips for r in recipes):
+            raise ValueError(
+                "search.recipes does not go together with shuffling_and_mixing: set "
+                "search.recipes: off, or leave shuffling_and_mixing out"
+            )
         self._check_stored()
         self._check_objectives()
         self._check_agreement()

@@ -12,7 +12,12 @@ from kerasnas.measures import COSTS
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners.settings import OracleSettings, RandomSettings
 
+RecipeName = Literal["none", "light", "strong"]
+_TRIED: tuple[RecipeName, ...] = ("none", "light", "strong")
 Option = bool | int | float | str
+_TRIED_FIELDS = tuple(
+    f"training.candidate.{name}" for name in ("augmentation", "sampling", "class_weights")
+)
 _TUNABLE = ("training.candidate.", "features.")
 
 
@@ -108,6 +113,12 @@ class SupernetSettings(_Settings):
 class SearchSettings(_Settings):
     """How candidates are found, scored and chosen."""
 
+    recipes: Literal["auto", "off"] | tuple[RecipeName, ...] = Field(
+        "off",
+        description="augmentations to try on the validation clips before the search, which then "
+        "uses the best (none, light, strong; auto: all of them), and whether to draw classes of "
+        "different sizes equally often; off: training.candidate and training.final as they are",
+    )
     oracle: OracleSettings = Field(
         RandomSettings(), description="what proposes candidates; a bare name takes its defaults"
     )
@@ -204,6 +215,18 @@ class SearchSettings(_Settings):
     )
     keep_models: int = Field(3, ge=0, description="how many candidates' models stay on disk")
 
+    @field_validator("recipes", mode="before")
+    @classmethod
+    def _off_is_no_truth_value(cls, recipes: object) -> object:
+        return "off" if recipes is False else recipes  # as YAML reads a bare off
+
+    @property
+    def tried_recipes(self) -> tuple[RecipeName, ...]:
+        """Augmentations that are tried before the search, from the mildest on; none: off."""
+        if isinstance(self.recipes, str):
+            return _TRIED if self.recipes == "auto" else ()
+        return tuple(name for name in _TRIED if name in self.recipes)
+
     @field_validator("folds", mode="before")
     @classmethod
     def _fold_numbers_are_names(cls, folds: object) -> object:
@@ -222,6 +245,10 @@ class SearchSettings(_Settings):
                 raise ValueError(f"tune: {field} does not begin with {' or '.join(_TUNABLE)}")
             if not options or len(set(options)) < len(options):
                 raise ValueError(f"tune: {field} needs one or more different values")
+            if self.tried_recipes and field.startswith(_TRIED_FIELDS):
+                raise ValueError(
+                    f"tune: {field} is chosen by recipes: set recipes: off, or leave it"
+                )
         _check_costs("limits", self.limits)
         alone = ("architecture", "folds", "stop_hopeless", "tune")
         given = [name for name in alone if getattr(self, name)]

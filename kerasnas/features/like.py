@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from kerasnas.errors import KerasnasError
 from kerasnas.features.clip_features import clip_features
-from kerasnas.features.log_mel import mel_filters
 from kerasnas.features.settings import LogMel
-from kerasnas.features.spectrogram import window
+from kerasnas.features.spectral.log_mel import mel_filters
+from kerasnas.features.spectral.spectrogram import window
 
 Array = NDArray[np.float32]
 

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kerasnas.features.morlet import filters
+from kerasnas.features.spectral.morlet import filters
 
 
 class Spectrogram(BaseModel):
@@ -229,7 +229,7 @@ class LogMel(Spectrogram):
 
 
 class Scalogram(Spectrogram):
-    """Spectrograms filtered by Morlet wavelets of `n_fft` samples (`kerasnas.features.morlet`)."""
+    """Spectrograms filtered by Morlet wavelets of `n_fft` samples (`spectral.morlet`)."""
 
     kind: Literal["scalogram"] = Field("scalogram", description="The front end.")
     octaves: int = Field(

@@ -16,6 +16,7 @@ from kerasnas.report.html.formats import computing, count, kilobytes, millions, 
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export
 from kerasnas.report.sections.network import layers, read_architecture
+from kerasnas.report.sections.quality import baseline_rows, findings
 from kerasnas.report.sections.statistics import wilson
 from kerasnas.runs.records import Evaluation, Export
 from kerasnas.runs.run import Run
@@ -66,6 +67,7 @@ def _head(run: Run, export: Export) -> str:
         [
             f"# Model card: {settings.get('name', run.paths.path.name)}",
             "",
+            *_warnings(run),
             f"- **Data**: {data.get('dataset', 'not said')}, {clips.test} clips held out for "
             f"the figures below, {clips.calibration} training clips for integer ranges.",
             f"- **Task**: {_KINDS[export.multi_label]}, {len(classes)} classes: "
@@ -80,6 +82,15 @@ def _head(run: Run, export: Export) -> str:
             ),
         ]
     )
+
+
+def _warnings(run: Run) -> list[str]:
+    """Lines on what is wrong with the network, and an empty one; nothing where nothing is."""
+    found = findings(run)
+    lines = [
+        f"- **{'Warning' if each.serious else 'Note'}**: {_cell(each.sentence)}." for each in found
+    ]
+    return [*lines, ""] if lines else []
 
 
 def _network(run: Run) -> list[str]:
@@ -114,13 +125,15 @@ def _accuracy(run: Run, export: Export) -> str:
             lost = f"{percent(drop.mean)}, ≤ {percent(drop.bounds[1])}"
             shown = [percent(accuracy), interval, lost, percent(entry.agreement)]
             rows.append([f"`{entry.file}`", *shown])
-    share = "share of right decisions" if several else "accuracy"
+    for cells in baseline_rows(run, ["accuracy"]):
+        rows.append([*map(str, cells), "", "", ""])
+    measured = "share of right decisions" if several else "accuracy"
     method = (
         "mean over clips ± 1.96 standard errors" if several else "Wilson's interval, clips as units"
     )
     heading = [
         "model",
-        share,
+        measured,
         "95 % interval",
         "loss, upper 95 % bound (Tango)",
         "agreement with float32",

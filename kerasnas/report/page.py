@@ -17,6 +17,7 @@ from kerasnas.report.sections import (
     inherited,
     models,
     network,
+    quality,
     search,
     selection,
     summary,
@@ -32,6 +33,7 @@ def page(path: Path, gene: str | None = None) -> str:
     contents: tuple[tuple[str, str, Callable[[Run], Markup | None]], ...] = (
         ("damage", "Files that cannot be read", _damage),
         ("summary", "Result", summary.section),
+        ("recipes", "Recipes tried", quality.recipes),
         ("sizes", "Candidates by score and size", search.sizes),
         ("front", "Pareto front", decisions.front),
         ("controller", "The controller", decisions.controller),
@@ -41,6 +43,7 @@ def page(path: Path, gene: str | None = None) -> str:
         ("genes", "What the decisions did", lambda run: search.genes(run, gene)),
         ("curves", "Learning curves", curves.section),
         ("held-out", "On held-out clips", held_out.section),
+        ("labels", "Labels to check", quality.suspects),
         ("compared", "Networks compared", compared.section),
         ("models", "Models by mean AUC", models.section),
         ("classes", "Class by class", inherited.classes),

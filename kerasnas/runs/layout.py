@@ -4,6 +4,8 @@
 RUN/
   experiment.yaml  .lock  journal.jsonl  trials.csv  search.json  controller.json  threads.json
   supernet.npz  supernet.json  agreement.json  hypervolume.json  winners.json
+  baselines.json  recipes.json  findings.json
+  recipes/NAME/              a training by a recipe that is tried before the search
   trials/ID/                 a training; with folds one in each fold*/
   agreement/ID/              a training from scratch, to compare ranks with
   winners/NAME/              a final training
@@ -34,6 +36,9 @@ SUPERNET = "supernet.npz"
 SUPERNET_HISTORY = "supernet.json"
 AGREEMENT = "agreement.json"
 HYPERVOLUME = "hypervolume.json"
+BASELINES = "baselines.json"
+RECIPES = "recipes.json"
+FINDINGS = "findings.json"
 WINNERS = "winners.json"
 REPORT = "report.html"
 MODEL_CARD = "MODEL_CARD.md"
@@ -246,6 +251,21 @@ class RunPaths:
         return self.path / HYPERVOLUME
 
     @property
+    def baselines(self) -> Path:
+        """`baselines.json`: what scores without a network."""
+        return self.path / BASELINES
+
+    @property
+    def recipes(self) -> Path:
+        """`recipes.json`: the recipes that were tried, and the one that is used."""
+        return self.path / RECIPES
+
+    @property
+    def findings(self) -> Path:
+        """`findings.json`: what is wrong with the chosen network."""
+        return self.path / FINDINGS
+
+    @property
     def winners(self) -> Path:
         """`winners.json`: the candidates that were trained again."""
         return self.path / WINNERS
@@ -277,6 +297,10 @@ class RunPaths:
     def from_scratch(self, id: str) -> TrainingPaths:
         """The training from scratch of a trial that was scored with a supernet's weights."""
         return TrainingPaths(self.path / "agreement" / id)
+
+    def recipe(self, name: str) -> TrainingPaths:
+        """The training by a recipe that is tried, by the recipe's name."""
+        return TrainingPaths(self.path / "recipes" / name.replace(", ", "-"))
 
     def winner(self, name: str) -> TrainingPaths:
         """The final training of a winner, by the first of its names."""

@@ -25,8 +25,8 @@ from kerasnas.supernet.graph import FairStep, Graph
 from kerasnas.supernet.space import Choices, SupernetSpace
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import loss_of, normalise, optimizer_of
-from kerasnas.training.metrics import ClipScores, evaluate
 from kerasnas.training.recipe import Recipe
+from kerasnas.training.scoring.metrics import ClipScores, evaluate
 
 Array = NDArray[np.float32]
 AnyChoices = Sequence[int] | NDArray[np.integer]
@@ -114,7 +114,7 @@ class Supernet:
 
         Raises:
             KerasnasError: The path is none of the space's, or as
-                `kerasnas.training.metrics.evaluate`.
+                `kerasnas.training.scoring.metrics.evaluate`.
         """
         path = self.space.path(path)
         return evaluate(

@@ -100,14 +100,15 @@ def presets(facts: Facts) -> dict[str, Augmentation]:
 
     - `none` leaves examples as they are.
     - `light` plays clips a tenth faster or slower, and moves them a little in time.
-    - `strong` also mixes examples, and masks a stretch of frames and of bins.
+    - `strong` also masks a stretch of frames and of bins, and mixes examples where there are
+      epochs enough to learn from mixtures.
     """
     light = Augmentation(
         speeds=SPEEDS if facts.recordings else (), time_shift=_shift(facts.frames, facts.padding)
     )
     strong = light.model_copy(
         update={
-            "mixup": "uniform" if facts.epochs >= MIXING_EPOCHS else "beta",
+            "mixup": "beta" if facts.epochs >= MIXING_EPOCHS else "none",
             "mixup_alpha": 0.2,
             "mixup_domain": "power" if facts.decibels else "features",
             "time_masks": _masks(facts.frames * (1 - facts.padding)),

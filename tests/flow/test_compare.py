@@ -9,7 +9,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.compare import compare
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Evaluation, WinnerEntry, Winners
-from kerasnas.training.metrics import evaluation
+from kerasnas.training.scoring.metrics import evaluation
 
 CLASSES = ("cat", "dog", "owl")
 

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from kerasnas.flow.commands.evaluate import Evaluated
-from kerasnas.training.metrics import ClipScores
+from kerasnas.training.scoring.metrics import ClipScores
 
 
 def test_scores_are_shown_in_a_console_and_in_a_notebook() -> None:

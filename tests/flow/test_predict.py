@@ -14,12 +14,7 @@ from kerasnas import export
 from kerasnas.cli import app
 from kerasnas.errors import KerasnasError
 from kerasnas.features import LogMel
-from kerasnas.flow.commands.predict import (
-    Prediction,
-    find_recordings,
-    predict,
-    predict_files,
-)
+from kerasnas.flow.commands.predict import Prediction, find_recordings, predict, predict_files
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.records import FrontEndDescription
 

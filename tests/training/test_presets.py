@@ -88,6 +88,11 @@ def test_presets_ask_for_nothing_that_the_features_cannot_have():
     assert all(not s.time_masks.count and not s.time_shift for s in still.values())
 
 
+def test_short_trainings_do_not_mix():
+    mixing = [presets(replace(FACTS, epochs=epochs))["strong"].mixup for epochs in (12, 60)]
+    assert mixing == ["none", "beta"]
+
+
 def test_balancing_is_tried_where_classes_differ_in_size():
     assert list(weightings(FACTS)) == ["natural"]
     assert list(weightings(replace(FACTS, counts=(80, 20)))) == ["natural", "balanced"]

@@ -17,7 +17,7 @@ from kerasnas.paths import StrPath
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Evaluation
 from kerasnas.runs.run import chosen_training
-from kerasnas.training import metrics
+from kerasnas.training.scoring import metrics
 
 Precision = Literal["float32", "float16", "int8"]
 

@@ -23,7 +23,7 @@ from kerasnas.flow.task.waveform import waveforms
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.run import description_of
-from kerasnas.training.metrics import ClipScores
+from kerasnas.training.scoring.metrics import ClipScores
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +62,7 @@ class Evaluated(Result):
 
         Of one label a clip: clips, recall (share of its clips that are right), precision (share of
         its answers that are right), F1, and the class that its clips are most often taken for. Of
-        several: the figures of `kerasnas.training.metrics.ClipScores.by_class`.
+        several: the figures of `kerasnas.training.scoring.metrics.ClipScores.by_class`.
         """
         if self.result.confusion is None:
             assert self.result.by_class is not None

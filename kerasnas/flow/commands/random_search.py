@@ -14,7 +14,9 @@ from rich.console import Console
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages import hypervolume
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
+from kerasnas.flow.stages.recipes import choose_recipe
 from kerasnas.flow.task.opening import open_run
+from kerasnas.flow.task.recipes import take_over_recipe
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.workers.threads import take_over_threads
@@ -86,6 +88,8 @@ def search_randomly(
     with open_run(directory, settings), open_run(beside, randomly, overwrite):
         task = load_task(randomly, features, progress=console.is_terminal)
         session = Session(directory, task, features, cluster, console)
+        session = choose_recipe(session)
+        take_over_recipe(beside, directory)
         supernet = prepare_supernet(session)
         take_over_threads(beside, directory)
         results = score_candidates(replace(session, run=beside), supernet)

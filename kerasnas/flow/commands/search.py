@@ -9,9 +9,12 @@ from rich.console import Console
 
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages import agreement, hypervolume
+from kerasnas.flow.stages.baselines import measure_baselines, to_beat
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.stages.exported import Exported
+from kerasnas.flow.stages.recipes import choose_recipe, estimate
+from kerasnas.flow.stages.review import review_exported
 from kerasnas.flow.stages.trials import Plain, trial_rows
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_training
@@ -25,7 +28,7 @@ from kerasnas.models.space import Values
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
 from kerasnas.runs.directory import is_run
-from kerasnas.runs.records import Evaluation
+from kerasnas.runs.records import Evaluation, FindingEntry
 from kerasnas.runs.trials import Trials
 from kerasnas.tuners import Results, Trial
 
@@ -40,6 +43,9 @@ class SearchResult(Result):
         winner: The trial whose network was exported.
         criterion: The name of the rule that chose it.
         scores: Of the winner, trained with the final recipe, on test clips.
+        to_beat: What baselines score on the same clips, in words.
+        findings: What is wrong with the network and its files, serious findings first; nothing
+            should be called good that has one.
         exported: Its files.
         report: The page.
     """
@@ -49,6 +55,8 @@ class SearchResult(Result):
     winner: Trial
     criterion: str
     scores: dict[str, float]
+    to_beat: str
+    findings: list[FindingEntry]
     exported: Exported
     report: Path
 
@@ -65,16 +73,22 @@ class SearchResult(Result):
             "chosen by": self.criterion,
             "trial": f"{self.winner.number}",
             "test clips": format_metrics(self.scores),
+            "baselines": self.to_beat,
+            **{finding.kind.replace("_", " "): finding.sentence for finding in self.findings},
             **self.exported.file_facts(),
             "report": str(self.report),
         }
 
     def summary(self) -> str:
-        """A few lines for the screen."""
+        """A few lines for the screen, what is seriously wrong first."""
+        serious = [finding.sentence for finding in self.findings if finding.serious]
+        caveats = [finding.sentence for finding in self.findings if not finding.serious]
         return "\n".join(
             [
+                *(f"{sentence}." for sentence in serious),
                 f"Chosen by {self.criterion}: trial {self.winner.number}; on test clips "
-                f"{format_metrics(self.scores)}",
+                f"{format_metrics(self.scores)} ({self.to_beat})",
+                *(f"note: {sentence}." for sentence in caveats),
                 *self.exported.lines(),
                 f"Report: {self.report}",
             ]
@@ -145,6 +159,11 @@ def _search(session: Session) -> SearchResult:
     """Go through all stages of a search, in a run directory that is held."""
     run, paths, chosen = session.run, session.paths, session.experiment.choose
     _introduce(session)
+    baselines = measure_baselines(session)
+    session.console.print(to_beat(session.task, baselines), markup=False)
+    session = choose_recipe(session)
+    if not session.paths.journal.exists() and (said := estimate(session)) is not None:
+        session.console.print(said)
     supernet = prepare_supernet(session)
     results = score_candidates(session, supernet)
     winners = choose_winners(results, session.experiment)
@@ -155,10 +174,15 @@ def _search(session: Session) -> SearchResult:
     tuned = replace(session, task=session.task.tuned(winners[chosen].values))
     train, _, test = tuned.task.final_parts(None)
     exported = export_missing(tuned, training.model, paths.export, train, test)
+    winner = winners[chosen]
+    found = review_exported(tuned, training, exported, baselines, winner.metrics)
     hypervolume.measure(run)
     report = write_report(run)
     scores = Evaluation.read(training.evaluation).known_metrics
-    return SearchResult(run, results, winners[chosen], chosen, scores, exported, report)
+    beside = to_beat(session.task, baselines)
+    return SearchResult(
+        run, results, winner, chosen, scores, beside, found.told(), exported, report
+    )
 
 
 def _introduce(session: Session) -> None:

@@ -14,6 +14,7 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.task.opening import open_run, read_experiment
+from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.task.trainings import Trainings, summarise
@@ -24,7 +25,7 @@ from kerasnas.report import write as write_report
 from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
 from kerasnas.runs.records import Description, Evaluation, FoldTraining
-from kerasnas.training.metrics import ByClass
+from kerasnas.training.scoring.metrics import ByClass
 
 
 def train(
@@ -118,7 +119,8 @@ def open_network(
     if architecture is not None and not is_run(Path(architecture)):
         settings.space(classes=2).reference(str(architecture))  # no features for an unknown name
     with open_run(directory, settings):
-        task = load_task(settings, features, progress=console.is_terminal)
+        chosen = decided(settings, Path(source)) if searched else settings
+        task = load_task(chosen, features, progress=console.is_terminal)
         label, network, tuned = _find_network(str(architecture or source), task)
         task = task.tuned(tuned)
         description = describe(task.experiment, network, tuned)

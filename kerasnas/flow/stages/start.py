@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
+from kerasnas.experiment import Experiment
 from kerasnas.export.process.quiet import quiet
 from kerasnas.flow.stages.limits import Sizes
 from kerasnas.flow.stages.supernet import digest
@@ -35,7 +37,7 @@ def open_search(
     """
     experiment, settings = task.experiment, task.experiment.search
     with Search(
-        _genes(task),
+        genes_of(task),
         [(name, measures.direction(name)) for name in experiment.objectives],
         propose=settings.oracle.propose(),
         max_trials=settings.trials,
@@ -45,6 +47,7 @@ def open_search(
         identity={
             "clips": task.clips.digest(),
             "output": task.space.output,
+            **_recipe(experiment),
             **({} if supernet is None else {"supernet": digest(supernet)}),
         },
         max_retries=settings.retries,
@@ -73,8 +76,19 @@ def rehearse(task: Task) -> None:
             raise SearchError(sizes.explained(str(error))) from error
 
 
-def _genes(task: Task) -> Genes:
-    """Those of the space, unless the architecture is fixed, and those of the tuned settings."""
+def _recipe(experiment: Experiment) -> dict[str, str]:
+    """Return what tells searches by different recipes apart, where recipes were compared."""
+    if not experiment.search.tried_recipes:
+        return {}
+    recipe = experiment.training.candidate.model_dump_json(include={"augmentation", "sampling"})
+    return {"recipe": hashlib.sha256(recipe.encode()).hexdigest()[:16]}
+
+
+def genes_of(task: Task) -> Genes:
+    """Return the genes of a search.
+
+    Those of the space, unless the architecture is fixed, and those of the tuned settings.
+    """
     settings, genes = task.experiment.search, Genes(())
     if settings.architecture is None:
         if inputs := [field for field in settings.tune if field.startswith("features.")]:
@@ -113,6 +127,6 @@ def enqueued_values(task: Task, enqueued: str | Values | Sequence[int]) -> Value
             f"search.enqueue: {enqueued!r} is no point of the space; these are: "
             f"{', '.join(task.space.references)}"
         )
-    names = {gene.name for gene in _genes(task)}
+    names = {gene.name for gene in genes_of(task)}
     reference = task.space.references[enqueued]
     return {name: value for name, value in reference.items() if name in names}

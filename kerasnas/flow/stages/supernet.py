@@ -18,6 +18,7 @@ from rich.console import Console
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.task.opening import read_experiment
+from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import run_jobs
@@ -146,7 +147,7 @@ def candidate(run: str, cache: str, supernet: str) -> Evaluate:
 
 
 def _load(run: str, cache: str) -> Task:
-    return load_task(read_experiment(Path(run)), Path(cache))
+    return load_task(decided(read_experiment(Path(run)), Path(run)), Path(cache))
 
 
 def _choices(task: Task) -> ChoiceSpace:

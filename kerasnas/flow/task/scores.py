@@ -14,9 +14,9 @@ from kerasnas.flow.task.task import Indices, Task
 from kerasnas.runs import records
 from kerasnas.runs.layout import ExportPaths, TrainingPaths
 from kerasnas.training.examples import Examples
-from kerasnas.training.metrics import ClipScores, Predict, evaluate
 from kerasnas.training.recipe import Loss
-from kerasnas.training.thresholds import choose
+from kerasnas.training.scoring.metrics import ClipScores, Predict, evaluate
+from kerasnas.training.scoring.thresholds import choose
 
 Thresholds = NDArray[np.float64]
 

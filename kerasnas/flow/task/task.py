@@ -24,6 +24,7 @@ from kerasnas.streams import Stream
 from kerasnas.training.copies import noisy_versions, versions
 from kerasnas.training.examples import Examples
 from kerasnas.training.mixing import Joined, mixed
+from kerasnas.training.presets import SPEEDS
 from kerasnas.training.recipe import Augmentation, Recipe
 from kerasnas.tuners.runners.environment import available_cores
 
@@ -220,5 +221,9 @@ def _with_features(
         for recipe in recipes
         for version in (*versions(recipe.augmentation), *noisy_versions(recipe.augmentation))
     )
+    if any(name != "none" for name in experiment.search.tried_recipes) and (
+        experiment.features.kind != "stored_embedding"
+    ):
+        asked |= dict.fromkeys(versions(Augmentation(speeds=SPEEDS)))
     made = {version: extract(version) for version in asked}
     return Task(experiment, clips, split, extract(AS_IT_IS), made, cache)

@@ -15,8 +15,8 @@ from rich.table import Table
 from kerasnas.flow.task.result import Result
 from kerasnas.runs.records import FoldClasses, Folds, FoldTraining
 from kerasnas.runs.values import known
-from kerasnas.training.fold_means import class_fold_means, fold_means
-from kerasnas.training.metrics import ByClass, ClipScores
+from kerasnas.training.scoring.fold_means import class_fold_means, fold_means
+from kerasnas.training.scoring.metrics import ByClass, ClipScores
 
 
 @dataclass(frozen=True)

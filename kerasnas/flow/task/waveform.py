@@ -14,9 +14,9 @@ from kerasnas.export.waveforms.front_end import WaveformFrontEnd, decibels
 from kerasnas.features import FrontEnd, LogMel, Scalogram, read
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.description import decode
-from kerasnas.features.log_mel import mel_filters
-from kerasnas.features.morlet import bank
-from kerasnas.features.spectrogram import window
+from kerasnas.features.spectral.log_mel import mel_filters
+from kerasnas.features.spectral.morlet import bank
+from kerasnas.features.spectral.spectrogram import window
 from kerasnas.flow.task.task import Indices, Task
 
 

@@ -16,6 +16,7 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.files import publish
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.opening import read_experiment
+from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.trainings import Scores
 from kerasnas.flow.workers.folds import mean_of_folds
@@ -177,7 +178,7 @@ def ensemble(run: str, cache: str) -> Evaluate:
 
 
 def _load(run: str, cache: str) -> Task:
-    return load_task(read_experiment(Path(run)), Path(cache))
+    return load_task(decided(read_experiment(Path(run)), Path(run)), Path(cache))
 
 
 def _fit(

@@ -89,7 +89,8 @@ def run_finals(
     *,
     planned: int | None = None,
     epochs: int | None = None,
-) -> None:
+    tolerant: bool = False,
+) -> dict[str, float]:
     """Run final trainings side by side.
 
     Args:
@@ -98,6 +99,10 @@ def run_finals(
         jobs: By name.
         planned: Trainings in the whole group; by default these ones.
         epochs: Of each training, if not those of the final recipe.
+        tolerant: See `run_jobs`.
+
+    Returns:
+        Seconds that each took, by name.
 
     Raises:
         KerasnasError: A training failed.
@@ -113,12 +118,18 @@ def run_finals(
         for name, (training, description) in jobs.items()
     ]
     epochs = epochs or session.experiment.training.final.epochs
-    run_jobs(session, group, waiting, epochs, planned=planned)
+    return run_jobs(session, group, waiting, epochs, planned=planned, tolerant=tolerant)
 
 
 def run_jobs(
-    session: Session, group: str, jobs: Sequence[Job], epochs: int, *, planned: int | None = None
-) -> None:
+    session: Session,
+    group: str,
+    jobs: Sequence[Job],
+    epochs: int,
+    *,
+    planned: int | None = None,
+    tolerant: bool = False,
+) -> dict[str, float]:
     """Run trainings side by side.
 
     Args:
@@ -127,10 +138,15 @@ def run_jobs(
         jobs: Each reports its epochs, and its result has metrics.
         epochs: Of each training.
         planned: Trainings in the whole group; by default these ones.
+        tolerant: Whether a training that fails is only said, and leaves no result.
+
+    Returns:
+        Seconds that each took, by id, without those that failed.
 
     Raises:
-        KerasnasError: A training failed.
+        KerasnasError: A training failed, and `tolerant` is not given.
     """
+    seconds: dict[str, float] = {}
     console = session.console
     waiting = list(jobs)
     columns = (*ProgressBar.get_default_columns()[:3], TimeElapsedColumn())
@@ -156,27 +172,48 @@ def run_jobs(
                         bar.update(tasks[event.id], completed=event.step)
                     case Finished():
                         free.add(event.slot)
+                        seconds[event.id] = event.seconds
                         scores = format_metrics(event.result["metrics"])
                         bar.update(tasks[event.id], completed=epochs, note=scores)
                         if not console.is_terminal:
                             console.print(f"{event.id}: {scores} ({event.seconds:.0f} s)")
+                    case Failed() if tolerant:
+                        free.add(event.slot)
+                        bar.update(tasks[event.id], note="failed")
+                        console.print(f"{event.id} failed: {event.message}", markup=False)
                     case Failed():
                         raise KerasnasError(
                             f"training {event.id} failed: {event.message}\n{event.traceback}"
                         )
+    return seconds
 
 
 def train_missing(
-    session: Session, group: str, jobs: Mapping[str, FinalTraining], epochs: int | None = None
-) -> None:
+    session: Session,
+    group: str,
+    jobs: Mapping[str, FinalTraining],
+    epochs: int | None = None,
+    *,
+    planned: int | None = None,
+    tolerant: bool = False,
+) -> dict[str, float]:
     """Run those final trainings of a group that the run directory does not hold yet.
 
-    Arguments and errors are those of `run_finals`; `jobs` is the whole group.
+    Arguments, errors and what is returned are those of `run_finals`; `jobs` is the whole group
+    unless `planned` says how many there are.
     """
     waiting = {name: job for name, job in jobs.items() if prepare_training(session, *job)}
     if waiting:
         session.console.print(f"Training {', '.join(waiting)} ...", markup=False)
-        run_finals(session, group, waiting, planned=len(jobs), epochs=epochs)
+        return run_finals(
+            session,
+            group,
+            waiting,
+            planned=planned or len(jobs),
+            epochs=epochs,
+            tolerant=tolerant,
+        )
+    return {}
 
 
 def prepare_training(session: Session, training: TrainingPaths, description: Description) -> bool:

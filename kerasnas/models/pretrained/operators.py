@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.blocks.block import Block
-from kerasnas.blocks.convolutional import (
-    Dense,
-    Flatten,
-    GlobalAveragePool,
-    Pool,
-    Reshape,
-)
+from kerasnas.blocks.convolutional import Dense, Flatten, GlobalAveragePool, Pool, Reshape
 from kerasnas.blocks.recorder import Padding, Pair
 from kerasnas.blocks.trunk import Convolution, Depthwise
 from kerasnas.export.flatbuffer.graph import TfliteGraph

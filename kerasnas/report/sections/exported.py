@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from kerasnas.report.html.elements import Markup, Node, badge, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import computing, count, milliseconds, percent
 from kerasnas.report.reading import required
+from kerasnas.report.sections.quality import tick
 from kerasnas.runs.records import CheckEntry, Export, FileEntry
 from kerasnas.runs.run import Run
 
@@ -48,7 +49,7 @@ def section(run: Run) -> Markup:
     versions = ", ".join(f"{name} {version}" for name, version in export.versions.items())
     return join(
         [
-            verdict(export.checks),
+            verdict(run, export.checks),
             table("Measured on the files", ["", *(file.file for file in files)], rows),
             note(
                 f"{share.capitalize()} and agreement on {export.clips.test} clips on which nobody "
@@ -64,7 +65,7 @@ def section(run: Run) -> Markup:
                 [
                     [
                         check.name,
-                        badge(check.passed, check.verdict),
+                        tick(run, check.passed, check.verdict),
                         check.file,
                         check.message,
                     ]
@@ -94,12 +95,12 @@ def _waveform(export: Export) -> Node:
     return table("Files that take the waveform", ["", *names], rows)
 
 
-def verdict(checks: Sequence[CheckEntry]) -> Markup:
+def verdict(run: Run, checks: Sequence[CheckEntry]) -> Markup:
     """One line on all checks together."""
     failed = [check for check in checks if check.passed is False]
     unproven = [check for check in checks if check.passed is None]
     if not failed and not unproven:
-        return paragraph(badge(True, f"All {len(checks)} checks of the files passed."))
+        return paragraph(tick(run, True, f"All {len(checks)} checks of the files passed."))
     reasons = "; ".join(check.message for check in failed or unproven)
     counted = f"{len(failed or unproven)} of {len(checks)} checks"
     said = badge(False, f"{counted} failed") if failed else badge(None, f"{counted} not proven")

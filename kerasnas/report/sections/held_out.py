@@ -13,6 +13,7 @@ from kerasnas.report.html.elements import Markup, Node, figure, join, note, para
 from kerasnas.report.html.formats import kilobytes, metric, percent, words
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, chosen, place, required, training_of
+from kerasnas.report.sections.quality import baseline_rows
 from kerasnas.report.sections.statistics import class_scores, wilson, worst_confusions
 from kerasnas.runs.layout import WINNER_LABEL
 from kerasnas.runs.records import Evaluation, Folds, FoldTraining
@@ -41,7 +42,7 @@ def section(run: Run) -> Markup:
     single = all(result.confusion is not None for result in found.values())
     return join(
         [
-            _scores(found),
+            _scores(run, found),
             _confusions(found) if single else _tags(found),
             *(note(line) for line in absent),
         ]
@@ -56,7 +57,7 @@ def folds(run: Run) -> Markup:
     return join(_folds_of(run, required(run, Folds, path, "")) for path in paths)
 
 
-def _scores(found: dict[str, Evaluation]) -> Markup:
+def _scores(run: Run, found: dict[str, Evaluation]) -> Markup:
     first = next(iter(found.values()))
     names = [name for name in first.known_metrics if name != "scored_classes"]
     single = first.confusion is not None
@@ -68,6 +69,8 @@ def _scores(found: dict[str, Evaluation]) -> Markup:
             low, high = wilson(correct, result.count)
             row += [f"{correct} of {result.count}", f"{percent(low)} to {percent(high)}"]
         rows.append(row)
+    blank: list[Node] = ["", ""] if single else []
+    rows += [[*row, *blank] for row in baseline_rows(run, names)]
     extra = ["right", "accuracy, 95 % interval (Wilson)"] if single else []
     caption = f"Scores on {first.count} held-out clips"
     return table(caption, ["", *(words(name) for name in names), *extra], rows)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kerasnas.measures import direction
-from kerasnas.report.html.elements import Markup, Node, badge, join, note, paragraph, tag
+from kerasnas.report.html.elements import Markup, Node, join, note, paragraph, tag
 from kerasnas.report.html.formats import count, kilobytes, metric, named, percent, words
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export, verdict
+from kerasnas.report.sections.quality import held_out_baselines, majority_name, tick, warnings
 from kerasnas.report.sections.statistics import median_or_none, wilson
 from kerasnas.runs.records import Evaluation, Export, Winner
 from kerasnas.runs.run import Run
@@ -35,9 +36,10 @@ def section(run: Run) -> Markup:
     ]
     return join(
         [
+            warnings(run),
             _tiles(run, held_out, export),
             *(paragraph(sentence) for sentence in sentences if sentence),
-            verdict(export.checks) if export else note(not_exported),
+            verdict(run, export.checks) if export else note(not_exported),
         ]
     )
 
@@ -143,9 +145,13 @@ def _tiles(run: Run, held_out: Evaluation | None, export: Export | None) -> Mark
             low, high = wilson(int(held_out.confusion.trace()), held_out.count)
             small = f"{percent(low)} to {percent(high)}, {held_out.count} clips"
         tiles.append(_tile(f"held-out {words(name)}", metric(name, value), small))
+        if (part := held_out_baselines(run)) is not None:
+            beside = f"{majority_name(part)}: {metric(name, part.majority.get(name))}"
+            value = part.regression.metrics.get(name)
+            tiles.append(_tile("logistic regression", metric(name, value), beside))
     for file in export.files.values() if export else ():
         fits = file.bytes <= file.budget
-        budget = badge(fits, f"{'within' if fits else 'over'} {kilobytes(file.budget)}")
+        budget = tick(run, fits, f"{'within' if fits else 'over'} {kilobytes(file.budget)}")
         agreement = f" · agrees with Keras on {percent(file.agreement)}"
         tiles.append(_tile(file.file, kilobytes(file.bytes), join([budget, agreement])))
     return tag("dl", *tiles, class_="tiles") if tiles else Markup("")

@@ -15,6 +15,14 @@ from kerasnas.runs.records.export import (
     TuningEntry,
     WaveformEntry,
 )
+from kerasnas.runs.records.recipes import RecipeEntry, Recipes
+from kerasnas.runs.records.review import (
+    Baselines,
+    BaselineScores,
+    FindingEntry,
+    Findings,
+    SuspectEntry,
+)
 from kerasnas.runs.records.search import (
     Agreement,
     ControllerCurve,
@@ -33,6 +41,8 @@ from kerasnas.runs.records.winners import Winner, WinnerEntry, Winners
 __all__ = [
     "AccuracyDrop",
     "Agreement",
+    "BaselineScores",
+    "Baselines",
     "CheckEntry",
     "ClipCounts",
     "ControllerCurve",
@@ -44,6 +54,8 @@ __all__ = [
     "Export",
     "FileEntry",
     "FileFigures",
+    "FindingEntry",
+    "Findings",
     "FoldClasses",
     "FoldTraining",
     "Folds",
@@ -54,8 +66,11 @@ __all__ = [
     "MadeFrom",
     "RankCorrelation",
     "RankedPath",
+    "RecipeEntry",
+    "Recipes",
     "SearchState",
     "SizeWindow",
+    "SuspectEntry",
     "Threads",
     "Thresholds",
     "TuningEntry",

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from kerasnas.datasets.splits import stratified
 from kerasnas.errors import KerasnasError
-from kerasnas.training.metrics import (
+from kerasnas.training.recipe import Loss
+from kerasnas.training.review.summaries import summarise
+from kerasnas.training.scoring.metrics import (
     ClipScores,
     binary_crossentropy,
     categorical_crossentropy,
     evaluation,
 )
-from kerasnas.training.recipe import Loss
-from kerasnas.training.review.summaries import summarise
 
 Indices = NDArray[np.int64]
 Array = NDArray[np.float32]

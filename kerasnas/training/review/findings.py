@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas import measures
-from kerasnas.training.metrics import ClipScores, score
-from kerasnas.training.thresholds import DEFAULT
+from kerasnas.training.scoring.metrics import ClipScores, score
+from kerasnas.training.scoring.thresholds import DEFAULT
 
 Kind = Literal["one_answer", "baseline", "missed_classes", "drop", "silent_tags", "chance", "few"]
 

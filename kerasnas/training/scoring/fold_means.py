@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from kerasnas.training.equal_error_rate import over_folds
-from kerasnas.training.metrics import CLASS_MEANS, ByClass, mean
+from kerasnas.training.scoring.equal_error_rate import over_folds
+from kerasnas.training.scoring.metrics import CLASS_MEANS, ByClass, mean
 
 
 class Scored(Protocol):

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
-from kerasnas.training.d_prime import d_prime
-from kerasnas.training.equal_error_rate import equal_error_rate
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Loss
-from kerasnas.training.thresholds import DEFAULT
+from kerasnas.training.scoring.d_prime import d_prime
+from kerasnas.training.scoring.equal_error_rate import equal_error_rate
+from kerasnas.training.scoring.thresholds import DEFAULT
 
 Scores = NDArray[np.float32]
 ByClass = Mapping[str, NDArray[np.float64]]
@@ -87,7 +87,7 @@ def evaluate(
         loss: The loss the network was trained by.
         batch_size: Examples at a time.
         thresholds: Of every class, for several labels, chosen on other clips by
-            `kerasnas.training.thresholds.choose`.
+            `kerasnas.training.scoring.thresholds.choose`.
 
     Raises:
         KerasnasError: There are no examples, the network's classes are not the data set's, or its

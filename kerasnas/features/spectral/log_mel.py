@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform
 from kerasnas.features.settings import LogMel
-from kerasnas.features.spectrogram import log_spectrogram
+from kerasnas.features.spectral.spectrogram import log_spectrogram
 
 
 def log_mel(waveform: Waveform, settings: LogMel) -> NDArray[np.float32]:

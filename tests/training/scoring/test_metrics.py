@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from kerasnas import objectives
+from kerasnas import measures
 from kerasnas.errors import KerasnasError
-from kerasnas.training import metrics
-from kerasnas.training.equal_error_rate import equal_error_rate
 from kerasnas.training.examples import Examples
-from kerasnas.training.fold_means import fold_means
+from kerasnas.training.scoring import metrics
+from kerasnas.training.scoring.equal_error_rate import equal_error_rate
+from kerasnas.training.scoring.fold_means import fold_means
 
 RNG = np.random.default_rng(20)
 TRUTH = RNG.integers(0, 4, 50)
@@ -75,7 +75,7 @@ def test_several_labels_metrics_are_scikit_learns():
 def test_one_metric_alone_is_that_of_all(multi_label: bool):
     labels, predictions = (TAGS, TAG_SCORES) if multi_label else (LABELS, PREDICTIONS)
     expected = _scores(labels, predictions, multi_label, "binary_crossentropy")
-    for name in set(objectives.scores(multi_label)) - {"loss", "channel_macro_f1"}:
+    for name in set(measures.scores(multi_label)) - {"loss", "channel_macro_f1"}:
         found = metrics.score(name, labels, predictions, multi_label=multi_label)
         assert found == expected[name], name
 
