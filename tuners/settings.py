@@ -13,6 +13,9 @@ from .core.propose import Propose, uniform
 from .grid import Grid
 from .nsga2.algorithm import NSGA2
 
+_UPDATES = 4
+"""Fewer updates leave a controller's proposals as good as random."""
+
 
 class _Settings(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -20,6 +23,17 @@ class _Settings(BaseModel, ABC):
     @abstractmethod
     def propose(self) -> Propose:
         """The oracle."""
+
+    def is_random(self, trials: int) -> bool:
+        """Whether a search of so many trials ends before the oracle uses what it has seen."""
+        return False
+
+    def fitted(self, trials: int) -> Self:
+        """Return settings that use what was seen within so many trials.
+
+        Only defaults are changed: what the user has chosen stays, and so does what no change helps.
+        """
+        return self
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -63,6 +77,25 @@ class NSGA2Settings(_Settings):
         """The oracle."""
         return NSGA2(**self.model_dump(exclude={"name"}))
 
+    def is_random(self, trials: int) -> bool:
+        """Whether no trial is a child of earlier ones."""
+        oracle = NSGA2(**self.model_dump(exclude={"name"}))
+        size = oracle.population
+        firsts = (
+            generation * size + size - round(oracle.share(generation) * size)
+            for generation in range(-(-trials // size))
+            if round(oracle.share(generation) * size)
+        )
+        return not any(first < trials for first in firsts)
+
+    def fitted(self, trials: int) -> Self:
+        """Return settings with four generations, most of whose later trials are children."""
+        if self.exploitation != NSGA2.exploitation or not self.is_random(trials):
+            return self
+        size = self.population if trials >= 2 * self.population else max(2, trials // 4)
+        changed = self.model_copy(update={"population": size, "exploitation": 0.8})
+        return self if changed.is_random(trials) else changed
+
 
 class ControllerSettings(_Settings):
     """Reinforcement learning with a recurrent controller (see `tuners/controller/`)."""
@@ -102,6 +135,28 @@ class ControllerSettings(_Settings):
     def propose(self) -> Propose:
         """The oracle."""
         return Controller(**self.model_dump(exclude={"name"}))
+
+    def is_random(self, trials: int) -> bool:
+        """Whether the controller learns hardly anything: from fewer than four updates."""
+        return (min(trials - 1, self.budget) // self.batch) < _UPDATES
+
+    def fitted(self, trials: int) -> Self:
+        """Return settings with about seven updates, at a rate that makes them count."""
+        known = ("budget", "settled", "batch", "learning_rate", "shared")
+        if any(getattr(self, name) != getattr(Controller, name) for name in known):
+            return self
+        if not self.is_random(trials):
+            return self
+        changed = self.model_copy(
+            update={
+                "budget": trials,
+                "settled": trials // 3,
+                "batch": max(1, trials // 7),
+                "learning_rate": 0.01,
+                "shared": False,
+            }
+        )
+        return self if changed.is_random(trials) else changed
 
 
 class GridSettings(_Settings):

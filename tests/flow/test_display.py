@@ -33,7 +33,7 @@ class Screen:
             soft_wrap=True,
             highlight=False,
         )
-        self.display = Display(self.console, search, search.max_trials, slots)
+        self.display = Display(self.console, search, search.max_trials, slots, epochs=9)
 
     def start(self, slot: int = 0) -> str:
         trial = self.search.ask()
@@ -101,7 +101,9 @@ def test_a_run_that_is_repeated_is_no_failure() -> None:
 
 def test_a_terminal_shows_every_worker() -> None:
     screen = Screen(open_search(), slots=3, terminal=True)
-    screen.display(Progress(screen.start(slot=1), 1, 7, {}))
+    id = screen.start(slot=1)
+    assert "building the network" in screen.text()
+    screen.display(Progress(id, 1, 7, {"loss": 0.25}))
     assert screen.search.ask() is not None  # given to worker 1, which has not answered yet
     lines = [line.split() for line in screen.text().splitlines() if line.startswith("worker")]
     assert [line[:3] for line in lines] == [
@@ -109,9 +111,23 @@ def test_a_terminal_shows_every_worker() -> None:
         ["worker", "2", "trial"],
         ["worker", "3", "idle"],
     ]
-    assert lines[1][3:] == ["0", "epoch", "7", "0", "s"]
+    assert lines[1][3:] == ["0", "epoch", "7", "of", "9,", "loss", "0.250", "0", "s"]
     assert "0 of 6 done" in screen.text()
     assert "trial 0: accuracy 0.500" in screen.finish("0000", 0.5, 1, slot=1)
+
+
+def test_the_state_fits_a_narrow_terminal_and_keeps_the_time_that_is_left() -> None:
+    search = open_search(window=Window(lambda values: 1000 * values["width"], maximum=6000), seed=1)
+    screen = Screen(search)
+    screen.fail(screen.start(), "no good")
+    screen.finish(screen.start(), 0.5, 20_000)
+    whole = screen.display._state()
+    assert len(whole) > 60
+    for width in (60, 40):
+        state = screen.display._state(width)
+        assert len(state) <= width
+        assert state.startswith("2 of 6 done")
+        assert state.endswith(" left")
 
 
 def test_a_resumed_search_knows_how_far_it_is_and_how_long_it_takes(tmp_path: Path) -> None:

@@ -141,6 +141,41 @@ EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Pa
         ),
         lambda run: run.agreement,
     ),
+    records.Baselines: (
+        lambda: records.Baselines(
+            "0a",
+            None,
+            0.3,
+            {
+                "test": records.BaselineScores(
+                    np.array([0.75, 0.25]), {"loss": 0.7}, {"accuracy": 0.5}, _evaluation()
+                )
+            },
+            (records.SuspectEntry("a.wav", ("rain",), ("dog",), 0.5),),
+            3,
+        ),
+        lambda run: run.baselines,
+    ),
+    records.Recipes: (
+        lambda: records.Recipes(
+            "0a",
+            "12 parameters",
+            80,
+            4,
+            9,
+            (records.RecipeEntry("none", "recipes/none", {"loss": 0.5}, 0.25, 0.0, None, 1.5),),
+            "none",
+            {"augmentation": {}, "sampling": "natural"},
+            {"augmentation": {}, "sampling": "balanced"},
+        ),
+        lambda run: run.recipes,
+    ),
+    records.Findings: (
+        lambda: records.Findings(
+            {"float32": (records.FindingEntry("drop", True, "It drops"),), "int8": ()}
+        ),
+        lambda run: run.findings,
+    ),
     records.Hypervolume: (
         lambda: records.Hypervolume({"search": ((1, 0.25), (4, 0.5))}),
         lambda run: run.hypervolume,

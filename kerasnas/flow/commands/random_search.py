@@ -15,7 +15,7 @@ from kerasnas.experiment import Experiment
 from kerasnas.flow.stages import hypervolume
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
 from kerasnas.flow.stages.recipes import choose_recipe
-from kerasnas.flow.task.opening import open_run
+from kerasnas.flow.task.opening import fit_oracle, open_run
 from kerasnas.flow.task.recipes import take_over_recipe
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task
@@ -82,6 +82,7 @@ def search_randomly(
     console = console or Console()
     settings, directory, features = resolve(experiment, run, cache)
     settings = settings.overridden(path_or_none(data), workers, max_trials, seconds)
+    settings, _ = fit_oracle(settings, directory)
     search = settings.search.model_copy(update={"oracle": RandomSettings()})
     randomly = settings.model_copy(update={"search": search})
     beside = RunPaths(directory).random.path

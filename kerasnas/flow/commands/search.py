@@ -18,7 +18,7 @@ from kerasnas.flow.stages.review import review_exported
 from kerasnas.flow.stages.trials import Plain, trial_rows
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_training
-from kerasnas.flow.task.opening import open_run
+from kerasnas.flow.task.opening import fit_oracle, open_run
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session, resolve
@@ -142,6 +142,9 @@ def search(
     )
     if isinstance(name := settings.search.architecture, str):
         settings.space(classes=2).reference(name)  # no features for an unknown name
+    settings, said = fit_oracle(settings, directory, overwrite)
+    if said is not None:
+        console.print(said, markup=False)
     with open_run(directory, settings, overwrite):
         task = load_task(settings, features, progress=console.is_terminal)
         return _search(Session(directory, task, features, cluster, console))

@@ -83,7 +83,9 @@ def _run_trials(session: Session, search: Search, supernet: Path | None) -> None
     with (
         closing(book),
         _open_runner(session, max(1, left), resident=supernet is not None) as workers,
-        Display(session.console, search, settings.trials, workers.slots) as display,
+        Display(
+            session.console, search, settings.trials, workers.slots, _epochs(session, supernet)
+        ) as display,
     ):
         run_loop(
             search,
@@ -92,6 +94,14 @@ def _run_trials(session: Session, search: Search, supernet: Path | None) -> None
             on_event=functools.partial(_tell, (display, book.on_event)),
             median_stop=_median_stop(session) if settings.stop_hopeless else None,
         )
+
+
+def _epochs(session: Session, supernet: Path | None) -> int | None:
+    """Return the epochs that a candidate reports; None where it inherits its weights."""
+    if supernet is not None:
+        return None
+    folds = 1 if session.experiment.search.spread_folds else len(session.task.candidate_parts())
+    return session.experiment.training.candidate.epochs * folds
 
 
 def _open_runner(session: Session, candidates: int, resident: bool) -> Runner:

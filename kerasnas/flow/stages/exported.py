@@ -10,6 +10,7 @@ from kerasnas.report.html.formats import computing
 from kerasnas.runs.records import Export, FileEntry, FileFigures, TuningEntry, WaveformEntry
 
 _RESET = "keeps state: call reset_all_variables() before each clip"
+_REFUSED = " was refused: "
 _SAYING = {"failed": "check failed", "not proven": "not proven"}
 
 
@@ -56,6 +57,12 @@ class Exported(Result):
             *([] if tuning is None else [_tuning_line(tuning, self.report)]),
             *(_file_line(path, entries[name]) for name, path in self.files.items()),
             *(
+                _in_options(reason)
+                for entry in entries.values()
+                for reason in entry.failed_forms
+                if _REFUSED in reason
+            ),
+            *(
                 _unfused_line(name, entry.without_fusing)
                 for name, entry in entries.items()
                 if entry.without_fusing is not None
@@ -67,6 +74,11 @@ class Exported(Result):
                 if check.verdict in _SAYING
             ),
         ]
+
+
+def _in_options(reason: str) -> str:
+    """Return why a form was refused, with the command line's options for arguments."""
+    return reason.replace("try qat=", "try --qat ")
 
 
 def _tuning_line(tuning: TuningEntry, report: Export) -> str:

@@ -10,7 +10,7 @@ from kerasnas import experiment as experiments
 from kerasnas.experiment import Experiment
 from kerasnas.runs import directory as runs
 from kerasnas.runs.directory import run_of
-from kerasnas.runs.layout import EXPERIMENT
+from kerasnas.runs.layout import EXPERIMENT, RunPaths
 
 __all__ = ["open_run", "read_experiment", "run_of"]
 
@@ -52,6 +52,43 @@ def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -
     """
     with runs.open_run(directory, experiment.to_yaml(), _MAY_CHANGE, overwrite):
         yield
+
+
+def fit_oracle(
+    experiment: Experiment, directory: Path, overwrite: bool = False
+) -> tuple[Experiment, str | None]:
+    """Return an experiment whose oracle uses what it sees within the number of trials.
+
+    Args:
+        experiment: Of a search.
+        directory: The run directory: a search that has begun there keeps its oracle.
+        overwrite: Whether what the directory holds is going to be deleted.
+
+    Returns:
+        The experiment, and what to say where the oracle's settings were changed or where they make
+        it random search; None elsewhere.
+    """
+    search = experiment.search
+    trials, known = search.trials, search.oracle
+    if not overwrite and RunPaths(directory).journal.exists():
+        begun = read_experiment(directory).search
+        if begun.oracle == known.fitted(begun.trials):
+            trials = begun.trials  # as it was fitted then
+    oracle = known.fitted(trials)
+    if oracle == known:
+        if not known.is_random(trials):
+            return experiment, None
+        return experiment, (
+            f"oracle: {known.name} is random search in {trials} trials: raise search.trials, or "
+            "change the oracle's settings"
+        )
+    changed = search.model_copy(update={"oracle": oracle})
+    names = [name for name, value in oracle if value != getattr(known, name)]
+    settings = ", ".join(f"{name} {getattr(oracle, name)}" for name in names)
+    return experiment.model_copy(update={"search": changed}), (
+        f"oracle: {known.name} as it is by default is random search in {trials} trials; taken "
+        f"instead: {settings}"
+    )
 
 
 def read_experiment(directory: Path) -> Experiment:

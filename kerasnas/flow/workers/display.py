@@ -24,17 +24,28 @@ _LINES = 200  # about so many lines tell of trials that succeeded, however many 
 class _Busy:
     id: str
     since: float
-    step: int = 0
+    doing: str = "building the network"
 
 
 class Display:
-    """Shows a search; call it with every event of the loop, after the search was told of it."""
+    """Shows a search; call it with every event of the loop, after the search was told of it.
 
-    def __init__(self, console: Console, search: Search, trials: int, slots: int) -> None:
+    Args:
+        console: Where.
+        search: The search.
+        trials: How many there will be.
+        slots: Number of workers.
+        epochs: Of a trial; None where they are not known.
+    """
+
+    def __init__(
+        self, console: Console, search: Search, trials: int, slots: int, epochs: int | None = None
+    ) -> None:
         self._console = console
         self._search = search
         self._trials = trials
         self._slots = slots
+        self._epochs = epochs
         self._metric = search.objectives[0].name
         self._busy: dict[int, _Busy] = {}
         # What has ended is added up: to go through thousands of trials takes longer than some run.
@@ -69,7 +80,7 @@ class Display:
             case Started():
                 self._busy[event.slot] = _Busy(event.id, time.monotonic())
             case Progress():
-                self._busy[event.slot].step = event.step
+                self._busy[event.slot].doing = epoch_in_words(event, self._epochs)
             case Finished() | Failed():
                 self._busy.pop(event.slot, None)
                 trial = self._search.trial(event.id)
@@ -110,7 +121,8 @@ class Display:
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False)  # on a terminal above the panel, where it stays
 
-    def _state(self) -> str:
+    def _state(self, width: int | None = None) -> str:
+        """Return how the search stands, without some details where not all fit the width."""
         rejected = self._search.rejected
         parts = [f"{self._done} of {self._trials} done"]
         if self._best is not None:
@@ -124,6 +136,8 @@ class Display:
             parts.append(f"{rejected:,} candidates outside the window ({share:.0%})")
         if (left := self._left()) is not None:
             parts.append(f"{_duration(left)} left")
+        while width is not None and len(parts) > 2 and len(", ".join(parts)) > width:
+            del parts[-2]  # the time that is left stays
         return ", ".join(parts)
 
     def _left(self) -> float | None:
@@ -139,17 +153,28 @@ class Display:
         starting = len(self._search.history.running) - len(self._busy)
         for slot in range(self._slots):
             if busy := self._busy.get(slot):
-                step = f"epoch {busy.step}" if busy.step else ""
-                row = f"trial {int(busy.id)}", step, _duration(time.monotonic() - busy.since)
+                row = f"trial {int(busy.id)}", busy.doing, _duration(time.monotonic() - busy.since)
             else:
-                row = "starting" if starting > 0 else "idle", "", ""
+                row = "starting (loading features)" if starting > 0 else "idle", "", ""
                 starting -= 1
             workers.add_row(f"worker {slot + 1}", *row)
         return Group(
             ProgressBar(total=self._trials, completed=self._done, width=60),
-            Text(self._state()),
+            Text(self._state(self._console.width)),
             workers,
         )
+
+
+def epoch_in_words(event: Progress, epochs: int | None) -> str:
+    """Return how far a training is: `epoch 4 of 5, loss 0.431`.
+
+    Args:
+        event: What the training reported.
+        epochs: That it has; None where they are not known.
+    """
+    of = "" if epochs is None else f" of {epochs}"
+    loss = event.metrics.get("loss")
+    return f"epoch {event.step}{of}" + ("" if loss is None else f", loss {loss:.3f}")
 
 
 def _figure(value: float | None) -> str:

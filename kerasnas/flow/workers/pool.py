@@ -6,19 +6,22 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
-from rich.progress import TextColumn, TimeElapsedColumn
 
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session
+from kerasnas.flow.workers.display import epoch_in_words
 from kerasnas.flow.workers.threads import fix_threads
 from kerasnas.runs.layout import TrainingPaths
 from kerasnas.runs.records import Description, Evaluation
-from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress
+from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress, Started
 from kerasnas.tuners.runners.environment import available_cores
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings, WorkerSettings
 from kerasnas.tuners.runners.ray import RayRunner, RaySettings
+
+_BAR = 20  # columns: a line of a training fits a terminal of 80
 
 FinalTraining = tuple[TrainingPaths, Description]
 """A final training: its files, and its description, which `jobs.final` takes as values."""
@@ -149,10 +152,11 @@ def run_jobs(
     seconds: dict[str, float] = {}
     console = session.console
     waiting = list(jobs)
-    columns = (*ProgressBar.get_default_columns()[:3], TimeElapsedColumn())
     bar = ProgressBar(
-        *columns,
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=_BAR),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
         console=console,
         disable=not console.is_terminal,
     )
@@ -160,23 +164,27 @@ def run_jobs(
         bar,
         open_workers(session, group, planned=planned or len(waiting), left=len(waiting)) as workers,
     ):
-        tasks = {job.id: bar.add_task(job.id, total=epochs, note="") for job in waiting}
+        tasks = {job.id: bar.add_task(job.id, total=epochs, note="waiting") for job in waiting}
         free = set(range(workers.slots))
         while waiting or len(free) < workers.slots:
             while waiting and free:
+                bar.update(tasks[waiting[0].id], note="starting a worker")
                 workers.start(waiting.pop(0), free.pop())
             for event in workers.wait():
                 match event:
+                    case Started():
+                        bar.update(tasks[event.id], note="building the network")
                     case Progress():
                         workers.answer(event.slot, True)
-                        bar.update(tasks[event.id], completed=event.step)
+                        note = epoch_in_words(event, epochs)
+                        bar.update(tasks[event.id], completed=event.step, note=note)
                     case Finished():
                         free.add(event.slot)
                         seconds[event.id] = event.seconds
                         scores = format_metrics(event.result["metrics"])
-                        bar.update(tasks[event.id], completed=epochs, note=scores)
-                        if not console.is_terminal:
-                            console.print(f"{event.id}: {scores} ({event.seconds:.0f} s)")
+                        bar.update(tasks[event.id], completed=epochs, note="done")
+                        said = f"{event.id}: {scores} ({event.seconds:.0f} s)"
+                        console.print(said, markup=False)
                     case Failed() if tolerant:
                         free.add(event.slot)
                         bar.update(tasks[event.id], note="failed")
