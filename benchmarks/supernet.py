@@ -39,8 +39,8 @@ from kerasnas.supernet.space import Choice, SupernetSpace
 from kerasnas.supernet.supernet import Supernet
 from kerasnas.training.examples import Examples
 from kerasnas.training.fused import fused_kernels
-from kerasnas.training.metrics import evaluate
 from kerasnas.training.recipe import Recipe
+from kerasnas.training.scoring.metrics import evaluate
 
 SHAPE, CLASSES, BATCH = (64, 40, 1), 10, 32
 WIDE = 128  # a batch whose activations are most of what a step holds

@@ -3,10 +3,10 @@
 A search with KerasTuner's own oracle becomes one by NSGA-II by the three lines marked below. Run
 it, interrupt it, run it again: it continues.
 
-    python examples/keras_tuner_nsga2.py [directory]
+    python examples/keras_tuner_nsga2.py [--directory DIR] [--trials N] [--epochs N]
 """
 
-import sys
+import argparse
 
 import keras
 import keras_tuner
@@ -44,7 +44,7 @@ def parameters(values) -> int:
     return total + values["layers"] * 4 * filters + 10 * (filters + 1)
 
 
-def main(directory: str = "runs/keras_tuner_nsga2", trials: int = 24, epochs: int = 5):
+def main(directory: str, trials: int, epochs: int):
     digits = load_digits()
     images, labels = digits.images[..., None] / 16, digits.target
     oracle = NSGA2Oracle(  # 2: the oracle; after six trials, five of six have parents
@@ -65,4 +65,8 @@ def main(directory: str = "runs/keras_tuner_nsga2", trials: int = 24, epochs: in
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--directory", default="runs/keras_tuner_nsga2", help="of the search")
+    parser.add_argument("--trials", type=int, default=24, help="networks that are trained")
+    parser.add_argument("--epochs", type=int, default=5, help="epochs of each training")
+    main(**vars(parser.parse_args()))

@@ -4,10 +4,10 @@ A search with KerasTuner's own random search becomes one that never trains a net
 limit, keeps a Pareto front of accuracy and size, and survives being killed, by the three lines
 marked below. Run it, interrupt it, run it again: it continues.
 
-    python examples/keras_tuner_random.py [directory]
+    python examples/keras_tuner_random.py [--directory DIR] [--trials N] [--epochs N]
 """
 
-import sys
+import argparse
 
 import keras
 import keras_tuner
@@ -46,7 +46,7 @@ def parameters(values) -> int:
     return convolutions + values["layers"] * 4 * filters + 10 * (filters + 1)
 
 
-def main(directory: str = "runs/keras_tuner_random", trials: int = 10, epochs: int = 10):
+def main(directory: str, trials: int, epochs: int):
     digits = load_digits()
     images, labels = digits.images[..., None] / 16, digits.target
     oracle = SizeConstrainedRandomOracle(  # 2: the oracle
@@ -65,4 +65,8 @@ def main(directory: str = "runs/keras_tuner_random", trials: int = 10, epochs: i
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--directory", default="runs/keras_tuner_random", help="of the search")
+    parser.add_argument("--trials", type=int, default=10, help="networks that are trained")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of each training")
+    main(**vars(parser.parse_args()))

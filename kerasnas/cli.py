@@ -245,7 +245,9 @@ def evaluate(
     """Score a model file on clips of a data set."""
     from kerasnas.flow.commands.evaluate import evaluate
 
-    _out.print(evaluate(model, experiment=experiment, data=data, part=clips, cache=cache).table())
+    evaluated = evaluate(model, experiment=experiment, data=data, part=clips, cache=cache)
+    _out.print(evaluated.table())
+    _out.print(evaluated.class_table(_out.width))
 
 
 @_command
@@ -315,14 +317,73 @@ def export(
 @_command
 def predict(
     model: Annotated[Path, typer.Argument(help="A .tflite file.", show_default=False)],
-    recordings: Annotated[list[Path], typer.Argument(help="Recordings.", show_default=False)],
-    top: Annotated[int, typer.Option(min=1, help="Classes to show.")] = 3,
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Recordings, directories of them, or patterns in quotes.", show_default=False
+        ),
+    ],
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to show.")] = 3,
+    hop: Annotated[
+        float | None,
+        typer.Option(help="Seconds between the starts of two clips; default: the clip length."),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Score below which a clip is unknown; replaces thresholds of the export."
+        ),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="File for all scores, as CSV.")] = None,
+    json: Annotated[Path | None, typer.Option(help="File for all scores, as JSON.")] = None,
 ) -> None:
     """Tag recordings of any length; longer ones get a line for every clip, with its time."""
-    from kerasnas.flow.commands.predict import predict
+    from kerasnas.flow.commands.predict import predict_files, write_rows
 
-    for recording in recordings:
-        _out.print(predict(model, recording).table(top))
+    found = []
+    try:
+        for prediction in predict_files(model, recordings, hop, threshold):
+            found.append(prediction)
+            _out.print(prediction.table(top))
+    finally:  # also where one of them could not be read
+        if found:
+            write_rows(found, csv, json)
+
+
+@_command
+def compare(
+    first: Run,
+    second: Annotated[Path, typer.Argument(help="Another run directory.", show_default=False)],
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Score; default: accuracy, or mean_average_precision of taggers."),
+    ] = None,
+    precision: Annotated[
+        Literal["float32", "float16", "int8"], typer.Option(help="Form of the networks.")
+    ] = "float32",
+) -> None:
+    """Compare the chosen networks of two runs on the same test clips."""
+    from kerasnas.flow.commands.compare import compare
+
+    for name, text in compare(first, second, metric, precision).facts().items():
+        _out.print(f"{name}: {text}", markup=False)
+
+
+@_command
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A .tflite or .keras file.", show_default=False)],
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings to compare front ends on.", show_default=False),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Frames of an input of unknown length.")
+    ] = None,
+) -> None:
+    """Show what a pretrained network holds: its front end, and the cost of each cut."""
+    from kerasnas.flow.commands.inspect import print_inspection
+
+    print_inspection(file, _out, recordings or (), frames)
 
 
 @_command

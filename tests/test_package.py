@@ -136,7 +136,9 @@ def test_python_and_the_command_line_have_the_same_defaults() -> None:
 
     names = {"evaluate": {"clips": "part"}, "benchmark": {"json": "output"}}
     names["search"] = {"time_budget": "seconds"}
-    elsewhere = {("search", "oracle"), ("train", "ensemble"), ("predict", "top")}
+    names["predict"] = {"hop": "hop_seconds"}
+    elsewhere = {("search", "oracle"), ("train", "ensemble")}
+    elsewhere |= {("predict", option) for option in ("top", "csv", "json")}
     calls = {"export": kerasnas.export_run, "benchmark": benchmark}
     for command in ("search", "train", "evaluate", "predict", "init"):
         calls[command] = getattr(kerasnas, command)

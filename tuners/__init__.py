@@ -16,9 +16,9 @@ from .controller.algorithm import Controller
 from .core.errors import FailuresError, JournalError, SearchError, TunerError
 from .core.genes import Gene, Genes
 from .core.history import History
-from .core.journal import Repair, repair
 from .core.objective import Objective
 from .core.propose import Window
+from .core.repair import Repair, repair
 from .core.trial import Trial
 from .grid import Grid
 from .nsga2.algorithm import NSGA2

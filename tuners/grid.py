@@ -32,7 +32,7 @@ class Grid:
     def __call__(
         self, genes: Genes, history: History, rng: np.random.Generator, number: int
     ) -> Iterator[dict[str, Value]]:
-        """Candidates for the trial of this number, none of them tried before.
+        """Yield candidates for the trial of this number, none of them tried before.
 
         Raises:
             SearchError: A gene is continuous.

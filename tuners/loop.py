@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, median
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from .core.errors import SearchError, TunerError
+from .core.pareto import Direction
 from .core.trial import Trial
 from .runners.base import Event, Failed, Finished, Job, Progress, Runner
 from .search import Search
@@ -33,7 +34,7 @@ class MedianStop(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     metric: str = Field(description="which of the reported metrics is compared")
-    direction: Literal["min", "max"] = Field(description="where better values lie")
+    direction: Direction = Field(description="where better values lie")
     first_step: int = Field(5, ge=0, description="the first step at which a trial may be stopped")
     minimum_trials: int = Field(5, ge=1, description="trials to compare with, at least")
 

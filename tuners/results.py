@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .core.chain import damaged, parse
+from .core.chain import parse
 from .core.errors import JournalError, SearchError
 from .core.history import History, fold
+from .core.identity import objectives_in
 from .core.journal import JOURNAL
-from .core.objective import Objective, objectives_from
+from .core.objective import Objective
 from .core.ranking import dominated_volume, pareto_front, ranking
 from .core.trial import Trial
 
@@ -31,7 +32,7 @@ class Results:
 
     @classmethod
     def read(cls, directory: Path | str) -> Results:
-        """Those of the search in a directory, without opening it: it may be under way.
+        """Return those of the search in a directory, without opening it: it may be under way.
 
         Raises:
             JournalError: There is none, or it cannot be read.
@@ -43,11 +44,7 @@ class Results:
             raise JournalError(f"no search can be read at {path}: {error.strerror}") from error
         if found.header is None:
             raise JournalError(f"no search can be read at {path}: nothing was written yet")
-        try:
-            objectives = objectives_from(found.header["identity"]["objectives"])
-        except Exception as error:
-            raise damaged(path, 1, "it names no objectives") from error
-        return cls(fold(found.events, History(objectives), path))
+        return cls(fold(found.events, History(objectives_in(found.header, path)), path))
 
     @property
     def trials(self) -> tuple[Trial, ...]:

@@ -173,7 +173,7 @@ class Search(Results):
     # --- Searching -----------------------------------------------------------------------------
 
     def ask(self) -> Trial | None:
-        """The next trial to run: interrupted and failed ones first, then enqueued, then new.
+        """Return the next trial to run: interrupted and failed ones first, then enqueued, then new.
 
         Returns:
             None when there is nothing to start. If trials are running, ask again when one of them
@@ -202,7 +202,7 @@ class Search(Results):
         violation: float = 0.0,
         values: Values | None = None,
     ) -> Trial:
-        """The trial of this id has been evaluated.
+        """Record that the trial of this id has been evaluated.
 
         A missing or not finite objective makes it a failed run, as `fail` does.
 
@@ -256,7 +256,7 @@ class Search(Results):
         *,
         retry: bool = True,
     ) -> Trial:
-        """A run of the trial of this id has failed.
+        """Record that a run of the trial of this id has failed.
 
         Args:
             id: Of a running trial.

@@ -12,25 +12,27 @@ can be (Owen, "Empirical likelihood", 2001, section 2), which for -1, 0 and 1 is
 from __future__ import annotations
 
 from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
-_Z = 1.6448536269514722  # the standard normal's quantile of CONFIDENCE
 _HALVINGS = 40
 
 
-def upper_bound(differences: NDArray[np.float64]) -> float:
-    """Return the one-sided 95 % upper confidence bound of a mean paired difference.
+def upper_bound(differences: NDArray[np.float64], confidence: float = CONFIDENCE) -> float:
+    """Return the one-sided upper confidence bound of a mean paired difference.
 
     Args:
         differences: For each clip, the share of its decisions that only the reference got right
             less the share that only the file got right, in -1..1; at least one clip.
+        confidence: Level of the bound, in 0..1.
 
     Returns:
-        The bound, in -1..1: the largest mean that a score test at 5 % does not reject.
+        The bound, in -1..1: the largest mean that a score test at that level does not reject.
     """
+    quantile = NormalDist().inv_cdf(confidence)
     values, counts = np.unique(np.asarray(differences, np.float64), return_counts=True)
     clips = int(counts.sum())
     mean = float(values @ counts) / clips
@@ -38,7 +40,7 @@ def upper_bound(differences: NDArray[np.float64]) -> float:
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         deviation = sqrt(_variance(values, counts, middle) / clips)
-        if middle - mean <= _Z * deviation:
+        if middle - mean <= quantile * deviation:
             low = middle
         else:
             high = middle

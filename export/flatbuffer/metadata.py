@@ -11,9 +11,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
+from flatbuffers import number_types
+from flatbuffers.table import Table
 
 BUFFER = b"TFLITE_METADATA"
 LABELS = "labels.txt"
@@ -92,3 +95,105 @@ def with_labels(content: bytes, classes: Sequence[str]) -> bytes:
         text = "".join(f"{name}\n" for name in classes)
         archive.writestr(zipfile.ZipInfo(LABELS), text.encode())  # dated 1980, always
     return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says of itself to people and applications; None or empty where it does not.
+
+    Attributes:
+        name: Of the model.
+        description: Of the model.
+        licence: In the author's words.
+        sample_rate: Of the waveform that it takes, Hz.
+        labels: Of its scores, in order.
+    """
+
+    name: str | None = None
+    description: str | None = None
+    licence: str | None = None
+    sample_rate: int | None = None
+    labels: tuple[str, ...] = ()
+
+
+def read_metadata(content: bytes, metadata: bytes | None) -> Metadata:
+    """Read the metadata of a file; damaged metadata count as none.
+
+    Args:
+        content: Of the file, behind whose own bytes its labels are.
+        metadata: Of the buffer called `BUFFER`.
+    """
+    labels = _labels(content)
+    if metadata is None:
+        return Metadata(labels=labels)
+    try:
+        model = _Fields.of_root(metadata)
+        rates = [
+            audio.uint32(0)
+            for graph in model.tables(3)
+            for tensor in graph.tables(2)
+            for described in tensor.table(3)
+            if described.uint8(0) == _AUDIO_PROPERTIES
+            for audio in described.table(1)
+        ]
+        return Metadata(
+            model.text(0), model.text(1), model.text(5), next(iter(rates), 0) or None, labels
+        )
+    except Exception:  # whatever the damaged part happens to raise: nothing depends on it
+        return Metadata(labels=labels)
+
+
+def _labels(content: bytes) -> tuple[str, ...]:
+    """Lines of the one associated file whose name speaks of labels."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [name for name in archive.namelist() if "label" in name.lower()]
+            if len(names) != 1:
+                return ()
+            return tuple(archive.read(names[0]).decode().splitlines())
+    except (zipfile.BadZipFile, UnicodeDecodeError, OSError, RuntimeError):
+        return ()
+
+
+class _Fields:
+    """Reads a table of a schema by the numbers of its fields."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    @classmethod
+    def of_root(cls, data: bytes) -> _Fields:
+        return cls(Table(data, int.from_bytes(data[:4], "little")))
+
+    def _place(self, field: int) -> int:
+        """Where a field's value lies; 0 where it is not given."""
+        offset = self._table.Offset(4 + 2 * field)
+        return self._table.Pos + offset if offset else 0
+
+    def text(self, field: int) -> str | None:
+        place = self._place(field)
+        return self._table.String(place).decode() if place else None
+
+    def uint8(self, field: int) -> int:
+        return self._number(field, number_types.Uint8Flags)
+
+    def uint32(self, field: int) -> int:
+        return self._number(field, number_types.Uint32Flags)
+
+    def _number(self, field: int, kind: Any) -> int:
+        place = self._place(field)
+        return int(self._table.Get(kind, place)) if place else 0
+
+    def table(self, field: int) -> list[_Fields]:
+        """The table that a field names, if it is given."""
+        place = self._place(field)
+        return [_Fields(Table(self._table.Bytes, self._table.Indirect(place)))] if place else []
+
+    def tables(self, field: int) -> list[_Fields]:
+        """The tables of a vector."""
+        if not self._place(field):
+            return []
+        offset = self._table.Offset(4 + 2 * field)
+        start = self._table.Vector(offset)
+        places = range(start, start + 4 * self._table.VectorLen(offset), 4)
+        return [_Fields(Table(self._table.Bytes, self._table.Indirect(place))) for place in places]

@@ -18,7 +18,9 @@ computes them (shapes without the batch):
 - `get_item`: the `channels` from the first to below the second of these two, `x[..., a:b]`, or
   the `frames`, `x[:, a:b]`.
 - `permute`: `layers.Permute` by its `dims`, counted from 1.
-- `max_pool2d`, `average_pool2d`: `pool_size`, and `strides` where windows overlap or leave gaps.
+- `conv2d`, `depthwise_conv2d`: `kernel_size`, `strides`, and `padding` where it is not `same`.
+- `max_pool2d`, `average_pool2d`: `pool_size`, `strides` where windows overlap or leave gaps, and
+  `padding` where it is neither `valid` without strides nor `same` with them.
 - `add`, `subtract`, `multiply`, `concatenate` (last axis): Keras' merging layers; frames of one
   channel are multiplied onto all channels, one frame is subtracted from all frames.
 - `divide`: `keras.ops.divide(x, y)`.
@@ -296,10 +298,14 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
     if kind == "normalization" and not layer.weights:  # its statistics were given, not learnt
         return {"statistics": prod(layer.mean.shape)}
     if kind in _CONVOLUTIONS:
-        return {"kernel_size": tuple(layer.kernel_size), "strides": tuple(layer.strides)}
+        size = {"kernel_size": tuple(layer.kernel_size), "strides": tuple(layer.strides)}
+        return size | ({} if layer.padding == "same" else {"padding": layer.padding})
     if kind in ("average_pool2d", "max_pool2d"):
-        size, strides = tuple(layer.pool_size), tuple(layer.strides)
-        return {"pool_size": size} | ({} if strides == size else {"strides": strides})
+        window = {"pool_size": tuple(layer.pool_size)}
+        usual = "valid" if tuple(layer.strides) == window["pool_size"] else "same"
+        if usual == "same":
+            window["strides"] = tuple(layer.strides)
+        return window | ({} if layer.padding == usual else {"padding": layer.padding})
     if kind == "permute":
         return {"dims": tuple(layer.dims)}
     if kind == "get_item":

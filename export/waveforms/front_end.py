@@ -37,6 +37,7 @@ class WaveformFrontEnd:
         center: Whether frame t is centred on sample `t * hop_length`, the ends seeing zeros.
         power: 1 for magnitudes, 2 for powers.
         filters: float32 `(bins, n_fft // 2 + 1)`, what magnitudes or powers are multiplied by.
+        offset: Added to every product with the filters.
         amin: Smaller values are raised to this before the logarithm.
         scale: What the natural logarithm is multiplied by: `decibels`, or 1.
         ref: What becomes 0 after the logarithm; `max`: the waveform's largest value.
@@ -44,6 +45,7 @@ class WaveformFrontEnd:
         segment_frames: Frames of a segment.
         segment_hop: Frames between the beginnings of two segments.
         segments: How many; frames of silence are put behind the last where it is not whole.
+        zeros: At the window's end, for which a frame that is not centred needs no samples.
     """
 
     sample_rate: int
@@ -60,6 +62,8 @@ class WaveformFrontEnd:
     segment_frames: int
     segment_hop: int
     segments: int
+    offset: float = 0.0
+    zeros: int = 0
 
     def __post_init__(self) -> None:
         size = len(self.window)
@@ -73,7 +77,7 @@ class WaveformFrontEnd:
     @property
     def frames(self) -> int:
         """Of the waveform."""
-        usable = self.samples - (0 if self.center else len(self.window))
+        usable = self.samples - (0 if self.center else len(self.window) - self.zeros)
         return 1 + usable // self.hop_length
 
 
@@ -157,6 +161,8 @@ def _small_matrices(filters: Floats) -> Iterator[tuple[Floats, int]]:
 def _logarithm(
     writer: FloatWriter, front: WaveformFrontEnd, spectrum: TfliteTensor
 ) -> TfliteTensor:
+    if front.offset:
+        spectrum = writer.binary("ADD", spectrum, np.float32(front.offset))
     floored = writer.binary("MAXIMUM", spectrum, np.float32(front.amin))
     result = writer.unary("LOG", floored)
     if front.scale != 1:

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from kerasnas.blocks.block import Block
-from kerasnas.blocks.recorder import Pair, Recorder, Tensor
-from kerasnas.errors import KerasnasError
+from kerasnas.blocks.recorder import Padding, Pair, Recorder, Tensor
 from kerasnas.export.network.ops import Shape
 
 
@@ -111,19 +110,21 @@ class Identity(Block):
 
 @dataclass(frozen=True)
 class Pool(Block):
-    """Average or maximum over windows that do not overlap; a maximum's may, with strides."""
+    """Average or maximum over windows: side by side, or `strides` apart.
+
+    `padding` is as in `Recorder.max_pool2d`: without strides a rest is left out, with them windows
+    reach beyond the edges, unless it says otherwise.
+    """
 
     kind: ClassVar[str] = "pool"
     mode: Literal["average", "max"]
     pool_size: Pair = (2, 2)
     strides: Pair | None = None
+    padding: Padding | None = None
 
     def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
-        if self.mode == "max":
-            return net.max_pool2d(x, self.pool_size, self.strides)
-        if self.strides is not None:
-            raise KerasnasError("a pool with strides takes the maximum, not the average")
-        return net.average_pool2d(x, self.pool_size)
+        pool = net.max_pool2d if self.mode == "max" else net.average_pool2d
+        return pool(x, self.pool_size, strides=self.strides, padding=self.padding)
 
 
 @dataclass(frozen=True)

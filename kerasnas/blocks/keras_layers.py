@@ -18,15 +18,16 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
         op.output_shape[-1],
         op.attributes["kernel_size"],
         op.attributes["strides"],
-        padding="same",
+        padding=op.attributes.get("padding", "same"),
         use_bias=len(op.weights) > 1,
         name=op.name,
     ),
     "depthwise_conv2d": lambda op: layers.DepthwiseConv2D(
         op.attributes["kernel_size"],
         op.attributes["strides"],
-        padding="same",
-        use_bias=False,
+        padding=op.attributes.get("padding", "same"),
+        depth_multiplier=op.weights[0].shape[-1],
+        use_bias=len(op.weights) > 1,
         name=op.name,
     ),
     "dense": lambda op: _dense(op),
@@ -39,13 +40,8 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
     "concatenate": lambda op: layers.Concatenate(name=op.name),
     "get_item": lambda op: _item(op),
     "permute": lambda op: layers.Permute(op.attributes["dims"], name=op.name),
-    "max_pool2d": lambda op: layers.MaxPooling2D(
-        op.attributes["pool_size"],
-        op.attributes.get("strides"),
-        padding="same" if "strides" in op.attributes else "valid",
-        name=op.name,
-    ),
-    "average_pool2d": lambda op: layers.AveragePooling2D(op.attributes["pool_size"], name=op.name),
+    "max_pool2d": lambda op: _pool(layers.MaxPooling2D, op),
+    "average_pool2d": lambda op: _pool(layers.AveragePooling2D, op),
     "global_average_pool": lambda op: layers.GlobalAveragePooling2D(name=op.name),
     "mean_over_frames": lambda op: layers.GlobalAveragePooling1D(name=op.name),
     "reshape": lambda op: layers.Reshape(op.output_shape, name=op.name),
@@ -53,6 +49,12 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
     "lstm": lambda op: _recurrent(layers.LSTM, op),
     "dropout": lambda op: layers.Dropout(op.attributes["rate"], name=op.name),
 }
+
+
+def _pool(kind: Any, op: Op) -> Any:
+    strides = op.attributes.get("strides")
+    padding = op.attributes.get("padding", "valid" if strides is None else "same")
+    return kind(op.attributes["pool_size"], strides, padding=padding, name=op.name)
 
 
 def _divide(name: str) -> Callable[[Any], Any]:

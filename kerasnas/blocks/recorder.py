@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kerasnas.errors import KerasnasError
 from kerasnas.export.network.ops import Op, Shape, Weight
 
 Pair = tuple[int, int]
+Padding = Literal["same", "valid"]
 
 
 class Tensor(NamedTuple):
@@ -94,15 +95,17 @@ class Recorder:
         strides: Pair = (1, 1),
         bias: bool = False,
         name: str = "conv",
+        padding: Padding = "same",
     ) -> Tensor:
-        """Convolution with zero padding: frames and bins are divided by the strides, rounded up."""
-        shape = (*_strided(x.shape, strides), filters)
+        """Convolution.
+
+        With zero padding (`same`), frames and bins are divided by the strides, rounded up; without
+        (`valid`), only whole kernels count.
+        """
+        shape = (*_places(x.shape, kernel_size, strides, padding), filters)
         kernel = Weight("kernel", (*kernel_size, x.shape[-1], filters))
         weights = (kernel, Weight("bias", (filters,))) if bias else (kernel,)
-        macs = shape[0] * shape[1] * kernel.size
-        return self._record(
-            "conv2d", name, (x,), shape, weights, macs, kernel_size=kernel_size, strides=strides
-        )
+        return self._convolution("conv2d", name, x, shape, weights, kernel_size, strides, padding)
 
     def depthwise_conv2d(
         self,
@@ -110,21 +113,35 @@ class Recorder:
         kernel_size: Pair,
         strides: Pair = (1, 1),
         name: str = "depthwise",
+        bias: bool = False,
+        padding: Padding = "same",
+        multiplier: int = 1,
     ) -> Tensor:
-        """One filter for every channel, zero padding, no bias."""
-        shape = (*_strided(x.shape, strides), x.shape[-1])
-        kernel = Weight("kernel", (*kernel_size, x.shape[-1], 1))
-        macs = shape[0] * shape[1] * kernel.size
-        return self._record(
-            "depthwise_conv2d",
-            name,
-            (x,),
-            shape,
-            (kernel,),
-            macs,
-            kernel_size=kernel_size,
-            strides=strides,
+        """`multiplier` filters for every channel, with padding as in `conv2d`."""
+        channels = x.shape[-1] * multiplier
+        shape = (*_places(x.shape, kernel_size, strides, padding), channels)
+        kernel = Weight("kernel", (*kernel_size, x.shape[-1], multiplier))
+        weights = (kernel, Weight("bias", (channels,))) if bias else (kernel,)
+        return self._convolution(
+            "depthwise_conv2d", name, x, shape, weights, kernel_size, strides, padding
         )
+
+    def _convolution(
+        self,
+        kind: str,
+        name: str,
+        x: Tensor,
+        shape: Shape,
+        weights: tuple[Weight, ...],
+        kernel_size: Pair,
+        strides: Pair,
+        padding: Padding,
+    ) -> Tensor:
+        attributes: dict[str, Any] = {"kernel_size": kernel_size, "strides": strides}
+        if padding == "valid":
+            attributes["padding"] = padding
+        macs = shape[0] * shape[1] * weights[0].size
+        return self._record(kind, name, (x,), shape, weights, macs, **attributes)
 
     def dense(
         self,
@@ -197,25 +214,50 @@ class Recorder:
         return self.reshape(y, x.shape, name)
 
     def max_pool2d(
-        self, x: Tensor, pool_size: Pair, strides: Pair | None = None, name: str = "pool"
+        self,
+        x: Tensor,
+        pool_size: Pair,
+        strides: Pair | None = None,
+        name: str = "pool",
+        padding: Padding | None = None,
     ) -> Tensor:
         """Maximum over windows of `pool_size`.
 
-        Windows do not overlap, and a rest is left out; or they are `strides` apart and reach
-        beyond the edges, as a convolution's do.
+        Without strides, windows lie side by side; `padding` is `valid`, which leaves a rest out,
+        unless it is given. With strides it is `same` unless it is given: windows reach beyond the
+        edges, as a convolution's do.
         """
-        if strides is None:
-            return self._pool("max_pool2d", x, pool_size, name)
-        shape = (*_strided(x.shape, strides), x.shape[-1])
-        return self._record("max_pool2d", name, (x,), shape, pool_size=pool_size, strides=strides)
+        return self._pool("max_pool2d", x, pool_size, strides, name, padding)
 
-    def average_pool2d(self, x: Tensor, pool_size: Pair, name: str = "pool") -> Tensor:
-        """Mean over windows of `pool_size` that do not overlap; a rest is left out."""
-        return self._pool("average_pool2d", x, pool_size, name)
+    def average_pool2d(
+        self,
+        x: Tensor,
+        pool_size: Pair,
+        name: str = "pool",
+        strides: Pair | None = None,
+        padding: Padding | None = None,
+    ) -> Tensor:
+        """Mean over windows, as in `max_pool2d`; what lies beyond the edges does not count."""
+        return self._pool("average_pool2d", x, pool_size, strides, name, padding)
 
-    def _pool(self, kind: str, x: Tensor, pool_size: Pair, name: str) -> Tensor:
-        shape = (x.shape[0] // pool_size[0], x.shape[1] // pool_size[1], x.shape[2])
-        return self._record(kind, name, (x,), shape, pool_size=pool_size)
+    def _pool(
+        self,
+        kind: str,
+        x: Tensor,
+        pool_size: Pair,
+        strides: Pair | None,
+        name: str,
+        padding: Padding | None,
+    ) -> Tensor:
+        usual: Padding = "valid" if strides is None else "same"
+        padding = padding or usual
+        places = _places(x.shape, pool_size, strides or pool_size, padding)
+        attributes: dict[str, Any] = {"pool_size": pool_size}
+        if strides is not None:
+            attributes["strides"] = strides
+        if padding != usual:
+            attributes["padding"] = padding
+        return self._record(kind, name, (x,), (*places, x.shape[-1]), **attributes)
 
     def global_average_pool(self, x: Tensor, name: str = "pool") -> Tensor:
         """Mean over frames and bins: `(channels,)` is left."""
@@ -306,5 +348,12 @@ class Recorder:
         return self._record("dropout", name, (x,), x.shape, rate=rate)
 
 
-def _strided(shape: Shape, strides: Pair) -> Pair:
-    return -(-shape[0] // strides[0]), -(-shape[1] // strides[1])
+def _places(shape: Shape, window: Pair, strides: Pair, padding: Padding) -> Pair:
+    """How many places a window takes in turn, along frames and along bins."""
+    if padding == "same":
+        return -(-shape[0] // strides[0]), -(-shape[1] // strides[1])
+    frames, bins = (
+        max(0, (size - width) // stride + 1)
+        for size, width, stride in zip(shape[:2], window, strides, strict=True)
+    )
+    return frames, bins

@@ -15,6 +15,7 @@ from kerasnas.datasets.layouts import DataSettings
 from kerasnas.datasets.splits import SplitSettings
 from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 from kerasnas.errors import KerasnasError
+from kerasnas.experiment import like
 from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
 from kerasnas.export.settings import ExportSettings
@@ -68,6 +69,11 @@ class Experiment(BaseModel):
                 f"{name!r} names no directory: use letters, digits and _, behind the first - and ."
             )
         return name
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _like_a_file(cls, features: Any) -> Any:
+        return like.resolved(features)
 
     @property
     def objectives(self) -> tuple[str, ...]:

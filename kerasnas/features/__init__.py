@@ -6,9 +6,9 @@ from kerasnas.features.clip_features import clip_features, of_file, sliding
 from kerasnas.features.description import describe, golden
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd, front_end
-from kerasnas.features.log_mel import log_mel
-from kerasnas.features.scalogram import scalogram
 from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.spectral.log_mel import log_mel
+from kerasnas.features.spectral.scalogram import scalogram
 
 __all__ = [
     "Embedding",

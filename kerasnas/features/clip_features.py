@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from kerasnas.features.audio import Waveform, read
 from kerasnas.features.embedding_settings import Embedding
 from kerasnas.features.front_ends import WaveformFrontEnd
-from kerasnas.features.log_mel import log_mel
-from kerasnas.features.scalogram import scalogram
 from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.spectral.log_mel import log_mel
+from kerasnas.features.spectral.scalogram import scalogram
 
 
 @dataclass(frozen=True)

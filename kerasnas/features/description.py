@@ -11,8 +11,8 @@ from kerasnas.features.audio import read
 from kerasnas.features.clip_features import clip_features, fit_length
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
-from kerasnas.features.morlet import filters
 from kerasnas.features.settings import LogMel
+from kerasnas.features.spectral.morlet import filters
 from kerasnas.features.stored import dequantized
 from kerasnas.features.waveform_model import digest
 
@@ -20,10 +20,10 @@ from kerasnas.features.waveform_model import digest
 def describe(settings: FrontEnd) -> dict[str, Any]:
     """Every parameter of the front end with all defaults resolved, as JSON data.
 
-    Everything but the matrix of filters. `sample_rate`, `n_fft`, `mel_bins`, `fmin`, `fmax`, `htk`
-    and `mel_norm` determine that of mel bands (librosa's `filters.mel`); of wavelets there are the
-    centres and widths, cycles per sample (`kerasnas.features.morlet.bank`). Of a model
-    file, its SHA-256.
+    Everything but the matrix of filters. `sample_rate`, `n_fft`, `mel_bins`, `fmin`, `fmax`, `htk`,
+    `mel_axis` and `mel_norm` determine that of mel bands (librosa's `filters.mel`; for `mel_axis:
+    mel`, TensorFlow's `linear_to_mel_weight_matrix`); of wavelets there are the centres and widths,
+    cycles per sample (`kerasnas.features.spectral.morlet.bank`). Of a model file, its SHA-256.
     """
     given = settings.model_dump(mode="json", exclude={"storage"})
     if isinstance(settings, Embedding | StoredEmbedding):

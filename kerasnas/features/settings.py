@@ -1,11 +1,12 @@
 """Every parameter of the front ends that start from a spectrogram."""
 
 from abc import abstractmethod
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kerasnas.features.morlet import filters
+from kerasnas.features.spectral.morlet import filters
 
 
 class Spectrogram(BaseModel):
@@ -40,6 +41,12 @@ class Spectrogram(BaseModel):
     window_length: int | None = Field(
         None, ge=2, description="Samples of the window, centred in the transform; null is n_fft."
     )
+    window_place: Literal["centre", "start"] = Field(
+        "centre",
+        description="Where a window shorter than the transform lies in it. start: zeros fill the "
+        "transform up behind the window, as TensorFlow does it, so that a clip has every frame "
+        "whose window it holds whole; needs center: false.",
+    )
     hop_length: int = Field(256, ge=1, description="Samples between frames.")
     window: Literal["hann", "hamming", "blackman", "boxcar"] = Field(
         "hann", description="Shape of the window (periodic)."
@@ -54,8 +61,13 @@ class Spectrogram(BaseModel):
     ref: float | Literal["max"] = Field(
         1.0, description="db: what counts as 0 dB; max: the clip's largest value."
     )
+    log_offset: float = Field(
+        0.0, ge=0, description="Added to every filtered value before the log."
+    )
     amin: float = Field(
-        1e-10, gt=0, description="Smaller values are raised to this before the log."
+        1e-10,
+        gt=0,
+        description="Smaller values, log_offset added, are raised to this before the log.",
     )
     top_db: float | None = Field(
         80.0, gt=0, description="db: values this far below the clip's largest are raised to there."
@@ -79,6 +91,8 @@ class Spectrogram(BaseModel):
     def _lengths_fit(self) -> Self:
         if self.fft_window > self.n_fft:
             raise ValueError(f"window_length: {self.window_length} is above n_fft, {self.n_fft}")
+        if self.window_place == "start" and self.center:
+            raise ValueError("window_place: start needs center: false")
         if isinstance(self.ref, float) and self.ref <= 0:
             raise ValueError(f"ref: {self.ref:g} is not above 0")
         if self.channel_examples and self.channels != "mono":
@@ -120,7 +134,8 @@ class Spectrogram(BaseModel):
     @property
     def clip_frames(self) -> int:
         """Frames of a clip."""
-        usable = self.samples if self.center else self.samples - self.n_fft
+        needed = self.n_fft if self.window_place == "centre" else self.fft_window
+        usable = self.samples if self.center else self.samples - needed
         return 1 + usable // self.hop_length if usable >= 0 else 0
 
     @property
@@ -159,6 +174,15 @@ class Spectrogram(BaseModel):
         return (frames, self.bins, 1 if self.channel_examples else self.file_channels)
 
 
+class Like(BaseModel):
+    """A file whose front end the settings are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path = Field(description="As it was given.")
+    sha256: str = Field(description="Of the file that was read, in hexadecimal digits.")
+
+
 class LogMel(Spectrogram):
     """Log-mel spectrograms, through librosa."""
 
@@ -172,6 +196,16 @@ class LogMel(Spectrogram):
         "slaney", description="slaney: bands of equal area; null: bands of height 1."
     )
     htk: bool = Field(False, description="HTK's mel scale instead of Slaney's.")
+    mel_axis: Literal["hertz", "mel"] = Field(
+        "hertz",
+        description="Axis on which bands are triangles: hertz, as librosa has them, or mel, as "
+        "HTK and TensorFlow.",
+    )
+    like: Like | None = Field(
+        None,
+        description="A `.tflite` file that takes a waveform: every setting that makes its features "
+        "becomes the file's. Written with the file's SHA-256 once it is read.",
+    )
 
     @model_validator(mode="after")
     def _bands_fit(self) -> Self:
@@ -195,7 +229,7 @@ class LogMel(Spectrogram):
 
 
 class Scalogram(Spectrogram):
-    """Spectrograms filtered by Morlet wavelets of `n_fft` samples (`kerasnas.features.morlet`)."""
+    """Spectrograms filtered by Morlet wavelets of `n_fft` samples (`spectral.morlet`)."""
 
     kind: Literal["scalogram"] = Field("scalogram", description="The front end.")
     octaves: int = Field(

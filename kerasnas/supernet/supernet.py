@@ -25,8 +25,8 @@ from kerasnas.supernet.graph import FairStep, Graph
 from kerasnas.supernet.space import Choices, SupernetSpace
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import loss_of, normalise, optimizer_of
-from kerasnas.training.metrics import Evaluation, evaluate
 from kerasnas.training.recipe import Recipe
+from kerasnas.training.scoring.metrics import ClipScores, evaluate
 
 Array = NDArray[np.float32]
 AnyChoices = Sequence[int] | NDArray[np.integer]
@@ -104,7 +104,7 @@ class Supernet:
         scores = self._predictor(entries, np.asarray(x, np.float32))
         return np.asarray(scores, np.float32)
 
-    def score(self, path: AnyChoices, examples: Examples, batch_size: int = 128) -> Evaluation:
+    def score(self, path: AnyChoices, examples: Examples, batch_size: int = 128) -> ClipScores:
         """Metrics of the network along `path` with the weights as they are.
 
         Args:
@@ -114,7 +114,7 @@ class Supernet:
 
         Raises:
             KerasnasError: The path is none of the space's, or as
-                `kerasnas.training.metrics.evaluate`.
+                `kerasnas.training.scoring.metrics.evaluate`.
         """
         path = self.space.path(path)
         return evaluate(

@@ -14,8 +14,8 @@ from kerasnas.errors import KerasnasError
 from kerasnas.training.batches import Batches
 from kerasnas.training.examples import Examples, statistics
 from kerasnas.training.fused import FusedAdam, FusedAdamW, fused_kernels
-from kerasnas.training.metrics import evaluate
 from kerasnas.training.recipe import Loss, Recipe
+from kerasnas.training.scoring.metrics import evaluate
 
 Epoch = dict[str, float]
 OnEpoch = Callable[[int, Epoch], bool | None]
@@ -42,7 +42,7 @@ def fit(
         examples: To train on.
         recipe: How.
         validation: Scored after every epoch, by clip: `val_` and the name of every metric of
-            `kerasnas.training.metrics.Evaluation`.
+            `kerasnas.training.scoring.metrics.ClipScores`.
         seed: Of the order of examples and of augmentation.
         on_epoch: Called with the epoch, from 1, and its metrics; False ends the training.
 

@@ -23,13 +23,13 @@ Array = NDArray[np.float32]
 SPEEDS = (0.9, 1.1)
 SHIFT = 0.1
 MASK = 0.1
-BINS_BY_MASK = 10
-"""Fewer frames or bins than these times `MASK` would be masked by less than one of them."""
+MIXUP_ALPHA = 0.2
+"""Most mixtures are nearly one example: even mixtures need more epochs than there is time for."""
 
-MIXING_EPOCHS = 30
-"""Mixtures are learned slowly: shorter trainings are better off without them."""
+MASKED_EPOCHS = 60
+"""What masks hide has to be seen at other times: shorter trainings are better off without them."""
 
-STEPS, FEWEST, MOST = 2000, 15, 120
+STEPS, FEWEST, MOST = 2500, 15, 120
 """What `epochs_for` goes by."""
 
 _EPSILON = 1e-7
@@ -100,20 +100,24 @@ def presets(facts: Facts) -> dict[str, Augmentation]:
 
     - `none` leaves examples as they are.
     - `light` plays clips a tenth faster or slower, and moves them a little in time.
-    - `strong` also mixes examples, and masks a stretch of frames and of bins.
+    - `strong` also mixes examples, mostly unevenly, and in long trainings masks a stretch of frames
+      and of bins.
     """
     light = Augmentation(
         speeds=SPEEDS if facts.recordings else (), time_shift=_shift(facts.frames, facts.padding)
     )
     strong = light.model_copy(
         update={
-            "mixup": "uniform" if facts.epochs >= MIXING_EPOCHS else "beta",
-            "mixup_alpha": 0.2,
+            "mixup": "beta",
+            "mixup_alpha": MIXUP_ALPHA,
             "mixup_domain": "power" if facts.decibels else "features",
-            "time_masks": _masks(facts.frames * (1 - facts.padding)),
-            "frequency_masks": _masks(facts.bins) if facts.recordings else Masks(),
         }
     )
+    if facts.epochs >= MASKED_EPOCHS:
+        masks = {"time_masks": _masks(facts.frames * (1 - facts.padding))}
+        if facts.recordings:  # the order of an embedding's values means nothing
+            masks["frequency_masks"] = _masks(facts.bins)
+        strong = strong.model_copy(update=masks)
     return {"none": Augmentation(), "light": light, "strong": strong}
 
 

@@ -7,7 +7,16 @@ import keras
 import numpy as np
 import pytest
 
-from kerasnas.blocks import convolutional, gated, recurrent, shuffle, texture, unidirectional
+from kerasnas.blocks import (
+    convolutional,
+    gated,
+    recurrent,
+    shuffle,
+    statistics,
+    texture,
+    trunk,
+    unidirectional,
+)
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
@@ -35,6 +44,9 @@ EXAMPLES: dict[str, list[Block]] = {
         convolutional.Pool("average"),
         convolutional.Pool("max", (3, 2)),
         convolutional.Pool("max", (3, 3), (2, 2)),
+        convolutional.Pool("max", (3, 3), (2, 2), "valid"),
+        convolutional.Pool("max", (2, 2), padding="same"),
+        convolutional.Pool("average", (3, 2), (1, 2)),
     ],
     "global_average_pool": [convolutional.GlobalAveragePool()],
     "statistics_pool": [
@@ -44,6 +56,27 @@ EXAMPLES: dict[str, list[Block]] = {
     ],
     "texture_scores": [
         texture.TextureScores((convolutional.Stem(3), convolutional.GlobalAveragePool()), 4, "relu")
+    ],
+    "convolution": [
+        trunk.Convolution(5),
+        trunk.Convolution(4, (5, 3), (3, 2), "linear", "valid"),
+    ],
+    "depthwise": [
+        trunk.Depthwise(),
+        trunk.Depthwise((3, 5), (2, 2), "linear", "valid", 2),
+    ],
+    "separable": [
+        trunk.Separable(trunk.Depthwise(), trunk.Convolution(8, (1, 1))),
+    ],
+    "activation": [trunk.Activation("tanh")],
+    "scale_shift": [trunk.ScaleShift()],
+    "branches": [
+        trunk.Branches(((), (trunk.Convolution(6),))),
+        trunk.Branches(((trunk.Convolution(4),), (trunk.Convolution(5, (1, 1)),)), "concatenate"),
+    ],
+    "statistics_scores": [
+        statistics.StatisticsScores(4, "softmax"),
+        statistics.StatisticsScores(4, "sigmoid", statistics.STATISTICS, 5, 3, 7),
     ],
     "dropout": [convolutional.Dropout(0.3)],
     "dense": [convolutional.Dense(9, "relu")],

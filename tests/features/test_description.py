@@ -3,9 +3,10 @@ import json
 import numpy as np
 import soundfile
 
-from kerasnas.features import LogMel, Scalogram, describe, golden, log_mel
+from kerasnas.features import LogMel, Scalogram, describe, golden
 from kerasnas.features.description import decode
-from kerasnas.features.morlet import bank
+from kerasnas.features.spectral import log_mel
+from kerasnas.features.spectral.morlet import bank
 
 
 def test_description_resolves_every_default():

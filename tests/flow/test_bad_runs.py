@@ -1,7 +1,6 @@
 """Searches that cannot go on: one clear message, exit code 2, and nothing is lost."""
 
 import errno
-import json
 import os
 import shutil
 import socket
@@ -16,7 +15,7 @@ from kerasnas.cli import app
 from kerasnas.flow.task.opening import open_run, read_experiment
 from kerasnas.runs.layout import RunPaths
 from kerasnas.tuners.core import journal
-from kerasnas.tuners.core.chain import Chain
+from kerasnas.tuners.core.chain import Chain, parse
 
 pytestmark = pytest.mark.slow
 
@@ -38,14 +37,15 @@ def call(run: Path, *options: str) -> str:
     return " ".join(result.output.split())
 
 
-def of_another_search(lines: list[bytes]) -> list[bytes]:
-    """The journal of a search that began with another seed, and went the same way."""
-    chain, sealed = Chain(), []
-    for line in lines:
-        fields = json.loads(line.replace(b'"seed":0', b'"seed":1'))
-        del fields["n"], fields["crc"]
-        text, chain = chain.seal(fields)
-        sealed.append(text + b"\n")
+def with_another_seed(lines: list[bytes]) -> list[bytes]:
+    """The journal as a search with another seed would have written it."""
+    header, events, *_ = parse(b"".join(lines), Path())
+    assert header is not None
+    header["identity"]["seed"] = 1
+    sealed, chain = [], Chain()
+    for fields in (header, *events):
+        line, chain = chain.seal(fields)
+        sealed.append(line + b"\n")
     return sealed
 
 
@@ -58,9 +58,10 @@ def of_another_search(lines: list[bytes]) -> list[bytes]:
             "has schema 3, and this version reads 2",
         ),
         (lambda lines: [*lines[:4], lines[4][7:], *lines[5:]], "line 5 is damaged"),
-        (lambda lines: of_another_search(lines), "seed: 1 there"),
+        (lambda lines: [lines[0].replace(b'"seed":0', b'"seed":1'), *lines[1:]], "is damaged"),
+        (with_another_seed, "seed: 1 there"),
     ],
-    ids=["foreign", "newer", "damaged", "of another search"],
+    ids=["foreign", "newer", "damaged", "of a changed header", "of another search"],
 )
 def test_a_journal_that_cannot_be_used(
     run: Path, edit: Callable[[list[bytes]], list[bytes]], message: str

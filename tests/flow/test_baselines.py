@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kerasnas.training.metrics import evaluation
 from rich.console import Console
 
 from kerasnas.experiment import load
@@ -17,7 +18,6 @@ from kerasnas.flow.task import scores
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.runs.records import Baselines
-from kerasnas.training.metrics import evaluation
 from kerasnas.training.review import baseline
 
 

@@ -3,10 +3,10 @@
 import io
 
 import pytest
-from kerasnas.export.benchmark import Benchmark, Latency
 from rich.console import Console
 
 from kerasnas.export.flatbuffer.delegation import Delegation
+from kerasnas.export.timing import Benchmark, Latency
 from kerasnas.flow.commands.benchmark import Timed
 
 NAMES = ["model_float16.tflite", "model_int8.tflite", "model_float16_waveform.tflite"]

@@ -37,7 +37,7 @@ def test_examples_to_train_on_have_the_versions_of_their_recipe(tmp_path: Path) 
     _write(tmp_path / "street" / "0.wav", 0.1 * rng.standard_normal(20_000))
     path = tmp_path / "experiment.yaml"
     path.write_text(SETTINGS.format(root=tmp_path / "data", noise=tmp_path / "street"))
-    loaded = task.load(experiment.load(path), tmp_path / "cache")
+    loaded = task.load_task(experiment.load(path), tmp_path / "cache")
     recipes = loaded.experiment.training
     training = loaded.examples(loaded.split.train, recipes.final)
     assert len(training.versions) == 1 and len(training.noisy) == 2

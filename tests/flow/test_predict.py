@@ -1,17 +1,131 @@
 """Scores of recordings by an exported file; whole ones are in test_search.py."""
 
+import csv
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from kerasnas import export
+from kerasnas.cli import app
+from kerasnas.errors import KerasnasError
 from kerasnas.features import LogMel
-from kerasnas.flow.commands.predict import predict
+from kerasnas.flow.commands.predict import Prediction, find_recordings, predict, predict_files
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.records import FrontEndDescription
+
+CLASSES = ("rain", "dog [wet]")
+SCORES = np.array([[0.7, 0.3], [0.45, 0.55], [0.2, 0.9]], np.float32)
+TIMES = ((0.0, 1.0), (1.0, 2.0), (1.5, 2.5))
+
+
+def tagged(thresholds: tuple[float, float] | None, one_label: bool) -> Prediction:
+    limits = None if thresholds is None else np.array(thresholds)
+    return Prediction(Path("a.wav"), CLASSES, TIMES, SCORES, limits, one_label)
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "one_label", "expected"),
+    [
+        (None, True, ["rain", "dog [wet]", "dog [wet]"]),
+        ((0.6, 0.6), True, ["rain", "unknown", "dog [wet]"]),
+        ((0.4, 0.25), False, ["rain;dog [wet]", "rain;dog [wet]", "dog [wet]"]),
+        ((0.8, 0.95), False, ["unknown"] * 3),
+    ],
+)
+def test_clips_in_which_nothing_is_heard_are_unknown(
+    thresholds: tuple[float, float] | None, one_label: bool, expected: list[str]
+) -> None:
+    found = tagged(thresholds, one_label)
+    assert [row["tags"] for row in found.rows()] == expected
+    cells = list(found.table().columns[1].cells)
+    assert [cell.startswith("unknown (") for cell in cells] == [
+        tags == "unknown" for tags in expected
+    ]
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file whose network answers how loud the lower and the upper half of the spectrum are."""
+    settings = LogMel(sample_rate=8000, seconds=0.5, n_fft=256, hop_length=200, mel_bins=2)
+    paths = ExportPaths(tmp_path)
+    FrontEndDescription(settings.model_dump(mode="json"), {}, {}).write(paths.front_end)
+    paths.labels.write_text("low\nhigh\n")
+    path = tmp_path / "model.tflite"
+    path.touch()
+    network = SimpleNamespace(
+        outputs=2,
+        input_shape=settings.input_shape,
+        predict=lambda x: 1 / (1 + np.exp(-x.mean(axis=(1, 3)) / 20)),
+    )
+    monkeypatch.setattr(export, "load", lambda path: network)
+    return path
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    root = tmp_path / "recordings"
+    (root / "more").mkdir(parents=True)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
+    for name in ("b.wav", "a.wav", "more/c.flac"):
+        soundfile.write(root / name, noise, 8000)
+    (root / "notes.txt").write_text("no recording")
+    return root
+
+
+def test_directories_and_patterns_are_searched(recordings: Path) -> None:
+    names = [str(path.relative_to(recordings)) for path in find_recordings([recordings])]
+    assert names == ["a.wav", "b.wav", "more/c.flac"]
+    assert find_recordings([recordings / "*.wav", recordings / "a.wav"]) == (
+        recordings / "a.wav",
+        recordings / "b.wav",
+    )
+    assert find_recordings([str(recordings / "**" / "*.flac")]) == (recordings / "more/c.flac",)
+    with pytest.raises(KerasnasError, match=r"\*\.ogg matches no file"):
+        find_recordings([recordings / "*.ogg"])
+    (recordings / "none").mkdir()
+    with pytest.raises(KerasnasError, match="none holds no recordings"):
+        find_recordings([recordings / "none"])
+
+
+def test_a_broken_recording_is_named_when_all_others_are_done(
+    model: Path, recordings: Path
+) -> None:
+    (recordings / "a.wav").write_bytes(b"RIFF")
+    done: list[Prediction] = []
+    with pytest.raises(KerasnasError, match=r"(?s)1 of 3 recordings:.*a\.wav"):
+        done.extend(predict_files(model, [recordings]))
+    assert [prediction.recording.name for prediction in done] == ["b.wav", "c.flac"]
+
+
+def test_the_command_writes_tables(model: Path, recordings: Path) -> None:
+    table, listing = recordings / "out" / "all.csv", recordings / "all.json"
+    command = ["predict", str(model), str(recordings), "--hop", "0.25", "--threshold", "0.99"]
+    ended = CliRunner().invoke(app, [*command, "--csv", str(table), "--json", str(listing)])
+    assert ended.exit_code == 0, ended.output
+    assert "unknown (" in ended.output
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["start"] for row in rows[:3]] == ["0.0", "0.25", "0.5"]
+    assert {row["tags"] for row in rows} == {"unknown"}
+    listed = json.loads(listing.read_text())
+    assert [{k: str(v) for k, v in row.items()} for row in listed] == rows
+    assert set(rows[0]) == {"recording", "start", "stop", "tags", "low", "high"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"hop_seconds": 0}, "hop_seconds: 0"), ({"threshold": 2}, "threshold: 2 is no score")],
+)
+def test_numbers_that_mean_nothing_are_refused(
+    model: Path, recordings: Path, arguments: dict, message: str
+) -> None:
+    with pytest.raises(KerasnasError, match=message):
+        predict(model, recordings / "a.wav", **arguments)
 
 
 def test_channels_that_are_examples_may_be_any_number(

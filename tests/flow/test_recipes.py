@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from kerasnas.training.metrics import evaluation
 from rich.console import Console
 
 from kerasnas.errors import KerasnasError
@@ -22,7 +23,6 @@ from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import FinalTraining, prepare_training
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Recipes
-from kerasnas.training.metrics import evaluation
 
 
 @pytest.fixture(scope="module")

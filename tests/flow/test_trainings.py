@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kerasnas.flow.task.trainings import Trainings, summarise
 from kerasnas.runs.records import FoldTraining
-from kerasnas.training.metrics import ByClass
+from kerasnas.training.scoring.metrics import ByClass
 
 Part = tuple[FoldTraining, dict[str, ByClass]]
 

@@ -36,6 +36,18 @@ CASES = {
     "the largest is 0 dB": LogMel(**SMALL, ref="max", top_db=40),
     "a reference, nothing raised": LogMel(**SMALL, ref=3.0, top_db=None, window="boxcar"),
     "natural logarithm, not centred": LogMel(**SMALL, log="log", amin=1e-6, center=False),
+    "as TensorFlow has it: zeros behind the window, an offset, triangles on the mel axis": LogMel(
+        **SMALL,
+        window_length=200,
+        window_place="start",
+        center=False,
+        power=1,
+        htk=True,
+        mel_norm=None,
+        mel_axis="mel",
+        log="log",
+        log_offset=1e-3,
+    ),
     "segments with silence": LogMel(
         **SMALL, segment_frames=10, segment_hop=8, segment_rest="silence"
     ),

@@ -5,7 +5,7 @@ import pytest
 from kerasnas.errors import KerasnasError
 from kerasnas.export.network.ops import from_keras
 from kerasnas.supernet.supernet import Supernet
-from kerasnas.training.metrics import evaluate
+from kerasnas.training.scoring.metrics import evaluate
 
 from .spaces import INPUT, clips_to_learn, convolutional_space, recurrent_space
 

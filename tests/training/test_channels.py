@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from kerasnas.training.examples import Examples
-from kerasnas.training.metrics import evaluate
+from kerasnas.training.scoring.metrics import evaluate
 
 CLASSES, CHANNELS, SEGMENTS, CLIPS = 3, 4, 2, 60
 

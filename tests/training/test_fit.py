@@ -14,8 +14,8 @@ from kerasnas.blocks.recurrent import AttentionLocalization, ConvolutionPool, Fl
 from kerasnas.errors import KerasnasError
 from kerasnas.training.examples import Examples, statistics
 from kerasnas.training.fit import fit, normalise
-from kerasnas.training.metrics import evaluate
 from kerasnas.training.recipe import Augmentation, Masks, Recipe
+from kerasnas.training.scoring.metrics import evaluate
 
 CLASSES = 3
 

@@ -79,6 +79,13 @@ def test_no_preset_parts_a_sound_or_hides_most_of_it(frames, padding):
             assert (heard.stop - heard.start <= lengths).all()
 
 
+def test_short_trainings_are_spared_what_is_learned_slowly():
+    for epochs in (5, 200):
+        strong = presets(replace(FACTS, epochs=epochs))["strong"]
+        assert strong.masks == (epochs == 200)
+        assert strong.mixup == "beta" and strong.mixup_alpha < 0.5
+
+
 def test_presets_ask_for_nothing_that_the_features_cannot_have():
     embeddings = replace(FACTS, recordings=False, decibels=False, frames=10, bins=128)
     for settings in presets(embeddings).values():

@@ -28,7 +28,7 @@ from ..core.objective import Objective
 from ..core.propose import uniform
 from ..core.trial import Trial
 from .network import Adam, Array, adam, clipped
-from .policy import Decision, actions, decisions, initial, objective, sample
+from .policy import Decision, actions, decisions, initial, policy_gradient, sample
 
 BATCH, LARGEST_BATCH = 8, 64  # Samples drawn at once: twice as many each time.
 PATIENCE = 8  # Samples tried before, after which the temperature doubles,
@@ -191,7 +191,7 @@ class Controller:
         rewards = sign * np.array([trial.metrics[name] for trial in trials], float)
         mean = float(rewards.mean())
         baseline = state.baseline if state.curve else mean
-        found = objective(
+        found = policy_gradient(
             state.weights,
             state.table,
             np.array([actions(state.table, trial.values) for trial in trials]),

@@ -176,8 +176,8 @@ def actions(table: Sequence[Decision], values: Values) -> list[int]:
     return made
 
 
-class Objective(NamedTuple):
-    """What `objective` gives."""
+class PolicyGradient(NamedTuple):
+    """What `policy_gradient` gives."""
 
     value: float
     gradient: dict[str, Array]
@@ -185,14 +185,14 @@ class Objective(NamedTuple):
     """Mean over all decisions of the entropy of their distribution, in nats."""
 
 
-def objective(
+def policy_gradient(
     weights: Weights,
     table: Sequence[Decision],
     taken: Actions,
     advantages: Array,
     entropy_bonus: float,
-) -> Objective:
-    """What REINFORCE raises, eq. 12 of Liu & Zhang, and its gradient in the weights.
+) -> PolicyGradient:
+    """Return what REINFORCE raises, eq. 12 of Liu & Zhang, and its gradient in the weights.
 
     The mean over the batch of `advantage * log P(actions)` and of `entropy_bonus` times the
     entropies of the distributions that the actions were drawn from, summed over the genes.
@@ -239,7 +239,7 @@ def objective(
         for name, part in parts._asdict().items():
             gradient[f"layer{index}/{name}"] = part
     np.add.at(gradient["embedding"], previous, d_outputs)
-    return Objective(value, gradient, entropies / max(int(mask.sum()), 1))
+    return PolicyGradient(value, gradient, entropies / max(int(mask.sum()), 1))
 
 
 def _layers(weights: Weights) -> list[Layer]:

@@ -19,6 +19,7 @@ from .errors import JournalError
 FORMAT = "kerasnas.tuners journal"
 SCHEMA = 2
 
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _MARK = b',"crc":"'
 _SEAL = len(b'01234567"}')
 _HEADER = f'{{"n":1,"format":"{FORMAT}","schema":'.encode()
@@ -42,7 +43,7 @@ class Chain(NamedTuple):
         """
         if not fields or "n" in fields or "crc" in fields:
             raise ValueError("a line has fields, and its own 'n' and 'crc'")
-        text = json.dumps(fields, separators=(",", ":"), allow_nan=False)
+        text = _JSON.encode(fields)
         body = b'{"n":%d,%s' % (self.number + 1, text[1:-1].encode())
         checksum = google_crc32c.extend(self.checksum, body)
         return b'%s%s%08x"}' % (body, _MARK, checksum), Chain(self.number + 1, checksum)

@@ -150,7 +150,7 @@ class Gene:
         )
 
     def checked(self, value: object) -> Value:
-        """The allowed value that equals `value`; 1 may stand for 1.0, but not for True.
+        """Return the allowed value that equals `value`; 1 may stand for 1.0, but not for True.
 
         Raises:
             SearchError: There is none.

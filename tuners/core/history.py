@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from . import events
+from ..core import events
 from .chain import damaged
 from .errors import SearchError, TunerError
 from .genes import Genes, Key, Value, key

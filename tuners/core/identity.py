@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .chain import damaged
 from .errors import SearchError
 from .genes import Genes
+from .objective import Objective, objectives_from
 
 _REMEDY = "use another directory, or delete this one to start again"
 
@@ -26,6 +28,18 @@ def check_identity(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Pa
     ]
     if different:
         raise SearchError(f"{path} belongs to another search ({'; '.join(different)}): {_REMEDY}")
+
+
+def objectives_in(header: Mapping[str, Any], path: Path) -> tuple[Objective, ...]:
+    """Return the objectives that a journal's header names.
+
+    Raises:
+        JournalError: It names none.
+    """
+    try:
+        return objectives_from(header["identity"]["objectives"])
+    except Exception as error:  # nothing else may come of a file
+        raise damaged(path, 1, "it names no objectives") from error
 
 
 def check_genes(found: Genes | None, wanted: Genes, path: Path) -> None:

@@ -21,9 +21,9 @@ import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-from .chain import FORMAT, SCHEMA, Chain, parse, scan
+from .chain import FORMAT, SCHEMA, Chain, parse
 from .errors import JournalError
 
 JOURNAL = "journal.jsonl"
@@ -62,11 +62,11 @@ class Journal:
         try:
             made = _make_directory(self.path.parent)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            _lock(self._file, self.path)
+            lock(self._file, self.path)
             self.header = self._read() or self._begin(header)
             os.fsync(self._file)
             for directory in made:
-                _sync_directory(directory)
+                sync_directory(directory)
         except OSError as error:
             self.close()
             raise JournalError(
@@ -170,88 +170,7 @@ class Journal:
         self._last = last
 
 
-class Repair(NamedTuple):
-    """What became of a damaged journal.
-
-    Attributes:
-        kept: Lines before the first bad one, the header among them.
-        dropped: Lines from the first bad one on.
-        fault: What is wrong with that one; None when the journal is sound.
-        damaged: Where the journal now is as it was found; None when it is sound.
-    """
-
-    kept: int
-    dropped: int
-    fault: str | None
-    damaged: Path | None
-
-    def __str__(self) -> str:
-        if self.fault is None:
-            return f"all {self.kept} lines are sound; nothing was changed"
-        return (
-            f"kept {self.kept} lines and dropped {self.dropped}, from line {self.kept + 1} on; "
-            f"{self.fault}. The damaged journal is kept as {self.damaged}"
-        )
-
-
-def repair(path: Path | str) -> Repair:
-    """Cut a damaged journal before its first bad line, and keep a copy of it as it was.
-
-    The copy lies beside it, as `journal.jsonl.damaged`, or `.damaged2` and so on. A sound journal
-    is left alone.
-
-    Args:
-        path: The journal, `journal.jsonl`, or the directory that it is in.
-
-    Raises:
-        JournalError: There is none, it is in use, foreign or of another schema; its header is
-            damaged, so that nothing can be kept; or the disk does not take the copy.
-    """
-    path = Path(path)
-    path = path / JOURNAL if path.is_dir() else path
-    file = -1
-    try:
-        file = os.open(path, os.O_RDWR)
-        _lock(file, path)
-        data = path.read_bytes()
-        found = scan(data, path)
-        if found.fault is None:
-            return Repair(found.chain.number, 0, None, None)
-        copy = _copied(data, path)
-        os.ftruncate(file, found.end)
-        os.fsync(file)
-    except OSError as error:
-        raise JournalError(f"cannot repair the journal {path}: {error.strerror}") from error
-    finally:
-        if file >= 0:
-            os.close(file)
-    dropped = data[found.end :].rstrip(b"\n").count(b"\n") + 1
-    return Repair(found.chain.number, dropped, found.fault, copy)
-
-
-def _copied(data: bytes, path: Path) -> Path:
-    """Return a new file beside `path` with `data`, on the disk."""
-    number = 1
-    while True:
-        copy = path.with_name(f"{path.name}.damaged{number if number > 1 else ''}")
-        try:
-            file = copy.open("xb")
-        except FileExistsError:
-            number += 1
-            continue
-        try:
-            with file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            _sync_directory(path.parent)
-        except BaseException:
-            copy.unlink()
-            raise
-        return copy
-
-
-def _lock(file: int, path: Path) -> None:
+def lock(file: int, path: Path) -> None:
     """Lock a journal for this process.
 
     Raises:
@@ -275,7 +194,7 @@ def _make_directory(path: Path) -> list[Path]:
     return touched
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
     """Wait until the disk has the names in a directory."""
     directory = os.open(path, os.O_RDONLY)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import pareto
+from ..core import pareto
 from .errors import SearchError
 from .objective import Objective
 from .trial import Trial

@@ -199,7 +199,7 @@ class Oracle(keras_tuner.Oracle):
 
     @guarded
     def end_trial(self, trial: trial_module.Trial | str, status: str | None = None) -> None:
-        """A run has ended: the trial is scored, failed, or will be run again.
+        """End a run: the trial is scored, failed, or will be run again.
 
         Args:
             trial: The trial, with its status and message; or its id.

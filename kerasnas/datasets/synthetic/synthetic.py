@@ -73,9 +73,7 @@ def load(root: Path, settings: SyntheticSettings) -> Clips:
     text = f"{VERSION} {settings.multi_label} {made}"
     directory = root / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not directory.is_dir():
-        from kerasnas.datasets.synthetic.mixtures import (
-            write_csv,  # SciPy takes its time to be imported
-        )
+        from kerasnas.datasets.synthetic.mixtures import write_csv
 
         with filled_beside(directory) as partial:
             write_csv(partial, settings, multi_label=settings.multi_label)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.console import RenderableType
 from rich.table import Table
 
 from kerasnas import experiment as experiments
@@ -14,12 +17,13 @@ from kerasnas.flow.commands.predict import front_end
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.opening import read_experiment, run_of
 from kerasnas.flow.task.result import Result
+from kerasnas.flow.task.tables import figures_table
 from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.run import description_of
-from kerasnas.training.metrics import Evaluation
+from kerasnas.training.scoring.metrics import ClipScores
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,7 +33,7 @@ class Evaluated(Result):
     model: Path
     part: Part
     classes: tuple[str, ...]
-    result: Evaluation
+    result: ClipScores
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -52,6 +56,54 @@ class Evaluated(Result):
         for name, value in self.metrics.items():
             table.add_row(name.replace("_", " "), f"{value:.4f}")
         return table
+
+    def class_table(self, width: int) -> RenderableType:
+        """Return a row for each class, for a screen of so many columns.
+
+        Of one label a clip: clips, recall (share of its clips that are right), precision (share of
+        its answers that are right), F1, and the class that its clips are most often taken for. Of
+        several: the figures of `kerasnas.training.scoring.metrics.ClipScores.by_class`.
+        """
+        if self.result.confusion is None:
+            assert self.result.by_class is not None
+            heads = ["class", *(name.replace("_", " ") for name in self.result.by_class)]
+            columns = [
+                [f"{value:.0f}" if name == "positives" else _figure(value) for value in values]
+                for name, values in self.result.by_class.items()
+            ]
+            rows = [list(row) for row in zip(self.classes, *columns, strict=True)]
+        else:
+            heads = ["class", "clips", "recall", "precision", "F1", "taken for"]
+            rows = _decided(self.classes, self.result.confusion)
+        return figures_table(heads, rows, width)
+
+
+def _decided(classes: Sequence[str], confusion: NDArray[np.int64]) -> list[list[str]]:
+    right = confusion.diagonal()
+    clips, answers = confusion.sum(axis=1), confusion.sum(axis=0)
+    wrong = confusion - np.diag(right)
+    rows = []
+    for index, name in enumerate(classes):
+        other = int(wrong[index].argmax())
+        rows.append(
+            [
+                name,
+                f"{clips[index]}",
+                _ratio(right[index], clips[index]),
+                _ratio(right[index], answers[index]),
+                _ratio(2 * right[index], clips[index] + answers[index]),
+                f"{classes[other]} ({wrong[index, other]})" if wrong[index].any() else "",
+            ]
+        )
+    return rows
+
+
+def _ratio(part: float, whole: float) -> str:
+    return _figure(part / whole) if whole else "-"
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "-"
 
 
 def evaluate(
@@ -98,7 +150,7 @@ def evaluate(
     return Evaluated(model, part, task.clips.classes, result)
 
 
-def evaluate_on(model: Path, task: Task, clips: Indices) -> Evaluation:
+def evaluate_on(model: Path, task: Task, clips: Indices) -> ClipScores:
     """Score a file on clips of a task.
 
     Args:

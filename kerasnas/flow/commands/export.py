@@ -58,8 +58,8 @@ def export_run(
     """
     source = Path(source)
     if source.is_dir():
-        model, settings = chosen_training(source).model, read_experiment(source)
-        paths = RunPaths(source).export
+        settings = read_experiment(source)
+        model, paths = chosen_training(source).model, RunPaths(source).export
     else:
         model, paths = source, TrainingPaths(source.parent).export
         settings = (

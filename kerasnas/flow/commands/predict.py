@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.markup import escape
 from rich.table import Table
 
+from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
 from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
 from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
+from kerasnas.features.front_ends import WaveformFrontEnd
+from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import Thresholds, read_thresholds
 from kerasnas.paths import StrPath
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.records import FrontEndDescription
 from kerasnas.runs.run import read_labels
+
+UNKNOWN = "unknown"
+"""What stands for the tags of a clip in which no class reaches its threshold."""
+
+_SHOWN = 10
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,8 +44,9 @@ class Prediction(Result):
         times: Start and end of every clip, seconds.
         scores: `(clips, classes)`: the mean over each clip's segments, and over its channels where
             each is an example.
-        thresholds: From which score on each class counts as heard, `(classes,)`; None where none
-            were chosen.
+        thresholds: Score from which each class counts as heard, `(classes,)`; None where none
+            were chosen or given.
+        one_label: Whether a clip has the best class alone, or every class that is heard.
     """
 
     recording: Path
@@ -40,6 +54,7 @@ class Prediction(Result):
     times: tuple[tuple[float, float], ...]
     scores: NDArray[np.float32]
     thresholds: Thresholds | None = None
+    one_label: bool = True
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""
@@ -51,27 +66,143 @@ class Prediction(Result):
             "highest mean score": f"{self.classes[best]} {means[best]:.2f}",
         }
 
+    @property
+    def heard(self) -> NDArray[np.bool_]:
+        """Whether a class reaches its threshold, `(clips, classes)`; never without thresholds."""
+        if self.thresholds is None:
+            return np.zeros(self.scores.shape, bool)
+        return self.scores >= self.thresholds
+
+    def decisions(self) -> tuple[tuple[str, ...], ...]:
+        """Return the classes that each clip is tagged with; none where nothing is heard.
+
+        Without thresholds the best class is taken, whatever its score.
+        """
+        best = np.eye(len(self.classes), dtype=bool)[self.scores.argmax(axis=1)]
+        if self.thresholds is None:
+            chosen = best
+        else:
+            chosen = self.heard & best if self.one_label else self.heard
+        return tuple(
+            tuple(name for name, there in zip(self.classes, row, strict=True) if there)
+            for row in chosen
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each clip: recording, start and stop in seconds, tags, and scores."""
+        return [
+            {
+                "recording": str(self.recording),
+                "start": round(start, 3),
+                "stop": round(stop, 3),
+                "tags": ";".join(tags) or UNKNOWN,
+                **{
+                    name: round(float(score), 4)
+                    for name, score in zip(self.classes, scores, strict=True)
+                },
+            }
+            for (start, stop), tags, scores in zip(
+                self.times, self.decisions(), self.scores, strict=True
+            )
+        ]
+
     def table(self, top: int = 3) -> Table:
-        """The best `top` classes of every clip, with a mark at those that count as heard."""
-        heard = np.zeros(self.scores.shape, bool)
+        """Return the best `top` classes of every clip, with a mark at those that are heard."""
         caption = None
         if self.thresholds is not None:
-            heard, caption = self.scores >= self.thresholds, "* reaches the tag's threshold"
+            caption = "* reaches its threshold"
         table = Table(
             title=str(self.recording), title_justify="left", caption=caption, caption_justify="left"
         )
         table.add_column("seconds", justify="right")
         table.add_column("tags")
-        for (start, stop), scores, marked in zip(self.times, self.scores, heard, strict=True):
+        for (start, stop), scores, marked, tags in zip(
+            self.times, self.scores, self.heard, self.decisions(), strict=True
+        ):
             best = np.argsort(-scores)[:top]
-            tags = ", ".join(
+            text = ", ".join(
                 f"{self.classes[i]} {scores[i]:.2f}{'*' if marked[i] else ''}" for i in best
             )
-            table.add_row(f"{start:.1f}-{stop:.1f}", tags)
+            table.add_row(
+                f"{start:.1f}-{stop:.1f}", escape(text if tags else f"{UNKNOWN} ({text})")
+            )
         return table
 
 
-def predict(model: StrPath, recording: StrPath, hop_seconds: float | None = None) -> Prediction:
+@dataclass(frozen=True)
+class Predictor:
+    """An exported file, opened, with its front end and labels.
+
+    Attributes:
+        model: The `.tflite` file.
+        settings: Its front end.
+        classes: Its labels.
+        network: See `kerasnas.export.load`.
+        thresholds: Score from which each class counts as heard, `(classes,)`; None for the best.
+        one_label: Whether a clip has one class.
+    """
+
+    model: Path
+    settings: WaveformFrontEnd
+    classes: tuple[str, ...]
+    network: Any
+    thresholds: Thresholds | None
+    one_label: bool
+
+    @classmethod
+    def open(cls, model: StrPath, threshold: float | None = None) -> Predictor:
+        """Open a file; see `predict`."""
+        from kerasnas.export import load
+
+        model = Path(model)
+        settings, classes = front_end(model)
+        network = load(model)
+        if network.outputs != len(classes):
+            raise KerasnasError(
+                f"{model} gives {network.outputs} scores and its labels.txt has {len(classes)} "
+                "lines: keep the files of one export together"
+            )
+        if isinstance(settings, StoredEmbedding):
+            raise KerasnasError(
+                f"{model} takes embeddings that a data set has stored, not recordings: make them "
+                "by a front end of kind embedding, with a file of your own"
+            )
+        chosen = read_thresholds(model, classes)
+        one_label = chosen is None
+        if threshold is not None:
+            if not 0 <= threshold <= 1:
+                raise KerasnasError(f"threshold: {threshold:g} is no score from 0 to 1")
+            chosen = np.full(len(classes), threshold)
+        return cls(model, settings, classes, network, chosen, one_label)
+
+    def predict(self, recording: Path, hop_seconds: float | None = None) -> Prediction:
+        """Score a recording; see `predict`."""
+        settings, network = self.settings, self.network
+        if getattr(settings, "channel_examples", None):  # however many this recording has
+            waveform = read(recording, settings.sample_rate, None)
+            settings = settings.model_copy(update={"channel_examples": waveform.shape[1]})
+        else:
+            waveform = read(recording, settings.sample_rate, settings.file_channels)
+        times, scores = [], []
+        for window in sliding(waveform, settings, hop_seconds):
+            times.append((window.start, window.stop))
+            if len(network.input_shape) == 1:
+                scores.append(network.predict(fit_length(window.waveform, settings).T)[0])
+            else:
+                features = clip_features(window.waveform, settings)
+                scores.append(network.predict(features).mean(axis=0))
+        array = np.array(scores, np.float32)
+        return Prediction(
+            recording, self.classes, tuple(times), array, self.thresholds, self.one_label
+        )
+
+
+def predict(
+    model: StrPath,
+    recording: StrPath,
+    hop_seconds: float | None = None,
+    threshold: float | None = None,
+) -> Prediction:
     """Score a recording, clip by clip.
 
     Args:
@@ -80,40 +211,91 @@ def predict(model: StrPath, recording: StrPath, hop_seconds: float | None = None
         recording: Any length and format, and any number of channels where each is an example; the
             last clip ends where the recording ends.
         hop_seconds: Time between the beginnings of two clips; the clip length by default.
+        threshold: Score below which a class does not count as heard, 0 to 1; replaces the
+            thresholds of the export. Clips in which nothing is heard are unknown.
 
     Raises:
         KerasnasError: A file is missing or damaged, or they do not belong together.
     """
-    from kerasnas.export import load
+    _check_hop(hop_seconds)
+    return Predictor.open(model, threshold).predict(Path(recording), hop_seconds)
 
-    model, recording = Path(model), Path(recording)
-    settings, classes = front_end(model)
-    network = load(model)
-    if network.outputs != len(classes):
-        raise KerasnasError(
-            f"{model} gives {network.outputs} scores and its labels.txt has {len(classes)} lines: "
-            "keep the files of one export together"
-        )
-    if isinstance(settings, StoredEmbedding):
-        raise KerasnasError(
-            f"{model} takes embeddings that a data set has stored, and {recording} is a recording: "
-            "make them by a front end of kind embedding, with a file of your own"
-        )
-    if getattr(settings, "channel_examples", None):  # however many this recording has
-        waveform = read(recording, settings.sample_rate, None)
-        settings = settings.model_copy(update={"channel_examples": waveform.shape[1]})
-    else:
-        waveform = read(recording, settings.sample_rate, settings.file_channels)
-    times, scores = [], []
-    for window in sliding(waveform, settings, hop_seconds):
-        times.append((window.start, window.stop))
-        if len(network.input_shape) == 1:
-            scores.append(network.predict(fit_length(window.waveform, settings).T)[0])
+
+def predict_files(
+    model: StrPath,
+    recordings: Iterable[StrPath],
+    hop_seconds: float | None = None,
+    threshold: float | None = None,
+) -> Iterator[Prediction]:
+    """Score recordings, those in directories and of patterns among them, in order of their names.
+
+    Args:
+        model: See `predict`.
+        recordings: Files; directories, searched with all below them; patterns such as `a/*.wav`.
+        hop_seconds: See `predict`.
+        threshold: See `predict`.
+
+    Raises:
+        KerasnasError: As from `predict`; a recording that cannot be used is named when all others
+            are done.
+    """
+    _check_hop(hop_seconds)
+    files = find_recordings(recordings)
+    predictor = Predictor.open(model, threshold)
+    problems = []
+    for file in files:
+        try:
+            yield predictor.predict(file, hop_seconds)
+        except KerasnasError as error:
+            problems.append(str(error))
+    if problems:
+        shown = "\n".join(problems[:_SHOWN])
+        more = f"\nand {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        count = "" if len(files) == 1 else f"{len(problems)} of {len(files)} recordings:\n"
+        raise KerasnasError(f"{count}{shown}{more}")
+
+
+def find_recordings(given: Iterable[StrPath]) -> tuple[Path, ...]:
+    """Return the files that are meant by names of files and directories and by patterns.
+
+    Raises:
+        KerasnasError: Nothing is there under a name.
+    """
+    found: dict[Path, None] = {}
+    for each in given:
+        path = Path(each)
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+            if not files:
+                raise KerasnasError(
+                    f"{path} holds no recordings ({', '.join(AUDIO_SUFFIXES)}): give another"
+                )
+        elif path.exists() or not set(str(path)) & set("*?["):
+            files = [path]
         else:
-            features = clip_features(window.waveform, settings)
-            scores.append(network.predict(features).mean(axis=0))
-    thresholds = read_thresholds(model, classes)
-    return Prediction(recording, classes, tuple(times), np.array(scores, np.float32), thresholds)
+            files = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+            if not files:
+                raise KerasnasError(f"{path} matches no file: give a file, directory or pattern")
+        found |= dict.fromkeys(files)
+    return tuple(found)
+
+
+def write_rows(predictions: Sequence[Prediction], table: Path | None, json: Path | None) -> None:
+    """Write the rows of predictions as a CSV table, as JSON, or as both."""
+    rows = [row for prediction in predictions for row in prediction.rows()]
+    if table is not None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(table, text.getvalue())
+    if json is not None:
+        write_json(json, rows)
+
+
+def _check_hop(hop_seconds: float | None) -> None:
+    if hop_seconds is not None and not hop_seconds > 0:
+        raise KerasnasError(f"hop_seconds: {hop_seconds:g} is not above 0")
 
 
 def front_end(model: Path) -> tuple[FrontEnd, tuple[str, ...]]:

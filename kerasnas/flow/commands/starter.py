@@ -10,13 +10,11 @@ from kerasnas import measures
 from kerasnas.datasets import DataSettings, SplitSettings
 from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.survey import Survey
+from kerasnas.training.presets import epochs_for
 
 BATCH = 32
-# Enough to rank candidates, and to train a winner, within 15 minutes of two cores for 1 000 clips.
-CANDIDATE_STEPS = 200
-FINAL_STEPS = 1_500
-CANDIDATE_EPOCHS = (2, 60)
-FINAL_EPOCHS = (5, 200)
+CANDIDATE_SHARE = 1 / 7
+"""Of a final training: enough to rank candidates."""
 TRIALS = 12
 
 # Above this rate a phone's microphone brings little, and features cost more.
@@ -106,12 +104,6 @@ def recipe_for(survey: Survey) -> str:
         lines.append("time_masks: {count: 1, width: 0.1}")
     lines.append("frequency_masks: {count: 1, width: 0.1}")
     return "".join(f"      {line}\n" for line in lines)
-
-
-def epochs_for(examples: int, steps: int, bounds: tuple[int, int]) -> int:
-    """Return for how many epochs so many examples make about so many steps, within bounds."""
-    fewest, most = bounds
-    return max(fewest, min(round(steps / math.ceil(examples / BATCH)), most))
 
 
 def starter(
@@ -280,8 +272,8 @@ def score_of(survey: Survey) -> str:
 
 
 def _training(survey: Survey, examples: int, choices: Choices) -> str:
-    final = epochs_for(examples, FINAL_STEPS, FINAL_EPOCHS)
-    candidate = epochs_for(examples, CANDIDATE_STEPS, CANDIDATE_EPOCHS)
+    final = epochs_for(examples, BATCH)
+    candidate = epochs_for(examples, BATCH, CANDIDATE_SHARE)
     if choices.supernet:  # all of whose options share its steps
         candidate = final
     steps = math.ceil(examples / BATCH)

@@ -25,7 +25,7 @@ from kerasnas.report import write as write_report
 from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
 from kerasnas.runs.records import Description, Evaluation, FoldTraining
-from kerasnas.training.metrics import ByClass
+from kerasnas.training.scoring.metrics import ByClass
 
 
 def train(

@@ -13,9 +13,9 @@ from kerasnas.flow.task import scores
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Indices, Task
 from kerasnas.runs.records import Baselines, BaselineScores, SuspectEntry
-from kerasnas.training.metrics import Evaluation, evaluation
 from kerasnas.training.review import baseline
 from kerasnas.training.review.label_errors import suspects
+from kerasnas.training.scoring.metrics import ClipScores, evaluation
 
 REGRESSION = "a logistic regression"
 
@@ -120,7 +120,7 @@ def baseline_names(task: Task, part: BaselineScores) -> tuple[str, str]:
     return f'always answering "{task.clips.classes[int(part.frequencies.argmax())]}"', REGRESSION
 
 
-def evaluations(task: Task, part: BaselineScores) -> dict[str, Evaluation]:
+def evaluations(task: Task, part: BaselineScores) -> dict[str, ClipScores]:
     """Return what the baselines answered on the clips of a part, by what to call them."""
     known = part.regression
     labels = known.labels.astype(np.float32)

@@ -16,8 +16,8 @@ from kerasnas.runs.layout import ExportPaths, TrainingPaths
 from kerasnas.runs.records import Baselines, Evaluation, FindingEntry, Findings
 from kerasnas.runs.records.review import WHOLE
 from kerasnas.runs.values import Figures
-from kerasnas.training import metrics
 from kerasnas.training.review.findings import findings
+from kerasnas.training.scoring import metrics
 
 
 def review_exported(
@@ -84,7 +84,7 @@ def review(
     )
 
 
-def _scored(task: Task, record: Evaluation) -> metrics.Evaluation:
+def _scored(task: Task, record: Evaluation) -> metrics.ClipScores:
     """Return the evaluation that a record was made of; its clips are numbered from 0."""
     return metrics.evaluation(
         record.labels.astype(np.float32),

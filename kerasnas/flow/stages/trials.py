@@ -18,8 +18,7 @@ from kerasnas.runs.layout import RunPaths, TrainingPaths
 from kerasnas.runs.records import ControllerCurve, ControllerUpdate, SearchState, SizeWindow
 from kerasnas.runs.table import write_table
 from kerasnas.runs.trials import Trial, Trials, cost_of
-from kerasnas.tuners import Controller, Results, Search
-from kerasnas.tuners.core import journal
+from kerasnas.tuners import Controller, Results, Search, repair
 from kerasnas.tuners.runners.base import Event, Failed, Finished
 
 _EVERY = 10.0
@@ -207,7 +206,7 @@ def repair_journal(run: Path) -> str:
     """
     read_experiment(run)
     path = RunPaths(run).journal
-    return f"{path}: {journal.repair(path)}"
+    return f"{path}: {repair(path)}"
 
 
 def _shown(name: str, value: float | None) -> str:

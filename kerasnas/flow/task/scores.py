@@ -14,9 +14,9 @@ from kerasnas.flow.task.task import Indices, Task
 from kerasnas.runs import records
 from kerasnas.runs.layout import ExportPaths, TrainingPaths
 from kerasnas.training.examples import Examples
-from kerasnas.training.metrics import Evaluation, Predict, evaluate
 from kerasnas.training.recipe import Loss
-from kerasnas.training.thresholds import choose
+from kerasnas.training.scoring.metrics import ClipScores, Predict, evaluate
+from kerasnas.training.scoring.thresholds import choose
 
 Thresholds = NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def loss_of(task: Task) -> Loss:
 
 def score(
     predict: Predict, task: Task, examples: Examples, thresholds: Thresholds | None = None
-) -> Evaluation:
+) -> ClipScores:
     """Score clips by the mean over their segments."""
     return evaluate(
         predict,
@@ -68,7 +68,7 @@ def replay(known: NDArray[np.float32]) -> Predict:
 
 def score_model(
     model: Any, task: Task, examples: Examples, thresholds: Thresholds | None = None
-) -> Evaluation:
+) -> ClipScores:
     """Score a Keras model."""
     return score(predictor(model), task, examples, thresholds)
 
@@ -128,7 +128,7 @@ def write_thresholds(found: Thresholds | None, export: ExportPaths, classes: Seq
     records.Thresholds("validation", by_class).write(export.thresholds)
 
 
-def record(result: Evaluation, task: Task, part: str) -> records.Evaluation:
+def record(result: ClipScores, task: Task, part: str) -> records.Evaluation:
     """Return an evaluation as `evaluation.json` holds it.
 
     Args:

@@ -15,8 +15,8 @@ from rich.table import Table
 from kerasnas.flow.task.result import Result
 from kerasnas.runs.records import FoldClasses, Folds, FoldTraining
 from kerasnas.runs.values import known
-from kerasnas.training.fold_means import class_fold_means, fold_means
-from kerasnas.training.metrics import ByClass, Evaluation
+from kerasnas.training.scoring.fold_means import class_fold_means, fold_means
+from kerasnas.training.scoring.metrics import ByClass, ClipScores
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Scores:
 
     Attributes:
         metrics: By name, and `bytes` of the file; NaN where there is no value.
-        by_class: As in `training.metrics.Evaluation`; None for one label per clip.
+        by_class: As in `training.metrics.ClipScores`; None for one label per clip.
     """
 
     metrics: Mapping[str, float]
     by_class: ByClass | None
 
     @classmethod
-    def of(cls, evaluation: Evaluation) -> Scores:
+    def of(cls, evaluation: ClipScores) -> Scores:
         """What is kept of an evaluation."""
         return cls(evaluation.metrics, evaluation.by_class)
 

@@ -14,8 +14,9 @@ from kerasnas.export.waveforms.front_end import WaveformFrontEnd, decibels
 from kerasnas.features import FrontEnd, LogMel, Scalogram, read
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.description import decode
-from kerasnas.features.log_mel import mel_filters
-from kerasnas.features.morlet import bank
+from kerasnas.features.spectral.log_mel import mel_filters
+from kerasnas.features.spectral.morlet import bank
+from kerasnas.features.spectral.spectrogram import window
 from kerasnas.flow.task.task import Indices, Task
 
 
@@ -32,7 +33,7 @@ def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd:
     return WaveformFrontEnd(
         sample_rate=settings.sample_rate,
         samples=settings.samples,
-        window=_window(settings),
+        window=window(settings),
         hop_length=settings.hop_length,
         center=settings.center,
         power=settings.power,
@@ -44,6 +45,8 @@ def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd:
         segment_frames=frames,
         segment_hop=settings.segment_hop or frames,
         segments=settings.segments,
+        offset=settings.log_offset,
+        zeros=settings.n_fft - settings.fft_window if settings.window_place == "start" else 0,
     )
 
 
@@ -93,15 +96,6 @@ def _mono(settings: FrontEnd) -> LogMel | Scalogram:
             f"{settings.file_channels}: leave waveform out, or train with channels: mono"
         )
     return settings
-
-
-def _window(settings: LogMel | Scalogram) -> NDArray[np.float32]:
-    """The window in the middle of a transform, as librosa's `stft` has it: `(n_fft,)`."""
-    from librosa.filters import get_window
-    from librosa.util import pad_center
-
-    window = get_window(settings.window, settings.fft_window)
-    return np.asarray(pad_center(window, size=settings.n_fft), np.float32)
 
 
 def _filters(settings: LogMel | Scalogram) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from kerasnas import measures
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.trainings import Scores
-from kerasnas.training.fold_means import fold_means
+from kerasnas.training.scoring.fold_means import fold_means
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Job, Progress, Runner, Started
 
 Combine = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]

@@ -7,12 +7,7 @@ from kerasnas.report.html.elements import Markup, Node, join, note, paragraph, t
 from kerasnas.report.html.formats import count, kilobytes, metric, named, percent, words
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export, verdict
-from kerasnas.report.sections.quality import (
-    held_out_baselines,
-    majority_name,
-    tick,
-    warnings,
-)
+from kerasnas.report.sections.quality import held_out_baselines, majority_name, tick, warnings
 from kerasnas.report.sections.statistics import median_or_none, wilson
 from kerasnas.runs.records import Evaluation, Export, Winner
 from kerasnas.runs.run import Run

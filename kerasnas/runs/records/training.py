@@ -68,7 +68,7 @@ class Evaluation(Record):
     Attributes:
         clips: Which part of the split these are.
         classes: Names, in the order of the scores.
-        metrics: By name; see `kerasnas.training.metrics.Evaluation`.
+        metrics: By name; see `kerasnas.training.scoring.metrics.ClipScores`.
         confusion: Clips by true (rows) and answered (columns) class, `(classes, classes)`; None
             where clips carry several labels.
         by_class: Where clips carry several labels, figures by name, `(classes,)` each, NaN where a

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from kerasnas.datasets.splits import stratified
 from kerasnas.errors import KerasnasError
-from kerasnas.training.metrics import (
-    Evaluation,
+from kerasnas.training.recipe import Loss
+from kerasnas.training.review.summaries import summarise
+from kerasnas.training.scoring.metrics import (
+    ClipScores,
     binary_crossentropy,
     categorical_crossentropy,
     evaluation,
 )
-from kerasnas.training.recipe import Loss
-from kerasnas.training.review.summaries import summarise
 
 Indices = NDArray[np.int64]
 Array = NDArray[np.float32]
@@ -50,8 +50,8 @@ class Baselines:
             that was fitted to other folds; NaN for a class of which those have no clip.
     """
 
-    majority: Mapping[str, Evaluation]
-    regression: Mapping[str, Evaluation]
+    majority: Mapping[str, ClipScores]
+    regression: Mapping[str, ClipScores]
     chance: Mapping[str, Mapping[str, float]]
     strength: float
     out_of_fold: Array

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas import measures
-from kerasnas.training.metrics import Evaluation, score
-from kerasnas.training.thresholds import DEFAULT
+from kerasnas.training.scoring.metrics import ClipScores, score
+from kerasnas.training.scoring.thresholds import DEFAULT
 
 Kind = Literal["one_answer", "baseline", "missed_classes", "drop", "silent_tags", "chance", "few"]
 
@@ -58,12 +58,12 @@ class Finding:
 
 
 def findings(
-    test: Evaluation,
+    test: ClipScores,
     *,
     metric: str,
     classes: Sequence[str],
     trained_on: Mapping[str, int],
-    baselines: Mapping[str, Evaluation] | None = None,
+    baselines: Mapping[str, ClipScores] | None = None,
     validation: Mapping[str, float] | None = None,
     seed: int = 0,
 ) -> list[Finding]:
@@ -118,7 +118,7 @@ def _standard_error(
     return float(np.sqrt((parts - 1) * values.var()))
 
 
-def _one_answer(test: Evaluation, classes: Sequence[str]) -> Finding | None:
+def _one_answer(test: ClipScores, classes: Sequence[str]) -> Finding | None:
     decided = _decisions(test)
     truth = test.labels > 0.5
     if (decided != decided[0]).any() or not (truth != truth[0]).any():
@@ -134,7 +134,7 @@ def _one_answer(test: Evaluation, classes: Sequence[str]) -> Finding | None:
 
 
 def _baseline(
-    test: Evaluation, metric: str, baselines: Mapping[str, Evaluation], seed: int
+    test: ClipScores, metric: str, baselines: Mapping[str, ClipScores], seed: int
 ) -> Finding | None:
     known = {name: _better(metric, each.metrics[metric]) for name, each in baselines.items()}
     known = {name: value for name, value in known.items() if np.isfinite(value)}
@@ -164,7 +164,7 @@ def _baseline(
 
 
 def _missed_classes(
-    test: Evaluation, classes: Sequence[str], trained_on: Mapping[str, int]
+    test: ClipScores, classes: Sequence[str], trained_on: Mapping[str, int]
 ) -> Finding | None:
     if test.confusion is None:
         return None
@@ -183,7 +183,7 @@ def _missed_classes(
     )
 
 
-def _drop(test: Evaluation, metric: str, validation: float, seed: int) -> Finding | None:
+def _drop(test: ClipScores, metric: str, validation: float, seed: int) -> Finding | None:
     value = test.metrics[metric]
     drop = _better(metric, validation - value)
     if not drop > LARGEST_DROP:  # or there is no value
@@ -197,7 +197,7 @@ def _drop(test: Evaluation, metric: str, validation: float, seed: int) -> Findin
     return Finding("drop", not drop <= _ERRORS * error, sentence)
 
 
-def _silent_tags(test: Evaluation, classes: Sequence[str]) -> Finding | None:
+def _silent_tags(test: ClipScores, classes: Sequence[str]) -> Finding | None:
     if test.by_class is None:
         return None
     positives = test.by_class["positives"]
@@ -213,7 +213,7 @@ def _silent_tags(test: Evaluation, classes: Sequence[str]) -> Finding | None:
     )
 
 
-def _chance(test: Evaluation, classes: Sequence[str]) -> Finding | None:
+def _chance(test: ClipScores, classes: Sequence[str]) -> Finding | None:
     if test.by_class is None:
         return None
     clips, positives = len(test.labels), test.by_class["positives"]
@@ -234,7 +234,7 @@ def _chance(test: Evaluation, classes: Sequence[str]) -> Finding | None:
     )
 
 
-def _few(test: Evaluation, classes: Sequence[str]) -> Finding | None:
+def _few(test: ClipScores, classes: Sequence[str]) -> Finding | None:
     from scipy.stats import binomtest
 
     clips = len(test.labels)
@@ -257,14 +257,14 @@ def _few(test: Evaluation, classes: Sequence[str]) -> Finding | None:
     )
 
 
-def _decisions(test: Evaluation) -> NDArray[np.bool_]:
+def _decisions(test: ClipScores) -> NDArray[np.bool_]:
     """Return which classes are answered, `(clips, classes)`."""
     if test.by_class is None:
         return np.eye(test.labels.shape[1], dtype=bool)[test.predictions.argmax(axis=1)]
     return np.asarray(test.predictions >= test.by_class.get("threshold", DEFAULT))
 
 
-def _score(test: Evaluation, metric: str, rows: NDArray[np.int64]) -> float:
+def _score(test: ClipScores, metric: str, rows: NDArray[np.int64]) -> float:
     """Return the metric on some clips of an evaluation."""
     multi_label = test.confusion is None
     return score(metric, test.labels[rows], test.predictions[rows], multi_label=multi_label)

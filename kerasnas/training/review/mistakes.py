@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.training.thresholds import DEFAULT
+from kerasnas.training.scoring.thresholds import DEFAULT
 
 Scores = NDArray[np.floating[Any]]
 

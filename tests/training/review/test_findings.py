@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from kerasnas.training.metrics import evaluation
 from kerasnas.training.review.findings import findings
+from kerasnas.training.scoring.metrics import evaluation
 
 NAMES = ("on", "off", "other")
 

@@ -255,12 +255,13 @@ def test_continuous_genes_are_refused():
 
 
 @pytest.mark.slow
-def test_it_beats_random_search_on_a_rugged_landscape(monkeypatch):
-    """The first five landscapes of benchmarks/controller.py, which has the statistics."""
+@pytest.mark.parametrize("landscapes", [2, pytest.param(5, marks=pytest.mark.nightly)])
+def test_it_beats_random_search_on_a_rugged_landscape(landscapes, monkeypatch):
+    """The first landscapes of benchmarks/controller.py, which has the statistics."""
     monkeypatch.syspath_prepend(Path(__file__).parents[3] / "benchmarks")
     benchmark = importlib.import_module("controller")
     margins = []
-    for seed in range(5):
+    for seed in range(landscapes):
         landscape = benchmark.Landscape.random(seed)
         controller = Controller(**benchmark.SETTINGS, seed=seed)
         ours, theirs = (

@@ -6,7 +6,14 @@ import math
 import numpy as np
 import pytest
 
-from kerasnas.tuners.controller.policy import MASKED, actions, decisions, initial, objective, sample
+from kerasnas.tuners.controller.policy import (
+    MASKED,
+    actions,
+    decisions,
+    initial,
+    policy_gradient,
+    sample,
+)
 from kerasnas.tuners.core.errors import SearchError
 from kerasnas.tuners.core.genes import Condition, Gene, Genes
 
@@ -41,7 +48,7 @@ def every_combination():
 
 def probability(w, values, table=TABLE):
     taken = np.array([actions(table, values)])
-    return math.exp(objective(w, table, taken, np.ones(1), 0.0).value)
+    return math.exp(policy_gradient(w, table, taken, np.ones(1), 0.0).value)
 
 
 def test_genes_of_one_kind_share_what_is_learned():
@@ -162,7 +169,7 @@ def test_every_set_may_have_a_temperature_of_its_own():
 def test_entropy_of_even_odds():
     w = {name: np.zeros_like(part) for name, part in weights().items()}
     taken = np.array([actions(TABLE, {"filters_1": 8, "deep": False, "norm": "batch"})])
-    found = objective(w, TABLE, taken, np.zeros(1), 0.5)
+    found = policy_gradient(w, TABLE, taken, np.zeros(1), 0.5)
     total = math.log(3) + math.log(2) + math.log(2)
     assert found.entropy == pytest.approx(total / 3)
     assert found.value == pytest.approx(0.5 * total)
@@ -172,13 +179,13 @@ def test_gradients_are_those_of_finite_differences():
     w, rng = weights(), np.random.default_rng(2)
     taken = np.array([actions(TABLE, v) for v in sample(w, TABLE, rng, 6)])
     advantages = rng.normal(size=6)
-    gradient = objective(w, TABLE, taken, advantages, 0.3).gradient
+    gradient = policy_gradient(w, TABLE, taken, advantages, 0.3).gradient
     assert set(gradient) == set(w)
 
     def value(name, index, change):
         moved = {**w, name: w[name].copy()}
         moved[name][index] += change
-        return objective(moved, TABLE, taken, advantages, 0.3).value
+        return policy_gradient(moved, TABLE, taken, advantages, 0.3).value
 
     for name, part in w.items():
         for flat in rng.choice(part.size, min(part.size, 12), replace=False):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from kerasnas.tuners import JournalError, repair
+from kerasnas.tuners import JournalError
 from kerasnas.tuners.core.chain import parse, scan
 from kerasnas.tuners.core.journal import Journal
 
@@ -13,7 +13,7 @@ HEADER = {"identity": {"seed": 0, "objectives": [["accuracy", "max"]]}}
 
 def event(number):
     info = {"crc": "0badcafe", "text": 'grün, "crc":"00000000"}'} if number % 3 else {}
-    return {"event": "finish", "elapsed": number / 8, "id": f"{number:04d}", "info": info}
+    return {"event": "open", "elapsed": number / 8, "id": f"{number:04d}", "info": info}
 
 
 @pytest.fixture(scope="module")
@@ -144,85 +144,6 @@ def test_no_mutant_is_believed(count, seed, journal, tmp_path):
             changed
         )
     assert refused > count / 2
-
-
-# --- Repair ------------------------------------------------------------------------------------
-
-
-def test_what_is_sound_before_the_first_bad_line_is_kept(journal, tmp_path):
-    path, data = tmp_path / "journal.jsonl", journal(5)
-    lines = data.splitlines(keepends=True)
-    damaged = b"".join([*lines[:3], lines[3].replace(b"0002", b"0003"), *lines[4:]])
-    path.write_bytes(damaged)
-    with pytest.raises(JournalError, match=r"line 4 is damaged; its checksum differs.*\.repair"):
-        Journal(path, HEADER)
-    done = repair(path)
-    assert (done.kept, done.dropped) == (3, 3)
-    assert "kept 3 lines and dropped 3, from line 4 on; its checksum differs" in str(done)
-    assert str(done.damaged) in str(done)
-    assert done.damaged == tmp_path / "journal.jsonl.damaged"
-    assert done.damaged.read_bytes() == damaged
-    assert path.read_bytes() == b"".join(lines[:3])
-    with Journal(path, HEADER) as opened:
-        assert opened.events == [event(0), event(1)]
-        opened.append(event(2))
-    assert path.read_bytes() == b"".join(lines[:4])
-
-
-def test_a_second_repair_keeps_the_first_copy(journal, tmp_path):
-    path, data = tmp_path / "journal.jsonl", journal(3)
-    for end in (b"{}\n", b"{}\n{}\n", b"no line"):
-        path.write_bytes(data + end)
-        done = repair(tmp_path)
-        assert (done.kept, done.dropped) == (4, max(end.count(b"\n"), 1))
-        assert done.damaged.read_bytes() == data + end
-        assert path.read_bytes() == data
-    names = {each.name for each in tmp_path.iterdir()} - {path.name}
-    assert names == {f"journal.jsonl.damaged{number}" for number in ("", 2, 3)}
-
-
-@pytest.mark.parametrize("cut", [0, 20])
-def test_a_sound_or_torn_journal_is_left_alone(cut, journal, tmp_path):
-    path, data = tmp_path / "journal.jsonl", journal(3)
-    path.write_bytes(data[: len(data) - cut])
-    done = repair(path)
-    assert (done.kept, done.dropped, done.damaged) == (4 - bool(cut), 0, None)
-    assert "nothing was changed" in str(done)
-    assert path.read_bytes() == data[: len(data) - cut]
-    assert [each.name for each in tmp_path.iterdir()] == [path.name]
-
-
-def test_what_cannot_be_repaired_is_refused_untouched(journal, tmp_path):
-    path, data = tmp_path / "journal.jsonl", journal(3)
-    with pytest.raises(JournalError, match="cannot repair the journal .*No such file"):
-        repair(path)
-    for content, message in (
-        (data.replace(b'"seed":0', b'"seed":1'), "line 1 is damaged.*from a copy$"),
-        (b"a,b\n", "is no journal"),
-    ):
-        path.write_bytes(content)
-        with pytest.raises(JournalError, match=message):
-            repair(path)
-        assert path.read_bytes() == content
-    path.unlink()
-    with (
-        Journal(path, HEADER),
-        pytest.raises(JournalError, match="is in use by another process"),
-    ):
-        repair(path)
-
-
-def test_a_disk_without_room_for_the_copy_changes_nothing(journal, tmp_path, monkeypatch):
-    path, data = tmp_path / "journal.jsonl", journal(3) + b"{}\n"
-    path.write_bytes(data)
-
-    def full(file):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(JournalError, match="cannot repair .*No space left on device"):
-        repair(path)
-    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [(path.name, data)]
 
 
 def test_scan_says_how_far_a_damaged_journal_is_sound(journal, tmp_path):

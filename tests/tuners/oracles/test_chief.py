@@ -12,9 +12,14 @@ import pytest
 from kerasnas.tuners import Results
 
 PROGRAM = """
-import sys
+import os, sys, time, traceback, types
+from pathlib import Path
 import keras_tuner
+from keras_tuner.src.distribute import oracle_chief
 from kerasnas.tuners import Controller, ControllerOracle, NSGA2Oracle, SizeConstrainedRandomOracle
+
+# the chief sleeps up to 20 s between its looks
+oracle_chief.time = types.SimpleNamespace(sleep=lambda seconds: time.sleep(min(seconds, 0.2)))
 
 def space(hp):
     hp.Int("units", 1, 50)
@@ -24,74 +29,90 @@ def space(hp):
 
 class Tuner(keras_tuner.Tuner):
     def run_trial(self, trial, **_):
+        if self.meeting:  # neither worker may make all trials before the other has come
+            open(self.meeting, "r" if name == "worker0" else "w").close()
+            self.meeting = None
         values = trial.hyperparameters.values
         if values["units"] % 5 == 0:
             raise ValueError("units are a multiple of five")
         return {"score": values["units"]}
 
-make, settings = {
+kinds = {
     "random": (SizeConstrainedRandomOracle, {}),
     "NSGA-II": (NSGA2Oracle, {"population": 3, "exploitation": 1}),
     "controller": (ControllerOracle, {"controller": Controller(budget=12, batch=2, exploration=0)}),
-}[sys.argv[2]]
-oracle = make(
-    ("score", "max"), 12, cost=lambda values: values["units"], minimum=11,
-    objectives=[("cost", "min")], max_consecutive_failed_trials=None, **settings
-)
-tuner = Tuner(oracle, space, directory=sys.argv[1], project_name="p")
-tuner.search(verbose=0)
+}
+name = os.environ["KERASTUNER_TUNER_ID"]
+for (kind, (make, settings)), port in zip(kinds.items(), sys.argv[2:], strict=True):
+    os.environ["KERASTUNER_ORACLE_PORT"] = port
+    directory = Path(sys.argv[1], kind)
+    oracle = make(
+        ("score", "max"), 12, cost=lambda values: values["units"], minimum=11,
+        objectives=[("cost", "min")], max_consecutive_failed_trials=None, **settings
+    )
+    try:
+        tuner = Tuner(oracle, space, directory=directory, project_name="p")
+        tuner.meeting = directory / "meeting"
+        tuner.search(verbose=0)
+        ending = "searched"
+    except Exception:
+        ending = traceback.format_exc()
+    (directory / f"{name}.txt").write_text(ending)
 """
 KINDS = ("random", "NSGA-II", "controller")
 WORKERS = ("worker0", "worker1")
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [str(each.getsockname()[1]) for each in sockets]
 
 
 @pytest.fixture(scope="module")
 def searches(tmp_path_factory):
-    """The directory of each oracle's search, and its workers' exit codes; all run at once."""
-    directories = {kind: tmp_path_factory.mktemp(kind) for kind in KINDS}
-    processes = {}
+    """The directory with every oracle's search; a chief and its workers make one after another."""
+    directory = tmp_path_factory.mktemp("searches")
+    shared = {
+        **os.environ,
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    command = [sys.executable, "-c", PROGRAM, str(directory), *free_ports(len(KINDS))]
+    for kind in KINDS:
+        (directory / kind).mkdir()
+        os.mkfifo(directory / kind / "meeting")
     with contextlib.ExitStack() as stack:
-        for kind, directory in directories.items():
-            shared = {
-                **os.environ,
-                "KERASTUNER_ORACLE_IP": "127.0.0.1",
-                "KERASTUNER_ORACLE_PORT": free_port(),
-                "TF_CPP_MIN_LOG_LEVEL": "3",
-            }
-            for name in ("chief", *WORKERS):
-                process = subprocess.Popen(
-                    [sys.executable, "-c", PROGRAM, str(directory), kind],
-                    env={**shared, "KERASTUNER_TUNER_ID": name},
-                    stdout=stack.enter_context((directory / f"{name}.log").open("w")),
-                    stderr=subprocess.STDOUT,
-                )
-                stack.callback(process.wait)
-                stack.callback(process.kill)
-                processes[kind, name] = process
-        codes = {
-            # the chief sleeps up to 20 s between its looks
-            kind: [processes[kind, name].wait(timeout=600) for name in WORKERS]
-            for kind in KINDS
-        }
-    return {kind: (directories[kind], codes[kind]) for kind in KINDS}
+        processes = []
+        for name in ("chief", *WORKERS):
+            log = stack.enter_context((directory / f"{name}.log").open("w"))
+            process = subprocess.Popen(
+                command,
+                env={**shared, "KERASTUNER_TUNER_ID": name},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            processes.append(process)
+        assert [process.wait(timeout=300) for process in processes] == [0] * 3, [
+            path.read_text()[-2000:] for path in directory.glob("*.log")
+        ]
+    return directory
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_workers_of_a_chief_share_the_trials(kind, searches):
-    directory, codes = searches[kind]
-    logs = {path.stem: path.read_text() for path in directory.glob("*.log")}
-    print("\n".join(log[-2000:] for log in logs.values()))  # shown when the test fails
-    assert 0 in codes
-    for name, code in zip(WORKERS, codes, strict=True):
+    directory = searches / kind
+    endings = {path.stem: path.read_text() for path in directory.glob("*.txt")}
+    assert endings["chief"] == "searched"
+    assert "searched" in [endings[name] for name in WORKERS]
+    for name in WORKERS:
         # KerasTuner's chief leaves when no trial runs; who asks it afterwards finds nobody there.
-        assert code == 0 or "UNAVAILABLE" in logs[name]
+        assert endings[name] == "searched" or "UNAVAILABLE" in endings[name]
     results = Results.read(directory / "p")
     assert len(results.trials) == 12
     assert len({json.dumps(trial.values, sort_keys=True) for trial in results.trials}) == 12

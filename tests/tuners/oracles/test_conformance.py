@@ -304,17 +304,17 @@ def test_files_cut_at_every_byte(kind, tmp_path):
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("fault", ["error", "killed"])
 def test_fault_at_every_file_operation(kind, fault, moment, faulty_disk, tmp_path, monkeypatch):
-    expected = table(search(kind, tmp_path / "undisturbed", max_trials=4))
+    expected = table(search(kind, tmp_path / "undisturbed", max_trials=3))
     at, hit = 0, True
     while hit:
         disk = faulty_disk(fault, moment, at)
         with monkeypatch.context() as patch:
             break_disk(kind, disk, patch)
             try:
-                search(kind, tmp_path / str(at), max_trials=4)
+                search(kind, tmp_path / str(at), max_trials=3)
             except (JournalError, OSError, faulty_disk.Killed):
                 assert disk.hit
-        again = table(search(kind, tmp_path / str(at), max_trials=4))
+        again = table(search(kind, tmp_path / str(at), max_trials=3))
         assert again == expected, f"{fault} {moment} operation {at}"
         at, hit = at + 1, disk.hit
     assert at > 10

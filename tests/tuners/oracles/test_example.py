@@ -1,6 +1,8 @@
 """The examples for users of KerasTuner run, and their size formulas are true."""
 
 import importlib.util
+import runpy
+import sys
 from pathlib import Path
 
 import keras_tuner
@@ -49,3 +51,15 @@ def test_example_searches_and_continues(name, printed, tmp_path, capsys):
     ]
     assert all(trial.cost <= module.LIMIT for trial in oracle.search.trials)
     assert printed in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [RANDOM, NSGA2])
+@pytest.mark.parametrize(("option", "code"), [("--help", 0), ("--no-such-option", 2)])
+def test_options_that_start_nothing_leave_nothing(name, option, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", option])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    assert ended.value.code == code
+    assert not any(tmp_path.iterdir())

@@ -42,9 +42,12 @@ def test_a_cluster_that_does_not_answer_is_named_at_once():
         RayRunner(RaySettings(address=address))
 
 
-def test_auto_without_a_cluster_says_how_to_start_one(monkeypatch):
+def test_auto_without_a_cluster_says_how_to_start_one(tmp_path, monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv(
+        "RAY_TMPDIR", str(tmp_path)
+    )  # a cluster that was killed may have left a note
     with pytest.raises(TunerError, match="no Ray cluster can be joined.*ray start --head"):
         RayRunner()
 

@@ -4,7 +4,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from kerasnas.training.d_prime import d_prime
+from kerasnas.training.scoring.d_prime import d_prime
 
 
 @pytest.mark.parametrize("auc", [0.2, 0.5, 0.945, 0.999])

@@ -3,8 +3,9 @@ import pytest
 from pydantic import ValidationError
 from scipy.signal import get_window
 
-from kerasnas.features import LogMel, clip_features, log_mel, sliding
+from kerasnas.features import LogMel, clip_features, sliding
 from kerasnas.features.clip_features import fit_length
+from kerasnas.features.spectral import log_mel
 
 
 def noise(seconds=1.0, rate=16000, channels=1):

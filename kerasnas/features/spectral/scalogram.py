@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform
-from kerasnas.features.morlet import bank
 from kerasnas.features.settings import Scalogram
-from kerasnas.features.spectrogram import log_spectrogram
+from kerasnas.features.spectral.morlet import bank
+from kerasnas.features.spectral.spectrogram import log_spectrogram
 
 
 def scalogram(waveform: Waveform, settings: Scalogram) -> NDArray[np.float32]:

@@ -7,12 +7,12 @@ from typing import Protocol
 
 import numpy as np
 
-from kerasnas.training.equal_error_rate import over_folds
-from kerasnas.training.metrics import CLASS_MEANS, ByClass, mean
+from kerasnas.training.scoring.equal_error_rate import over_folds
+from kerasnas.training.scoring.metrics import CLASS_MEANS, ByClass, mean
 
 
 class Scored(Protocol):
-    """The part of an `Evaluation` that means over folds are made of."""
+    """The part of `ClipScores` that means over folds are made of."""
 
     @property
     def metrics(self) -> Mapping[str, float]:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from kerasnas.training.equal_error_rate import equal_error_rate, over_folds
+from kerasnas.training.scoring.equal_error_rate import equal_error_rate, over_folds
 
 
 @pytest.mark.parametrize(

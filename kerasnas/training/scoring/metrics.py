@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
-from kerasnas.training.d_prime import d_prime
-from kerasnas.training.equal_error_rate import equal_error_rate
 from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Loss
-from kerasnas.training.thresholds import DEFAULT
+from kerasnas.training.scoring.d_prime import d_prime
+from kerasnas.training.scoring.equal_error_rate import equal_error_rate
+from kerasnas.training.scoring.thresholds import DEFAULT
 
 Scores = NDArray[np.float32]
 ByClass = Mapping[str, NDArray[np.float64]]
@@ -31,12 +31,12 @@ CLASS_MEANS = {
     "mean_auc": "auc",
     "equal_error_rate": "equal_error_rate",
 }
-"""Metrics that are means over classes, and the columns of `Evaluation.by_class` behind them."""
+"""Metrics that are means over classes, and the columns of `ClipScores.by_class` behind them."""
 _EPSILON = 1e-7  # Keras clips probabilities so before it takes their logarithm
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ClipScores:
     """Scores of clips and what they are worth.
 
     Attributes:
@@ -76,7 +76,7 @@ def evaluate(
     loss: Loss,
     batch_size: int = 64,
     thresholds: NDArray[np.float64] | None = None,
-) -> Evaluation:
+) -> ClipScores:
     """Score clips by the mean over their segments.
 
     Args:
@@ -87,7 +87,7 @@ def evaluate(
         loss: The loss the network was trained by.
         batch_size: Examples at a time.
         thresholds: Of every class, for several labels, chosen on other clips by
-            `kerasnas.training.thresholds.choose`.
+            `kerasnas.training.scoring.thresholds.choose`.
 
     Raises:
         KerasnasError: There are no examples, the network's classes are not the data set's, or its
@@ -131,7 +131,7 @@ def evaluation(
     multi_label: bool,
     loss: Loss,
     thresholds: NDArray[np.float64] | None = None,
-) -> Evaluation:
+) -> ClipScores:
     """Return the evaluation of clips whose scores are known.
 
     Args:
@@ -143,7 +143,7 @@ def evaluation(
         thresholds: See `evaluate`.
     """
     classes = by_class(labels, predictions, thresholds) if multi_label else None
-    return Evaluation(
+    return ClipScores(
         _metrics(labels, predictions, loss, classes),
         None if multi_label else confusion(labels, predictions),
         classes,
@@ -171,7 +171,7 @@ def scores(
     loss: Loss,
     thresholds: NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
-    """The metrics of `Evaluation`."""
+    """The metrics of `ClipScores`."""
     classes = by_class(labels, predictions, thresholds) if multi_label else None
     return _metrics(labels, predictions, loss, classes)
 
@@ -196,7 +196,7 @@ def _metrics(
 
 
 def score(name: str, labels: Scores, predictions: Scores, *, multi_label: bool) -> float:
-    """Return one metric of `Evaluation` alone, which is faster than `scores`.
+    """Return one metric of `ClipScores` alone, which is faster than `scores`.
 
     Args:
         name: A metric that `kerasnas.measures.scores` lists, but `loss` and `channel_macro_f1`.
@@ -229,7 +229,7 @@ def _decided(labels: Scores, predictions: Scores, multi_label: bool) -> dict[str
 def by_class(
     labels: Scores, predictions: Scores, thresholds: NDArray[np.float64] | None = None
 ) -> ByClass:
-    """What `Evaluation` holds of every class."""
+    """What `ClipScores` holds of every class."""
     result = {
         "positives": (labels > 0.5).sum(axis=0).astype(np.float64),
         "average_precision": _ranked("average_precision", labels, predictions),

@@ -7,10 +7,10 @@ from sklearn import metrics as sk
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
-from kerasnas.training import metrics
-from kerasnas.training.equal_error_rate import equal_error_rate
 from kerasnas.training.examples import Examples
-from kerasnas.training.fold_means import fold_means
+from kerasnas.training.scoring import metrics
+from kerasnas.training.scoring.equal_error_rate import equal_error_rate
+from kerasnas.training.scoring.fold_means import fold_means
 
 RNG = np.random.default_rng(20)
 TRUTH = RNG.integers(0, 4, 50)

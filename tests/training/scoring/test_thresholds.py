@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from kerasnas.training.thresholds import choose
+from kerasnas.training.scoring.thresholds import choose
 
 
 @pytest.mark.parametrize("decimals", [1, 6])  # with ties and without

@@ -13,8 +13,8 @@ def log_spectrogram(
     """Logarithm of a spectrogram whose frequencies are gathered by a filter bank.
 
     Args:
-        waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least `n_fft` samples
-            long unless frames are centred.
+        waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least
+            one frame long unless frames are centred.
         settings: The front end's parameters.
         bank: `(bins, n_fft // 2 + 1)`.
 
@@ -39,12 +39,12 @@ def _filtered(
     """Filtered spectrum of one channel, `(frames, bins)`."""
     import librosa
 
+    behind = settings.n_fft - settings.fft_window if settings.window_place == "start" else 0
     spectrum = librosa.stft(
-        np.ascontiguousarray(samples),
+        np.pad(samples, (0, behind)),
         n_fft=settings.n_fft,
         hop_length=settings.hop_length,
-        win_length=settings.fft_window,
-        window=settings.window,
+        window=window(settings),
         center=settings.center,
         pad_mode="constant",
     )
@@ -53,9 +53,20 @@ def _filtered(
     return np.asarray((bank @ magnitudes).T)
 
 
+def window(settings: Spectrogram) -> NDArray[np.float32]:
+    """Return the window in its place in a transform, zeros around it: float32 `(n_fft,)`."""
+    from librosa.filters import get_window
+    from librosa.util import pad_center
+
+    shape = get_window(settings.window, settings.fft_window)
+    if settings.window_place == "start":
+        return np.pad(shape, (0, settings.n_fft - len(shape))).astype(np.float32)
+    return np.asarray(pad_center(shape, size=settings.n_fft), np.float32)
+
+
 def _log(spectra: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
     """Logarithm of `(frames, bins, channels)`; the largest value is that of all channels."""
-    floored = np.maximum(spectra, settings.amin)
+    floored = np.maximum(spectra + np.float32(settings.log_offset), settings.amin)
     if settings.log == "log":
         return np.log(floored)
     reference = floored.max() if settings.ref == "max" else settings.ref

@@ -1,0 +1,1 @@
+"""Spectrograms: log-mel and scalogram, by librosa and wavelets."""

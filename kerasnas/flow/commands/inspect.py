@@ -1,0 +1,48 @@
+"""`kerasnas inspect`: what is in a pretrained file, and whether its front end can be computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kerasnas.experiment.like import front_end_of, probes
+from kerasnas.features import read
+from kerasnas.features.like import LIMIT, largest_difference
+from kerasnas.models.pretrained.inspection import Inspection, inspect
+
+
+def print_inspection(
+    path: Path, console: Any, recordings: Sequence[Path] = (), frames: int | None = None
+) -> Inspection:
+    """Print front end, blocks, and the cost of each cut of a file.
+
+    Of a file that takes a waveform, the settings of `features` that do the same are printed, with
+    the largest difference on recordings, or on noise, a tone, clicks and silence.
+
+    Args:
+        path: A `.tflite` or `.keras` file.
+        console: A `rich.console.Console`.
+        recordings: Of any length and rate.
+        frames: See `inspection.inspect`.
+
+    Raises:
+        KerasnasError: The file cannot be read, or a recording cannot.
+    """
+    found = inspect(path, frames)
+    found.print(console)
+    if found.file.front_end is None:
+        return found
+    front_end, settings = front_end_of(path)
+    waves = [np.ascontiguousarray(read(p, settings.sample_rate)[:, 0]) for p in recordings]
+    largest = largest_difference(front_end, settings, waves or probes(settings))
+    on = f"{len(recordings)} recordings" if recordings else "noise, a tone, clicks and silence"
+    verdict = "the same" if largest < LIMIT else f"above the limit, {LIMIT:g}: not the same"
+    defaults = type(settings)().model_dump(mode="json")
+    values = settings.model_dump(mode="json", exclude={"seconds", "like"})
+    told = [f"{name}: {value}" for name, value in values.items() if value != defaults[name]]
+    console.print(f"[bold]features[/bold]: {{{', '.join(told)}}}", highlight=False)
+    console.print(f"largest difference on {on}: {largest:.2g} ({verdict})", highlight=False)
+    return found

@@ -1,0 +1,1 @@
+"""Networks read from files, and searches that begin with their first blocks."""

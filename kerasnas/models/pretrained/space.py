@@ -1,0 +1,262 @@
+"""Search space `pretrained`: where a network from a file is cut, how its last blocks are pruned,
+and what reads its activations.
+
+There is no paper; the parts are known: probes on frozen activations (Alain & Bengio 2016), channel
+pruning with a refitted next layer (He et al. 2017), statistics pooling (Snyder et al. 2018).
+"""  # noqa: D205
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.blocks.block import Block
+from kerasnas.blocks.convolutional import Dense, Pool
+from kerasnas.blocks.recurrent import FlattenBins, Gru
+from kerasnas.blocks.statistics import STATISTICS, StatisticsScores
+from kerasnas.blocks.trunk import Convolution, Depthwise, Separable
+from kerasnas.errors import KerasnasError
+from kerasnas.models.pretrained.file import PretrainedFile, read
+from kerasnas.models.pretrained.prune import is_prunable
+from kerasnas.models.pretrained.trunk import Trunk
+from kerasnas.models.space import SearchSpace, Values
+
+if TYPE_CHECKING:
+    import keras_tuner
+
+Head = Literal["linear", "hidden", "convolution", "gru"]
+
+
+class PretrainedSettings(BaseModel):
+    """The space's settings in an experiment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: Literal["pretrained"] = "pretrained"
+    file: Path = Field(description="a .tflite or .keras file; features must be like its own")
+    cuts: tuple[int, ...] | None = Field(
+        None,
+        min_length=1,
+        description="blocks, from 1, behind which the trunk may end, as `kerasnas inspect` "
+        "numbers them; null: all",
+    )
+    unpruned: int | None = Field(
+        None,
+        ge=0,
+        description="first blocks, which keep all channels: their activations are computed once a "
+        "clip; null: those before the second cut",
+    )
+    shares: tuple[float, ...] = Field(
+        (1.0, 0.75, 0.5, 0.375),
+        min_length=1,
+        description="shares of its channels that a block behind them may keep",
+    )
+    statistics: tuple[tuple[str, ...], ...] = Field(
+        (("mean", "second"), ("mean", "second", "deviation", "change"), STATISTICS),
+        min_length=1,
+        description=f"sets of what is read of each channel; of {', '.join(STATISTICS)}",
+    )
+    parts: tuple[int, ...] = Field(
+        (1, 3), min_length=1, description="parts of a clip that have statistics of their own"
+    )
+    window: int = Field(8, ge=1, description="frames behind the trunk of about one second")
+    heads: tuple[Head, ...] = Field(
+        ("linear",),
+        min_length=1,
+        description="what gives the scores: a linear reading of the statistics, fitted without "
+        "gradients, or, trained with them: one hidden layer, a convolution over time before the "
+        "statistics, or a GRU",
+    )
+    units: tuple[int, ...] = Field(
+        (32, 64), min_length=1, description="units of a hidden layer, convolution or GRU"
+    )
+    new_block: bool = Field(
+        False, description="whether a new separable block, trained, may stand behind the cut"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> PretrainedSettings:
+        if not all(0 < share <= 1 for share in self.shares):
+            raise ValueError(f"shares must be above 0 and at most 1, not {self.shares}")
+        for chosen in self.statistics:
+            if not chosen or set(chosen) - set(STATISTICS):
+                raise ValueError(f"statistics can be {', '.join(STATISTICS)}, not {chosen}")
+        return self
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the values of a candidate choose.
+
+    Attributes:
+        cut: Number of the trunk's last block.
+        keep: Channels that each block behind the unpruned ones keeps.
+        head: What reads the activations.
+        new_block: Whether a new block stands before it.
+    """
+
+    cut: int
+    keep: tuple[int, ...]
+    head: Head
+    new_block: bool
+
+    @property
+    def trains(self) -> bool:
+        """Whether the candidate has layers that are trained with gradients."""
+        return self.new_block or self.head != "linear"
+
+
+@dataclass(frozen=True)
+class PretrainedSpace(SearchSpace):
+    """Blocks of a file up to a cut, pruned, and a head.
+
+    Genes: `cut`; `keepN` for each block N behind the unpruned ones, where the cut is not before
+    it; `statistics` and `parts` of heads that read them; `head`; `units` of heads that have some;
+    `new_block`. Values may leave out a gene of one option.
+    """
+
+    settings: PretrainedSettings = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        wrong = sorted(set(self.settings.cuts or ()) - set(self.file.trunk.cuts))
+        if wrong:
+            raise KerasnasError(
+                f"model.cuts: {', '.join(map(str, wrong))}: {self.settings.file} can be cut behind "
+                f"{', '.join(map(str, self.file.trunk.cuts))}"
+            )
+        self.trunk  # noqa: B018 - it refuses other bins, now rather than later
+
+    @cached_property
+    def file(self) -> PretrainedFile:
+        """The file, read."""
+        return read(self.settings.file)
+
+    @cached_property
+    def trunk(self) -> Trunk:
+        """All blocks up to the last cut, on the input of this space."""
+        return self.file.trunk.cut(self.cuts[-1]).on(self.input_shape)
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """Blocks behind which the trunk may end, in order."""
+        return tuple(sorted(self.settings.cuts or self.file.trunk.cuts))
+
+    @property
+    def unpruned(self) -> int:
+        """Number of the first blocks, which keep all channels in every candidate."""
+        if self.settings.unpruned is not None:
+            return min(self.settings.unpruned, self.cuts[0])
+        return self.cuts[0]
+
+    def define(self, hp: keras_tuner.HyperParameters) -> None:
+        """Declare every gene."""
+        hp.Choice("cut", list(self.cuts))
+        for number in self._prunable():
+            with hp.conditional_scope("cut", [cut for cut in self.cuts if cut >= number]):
+                hp.Choice(f"keep{number}", sorted(self.settings.shares, reverse=True))
+        hp.Choice("head", list(self.settings.heads))
+        reading = [head for head in self.settings.heads if head in ("linear", "hidden")]
+        if reading:
+            with hp.conditional_scope("head", reading):
+                hp.Choice("statistics", [_joined(names) for names in self.settings.statistics])
+                hp.Choice("parts", list(self.settings.parts))
+        having = [head for head in self.settings.heads if head != "linear"]
+        if having:
+            with hp.conditional_scope("head", having):
+                hp.Choice("units", list(self.settings.units))
+        if self.settings.new_block:
+            hp.Boolean("new_block")
+
+    def _prunable(self) -> list[int]:
+        """Numbers of the blocks whose channels have a gene."""
+        blocks = enumerate(self.trunk.blocks, 1)
+        return [number for number, block in blocks if number > self.unpruned and is_prunable(block)]
+
+    def choice(self, values: Values) -> Choice:
+        """Return what values choose, of the trunk and in general.
+
+        Raises:
+            KerasnasError: A value is missing, or is none of the options.
+        """
+        cut = _value(values, "cut", self.cuts)
+        prunable = self._prunable()
+        keep = []
+        for number in range(self.unpruned + 1, cut + 1):
+            channels, share = self.trunk.shapes[number - 1][-1], 1.0
+            if number in prunable:
+                share = _value(values, f"keep{number}", self.settings.shares)
+            keep.append(max(1, round(share * channels)))
+        new_block = bool(values.get("new_block", False)) and self.settings.new_block
+        return Choice(cut, tuple(keep), _value(values, "head", self.settings.heads), new_block)
+
+    def head(self, values: Values) -> tuple[Block, ...]:
+        """Return the blocks that read the trunk's activations and give the scores."""
+        kind = _value(values, "head", self.settings.heads)
+        if kind in ("linear", "hidden"):
+            names = {_joined(names): names for names in self.settings.statistics}
+            chosen = names[_value(values, "statistics", tuple(names))]
+            parts = _value(values, "parts", self.settings.parts)
+            hidden = _value(values, "units", self.settings.units) if kind == "hidden" else 0
+            return (self._scores(chosen, parts, hidden),)
+        units, cut = _value(values, "units", self.settings.units), self.choice(values).cut
+        bins = self.trunk.shapes[cut - 1][1]
+        over_bins = () if bins == 1 else (Pool("average", (1, bins)),)
+        if kind == "convolution":
+            over_time = Convolution(units, (5, 1), activation="relu")
+            return (*over_bins, over_time, self._scores(("mean", "maximum"), 1, 0))
+        recurrent = Gru(units, bidirectional=True, return_sequences=False)
+        return (*over_bins, FlattenBins(), recurrent, Dense(self.classes, self.output))
+
+    def _scores(self, statistics: tuple[str, ...], parts: int, hidden: int) -> StatisticsScores:
+        return StatisticsScores(
+            self.classes, self.output, statistics, self.settings.window, parts, hidden
+        )
+
+    def architecture(self, values: Values) -> Architecture:
+        """The network that the genes' values describe."""
+        choice = self.choice(values)
+        kept = self.trunk.blocks[: self.unpruned]
+        pruned = [
+            _narrowed(block, count)
+            for block, count in zip(
+                self.trunk.blocks[self.unpruned : choice.cut], choice.keep, strict=True
+            )
+        ]
+        return Architecture(self.input_shape, (*kept, *pruned, *self.behind(values)))
+
+    def behind(self, values: Values) -> tuple[Block, ...]:
+        """Return what stands behind the cut: a new block, if one does, and the head."""
+        choice = self.choice(values)
+        if not choice.new_block:
+            return self.head(values)
+        last = choice.keep[-1] if choice.keep else self.trunk.shapes[choice.cut - 1][-1]
+        new = Separable(Depthwise(), Convolution(last, (1, 1)))
+        return (new, *self.head(values))
+
+
+def _narrowed(block: Block, filters: int) -> Block:
+    if isinstance(block, Separable):
+        return replace(block, pointwise=replace(block.pointwise, filters=filters))
+    if isinstance(block, Convolution):
+        return replace(block, filters=filters)
+    return block
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    return "+".join(names)
+
+
+def _value(values: Mapping[str, Any], gene: str, options: tuple[Any, ...]) -> Any:
+    if gene not in values and len(options) == 1:
+        return options[0]
+    if values.get(gene) not in options:
+        raise KerasnasError(
+            f"{gene} is {values.get(gene, 'missing')}: it can be {', '.join(map(str, options))}"
+        )
+    return values[gene]

@@ -1,0 +1,1 @@
+"""Scores of networks on clips: metrics, thresholds, and means over folds."""
