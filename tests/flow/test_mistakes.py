@@ -21,7 +21,7 @@ from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.runs.layout import RunPaths, TrainingPaths
 from kerasnas.runs.records import Excerpts
-from kerasnas.training.metrics import evaluation
+from kerasnas.training.scoring.metrics import evaluation
 
 EXPORTED: Any = SimpleNamespace(files={})
 WRONG = 2
