@@ -32,6 +32,18 @@ class BudgetedExport(ExportSettings):
     budget: int = Field(500_000, ge=1, description="most bytes of a file")
 
 
+class ReportSettings(BaseModel):
+    """What the report holds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    audio: bool = Field(
+        False,
+        description="keep parts of held-out recordings that the network gets wrong in the run, and "
+        "play them in report.html (at most 5 MB); cards and exported files never hold any",
+    )
+
+
 class Experiment(BaseModel):
     """Everything a search needs; `reading.load` reads it from YAML."""
 
@@ -47,6 +59,7 @@ class Experiment(BaseModel):
     search: SearchSettings = SearchSettings()
     training: TrainingSettings = TrainingSettings()
     export: BudgetedExport = BudgetedExport()
+    report: ReportSettings = ReportSettings()
 
     @field_validator("name")
     @classmethod

@@ -19,6 +19,7 @@ _RECORDS: dict[str, type[Record]] = {
     layout.BASELINES: records.Baselines,
     layout.RECIPES: records.Recipes,
     layout.FINDINGS: records.Findings,
+    layout.EXCERPTS: records.Excerpts,
     layout.WINNERS: records.Winners,
     layout.DESCRIPTION: records.Description,
     layout.HISTORY: records.History,

@@ -4,7 +4,7 @@
 RUN/
   experiment.yaml  .lock  journal.jsonl  trials.csv  search.json  controller.json  threads.json
   supernet.npz  supernet.json  agreement.json  hypervolume.json  winners.json
-  baselines.json  recipes.json  findings.json
+  baselines.json  recipes.json  findings.json  excerpts.json
   recipes/NAME/              a training by a recipe that is tried before the search
   trials/ID/                 a training; with folds one in each fold*/
   agreement/ID/              a training from scratch, to compare ranks with
@@ -39,6 +39,7 @@ HYPERVOLUME = "hypervolume.json"
 BASELINES = "baselines.json"
 RECIPES = "recipes.json"
 FINDINGS = "findings.json"
+EXCERPTS = "excerpts.json"
 WINNERS = "winners.json"
 REPORT = "report.html"
 MODEL_CARD = "MODEL_CARD.md"
@@ -264,6 +265,11 @@ class RunPaths:
     def findings(self) -> Path:
         """`findings.json`: what is wrong with the chosen network."""
         return self.path / FINDINGS
+
+    @property
+    def excerpts(self) -> Path:
+        """`excerpts.json`: clips that the chosen network gets wrong."""
+        return self.path / EXCERPTS
 
     @property
     def winners(self) -> Path:

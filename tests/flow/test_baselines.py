@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kerasnas.training.metrics import evaluation
 from rich.console import Console
 
 from kerasnas.experiment import load
@@ -19,6 +18,7 @@ from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.runs.records import Baselines
 from kerasnas.training.review import baseline
+from kerasnas.training.scoring.metrics import evaluation
 
 
 @pytest.fixture(scope="module")

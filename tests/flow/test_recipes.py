@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from kerasnas.training.metrics import evaluation
 from rich.console import Console
 
 from kerasnas.errors import KerasnasError
@@ -23,6 +22,7 @@ from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import FinalTraining, prepare_training
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Recipes
+from kerasnas.training.scoring.metrics import evaluation
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,3 +126,34 @@ def test_a_damaged_record_is_said_at_the_top(run: Path, name: str) -> None:
     page = Page(write(run))
     assert path.name in page.text("damage")
     assert "Trial 1 was chosen" in page.text("summary")
+
+
+def entry(label: str | None, answer: str | None, **fields: Any) -> records.ExcerptEntry:
+    given = {"start": None, "stop": None, "mp3": None, "png": "iVBORw0KGgo="} | fields
+    return records.ExcerptEntry(f"{HOSTILE}.wav", label, answer, 0.75, **given)
+
+
+def test_mistakes_are_seen_and_heard(run: Path) -> None:
+    entries = (
+        entry(CLASSES[0], HOSTILE, start=0.5, stop=2.0, mp3="SUQz"),
+        entry(CLASSES[0], None),
+        entry(None, CLASSES[1]),
+        entry(CLASSES[1], CLASSES[1], png=None),
+    )
+    records.Excerpts("0a", True, 3, entries).write(RunPaths(run).excerpts)
+    page = Page(write(run))
+    section = page.section("mistakes")
+    assert [each.attrib["src"] for each in section.iter("audio")] == ["data:audio/mpeg;base64,SUQz"]
+    assert len(list(section.iter("img"))) == 3
+    text = page.text("mistakes")
+    assert f"{CLASSES[0]} taken for {HOSTILE} (0.75): {HOSTILE}.wav, from 0.5 to 2.0 s" in text
+    assert f"{CLASSES[0]} missed (0.75)" in text
+    assert "media-src data:" in page.source
+    assert "SUQz" not in RunPaths(run).model_card.read_text(encoding="utf-8")
+
+
+def test_a_page_without_recordings_says_how_to_hear_them(run: Path) -> None:
+    records.Excerpts("0a", False, 1, (entry(CLASSES[0], HOSTILE),)).write(RunPaths(run).excerpts)
+    page = Page(write(run))
+    assert "<audio" not in page.source
+    assert "report.audio is false" in page.text("mistakes")

@@ -170,6 +170,18 @@ EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Pa
         ),
         lambda run: run.recipes,
     ),
+    records.Excerpts: (
+        lambda: records.Excerpts(
+            "0a",
+            True,
+            2,
+            (
+                records.ExcerptEntry("a.wav", "rain", "dog", 0.5, 0.0, 1.5, "AAAA", None),
+                records.ExcerptEntry("b.wav", None, "dog", 0.5, None, None, None, "AAAA"),
+            ),
+        ),
+        lambda run: run.excerpts,
+    ),
     records.Findings: (
         lambda: records.Findings(
             {"float32": (records.FindingEntry("drop", True, "It drops"),), "int8": ()}

@@ -13,6 +13,7 @@ from kerasnas.flow.stages.baselines import measure_baselines, to_beat
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.stages.exported import Exported
+from kerasnas.flow.stages.mistakes import keep_mistakes
 from kerasnas.flow.stages.recipes import choose_recipe, estimate
 from kerasnas.flow.stages.review import review_exported
 from kerasnas.flow.stages.trials import Plain, trial_rows
@@ -179,6 +180,7 @@ def _search(session: Session) -> SearchResult:
     exported = export_missing(tuned, training.model, paths.export, train, test)
     winner = winners[chosen]
     found = review_exported(tuned, training, exported, baselines, winner.metrics)
+    keep_mistakes(tuned, training, exported)
     hypervolume.measure(run)
     report = write_report(run)
     scores = Evaluation.read(training.evaluation).known_metrics

@@ -13,7 +13,7 @@ from rich.console import Console
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.stages.export_network import export_missing
-from kerasnas.flow.task.opening import open_run, read_experiment
+from kerasnas.flow.task.opening import fit_oracle, open_run, read_experiment
 from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import Task, load_task
@@ -118,6 +118,7 @@ def open_network(
         raise KerasnasError(f"{source} has no chosen network: give --architecture")
     if architecture is not None and not is_run(Path(architecture)):
         settings.space(classes=2).reference(str(architecture))  # no features for an unknown name
+    settings, _ = fit_oracle(settings, directory)  # as a search in this run has it
     with open_run(directory, settings):
         chosen = decided(settings, Path(source)) if searched else settings
         task = load_task(chosen, features, progress=console.is_terminal)

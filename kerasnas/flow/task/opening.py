@@ -40,6 +40,7 @@ _MAY_CHANGE = (
     "search.keep_models",
     "training.final",
     "export",
+    "report",
 )
 
 

@@ -32,6 +32,8 @@ p { margin: 0 0 .7rem; }
 .pictures > .wide { flex-basis: 100%; max-width: none; }
 figure { margin: 0 0 1rem; }
 figcaption { max-width: 44rem; }
+.spectrogram { display: block; width: 100%; height: 8rem; image-rendering: pixelated; }
+audio { display: block; width: 100%; margin: .3rem 0; }
 svg { display: block; width: 100%; height: auto; }
 .table { overflow-x: auto; margin: 0 0 .8rem; max-width: 100%; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; }

@@ -1,5 +1,6 @@
 """The records of a run, one class for each of its JSON files."""
 
+from kerasnas.runs.records.excerpts import ExcerptEntry, Excerpts
 from kerasnas.runs.records.export import (
     AccuracyDrop,
     CheckEntry,
@@ -51,6 +52,8 @@ __all__ = [
     "Description",
     "Ensemble",
     "Evaluation",
+    "ExcerptEntry",
+    "Excerpts",
     "Export",
     "FileEntry",
     "FileFigures",
