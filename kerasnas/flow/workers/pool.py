@@ -164,10 +164,14 @@ def run_jobs(
         bar,
         open_workers(session, group, planned=planned or len(waiting), left=len(waiting)) as workers,
     ):
-        tasks = {job.id: bar.add_task(job.id, total=epochs, note="waiting") for job in waiting}
+        tasks = {
+            job.id: bar.add_task(job.id, total=epochs, note="waiting", start=False)
+            for job in waiting
+        }
         free = set(range(workers.slots))
         while waiting or len(free) < workers.slots:
             while waiting and free:
+                bar.start_task(tasks[waiting[0].id])
                 bar.update(tasks[waiting[0].id], note="starting a worker")
                 workers.start(waiting.pop(0), free.pop())
             for event in workers.wait():
