@@ -15,15 +15,17 @@ from pydantic import BaseModel, ValidationError
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment.problems import expected, problem
 from kerasnas.experiment.schema import Experiment
+from kerasnas.paths import StrPath
 
 
-def load(path: Path) -> Experiment:
+def load(path: StrPath) -> Experiment:
     """Read an experiment.
 
     Raises:
         KerasnasError: The file is missing, not YAML, or a field is unknown or wrong; the message
             gives file, line, field, and what is allowed.
     """
+    path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -5,7 +5,7 @@ import soundfile
 
 from kerasnas.features import LogMel, Scalogram, describe, golden
 from kerasnas.features.description import decode
-from kerasnas.features.spectral import log_mel
+from kerasnas.features.spectral.log_mel import log_mel
 from kerasnas.features.spectral.morlet import bank
 
 

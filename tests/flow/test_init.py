@@ -108,7 +108,7 @@ def test_few_outliers_do_not_make_all_clips_long(tmp_path: Path) -> None:
 
 def test_more_examples_make_fewer_epochs(tmp_path: Path) -> None:
     epochs = []
-    for count in (10, 200):
+    for count in (10, 600):
         call(recordings(tmp_path / str(count), cat=count, dog=count), "-o", f"{count}.yaml", code=0)
         training = settings(f"{count}.yaml")["training"]
         epochs.append((training["candidate"]["epochs"], training["final"]["epochs"]))

@@ -62,7 +62,7 @@ _SPACES = {
   dense_units: 64
 """,
 }
-_LIMITS = {"wu_lee": "{macs: 15_000_000}"}
+_LIMITS = {"wu_lee": "{macs: 10_000_000}"}
 """Of spaces whose largest networks a search of minutes has no time for."""
 _SIGMOID = ("liu_zhang", "li_gated")
 

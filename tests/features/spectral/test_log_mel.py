@@ -5,7 +5,7 @@ from scipy.signal import get_window
 
 from kerasnas.features import LogMel, clip_features, sliding
 from kerasnas.features.clip_features import fit_length
-from kerasnas.features.spectral import log_mel
+from kerasnas.features.spectral.log_mel import log_mel
 
 
 def noise(seconds=1.0, rate=16000, channels=1):
