@@ -99,6 +99,7 @@ def _convert(path: Path, output: Path) -> None:
         "kerasnas.export.convert.program",
         {
             "model": str(path.absolute()),
+            "name": str(path),
             "form": "float32",
             "recurrent": None,
             "output": str(output),
