@@ -19,7 +19,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from kerasnas.datasets import DataSettings, load
+from kerasnas.datasets import load
+from kerasnas.datasets.esc50 import Esc50Settings
 from kerasnas.datasets.places import filled_beside
 from kerasnas.datasets.settings import SyntheticSettings
 from kerasnas.datasets.synthetic.mixtures import CLASSES, write_csv
@@ -72,7 +73,7 @@ def esc10_second(directory: Path, seed: int) -> Path:
     """Write the loudest second of every ESC-10 clip, with its fold and source."""
     del seed
     if not directory.is_dir():
-        clips = load(DataSettings(dataset="esc50", esc10=True), source("KERASNAS_ESC10", "esc10"))
+        clips = load(Esc50Settings(esc10=True), source("KERASNAS_ESC10", "esc10"))
         with filled_beside(directory) as partial:
             rows = []
             for clip in clips:

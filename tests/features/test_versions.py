@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from kerasnas.datasets import DataSettings, load
+from kerasnas.datasets import load
+from kerasnas.datasets.folder import FolderSettings
 from kerasnas.errors import KerasnasError
 from kerasnas.features import LogMel, extract
 from kerasnas.features.versions import (
@@ -119,7 +120,7 @@ def test_a_version_depends_on_its_seed_number_and_place_alone(data, street) -> N
 
 @pytest.mark.slow
 def test_workers_make_the_same_versions_and_the_cache_keeps_them(data, street, tmp_path) -> None:
-    clips = load(DataSettings(dataset="folder"), data)
+    clips = load(FolderSettings(), data)
     version = Version(noise=street)
 
     def run(cache: str, processes: int) -> np.ndarray:
@@ -136,7 +137,7 @@ def test_workers_make_the_same_versions_and_the_cache_keeps_them(data, street, t
 
 
 def test_other_noise_makes_other_features(data, street, tmp_path, rng) -> None:
-    clips = load(DataSettings(dataset="folder"), data)
+    clips = load(FolderSettings(), data)
     version = Version(noise=street)
     first = extract(clips, SETTINGS, tmp_path / "cache", 1, False, version)
     sources.cache_clear()
@@ -155,14 +156,14 @@ def test_a_clip_of_the_data_set_is_no_noise(data, street, tmp_path, how) -> None
         (street / "renamed.wav").write_bytes(clip.read_bytes())
     else:
         folder = data / "b"
-    clips = load(DataSettings(dataset="folder"), data)
+    clips = load(FolderSettings(), data)
     for version in (Version(noise=folder), Version(rooms=folder)):
         with pytest.raises(KerasnasError, match=r"are clips of the data set .*is b/1.wav"):
             extract(clips, SETTINGS, tmp_path / "cache", 1, False, version)
 
 
 def test_folders_without_recordings_are_refused(data, street, tmp_path) -> None:
-    clips = load(DataSettings(dataset="folder"), data)
+    clips = load(FolderSettings(), data)
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "a.wav").write_bytes(b"no sound")
