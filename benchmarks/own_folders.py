@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from kerasnas.datasets import load
 from kerasnas.datasets.esc50 import Esc50Settings
 from kerasnas.datasets.places import filled_beside
-from kerasnas.datasets.settings import SyntheticSettings
 from kerasnas.datasets.synthetic.mixtures import CLASSES, write_csv
+from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 from kerasnas.features.audio import read
 
 REPOSITORY = Path(__file__).resolve().parents[1]

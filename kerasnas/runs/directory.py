@@ -14,7 +14,7 @@ import yaml
 
 from kerasnas.errors import KerasnasError
 from kerasnas.files import write_atomically
-from kerasnas.runs.layout import EXPERIMENT, LOCK
+from kerasnas.runs.layout import BASELINES, EXPERIMENT, LOCK
 
 
 @contextmanager
@@ -103,9 +103,10 @@ def run_of(path: Path) -> Path:
 def _is_begun(directory: Path) -> bool:
     """Whether there is anything to lose.
 
-    A search that found its data wrong leaves its experiment alone, which may then be corrected.
+    A search that found its data wrong leaves its experiment, which may then be corrected, and
+    baselines, which take seconds and say what they were made from.
     """
-    return any(path.name not in (LOCK, EXPERIMENT) for path in directory.iterdir())
+    return any(path.name not in (LOCK, EXPERIMENT, BASELINES) for path in directory.iterdir())
 
 
 @contextmanager
