@@ -29,6 +29,7 @@ from .errors import CheckFailed, ExportError
 from .files import RECORD, write_atomically
 from .forms import TaskKind
 from .keras_model.model_file import check_model
+from .keras_model.private import flat_layers
 from .keras_model.recurrent import recurrent_layers
 from .labels import checked_classes, dense_labels
 from .ladder import Examined, Reference, climb_down
@@ -209,17 +210,25 @@ def _noise(network: KerasNetwork) -> Floats:
     """Return examples for a model of which none are given.
 
     Raises:
-        ExportError: The model takes none of noise, as where its input is indices.
+        ExportError: The model takes indices, of which noise has none, or fails on noise.
     """
+    from keras import layers
+
     rng = np.random.default_rng(_NOISE_SEED)
     clips = rng.normal(size=(_NOISE_CLIPS, *network.input_shape)).astype(np.float32)
-    try:
-        network.predict(clips)
-    except Exception as error:  # whatever the layer raises that cannot use it
+    why = ""
+    if any(isinstance(layer, layers.Embedding) for layer in flat_layers(network.model)):
+        why = "it looks indices up"
+    else:
+        try:
+            network.predict(clips)
+        except Exception as error:  # whatever the layer raises that cannot use it
+            why = type(error).__name__
+    if why:
         raise ExportError(
-            f"{network.name} cannot score noise ({type(error).__name__}), on which files are "
-            "compared without clips: give some in test_x= or calibration="
-        ) from None
+            f"{network.name} cannot score noise ({why}), on which files are compared without "
+            "clips: give some in test_x= or calibration="
+        )
     return clips
 
 

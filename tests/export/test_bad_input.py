@@ -1,6 +1,5 @@
 """What cannot be exported, run or timed is one message that says what to do."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from kerasnas.export.keras_model.model_file import check_model, load_keras
 from kerasnas.export.keras_model.private import flat_layers
 from kerasnas.features import LogMel
 from kerasnas.flow.commands.predict import predict
+from kerasnas.runs.records import FrontEndDescription
 
 
 def _subclassed() -> Any:
@@ -138,8 +138,7 @@ def test_a_model_of_mixed_precision_computes_in_float32(tmp_path: Path):
 
 def test_a_damaged_file_has_no_predictions(tmp_path: Path):
     (tmp_path / "labels.txt").write_text("a\nb\n")
-    settings = LogMel().model_dump(mode="json")
-    (tmp_path / "features.json").write_text(json.dumps({"schema": 1, "settings": settings}))
+    FrontEndDescription(LogMel().model_dump(mode="json"), {}, {}).write(tmp_path / "features.json")
     path = tmp_path / "model.tflite"
     path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(range(200)))
     with pytest.raises(ExportError, match=r"model\.tflite is damaged"):

@@ -89,8 +89,10 @@ def test_fine_tuning_needs_training_clips_with_their_labels(
     with pytest.raises(ExportError, match="exclude each other"):
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    arguments["settings"] = ExportSettings(sparsity=0.5)
+    labels = np.eye(len(CLASSES))[np.zeros(len(trained.train_x), int)]
     with pytest.raises(ExportError, match=r"tf_keras is not installed.*kerasnas\[tuning\]"):
-        export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
+        export(trained.path, tmp_path, train=(trained.train_x, labels), **arguments)
     arguments["settings"] = ExportSettings(recurrent="fused_lstm")
     with pytest.raises(ExportError, match=r"tf_keras is not installed.*fused_lstm.*\[tuning\]"):
         export(trained.path, tmp_path, **arguments)

@@ -70,7 +70,7 @@ def test_candidates_are_trained_on_training_clips_and_compared(
             score = trial.number / 14
             search.tell(trial.id, {"accuracy": score, "loss": 1 - score})
 
-    def run_finals(session, group, jobs, *, planned, epochs):
+    def run_finals(session, group, jobs, *, planned, epochs, tolerant):
         assert (group, planned, epochs) == ("agreement", 12, 7)
         for training, description in jobs.values():
             assert description.scored_on == "validation"

@@ -30,7 +30,7 @@ def exported(workspace: Path) -> Path:
 
     experiment = yaml.safe_load((workspace / "small.yaml").read_text())
     experiment["data"]["multi_label"] = True
-    experiment["data"]["synthetic"]["clips"] = 60
+    experiment["data"]["clips"] = 60
     directory = workspace / "tagger"
     directory.mkdir()
     (directory / "tagger.yaml").write_text(yaml.safe_dump(experiment))

@@ -113,6 +113,7 @@ def test_an_export_says_that_the_file_keeps_its_state(
         settings=ExportSettings(
             recurrent="fused_lstm",
             formats=("int8",),
+            budget=500_000,
             on_fail="report",
             latency_runs=1,
             repeat=False,
