@@ -67,7 +67,7 @@ def mask_of(tensor: Any) -> Any:
 
 def name_operation(tensor: Any, name: str) -> None:
     """Name the operation of `keras.ops` that gave a symbolic tensor, before a model is made."""
-    tensor._keras_history.operation.name = name
+    operation_of(tensor).name = name
 
 
 def operation_of(tensor: Any) -> Any:

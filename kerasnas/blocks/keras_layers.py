@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from kerasnas.export.keras_model.private import name_operation
 from kerasnas.export.network.ops import Op
 
 _LAYERS: dict[str, Callable[[Op], Any]] = {
@@ -62,7 +63,7 @@ def _divide(name: str) -> Callable[[Any], Any]:
 
     def quotient(tensors: Any) -> Any:
         result = keras.ops.divide(*tensors)
-        result._keras_history.operation.name = name
+        name_operation(result, name)
         return result
 
     return quotient
@@ -86,7 +87,7 @@ def _item(op: Op) -> Callable[[Any], Any]:
 
     def item(tensor: Any) -> Any:
         result = tensor[key]
-        result._keras_history.operation.name = op.name
+        name_operation(result, op.name)
         return result
 
     return item

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
+from kerasnas.export.keras_model.private import operation_of
 from kerasnas.training.batches import Batches
 from kerasnas.training.examples import Examples, statistics
 from kerasnas.training.fused import FusedAdam, FusedAdamW, fused_kernels
@@ -112,7 +113,7 @@ def output_activation(model: keras.Model) -> str:
     their weights.
     """
     tensor = model.outputs[0]
-    while not hasattr(operation := tensor._keras_history.operation, "activation"):
+    while not hasattr(operation := operation_of(tensor), "activation"):
         if isinstance(operation, keras.layers.InputLayer):
             return "none"
         tensor = keras.tree.flatten(operation.input)[0]
