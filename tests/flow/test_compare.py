@@ -66,6 +66,7 @@ def test_equal_networks_show_no_difference_and_no_certainty(tmp_path: Path) -> N
     assert "95 % interval" in repr(found)
 
 
+@pytest.mark.slow  # thousands of resamples
 @pytest.mark.parametrize(
     ("several", "metric"), [(False, "macro_f1"), (True, None), (True, "micro_f1")]
 )
