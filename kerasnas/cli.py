@@ -227,7 +227,10 @@ def train(
             raise KerasnasError("--ensemble takes every fold once: leave --folds and --seeds out")
         _out.print(train_ensemble(source, **given).table())
         return
-    _out.print(train(source, **given, folds=folds, seeds=seeds).table())
+    trained = train(source, **given, folds=folds, seeds=seeds)
+    _out.print(trained.table())
+    if problems := trained.problems():
+        _out.print(problems, markup=False)
 
 
 @_command

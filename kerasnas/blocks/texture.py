@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.recorder import Recorder, Tensor
 from kerasnas.errors import KerasnasError
 
 LAGS = (1, 2, 4, 8)
-OWN, LEVEL, CHANGES = "own_scores", "level_scores", "change_scores"
-"""Names of the dense layers whose sum the scores are."""
+COEFFICIENTS = 20
+OWN, LEVEL, PEAK, CHANGES = "own_scores", "level_scores", "peak_scores", "change_scores"
+SHAPES = "shape_scores"
+READINGS = (LEVEL, PEAK, CHANGES, SHAPES)
+"""Names of the dense layers whose sum with `OWN` the scores are."""
+
+COSINES = "cosines"
+"""Name of the dense layer that computes cepstral coefficients."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +32,17 @@ class TextureScores(Block):
     (McDermott & Simoncelli 2011, "Sound texture perception via statistics of the auditory
     periphery"). A linear reading of such statistics errs on other clips than a network does.
 
-    Statistics of every band, all of them means over the frames: its value; how far that lies above
-    its mean, and above its value 1, 2, 4 and 8 frames before, max(0, d); how far it lies from the
-    band below, |d|; and |d| between their means. Deviation: these take the place of the paper's
-    moments, modulation powers and correlations, since they stay in int8.
+    Statistics of every band over the frames: the mean and the highest value; then means of how far
+    the value lies above its mean, and above its value 1, 2, 4 and 8 frames before, max(0, d); how
+    far it lies from the band below, |d|; and |d| between the bands' means. Of the first cepstral
+    coefficients, the sum aside (of log-mel bands: MFCC, Davis & Mermelstein 1980): how far they lie
+    above their means and their values before, as of bands. Deviation: these take the place of the
+    paper's moments, modulation powers and correlations, since they stay in int8.
 
-    The dense layers that read them are not trained with the network: they start at zero, and
-    `kerasnas.training.texture.fit_texture` fits them to the network that is done.
+    The dense layers that read them are not trained with the network: they start at zero, as
+    `cosines` does, and `kerasnas.training.texture.fit_texture` fits them to the network that is
+    done. Each group of statistics has a layer of its own: one layer would give large and small ones
+    the same step in int8.
 
     Attributes:
         body: What the network computes from the input, without its last layer.
@@ -42,21 +56,41 @@ class TextureScores(Block):
     activation: str
 
     def __call__(self, net: Recorder, x: Tensor) -> Tensor:  # noqa: D102
-        level, changes = _statistics(net, x)
+        with net.scope("texture"):
+            statistics = dict(_statistics(net, x))
         for index, block in enumerate(self.body):
             with net.scope(f"{index}_{block.kind}"):
                 x = block(net, x)
-        own = net.dense(x, self.units, name=OWN)
+        total = net.dense(x, self.units, name=OWN)
         with net.scope("texture"):
-            texture = net.add(
-                net.dense(level, self.units, bias=False, trainable=False, name=LEVEL),
-                net.dense(changes, self.units, trainable=False, name=CHANGES),
-            )
-        return net.activation(net.add(own, texture), self.activation)
+            for name, vector in statistics.items():
+                scores = net.dense(vector, self.units, name == LEVEL, trainable=False, name=name)
+                total = net.add(total, scores, f"with_{name}")
+        return net.activation(total, self.activation)
 
 
-def _statistics(net: Recorder, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Of every band the mean over the frames, and means of how it changes."""
+def cosines(bins: int, channels: int) -> NDArray[np.float32]:
+    """Return the kernel of `COSINES`: rows of a DCT-II for each of `channels` that lie in turn.
+
+    Coefficients are weighed by 1 + K sin(pi k / 2K), K their number, as HTK lifters them: all then
+    vary about as much, and int8 keeps them apart.
+
+    Returns:
+        float32 `(bins * channels, coefficients * channels)`.
+    """
+    count = _coefficients(bins)
+    k = np.arange(1, count + 1)
+    rows = np.cos(np.pi * k * (np.arange(bins)[:, None] + 0.5) / bins) * np.sqrt(2 / bins)
+    lifted = rows * (1 + count * np.sin(np.pi * k / (2 * count)))
+    return np.kron(lifted, np.eye(channels)).astype(np.float32)
+
+
+def _coefficients(bins: int) -> int:
+    return min(COEFFICIENTS, bins - 1)
+
+
+def _statistics(net: Recorder, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Vectors of statistics by the names of the layers that read them."""
     frames, bins, channels = x.shape
     if frames <= LAGS[-1]:
         raise KerasnasError(
@@ -64,20 +98,32 @@ def _statistics(net: Recorder, x: Tensor) -> tuple[Tensor, Tensor]:
             f"{LAGS[-1]} apart: use at least {LAGS[-1] + 1} frames, or leave texture out"
         )
     width = bins * channels
-    with net.scope("texture"):
-        bands = net.flatten_bins(x, "bands")
-        level = net.mean_over_frames(bands, "level")
-        mean = net.reshape(level, (1, width), "mean_frame")
-        changes = [net.mean_over_frames(_above(net, bands, mean, "above_mean"), "deviation")]
-        for lag in LAGS:
-            later = net.frames(bands, lag, frames, f"from_{lag}")
-            earlier = net.frames(bands, 0, frames - lag, f"until_{lag}")
-            rise = _above(net, later, earlier, f"above_{lag}_before")
-            changes.append(net.mean_over_frames(rise, f"rise_{lag}"))
-        slopes = _distance(net, bands, channels, "slope")
-        changes.append(net.mean_over_frames(slopes, "mean_slope"))
-        changes.append(_distance(net, level, channels, "level_slope"))
-        return level, net.concatenate(*changes, name="changes")
+    bands = net.flatten_bins(x, "bands")
+    level = net.mean_over_frames(bands, "level")
+    yield LEVEL, level
+    highest = net.max_pool2d(net.reshape(bands, (frames, 1, width), "tall"), (frames, 1))
+    yield PEAK, net.reshape(highest, (width,), "peak")
+    changes = [*_changes(net, bands, level, "")]
+    slopes = _distance(net, bands, channels, "slope")
+    changes.append(net.mean_over_frames(slopes, "mean_slope"))
+    changes.append(_distance(net, level, channels, "level_slope"))
+    yield CHANGES, net.concatenate(*changes, name="changes")
+    count = channels * _coefficients(bins)
+    cepstra = net.dense(bands, count, bias=False, trainable=False, name=COSINES)
+    mean = net.mean_over_frames(cepstra, "cepstral_level")
+    yield SHAPES, net.concatenate(*_changes(net, cepstra, mean, "cepstral_"), name="shapes")
+
+
+def _changes(net: Recorder, x: Tensor, level: Tensor, prefix: str) -> Iterator[Tensor]:
+    """How far values lie above their means, and above their values before: means over frames."""
+    frames, width = x.shape
+    mean = net.reshape(level, (1, width), f"{prefix}mean_frame")
+    yield net.mean_over_frames(_above(net, x, mean, f"{prefix}above_mean"), f"{prefix}deviation")
+    for lag in LAGS:
+        later = net.frames(x, lag, frames, f"{prefix}from_{lag}")
+        earlier = net.frames(x, 0, frames - lag, f"{prefix}until_{lag}")
+        rise = _above(net, later, earlier, f"{prefix}above_{lag}_before")
+        yield net.mean_over_frames(rise, f"{prefix}rise_{lag}")
 
 
 def _above(net: Recorder, x: Tensor, y: Tensor, name: str) -> Tensor:

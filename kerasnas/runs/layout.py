@@ -9,7 +9,7 @@ RUN/
   trials/ID/                 a training; with folds one in each fold*/
   agreement/ID/              a training from scratch, to compare ranks with
   winners/NAME/              a final training
-  train/LABEL/               folds.json and final trainings, each with its export/
+  train/LABEL/               folds.json, baselines of folds, and final trainings with export/
   train/LABEL-ensemble/      ensemble.json, evaluation.json, and a final training in each fold*/
   export/                    the chosen network's files
   random/                    the run directory of the random search beside this one
@@ -155,6 +155,10 @@ class NetworkPaths:
         """`folds.json`: what all trainings scored."""
         return self.path / FOLDS
 
+    def baselines(self, fold: str | None) -> Path:
+        """`…-baselines.json`: what scores without a network where this fold is tested on."""
+        return self.path / f"{_tested_on(fold)}-{BASELINES}"
+
     def training(self, fold: str | None, seed: int) -> TrainingPaths:
         """One training.
 
@@ -162,7 +166,7 @@ class NetworkPaths:
             fold: The fold that is tested on; None for the experiment's test clips.
             seed: Random seed of the training.
         """
-        return TrainingPaths(self.path / f"{'test' if fold is None else f'fold{fold}'}-seed{seed}")
+        return TrainingPaths(self.path / f"{_tested_on(fold)}-seed{seed}")
 
     def tested(self) -> tuple[TrainingPaths, ...]:
         """Return the trainings that are scored on the experiment's test clips, one a seed."""
@@ -329,3 +333,7 @@ class RunPaths:
     def random(self) -> RunPaths:
         """The random search that this one is compared with, a run directory of its own."""
         return RunPaths(self.path / "random")
+
+
+def _tested_on(fold: str | None) -> str:
+    return "test" if fold is None else f"fold{fold}"

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.blocks.texture import CHANGES, LEVEL, OWN
+from kerasnas.blocks.texture import COSINES, LEVEL, OWN, READINGS, cosines
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import output_activation
 from kerasnas.training.weighting import class_weights, example_weights
@@ -38,8 +38,10 @@ def fit_texture(model: keras.Model, examples: Examples, balanced: bool = False) 
     layers = {layer.name.rpartition(".")[2]: layer for layer in model.layers}
     if LEVEL not in layers:
         return
-    level, changes = layers[LEVEL], layers[CHANGES]
-    reader = keras.Model(model.input, [level.input, changes.input])
+    _, _, bins, channels = model.input.shape
+    layers[COSINES].set_weights([cosines(bins, channels)])
+    readings = [layers[name] for name in READINGS]
+    reader = keras.Model(model.input, [layer.input for layer in readings])
     everything = (examples.features, *examples.versions, *examples.noisy)
     statistics = np.concatenate(
         [
@@ -53,9 +55,9 @@ def fit_texture(model: keras.Model, examples: Examples, balanced: bool = False) 
     if balanced:
         weights = example_weights(labels, class_weights(examples))
     kernel, bias = _regression(statistics, labels, weights, output_activation(model))
-    split = level.input.shape[-1]
-    level.set_weights([kernel[:split] / 2])
-    changes.set_weights([kernel[split:] / 2, bias / 2])
+    ends = np.cumsum([layer.input.shape[-1] for layer in readings])[:-1]
+    for layer, part in zip(readings, np.split(kernel / 2, ends), strict=True):
+        layer.set_weights([part, bias / 2] if layer.use_bias else [part])
     layers[OWN].set_weights([weight / 2 for weight in layers[OWN].get_weights()])
 
 

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.convolutional import Dense, GlobalAveragePool, Stem
-from kerasnas.blocks.texture import CHANGES, LEVEL, OWN, TextureScores
+from kerasnas.blocks.texture import COSINES, LEVEL, OWN, READINGS, TextureScores, cosines
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import fit
 from kerasnas.training.recipe import Recipe
@@ -51,7 +51,8 @@ def test_scores_are_averaged_with_those_of_a_logistic_regression(
 ) -> None:
     model, examples = _model(activation), _examples(activation == "sigmoid", rare=balanced)
     layers = _layers(model)
-    read = keras.Model(model.input, [layers[LEVEL].input, layers[CHANGES].input])
+    layers[COSINES].set_weights([cosines(*SHAPE[1:])])
+    read = keras.Model(model.input, [layers[name].input for name in READINGS])
     own = keras.Model(model.input, layers[OWN].output)
     x = np.concatenate([examples.features[:, 0], examples.versions[0][:, 0]])
     before = np.asarray(own(x))
@@ -77,9 +78,7 @@ def test_training_leaves_the_reading_to_be_fitted_afterwards() -> None:
 
     fit(model, examples, Recipe(epochs=1, batch_size=20))
 
-    assert not any(
-        np.any(w) for name in (LEVEL, CHANGES) for w in _layers(model)[name].get_weights()
-    )
+    assert not any(np.any(w) for name in READINGS for w in _layers(model)[name].get_weights())
 
 
 def test_a_band_that_only_rounding_changes_is_not_read() -> None:
@@ -101,7 +100,7 @@ def test_a_label_that_no_clip_carries_is_read_as_improbable() -> None:
     fit_texture(model, examples)
 
     layers = _layers(model)
-    texture = keras.Model(model.input, [layers[LEVEL].output, layers[CHANGES].output])
+    texture = keras.Model(model.input, [layers[name].output for name in READINGS])
     logits = sum(np.asarray(values) for values in texture(examples.features[:, 0]))
     assert np.isfinite(logits).all()
     assert (logits.argmax(axis=1) != 2).all()

@@ -133,8 +133,8 @@ def _folds(task: Task) -> list[str]:
         KerasnasError: They are fewer than two.
     """
     tested = {int(index) for index in task.split.test}
-    names = {clip.fold for index, clip in enumerate(task.clips) if index not in tested}
-    folds = [fold for fold in task.clips.folds if fold in names]
+    names = {clip.fold for index, clip in enumerate(task.folded) if index not in tested}
+    folds = [fold for fold in task.folded.folds if fold in names]
     if len(folds) < 2:
         raise KerasnasError(
             f"{task.clips.root} has the folds {', '.join(folds) or 'none'} among the clips that "

@@ -8,16 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
+from kerasnas.flow.stages.baselines import fold_baselines
 from kerasnas.flow.stages.export_network import export_missing
+from kerasnas.flow.stages.review import review
 from kerasnas.flow.task.opening import fit_oracle, open_run, read_experiment
 from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import Task, load_task
-from kerasnas.flow.task.trainings import Trainings, summarise
+from kerasnas.flow.task.trainings import BASELINE, Trainings, summarise
 from kerasnas.flow.task.winners import describe, read_chosen
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.paths import StrPath, path_or_none
@@ -25,6 +28,7 @@ from kerasnas.report import write as write_report
 from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
 from kerasnas.runs.records import Description, Evaluation, FoldTraining
+from kerasnas.runs.records.review import WHOLE
 from kerasnas.training.scoring.metrics import ByClass
 
 
@@ -49,8 +53,8 @@ def train(
         source: Experiment file, or run directory of a search.
         architecture: Named reference of the search space, or a run directory whose chosen
             network to take; by default that of `source`.
-        folds: `all` folds of the data set or some, with commas; None for the experiment's test
-            clips.
+        folds: `all` folds or some, with commas, of the data set or, where it has none, stratified
+            ones that are made here and part no group; None for the experiment's test clips.
         seeds: Trainings for each fold, with seeds from 0.
         data: Directory of the data set; overrides `KERASNAS_DATA` and `data.root`.
         run: Where results go; by default `source`, or `runs/NAME` for an experiment file.
@@ -145,7 +149,7 @@ def _train(session: Session, network: Network, jobs: dict[str, FinalTraining]) -
     """Train what is not there yet, export it, and write `folds.json`."""
     task, paths = session.task, session.paths.network(network.label)
     train_missing(session, network.group, jobs)
-    scored = [_score(session, training, described) for training, described in jobs.values()]
+    scored = [_score(session, paths, training, described) for training, described in jobs.values()]
     folds = summarise(
         network.label,
         task.experiment.primary_metric,
@@ -178,24 +182,23 @@ def _find_network(architecture: str, task: Task) -> tuple[str, Architecture, dic
 def _parse_folds(folds: str | None, task: Task) -> list[str | None]:
     if folds is None:
         return [None]
-    known = task.clips.folds
-    if not known:
-        raise KerasnasError(f"{task.clips.root} has no folds: leave --folds out")
+    known = task.folded.folds
     if folds == "all":
         return list(known)
     names: list[str | None] = []
     for name in folds.split(","):
         if name not in known:
-            raise KerasnasError(f"there is no fold {name!r}: the data set has {', '.join(known)}")
+            raise KerasnasError(f"there is no fold {name!r}: there are {', '.join(known)}")
         names.append(name)
     return names
 
 
 def _score(
-    session: Session, training: TrainingPaths, described: Description
+    session: Session, network: NetworkPaths, training: TrainingPaths, described: Description
 ) -> tuple[FoldTraining, dict[str, ByClass]]:
     """Return what all precisions score, and by class; export what is not exported yet."""
-    train, _, test = session.task.final_parts(described.fold)
+    task, fold = session.task, described.fold
+    train, early, test = task.final_parts(fold)
     exported = export_missing(session, training.model, training.export, train, test, "report")
     found = {"float32": Evaluation.read(training.evaluation)}
     scores = {"float32": dict(found["float32"].metrics)}
@@ -203,5 +206,14 @@ def _score(
         found[name] = Evaluation.read(training.export.evaluation(name))
         scores[name] = {**found[name].metrics, "bytes": file.stat().st_size}
     assert described.seed is not None
+    baselines = fold_baselines(session, network.baselines(fold), fold)
+    evaluations = {WHOLE: training.evaluation}
+    evaluations |= {name: training.export.evaluation(name) for name in exported.files}
+    findings = review(task, evaluations, np.union1d(train, early), baselines).told()
+    beside = baselines.parts["test"].regression if "test" in baselines.parts else None
+    if beside is not None:
+        found[BASELINE] = beside
     tables = {name: each.by_class for name, each in found.items() if each.by_class is not None}
-    return FoldTraining(described.fold, described.seed, len(test), scores), tables
+    figures = {} if beside is None else dict(beside.metrics)
+    scored = FoldTraining(fold, described.seed, len(test), scores, figures, tuple(findings))
+    return scored, tables

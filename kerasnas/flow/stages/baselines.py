@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -33,18 +34,37 @@ def measure_baselines(session: Session) -> Baselines:
     The regression of the test clips is fitted to what a final training learns from, validation
     clips included, that of the validation clips to the training clips alone.
     """
-    task, path = session.task, session.paths.baselines
-    train, early, test = task.final_parts(None)
-    parts = {
-        "validation": (task.split.train, task.split.validation),
-        "test": (np.union1d(train, early), test),
-    }
+    split = session.task.split
+    parts = {"validation": (split.train, split.validation), "test": _final(session.task, None)}
+    return _measured(session, session.paths.baselines, split.train, parts)
+
+
+def fold_baselines(session: Session, path: Path, fold: str | None) -> Baselines:
+    """Return the baselines of a final training that tests on a fold, measured once.
+
+    Args:
+        session: With the task of the training.
+        path: Where they are kept.
+        fold: As of `Task.final_parts`.
+    """
+    fitted, test = _final(session.task, fold)
+    return _measured(session, path, fitted, {"test": (fitted, test)})
+
+
+def _final(task: Task, fold: str | None) -> tuple[Indices, Indices]:
+    """Return the clips that a final training learns from, and those it is scored on."""
+    train, early, test = task.final_parts(fold)
+    return np.union1d(train, early), test
+
+
+def _measured(session: Session, path: Path, train: Indices, parts: _Parts) -> Baselines:
+    task = session.task
     made_from = _digest(task, parts)
     known = session.intact(Baselines, path)
     if known is not None and known.made_from == made_from:
         return known
     with session.console.status("Measuring baselines"):
-        found = of_parts(task, task.split.train, parts, made_from)
+        found = of_parts(task, train, parts, made_from)
     found.write(path)
     return found
 

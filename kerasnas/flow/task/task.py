@@ -102,6 +102,16 @@ class Task:
         return {name: (clips[within & ~fold], clips[fold]) for name, fold in mine.items()}
 
     @cached_property
+    def folded(self) -> Clips:
+        """The clips with the data set's folds, or with folds made here where it has none.
+
+        Raises:
+            KerasnasError: A class has too few clips or groups to be in every fold.
+        """
+        clips = self.clips
+        return clips if clips.folds else datasets.with_folds(clips, self.experiment.seed)
+
+    @cached_property
     def targets(self) -> NDArray[np.float32]:
         """Labels, `(clips, classes)`."""
         return self.clips.targets()
@@ -134,7 +144,7 @@ class Task:
         stops_early = self.experiment.training.final.patience is not None
         if scored_on == "test":
             clips = np.union1d(self.split.train, self.split.validation)
-            mine = np.array([self.clips[int(index)].fold == fold for index in clips])
+            mine = np.array([self.folded[int(index)].fold == fold for index in clips])
             return clips[~mine], clips[mine] if stops_early else nobody, self.split.test
         split = self.split if fold is None else self._split_by(fold)
         if stops_early:
@@ -154,7 +164,7 @@ class Task:
             test_fold=fold,
             validation_fraction=self.experiment.split.validation_fraction,
         )
-        return datasets.split(self.clips, settings, self.experiment.seed)
+        return datasets.split(self.folded, settings, self.experiment.seed)
 
     def examples(self, indices: Indices, recipe: Recipe | None = None) -> Examples:
         """The segments of some clips, for scoring, or for fitting by a recipe."""

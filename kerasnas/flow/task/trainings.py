@@ -14,9 +14,12 @@ from rich.table import Table
 
 from kerasnas.flow.task.result import Result
 from kerasnas.runs.records import FoldClasses, Folds, FoldTraining
-from kerasnas.runs.values import known
+from kerasnas.runs.values import Figures, known
 from kerasnas.training.scoring.fold_means import class_fold_means, fold_means
 from kerasnas.training.scoring.metrics import ByClass, ClipScores
+
+BASELINE = "baseline"
+"""Among the precisions of a training's figures by class."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,14 @@ def summarise(
         metric: The score to take means of.
         classes: Names.
         trainings: In the order of seeds and folds; each seed has the same folds.
-        tables: Figures by class of each training, by precision; empty for one label per clip.
+        tables: Figures by class of each training, by precision, and of the baseline; empty for
+            one label per clip.
     """
     parts = [
-        (training, {name: _scores(training, name, table) for name in training.scores})
+        (
+            training,
+            {name: _scores(figures, table.get(name)) for name, figures in training.scores.items()},
+        )
         for training, table in zip(trainings, tables, strict=True)
     ]
     mean, deviation = {}, {}
@@ -92,13 +99,18 @@ def summarise(
         mean[name] = fmean(means)
         deviation[name] = stdev(means) if len(means) > 1 else None
     by_class = _by_class(classes, trainings, [scores for _, scores in parts])
-    return Folds(label, metric, tuple(trainings), mean, deviation, by_class)
+    baseline = [
+        (_scores(training.baseline, table.get(BASELINE)), training.count)
+        for training, table in zip(trainings, tables, strict=True)
+        if training.seed == trainings[0].seed and metric in training.baseline
+    ]
+    beside = _mean_over_folds(metric, baseline) if baseline else None
+    return Folds(label, metric, tuple(trainings), mean, deviation, by_class, beside)
 
 
-def _scores(training: FoldTraining, precision: str, table: Mapping[str, ByClass]) -> Scores:
-    found = training.scores[precision]
-    metrics = {name: nan if value is None else value for name, value in found.items()}
-    return Scores(metrics, table.get(precision))
+def _scores(figures: Figures, by_class: ByClass | None) -> Scores:
+    metrics = {name: nan if value is None else value for name, value in figures.items()}
+    return Scores(metrics, by_class)
 
 
 def _mean_over_folds(metric: str, folds: Sequence[tuple[Scores, int]]) -> float:
@@ -194,14 +206,16 @@ class Trainings(Result):
         table.add_column("clips", justify="right")
         for precision in self.precisions:
             table.add_column(precision, justify="right")
+        table.add_column(BASELINE, justify="right")
         table.add_column(f"{self.precisions[-1]} bytes", justify="right")
         for training in self.trainings:
             size = training.score(self.precisions[-1], "bytes")
             table.add_row(
-                "test clips" if training.fold is None else f"fold {training.fold}",
+                training.tested_on,
                 str(training.seed),
                 str(training.count),
                 *(_shown(training.score(name, self.folds.metric)) for name in self.precisions),
+                _shown(training.baseline.get(self.folds.metric)),
                 "–" if size is None else f"{size:,}",
             )
         table.add_section()
@@ -210,8 +224,15 @@ class Trainings(Result):
             "",
             str(sum(training.count for training in self.trainings)),
             *(self._total(name) for name in self.precisions),
+            _shown(self.folds.baseline),
         )
         return table
+
+    def problems(self) -> str:
+        """Return what is seriously wrong with some of the networks, a line each."""
+        return "\n".join(
+            f"{'; '.join(where)}: {sentence}." for sentence, where in self.folds.serious().items()
+        )
 
 
 def _shown(value: float | None) -> str:

@@ -9,11 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
+from kerasnas.report.html.elements import (
+    Markup,
+    Node,
+    badge,
+    figure,
+    join,
+    note,
+    paragraph,
+    table,
+    tag,
+)
 from kerasnas.report.html.formats import kilobytes, metric, percent, words
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, chosen, place, required, training_of
-from kerasnas.report.sections.quality import baseline_rows
+from kerasnas.report.sections.quality import REGRESSION, baseline_rows
 from kerasnas.report.sections.statistics import class_scores, wilson, worst_confusions
 from kerasnas.runs.layout import WINNER_LABEL
 from kerasnas.runs.records import Evaluation, Folds, FoldTraining
@@ -175,24 +185,28 @@ def _folds_of(run: Run, folds: Folds) -> Markup:
     for training in trainings:
         fold = training.fold
         held = " (held out)" if fold is not None and fold == str(test_fold) else ""
-        shown = "test clips" if fold is None else f"fold {fold}{held}"
-        row: list[Node] = [shown, str(training.seed), str(training.count)]
+        row: list[Node] = [f"{training.tested_on}{held}", str(training.seed), str(training.count)]
         row += [metric(measured, training.score(p, measured)) for p in _PRECISIONS]
-        rows.append(row)
+        rows.append([*row, metric(measured, training.baseline.get(measured))])
     means = [metric(measured, folds.mean.get(p)) for p in _PRECISIONS]
+    means.append(metric(measured, folds.baseline))
     over = "folds" if folds.by_class else "clips"
     rows.append([f"mean over {over}", "", "", *means])
     if any(folds.deviation.get(p) is not None for p in _PRECISIONS):
         deviations = [metric(measured, folds.deviation.get(p)) for p in _PRECISIONS]
-        rows.append(["deviation over seeds", "", "", *deviations])
+        rows.append(["deviation over seeds", "", "", *deviations, ""])
     spread = _spread(trainings, measured)
     sizes = [size for t in trainings if (size := t.score("int8", "bytes")) is not None]
     label = folds.architecture
     title = "The chosen network" if label == WINNER_LABEL else label
-    head = ["tested on", "seed", "clips", *_PRECISIONS]
+    head = ["tested on", "seed", "clips", *_PRECISIONS, REGRESSION]
     return join(
         [
             table(f"{title}: {words(measured)} by fold", head, rows, marked=[len(trainings)]),
+            *(
+                tag("p", badge(False, f"{'; '.join(where)}: {sentence}."))
+                for sentence, where in folds.serious().items()
+            ),
             note(
                 f"{spread}int8 files of at most {kilobytes(max(sizes))}. The network was chosen "
                 "with clips of every fold but the held-out one."

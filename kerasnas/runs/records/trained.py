@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from kerasnas.runs.record import Entry, Record
-from kerasnas.runs.values import Column, Figures
+from kerasnas.runs.records.review import FindingEntry
+from kerasnas.runs.values import Column, Figure, Figures
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +20,21 @@ class FoldTraining(Entry):
         seed: Random seed of the training.
         count: Clips tested on.
         scores: Metrics by precision (`float32`, `float16`, `int8`), and `bytes` of a file.
+        baseline: Metrics of a logistic regression on the same clips; empty where there is none.
+        findings: What is wrong with the network and its files, serious findings first.
     """
 
     fold: str | None
     seed: int
     count: int
     scores: Mapping[str, Figures]
+    baseline: Figures = field(default_factory=dict)
+    findings: tuple[FindingEntry, ...] = ()
+
+    @property
+    def tested_on(self) -> str:
+        """What it was tested on, in words."""
+        return "test clips" if self.fold is None else f"fold {self.fold}"
 
     def score(self, precision: str, metric: str) -> float | None:
         """Return one metric of one precision; None where there is none."""
@@ -62,6 +72,7 @@ class Folds(Record):
         mean: Over folds and seeds, by precision.
         deviation: Standard deviation over seeds, by precision; None for a single seed.
         by_class: Of a tagger; None for one label per clip.
+        baseline: Mean of the baseline over folds; None where there is none.
     """
 
     architecture: str
@@ -70,8 +81,19 @@ class Folds(Record):
     mean: Figures
     deviation: Figures
     by_class: FoldClasses | None
+    baseline: Figure = None
 
     COMMAND: ClassVar[str] = "`kerasnas train`"
+
+    def serious(self) -> dict[str, list[str]]:
+        """Return what is seriously wrong with networks, and what these were tested on."""
+        where: dict[str, list[str]] = {}
+        for training in self.trainings:
+            for finding in training.findings:
+                if finding.serious:
+                    place = f"{training.tested_on}, seed {training.seed}"
+                    where.setdefault(finding.sentence, []).append(place)
+        return where
 
 
 @dataclass(frozen=True, eq=False)
