@@ -26,6 +26,7 @@ from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
 from kerasnas.runs.layout import ExportPaths, RunPaths, TrainingPaths
 from kerasnas.runs.records import (
+    Baselines,
     Description,
     Evaluation,
     Export,
@@ -219,7 +220,11 @@ def test_a_reference_trains_with_the_final_recipe(workspace: Path) -> None:
     (only,) = result.trainings
     assert set(only.scores) == {"float32", "float16", "int8"}
     assert result.mean("int8") == only.scores["int8"]["accuracy"]
-    assert Folds.read(RunPaths(workspace / "reference").network("model_a").folds) == result.folds
+    network = RunPaths(workspace / "reference").network("model_a")
+    beside = Baselines.read(network.baselines(None)).parts["test"].regression
+    assert only.baseline == beside.metrics
+    assert result.folds.baseline == beside.metrics["accuracy"]
+    assert Folds.read(network.folds) == result.folds
 
 
 def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) -> None:

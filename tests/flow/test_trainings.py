@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from kerasnas.flow.task.trainings import Trainings, summarise
-from kerasnas.runs.records import FoldTraining
+from kerasnas.runs.records import FindingEntry, FoldTraining
 from kerasnas.training.scoring.metrics import ByClass
 
 Part = tuple[FoldTraining, dict[str, ByClass]]
@@ -88,4 +88,29 @@ def test_with_one_label_folds_weigh_by_their_clips() -> None:
     ]
     found = trainings(*parts, metric="accuracy")
     assert found.mean("float32") == pytest.approx((15 + 10) / 40)
+    assert found.folds.baseline is None
     assert found.folds.by_class is None
+
+
+def test_baselines_stand_beside_and_serious_findings_are_told_once() -> None:
+    loses = FindingEntry("baseline", True, "The network loses to a regression")
+    few = FindingEntry("few", False, "There are few clips")
+    parts = [
+        (
+            FoldTraining(
+                fold, seed, 10, {"float32": {"accuracy": 0.5}}, {"accuracy": share}, (loses, few)
+            ),
+            {},
+        )
+        for seed in (0, 1)
+        for fold, share in (("1", 0.5), ("2", 1.0))
+    ]
+    found = trainings(*parts, metric="accuracy")
+    assert found.folds.baseline == pytest.approx(0.75)
+    screen = Console(width=120, file=StringIO())
+    screen.print(found.table())
+    assert "baseline" in screen.file.getvalue() and "0.750" in screen.file.getvalue()
+    assert found.problems() == (
+        "fold 1, seed 0; fold 2, seed 0; fold 1, seed 1; fold 2, seed 1: "
+        "The network loses to a regression."
+    )

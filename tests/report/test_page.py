@@ -154,9 +154,10 @@ def test_a_file_whose_scores_are_not_finite_is_still_listed(run):
 
 def test_folds_are_listed_with_the_held_out_one_marked(page):
     rows = page.rows("folds", "The chosen network: accuracy by fold")
-    assert rows[0] == ["fold 1", "0", "80", "91.0 %", "91.0 %", "88.5 %"]
+    assert rows[0] == ["fold 1", "0", "80", "91.0 %", "91.0 %", "88.5 %", "80.0 %"]
     assert rows[4][0] == "fold 5 (held out)"
-    assert rows[5][-1] == "90.5 %"
+    assert rows[5][-2:] == ["90.5 %", "80.0 %"]
+    assert "fold 2, seed 0: The network loses." in page.text("folds")
     assert "93.0 % ± 1.6 % (standard deviation)" in page.text("folds")
 
 
