@@ -29,7 +29,7 @@ MIXUP_ALPHA = 0.2
 MASKED_EPOCHS = 60
 """What masks hide has to be seen at other times: shorter trainings are better off without them."""
 
-STEPS, FEWEST, MOST = 1600, 15, 120
+STEPS, FEWEST, MOST = 1200, 12, 120
 """What `epochs_for` goes by: as many steps as a search of 1 000 clips has time for."""
 
 _EPSILON = 1e-7

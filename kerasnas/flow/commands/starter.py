@@ -13,14 +13,17 @@ from kerasnas.datasets.survey import Survey
 from kerasnas.training.presets import epochs_for
 
 BATCH = 32
-CANDIDATE_SHARE = 1 / 7
+CANDIDATE_SHARE = 1 / 6
 """Of a final training: enough to rank candidates."""
 TRIALS = 12
 
 # Above this rate a phone's microphone brings little, and features cost more.
 _HIGHEST_RATE = 32_000
 _SHORTEST, _LONGEST = 0.05, 10.0
-_FRAMES, _FEWEST_FRAMES = 100, 40
+_FRAMES, _FEWEST_FRAMES, _MOST_FRAMES = 80, 40, 160
+_LONGEST_HOP = 0.04  # seconds
+# Mel bands: up to 8 kHz, and beyond.
+_BANDS, _MORE_BANDS, _NARROW = 40, 64, 16_000
 _COVERED = 0.95
 # Below some such size in bytes the scales in an int8 file outweigh its smaller weights.
 _SMALL = 50_000
@@ -31,6 +34,7 @@ _SPACES = {
     "wu_lee": """\
   stem_strides: [2, 2]
   stem_filters: [8, 32]  # wider stems take most of the time
+  pooling: statistics
 """,
     "liu_zhang": """\
   filters: [8, 16, 32]
@@ -62,8 +66,16 @@ _SPACES = {
   dense_units: 64
 """,
 }
-_LIMITS = {"wu_lee": "{macs: 10_000_000}"}
-"""Of spaces whose largest networks a search of minutes has no time for."""
+_WORK = 540e9
+"""Multiply-accumulates, of training, for which a search of ten minutes has time on two cores."""
+_OVERHEAD, _SPREAD = 1e6, 1.7
+"""What else an example takes, in multiply-accumulates; the largest network by the mean one. Both
+are rough."""
+_FEWEST_MACS, _MOST_MACS = 2_000_000, 10_000_000
+_LIMITED = ("wu_lee",)
+"""Spaces whose largest networks a search of minutes has no time for."""
+_TEXTURE_BYTES = 1200  # for each class, in float16
+_TEXTURE = "  texture: true  # also reads statistics over time, as a baseline does\n"
 _SIGMOID = ("liu_zhang", "li_gated")
 
 
@@ -125,6 +137,8 @@ def starter(
         choices: What the user asks for.
     """
     model = _SPACES.get(choices.space, "")
+    if choices.space == "wu_lee" and _TEXTURE_BYTES * survey.classes <= choices.budget / 4:
+        model += _TEXTURE
     return f"""\
 # Written by `kerasnas init` for {survey.clips} clips of {survey.classes} classes.
 schema: 1
@@ -139,7 +153,7 @@ model:
   space: {choices.space}
 {model}\
 search:
-{_search(survey, choices)}\
+{_search(survey, examples, choices)}\
 training:
 {_training(survey, examples, choices)}\
 export:
@@ -187,6 +201,7 @@ def _features(survey: Survey) -> str:
     samples = round(rate * seconds)
     n_fft = 2 ** (min(round(rate * 0.04), samples).bit_length() - 1)
     hop = max(min(n_fft // 4, samples // _FEWEST_FRAMES), samples // _FRAMES, 1)
+    hop = max(min(hop, round(rate * _LONGEST_HOP)), samples // _MOST_FRAMES)
     n_fft = max(n_fft, 2 ** (hop - 1).bit_length())  # no sample is skipped
     cut = lengths.cut(seconds)
     kept = f"{cut} are cut at their end" if cut else "none is cut"
@@ -200,7 +215,7 @@ def _features(survey: Survey) -> str:
             f"{lengths.longest:.2f} s, median {lengths.quantile(0.5):.2f} s; {kept}{filled}",
             f"n_fft: {n_fft}",
             f"hop_length: {hop}  # {1 + samples // hop} frames",
-            "mel_bins: 64",
+            f"mel_bins: {_BANDS if rate <= _NARROW else _MORE_BANDS}",
         ]
     )
 
@@ -210,7 +225,7 @@ def _rates(survey: Survey) -> str:
     return ", ".join(f"{rate} Hz: {count}" for rate, count in counts[:4])
 
 
-def _search(survey: Survey, choices: Choices) -> str:
+def _search(survey: Survey, examples: int, choices: Choices) -> str:
     score = score_of(survey)
     shown = score.replace("_", " ")
     if choices.oracle == "nsga2":
@@ -233,11 +248,19 @@ def _search(survey: Survey, choices: Choices) -> str:
         f"  rule: {rule}  # the larger of the two files",
         f"  maximum: {choices.budget}",
     ]
-    if choices.space in _LIMITS:
-        lines.append(f"limits: {_LIMITS[choices.space]}  # larger networks take hours to search")
+    if choices.space in _LIMITED:
+        macs = _macs(examples, epochs_for(examples, BATCH))
+        lines.append(f"limits: {{macs: {macs:_}}}  # larger networks take hours to search")
     if choices.supernet:
         lines.append("supernet: {recalibration_clips: 64}  # candidates inherit its weights")
     return _indented(lines)
+
+
+def _macs(examples: int, epochs: int) -> int:
+    """Return the multiply-accumulates of the largest network that there is time for."""
+    passes = examples * epochs * (1 + TRIALS * CANDIDATE_SHARE)
+    macs = _SPREAD * (_WORK / passes - _OVERHEAD)
+    return 1_000_000 * round(min(max(_FEWEST_MACS, macs), _MOST_MACS) / 1e6)
 
 
 def _oracle(choices: Choices) -> list[str]:
