@@ -133,3 +133,25 @@ def test_a_score_far_below_that_on_validation_clips_is_told(
     }
     assert "drop" in kinds[1.0]
     assert "drop" not in kinds[0.4]
+
+
+def test_a_tagger_that_is_silent_and_no_better_than_chance_is_found_out(
+    task: Task, tmp_path: Path
+) -> None:
+    several = dataclasses.replace(task, clips=dataclasses.replace(task.clips, multi_label=True))
+    test = several.split.test
+    parts = {"test": (several.split.train, test)}
+    baselines = stage.of_parts(several, several.split.train, parts)
+    assert "the tags' frequencies" in to_beat(several, baselines)
+    silent = np.full((len(test), 3), 0.01, np.float32)
+    paths = {}
+    for name, answers in (("float32", silent), ("int8", several.targets[test])):
+        paths[name] = tmp_path / f"{name}.json"
+        found = evaluation(
+            several.targets[test], answers, test, multi_label=True, loss="binary_crossentropy"
+        )
+        scores.record(found, several, "test").write(paths[name])
+    told = review(several, paths, several.split.train, baselines)
+    kinds = {name: {each.kind for each in found} for name, found in told.precisions.items()}
+    assert {"silent_tags", "chance", "baseline"} <= kinds["float32"]
+    assert not any(each.serious for each in told.precisions["int8"])

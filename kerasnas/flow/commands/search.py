@@ -179,12 +179,14 @@ def _search(session: Session) -> SearchResult:
     train, _, test = tuned.task.final_parts(None)
     exported = export_missing(tuned, training.model, paths.export, train, test)
     winner = winners[chosen]
+    if tuned.experiment.features != session.experiment.features:
+        baselines = measure_baselines(tuned)
     found = review_exported(tuned, training, exported, baselines, winner.metrics)
     keep_mistakes(tuned, training, exported)
     hypervolume.measure(run)
     report = write_report(run)
     scores = Evaluation.read(training.evaluation).known_metrics
-    beside = to_beat(session.task, baselines)
+    beside = to_beat(tuned.task, baselines)
     return SearchResult(
         run, results, winner, chosen, scores, beside, found.told(), exported, report
     )

@@ -49,6 +49,8 @@ _OVERHEAD = 1_000_000
 """Multiply-accumulates that take as long as all else an example costs: very roughly."""
 
 _QUARTER = 1 / 4
+_AT_A_TIME = 2
+"""Trainings side by side on the usual machine: the number of epochs must not depend on this one."""
 _EVEN = ("macro_f1", "balanced_accuracy")  # scores in which every class counts alike
 
 Errors = dict[str, NDArray[np.float64]]
@@ -175,7 +177,8 @@ def _compare(session: Session, made_from: str) -> Recipes:
     names, samplings = experiment.search.tried_recipes, tuple(weightings(facts))
     work = work_of(task)
     count = len(names) + len(samplings) - 1
-    epochs = work.epochs(count, experiment.training.final.epochs)
+    turns = math.ceil(len(names) / _AT_A_TIME) + len(samplings) - 1  # these wait for the others
+    epochs = work.epochs(turns * _AT_A_TIME, experiment.training.final.epochs)
     facts = replace(facts, epochs=epochs)
     session.console.print(
         f"Trying {count} recipes for {epochs} epochs each, before the candidates ...", markup=False
