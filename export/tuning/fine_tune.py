@@ -50,7 +50,7 @@ def _prune(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     if steps < _FEWEST_STEPS:
         raise ExportError(
             f"{request['epochs']} epochs of {len(x)} examples are {steps} steps, too few to prune "
-            f"by and by: raise tuning_epochs=, so that there are {_FEWEST_STEPS}"
+            f"by and by: raise tuning_epochs, so that there are {_FEWEST_STEPS}"
         )
     every = max(1, steps // 2 // _PRUNINGS)
     schedule = sparsity.PolynomialDecay(

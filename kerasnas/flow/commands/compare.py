@@ -155,8 +155,8 @@ def _check_alike(runs: tuple[Path, Path], one: Evaluation, other: Evaluation) ->
 
 
 def _bootstrap(
-    labels: metrics.Scores,
-    predictions: Sequence[metrics.Scores],
+    labels: metrics.Floats,
+    predictions: Sequence[metrics.Floats],
     name: str,
     multi_label: bool,
 ) -> tuple[float, float]:
