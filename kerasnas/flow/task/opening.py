@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kerasnas import experiment as experiments
+from kerasnas.errors import DamagedError
 from kerasnas.experiment import Experiment
 from kerasnas.runs import directory as runs
 from kerasnas.runs.directory import run_of
@@ -50,9 +51,27 @@ def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -
 
     Raises:
         KerasnasError: As from `kerasnas.runs.directory.open_run`.
+        DamagedError: The journal of a search that has begun there is empty or missing.
     """
     with runs.open_run(directory, experiment.to_yaml(), _MAY_CHANGE, overwrite):
+        _require_journal(RunPaths(directory))
         yield
+
+
+def _require_journal(paths: RunPaths) -> None:
+    """See that a run which holds something of its trials holds their journal, too.
+
+    A search writes the journal first, and would begin again without it.
+    """
+    of_trials = (paths.search, paths.table, paths.trials, paths.winners)
+    left = next((path for path in of_trials if path.exists()), None)
+    if left is None or (paths.journal.exists() and b"\n" in paths.journal.read_bytes()):
+        return
+    fault = "holds no whole line" if paths.journal.exists() else "is missing"
+    raise DamagedError(
+        f"{paths.journal} {fault}, and {left} tells of trials that were in it",
+        "restore it from a copy, or give --overwrite to delete the run and search again",
+    )
 
 
 def fit_oracle(
