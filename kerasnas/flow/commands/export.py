@@ -88,8 +88,7 @@ def export_run(
         task,
         train,
         test,
-        settings.export.model_copy(update=changed),
-        describe_origin(model, settings.export, task, train, test),
+        describe_origin(model, settings.export, task, train, test, changed),
         console or Console(quiet=True),
     )
     if source.is_dir() and output is None:
