@@ -170,14 +170,19 @@ def test_an_export_is_only_made_again_where_something_changed(
     assert [given[0] for given in made] == [best, best, other, best]
 
 
-def test_an_export_with_settings_of_its_own_stays(
+def test_an_export_with_options_of_its_own_stays_and_is_mended_with_them(
     searched: Path, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = shutil.copytree(searched, tmp_path / "run")
     export_run(run, waveform=True, on_fail="report")
-    monkeypatch.setattr(exporting, "export_network", None)
-    exported = search(workspace / "small.yaml", run=run).exported
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting, "export_network", None)
+        exported = search(workspace / "small.yaml", run=run).exported
     assert exported.report.files["int8"].waveform is not None
+    (run / "export" / "model_int8.tflite").unlink()
+    mended = search(workspace / "small.yaml", run=run).exported
+    assert mended.report.files["int8"].waveform is not None
+    assert mended.report.settings == exported.report.settings
 
 
 def test_results_show_what_matters(searched: Path, workspace: Path) -> None:
@@ -238,7 +243,7 @@ def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) 
     wait_for(journal, '"event":"finish"', second)
     os.kill(second.pid, signal.SIGKILL)
     second.wait()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    search(workspace / "small.yaml", run="interrupted", max_trials=2)
     undisturbed, resumed = rows(searched)[:2], rows(workspace / "interrupted")
     for one, other in zip(undisturbed, resumed, strict=True):
         del one["seconds"], other["seconds"]
