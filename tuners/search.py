@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .core.errors import SearchError
+from .core.errors import SearchError, counted
 from .core.genes import Gene, Genes, Values, key
 from .core.history import History
 from .core.ledger import Ledger
@@ -364,7 +364,7 @@ class Search(Results):
         if self.failing:
             last = [trial for trial in self.history.trials.values() if trial.status == "failed"]
             return (
-                f"{self.history.failures} trials failed one after another, "
+                f"{counted(self.history.failures, 'trial')} failed one after another, "
                 f"at last {last[-1].id}: {last[-1].message}"
             )
         if self.time_budget is not None and self.elapsed >= self.time_budget:
@@ -374,5 +374,5 @@ class Search(Results):
     def _complete(self) -> str | None:
         """Why no new trial may start."""
         if self.max_trials is not None and len(self.history.trials) >= self.max_trials:
-            return f"all {self.max_trials} trials have been started"
+            return f"the limit of {counted(self.max_trials, 'trial')} is reached"
         return self._exhausted

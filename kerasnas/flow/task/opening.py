@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kerasnas import experiment as experiments
-from kerasnas.errors import DamagedError
+from kerasnas.errors import DamagedError, counted
 from kerasnas.experiment import Experiment
 from kerasnas.runs import directory as runs
 from kerasnas.runs.directory import run_of
@@ -90,6 +90,7 @@ def fit_oracle(
     """
     search = experiment.search
     trials, known = search.trials, search.oracle
+    number = counted(trials, "trial")
     if not overwrite and RunPaths(directory).journal.exists():
         begun = read_experiment(directory).search
         if begun.oracle == known.fitted(begun.trials):
@@ -99,15 +100,15 @@ def fit_oracle(
         if not known.is_random(trials):
             return experiment, None
         return experiment, (
-            f"oracle: {known.name} is random search in {trials} trials: raise search.trials, or "
+            f"oracle: {known.name} is random search in {number}: raise search.trials, or "
             "change the oracle's settings"
         )
     changed = search.model_copy(update={"oracle": oracle})
     names = [name for name, value in oracle if value != getattr(known, name)]
     settings = ", ".join(f"{name} {getattr(oracle, name)}" for name in names)
     return experiment.model_copy(update={"search": changed}), (
-        f"oracle: {known.name} as it is by default is random search in {trials} trials; taken "
-        f"instead: {settings}"
+        f"oracle: {known.name} as it is by default is random search in {number}; "
+        f"taken instead: {settings}"
     )
 
 
