@@ -61,6 +61,7 @@ def test_a_plain_conversion_needs_calibration_clips_alone(tmp_path: Path):
     assert result._repr_html_().count("<tr>") == 3
 
 
+@pytest.mark.usefixtures("processes")
 def test_float16_needs_no_clips_at_all_and_messages_name_the_model(tmp_path: Path):
     model = _dense(3, "softmax")
     settings = ExportSettings(formats=("float16",), **QUICK)

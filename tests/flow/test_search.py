@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
+from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
@@ -32,6 +34,7 @@ from kerasnas.runs.records import (
     Folds,
     FrontEndDescription,
     History,
+    MadeFrom,
 )
 from kerasnas.runs.run import chosen_training, read_winners
 
@@ -167,7 +170,11 @@ def test_an_export_is_only_made_again_where_something_changed(
     exporting.export_missing(session, other, paths, train, test)
     (paths.path / "model_int8.tflite").unlink()
     exporting.export_missing(session, best, paths, train, test)
-    assert [given[0] for given in made] == [best, best, other, best]
+    interrupted = replace(MadeFrom.read(paths.made_from), options={"budget": 9}, whole=False)
+    interrupted.write(paths.made_from)
+    exporting.export_missing(session, best, paths, train, test)
+    assert [given[0] for given in made] == [best, best, other, best, best]
+    assert [given[5].options for given in made] == [{}, {}, {}, {}, {"budget": 9}]
 
 
 def test_an_export_with_options_of_its_own_stays_and_is_mended_with_them(
@@ -183,6 +190,11 @@ def test_an_export_with_options_of_its_own_stays_and_is_mended_with_them(
     mended = search(workspace / "small.yaml", run=run).exported
     assert mended.report.files["int8"].waveform is not None
     assert mended.report.settings == exported.report.settings
+
+
+def test_an_option_that_is_no_setting_is_refused_before_anything_is_read() -> None:
+    with pytest.raises(KerasnasError, match=r"budget: .* greater than or equal to 1, not 0"):
+        export_run("nowhere", budget=0)
 
 
 def test_results_show_what_matters(searched: Path, workspace: Path) -> None:

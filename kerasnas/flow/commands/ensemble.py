@@ -115,8 +115,9 @@ def _train(session: Session, network: Network) -> TrainedEnsemble:
         for name, member in members.items()
     }
     known = session.intact(Ensemble, paths.scores)
-    same = known is not None and known.models == models
-    if same and session.intact(Evaluation, paths.evaluation) is not None:
+    if known is not None and known.models != models:
+        known = None
+    if known is not None and session.intact(Evaluation, paths.evaluation) is not None:
         return TrainedEnsemble(paths.path, known)
     job = Job(
         "ensemble",
