@@ -31,30 +31,30 @@ def validate(
     if task not in get_args(TaskKind):
         raise ExportError(f"task={task!r} is not known: use {', '.join(get_args(TaskKind))}")
     if settings.waveform and waveform is None:
-        raise ExportError("settings with waveform=True need the front end, in waveform=")
+        raise ExportError("files that take the waveform need the front end, in waveform=")
     if waveform is not None and settings.recurrent == "step":
         raise ExportError(
-            "a file of one frame takes no waveform: leave waveform= out, or take another "
-            "recurrent= than 'step'"
+            "a file of one frame takes no waveform: leave the waveform out, or take another "
+            "recurrent form than step"
         )
     if task == "sequence" and (waveform is not None or settings.recurrent == "step"):
         raise ExportError(
-            "task='sequence' gives scores of frames, which neither waveform= nor recurrent='step' "
-            "can do: leave them out"
+            "task='sequence' gives scores of frames, which neither a waveform nor the recurrent "
+            "form step can do: leave them out"
         )
     if settings.tuned and train is None:
         raise ExportError(
-            "sparsity= and qat= need training clips and labels to fine-tune on, in train=(x, y)"
+            "sparsity and qat need training clips and labels to fine-tune on, in train=(x, y)"
         )
     if settings.sparsity is not None and settings.qat is not None:
         raise ExportError(
-            "sparsity= and qat= exclude each other: training with rounded weights would fill the "
+            "sparsity and qat exclude each other: training with rounded weights would fill the "
             "zeros again; leave one out"
         )
     if "int8" in settings.formats and calibration is None:
         raise ExportError(
             "the format int8 needs training clips that set its ranges, in calibration=: give some "
-            "dozens, or export with formats=('float16',)"
+            "dozens, or leave int8 out of the formats"
         )
     if test[0] is None and (test[1] is not None or waveform is not None):
         raise ExportError("test_y= and waveform= need the test clips, in test_x=")

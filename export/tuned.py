@@ -57,8 +57,8 @@ def require_packages(settings: ExportSettings) -> None:
         ExportError: Naming the package that is missing.
     """
     needed = {
-        "sparsity= and qat=": (settings.tuned, ("tf_keras", "tensorflow_model_optimization")),
-        "recurrent='fused_lstm'": (settings.recurrent == "fused_lstm", ("tf_keras",)),
+        "sparsity and qat": (settings.tuned, ("tf_keras", "tensorflow_model_optimization")),
+        "the recurrent form fused_lstm": (settings.recurrent == "fused_lstm", ("tf_keras",)),
     }
     for what, (asked, packages) in needed.items():
         for package in packages if asked else ():

@@ -66,5 +66,5 @@ if not TYPE_CHECKING:  # a type checker would take any name for a public one
 
 
 def __dir__() -> list[str]:
-    """Name what is public, imported or not."""
-    return sorted({*globals(), *__all__})
+    """Return the public names, imported or not."""
+    return sorted(__all__)

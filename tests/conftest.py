@@ -1,17 +1,27 @@
-"""What all tests need: interrupts that arrive, nightly tests on demand, and their fresh seeds."""
+"""What all tests need: interrupts that arrive, few processes, nightly tests and fresh seeds."""
 
 import os
 import secrets
 import signal
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from kerasnas.tuners.runners.environment import available_cores
+
+# Trainings here compute as in a worker that has all cores, to the last digit. TensorFlow reads
+# this once, and knows nothing of a container's quota.
+os.environ["TF_NUM_INTRAOP_THREADS"] = str(available_cores())
+os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
 # A shell starts jobs in the background with interrupts ignored, and every child inherits that:
 # tests that interrupt a program would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SEED = "KERASNAS_NIGHTLY_SEED"
+WITH_CHILDREN = [Path(__file__).parent / room for room in ("baselines", "export", "flow", "models")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,3 +60,24 @@ def seed(request: pytest.FixtureRequest) -> int:
     """A seed of the test's own: always the same in `make test`, another every night."""
     night = os.environ[SEED] if request.config.getoption("--nightly") else ""
     return zlib.crc32(f"{night}{request.node.nodeid}".encode())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _children_here(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run in this process what would run in children; see `tests/processes.py`."""
+    if not any(request.path.is_relative_to(room) for room in WITH_CHILDREN):
+        yield
+        return
+    from tests.processes import here
+
+    with here():
+        yield
+
+
+@pytest.fixture
+def processes() -> Iterator[None]:
+    """Workers and children of the export that are processes, for a test about them."""
+    from tests.processes import elsewhere
+
+    with elsewhere():
+        yield

@@ -56,3 +56,14 @@ def test_links_of_the_pages_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_where_to_start_names_files_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Where to start")[2]
+    named = [
+        text for text in re.findall(r"`([^`]+)`", table) if re.fullmatch(r"[\w/.]+/[\w/.]*", text)
+    ]
+    assert len(named) > 30
+    rooms = (ROOT, ROOT / "kerasnas")
+    assert [name for name in named if not any((room / name).exists() for room in rooms)] == []

@@ -9,8 +9,6 @@ workers. (A retry keeps its trial's values: no further number of attempts enters
 from __future__ import annotations
 
 import math
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,12 +17,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from .core.chain import Chain
-from .core.errors import SearchError
+from .core.errors import SearchError, counted
 from .core.genes import Gene, Genes, Values, key
-from .core.history import History, fold
-from .core.identity import check_genes, check_identity
-from .core.journal import JOURNAL, Journal
+from .core.history import History
+from .core.ledger import Ledger
 from .core.objective import objectives_from
 from .core.plain import json_number, plain, plain_info, plain_metrics
 from .core.propose import Propose, Wait, Window, choose, plain_cost, uniform
@@ -96,29 +92,16 @@ class Search(Results):
         self._propose = propose
         self._seed = seed
         self._patience = patience
-        self._clock = clock
         self._exhausted: str | None = None
-        self._applied = 0  # lines of the journal
         self._mutex = threading.RLock()
         self._declared = genes if isinstance(genes, Genes) else Genes(genes)
-        self._journal: Journal | None = None
-        if directory is not None:
-            own = {
-                "seed": seed,
-                "objectives": [list(objective) for objective in self.objectives],
-                "window": [window.minimum, window.maximum] if window else None,
-            }
-            self._identity = plain({**own, **(identity or {})})
-            path = Path(directory) / JOURNAL
-            self._journal = Journal(path, {"identity": self._identity}, take_over=take_over)
-        try:
-            if self._journal is not None:
-                self._resume(self._journal)
-            self._opened = clock() - self.history.elapsed
-            self._record("open", pid=os.getpid(), host=socket.gethostname(), time=time.time())
-        except BaseException:
-            self.close()
-            raise
+        own = {
+            "seed": seed,
+            "objectives": [list(objective) for objective in self.objectives],
+            "window": [window.minimum, window.maximum] if window else None,
+        }
+        whole = {**own, **(identity or {})}
+        self._ledger = Ledger(self.history, self._declared, directory, whole, take_over, clock)
 
     # --- Reading -------------------------------------------------------------------------------
 
@@ -130,12 +113,12 @@ class Search(Results):
     @property
     def elapsed(self) -> float:
         """Seconds the search has run, over all sessions."""
-        return self._clock() - self._opened
+        return self._ledger.elapsed
 
     @property
     def dropped(self) -> int:
         """Bytes of a half-written event that were cut off when the journal was opened."""
-        return self._journal.dropped if self._journal else 0
+        return self._ledger.dropped
 
     @property
     def resumed(self) -> bool:
@@ -168,7 +151,7 @@ class Search(Results):
     @property
     def closed(self) -> bool:
         """Whether the directory was given up; results can still be read."""
-        return self._journal is not None and self._journal.closed
+        return self._ledger.closed
 
     # --- Searching -----------------------------------------------------------------------------
 
@@ -189,7 +172,7 @@ class Search(Results):
                 return None
             if self.history.waiting:
                 id = self.history.waiting[0]
-                self._record("start", id=id)
+                self._ledger.record("start", id=id)
                 return self.history.trials[id]
             return None if self._complete() else self._next()
 
@@ -236,7 +219,7 @@ class Search(Results):
             grown = {} if values is None else {"values": plain(values)}
             if grown.get("values") == trial.values:
                 grown = {}
-            self._record(
+            self._ledger.record(
                 "finish",
                 durable=True,
                 id=id,
@@ -276,7 +259,7 @@ class Search(Results):
         with self._mutex:
             trial = self._running(id)
             final = not retry or trial.attempt >= self.max_retries
-            self._record(
+            self._ledger.record(
                 "fail",
                 durable=final,
                 id=id,
@@ -291,7 +274,7 @@ class Search(Results):
         """The run of this id was lost through no fault of the trial: run it again, uncounted."""
         with self._mutex:
             self._running(id)
-            self._record("requeue", id=id)
+            self._ledger.record("requeue", id=id)
 
     def enqueue(self, values: Values) -> bool:
         """Try these values next, before anything is suggested (a warm start).
@@ -315,7 +298,7 @@ class Search(Results):
                         f"the enqueued values cost {cost:,.0f}, outside the window of "
                         f"{self.window}: enqueue others or widen the window"
                     )
-            self._record("enqueue", values=checked)
+            self._ledger.record("enqueue", values=checked)
             return True
 
     def extend(self, genes: Iterable[Gene]) -> None:
@@ -328,13 +311,12 @@ class Search(Results):
             if self.history.genes is None:
                 self._declared = grown
             else:
-                self._record("genes", genes=grown.config())
+                self._ledger.record("genes", genes=grown.config())
 
     def close(self) -> None:
         """Give the directory up. Running trials will be run again by whoever opens it next."""
         with self._mutex:
-            if self._journal is not None:
-                self._journal.close()
+            self._ledger.close()
 
     def __enter__(self) -> Self:
         return self
@@ -344,33 +326,10 @@ class Search(Results):
 
     # --- Inside --------------------------------------------------------------------------------
 
-    def _resume(self, journal: Journal) -> None:
-        check_identity(journal.header.get("identity", {}), self._identity, journal.path)
-        fold(journal.events, self.history, journal.path)
-        journal.events.clear()
-        self._applied = journal.lines
-        check_genes(self.history.genes, self._declared, journal.path)
-
-    def _record(self, event: str, *, durable: bool = False, **fields: Any) -> None:
-        """Append an event that is sure to be applied, and apply it."""
-        line = {"event": event, "elapsed": round(self.elapsed, 3), **fields}
-        change = self.history.prepare(line)
-        try:
-            if self._journal is None:
-                Chain().seal(line)  # what a file could not keep is refused all the same
-            else:
-                if self._journal.lines != self._applied:
-                    self._journal.close()  # an interrupt fell between writing and applying
-                self._journal.append(line, durable=durable)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise SearchError(f"what was given cannot be kept as JSON: {error}") from error
-        change()
-        self._applied += 1
-
     def _next(self) -> Trial | None:
         history, number = self.history, len(self.history.trials)
         if history.genes is None:
-            self._record("genes", genes=self._declared.config())
+            self._ledger.record("genes", genes=self._declared.config())
         if history.enqueued:
             values = history.enqueued[0]
             cost = None if self.window is None else plain_cost(self.window.cost(values), values)
@@ -391,7 +350,7 @@ class Search(Results):
 
     def _start(self, number: int, **fields: Any) -> Trial:
         id = trial_id(number)
-        self._record("start", id=id, **fields)
+        self._ledger.record("start", id=id, **fields)
         return self.history.trials[id]
 
     def _running(self, id: str) -> Trial:
@@ -405,7 +364,7 @@ class Search(Results):
         if self.failing:
             last = [trial for trial in self.history.trials.values() if trial.status == "failed"]
             return (
-                f"{self.history.failures} trials failed one after another, "
+                f"{counted(self.history.failures, 'trial')} failed one after another, "
                 f"at last {last[-1].id}: {last[-1].message}"
             )
         if self.time_budget is not None and self.elapsed >= self.time_budget:
@@ -415,5 +374,5 @@ class Search(Results):
     def _complete(self) -> str | None:
         """Why no new trial may start."""
         if self.max_trials is not None and len(self.history.trials) >= self.max_trials:
-            return f"all {self.max_trials} trials have been started"
+            return f"the limit of {counted(self.max_trials, 'trial')} is reached"
         return self._exhausted

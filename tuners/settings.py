@@ -56,7 +56,7 @@ class RandomSettings(_Settings):
 
 
 class NSGA2Settings(_Settings):
-    """NSGA-II with an exploration share (see `tuners/nsga2.py`)."""
+    """NSGA-II with an exploration share (see `tuners/nsga2/`)."""
 
     name: Literal["nsga2"] = "nsga2"
     population: int = Field(

@@ -162,7 +162,7 @@ def _budget(file: str, measured: Measured, settings: ExportSettings) -> list[Fil
         smaller = "" if measured.form == "full_int8" else "export to full int8, "
         finding = (
             f"{over:,} ({over / budget:.1%}) more than the budget of {budget:,}: {smaller}take a "
-            "smaller network, or raise budget="
+            "smaller network, or raise the budget"
         )
     message = f"{file} has {counted:,} bytes{by_rule}, {finding}"
     return [_check("budget", file, over <= 0, counted, budget, message)]
@@ -178,7 +178,7 @@ def _agreement(file: str, measured: Measured, settings: ExportSettings) -> list[
         f"{_percent(settings.agreement)} required"
     )
     if not passed and "int8" in measured.form and settings.qat is None:
-        text += "; try qat=5"
+        text += "; try 5 epochs of quantisation-aware fine-tuning (qat)"
     return [_check("agreement", file, passed, agreement, settings.agreement, text, measured.blame)]
 
 
@@ -269,7 +269,7 @@ def _stateless(file: str, measured: Measured, settings: ExportSettings) -> FileC
     elif asked:
         text = (
             f"{file} keeps state: reset between clips, by reset_all_variables() before each, as "
-            "was done for all figures here; asked for by recurrent='fused_lstm'"
+            "was done for all figures here; asked for by the recurrent form fused_lstm"
         )
     else:
         text = (

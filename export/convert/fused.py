@@ -70,7 +70,8 @@ def convert_fused(
     if fused != wanted:
         raise ExportError(
             f"the converter has fused {fused} of {wanted} directions of LSTM layers: it fuses "
-            "those with tanh, sigmoid and biases, without masks; leave recurrent= at 'auto'"
+            "those with tanh, sigmoid and biases, without masks; leave the setting recurrent at "
+            "auto"
         )
     return Converted(file.content(), len(stock))
 

@@ -89,7 +89,7 @@ def require_lstm(layers: list[Any]) -> None:
     """
     from keras import layers as keras_layers
 
-    remedy = "leave recurrent= at 'auto'"
+    remedy = "leave the setting recurrent at auto"
     if not layers:
         raise ExportError(f"the network has no LSTM layer for fused_lstm: {remedy}")
     for layer in layers:

@@ -114,12 +114,12 @@ def _wait(process: subprocess.Popen[bytes], what: str, time_limit: float, memory
         if held > memory:
             raise ExportError(
                 f"{what} held {held:,} bytes of memory, more than the {memory:,} allowed, and "
-                "was stopped: raise memory_limit=, or choose a smaller network"
+                "was stopped: raise the memory limit, or choose a smaller network"
             )
         if time.monotonic() > deadline:
             raise ExportError(
                 f"{what} took more than {time_limit:g} s and was stopped: raise "
-                "time_limit=, or calibrate on fewer clips"
+                "the time limit, or calibrate on fewer clips"
             )
 
 

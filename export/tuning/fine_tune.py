@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
-from ..errors import ExportError
+from ..errors import ExportError, counted
 from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.twin import Twin, rebuild
 from ..process.child import REFUSED
@@ -49,8 +49,9 @@ def _prune(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     steps = request["epochs"] * -(-len(x) // _BATCH)
     if steps < _FEWEST_STEPS:
         raise ExportError(
-            f"{request['epochs']} epochs of {len(x)} examples are {steps} steps, too few to prune "
-            f"by and by: raise tuning_epochs=, so that there are {_FEWEST_STEPS}"
+            f"{counted(request['epochs'], 'epoch')} of {counted(len(x), 'example')} are "
+            f"{counted(steps, 'step')}, too few to prune by and by: raise tuning_epochs, "
+            f"so that there are {_FEWEST_STEPS}"
         )
     every = max(1, steps // 2 // _PRUNINGS)
     schedule = sparsity.PolynomialDecay(

@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.features.front_ends import WaveformFrontEnd
 from kerasnas.features.versions import Version
 
@@ -72,7 +72,7 @@ def run_workers(
             else:
                 raise KerasnasError(json.loads(line)["error"])
         if missing:
-            raise KerasnasError(f"{missing} clips were not computed; run the command again")
+            raise KerasnasError(f"{counted(missing, 'clip')} not computed; run the command again")
     finally:
         for worker in workers:
             worker.kill()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.models.space import SearchSpace, Values
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class ChoiceSpace(SearchSpace):
         """
         if len(genes) != len(self.choices):
             raise KerasnasError(
-                f"a chromosome of {len(genes)} genes was given: this space has "
-                f"{len(self.choices)} layers to choose"
+                f"a chromosome of {counted(len(genes), 'gene')} was given: this space has "
+                f"{counted(len(self.choices), 'layer')} to choose"
             )
         values = {}
         for place, (gene, (layer, options)) in enumerate(

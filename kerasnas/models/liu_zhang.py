@@ -32,7 +32,7 @@ from kerasnas.blocks.recurrent import (
     FrameMean,
     Gru,
 )
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.models.space import SearchSpace, Values
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ class LiuZhangSpace(SearchSpace):
             if missing := [name for name in names if name not in values]:
                 raise KerasnasError(
                     f"{', '.join(missing)} not given: with {self.input_shape[1]} bins the space "
-                    f"liu_zhang has {self.layers} layers; take values of a network with as many"
+                    f"liu_zhang has {counted(self.layers, 'layer')}; take values of a network with "
+                    "as many"
                 )
             filters, height, width = (int(values[name]) for name in names)
             blocks.append(ConvolutionPool(filters, (height, width), dropout=settings.dropout))

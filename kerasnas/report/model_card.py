@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kerasnas.report.html.formats import computing, count, kilobytes, millions, percent
+from kerasnas.report.html.formats import computing, count, counted, kilobytes, millions, percent
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export
 from kerasnas.report.sections.network import layers, read_architecture
@@ -68,8 +68,9 @@ def _head(run: Run, export: Export) -> str:
             f"# Model card: {settings.get('name', run.paths.path.name)}",
             "",
             *_warnings(run),
-            f"- **Data**: {data.get('dataset', 'not said')}, {clips.test} clips held out for "
-            f"the figures below, {clips.calibration} training clips for integer ranges.",
+            f"- **Data**: {data.get('dataset', 'not said')}, "
+            f"{counted(clips.test, 'clip')} held out for the figures below, "
+            f"{counted(clips.calibration, 'training clip')} for integer ranges.",
             f"- **Task**: {_KINDS[export.multi_label]}, {len(classes)} classes: "
             f"{', '.join(classes)}.",
             f"- **Input**: features of shape {export.input_shape} (frames, bins, "

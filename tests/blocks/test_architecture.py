@@ -1,12 +1,15 @@
 """One description, two readings: recorded operations against the built Keras model."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from kerasnas import blocks
 from kerasnas.blocks import (
     convolutional,
     gated,
@@ -231,3 +234,15 @@ def test_unequal_strides_pick_places_of_what_strides_of_one_compute(block) -> No
     x = np.random.default_rng(0).normal(size=(2, *INPUT)).astype("float32")
     frames, bins = block.strides
     np.testing.assert_allclose(strided(x), plain(x)[:, ::frames, ::bins], rtol=1e-4, atol=1e-6)
+
+
+def test_whoever_imports_the_package_can_read_every_block() -> None:
+    package = Path(blocks.__file__)
+    written = {
+        path.stem
+        for path in package.parent.glob("*.py")
+        if re.search(r"^class \w+\(Block\)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {"gated", "texture"} < written
+    imported = re.findall(r"import (\w+) as", package.read_text(encoding="utf-8"))
+    assert written <= set(imported)

@@ -101,7 +101,7 @@ def test_a_form_with_a_failed_check_gives_way_to_the_next(tmp_path: Path, monkey
     )
     assert disagrees == (
         "full_int8 with unroll was refused: 90 % agreement of model_int8.tflite with the Keras "
-        "model, 98 % required; try qat=5"
+        "model, 98 % required; try 5 epochs of quantisation-aware fine-tuning (qat)"
     )
 
 

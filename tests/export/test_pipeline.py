@@ -126,6 +126,7 @@ def test_a_model_in_memory_and_several_tags(trained: Trained, tmp_path: Path):
     assert report["accuracy"]["keras"] == pytest.approx(np.mean(decided == (tags > 0)))
 
 
+@pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize(
     ("limit", "message"),
     [
@@ -186,6 +187,7 @@ def test_a_directory_that_cannot_be_written_to_is_refused_at_once(
     assert {path.name for path in tmp_path.iterdir()} == {"file", "link"}
 
 
+@pytest.mark.usefixtures("processes")
 def test_an_earlier_export_survives_a_failed_one(
     trained: Trained, exported: Exported, tmp_path: Path
 ):

@@ -52,6 +52,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def searched(workspace: Path) -> Path:
     """The run directory of a finished search."""
     from kerasnas.flow.commands.search import search
+    from tests.processes import here
 
-    search(workspace / "small.yaml")
+    with here():
+        search(workspace / "small.yaml")
     return workspace / "runs" / "small"

@@ -92,6 +92,7 @@ def test_a_full_disk(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "No space left on device. Everything before is kept; make room" in call(run)
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_worker_that_cannot_import(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

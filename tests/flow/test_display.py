@@ -140,7 +140,7 @@ def test_a_resumed_search_knows_how_far_it_is_and_how_long_it_takes(tmp_path: Pa
     with open_search(tmp_path, clock=lambda: 0.0) as search:
         screen = Screen(search, slots=2)
         with screen.display:
-            assert screen.text() == "Resuming: 2 of 6 trials are done.\n"
+            assert screen.text() == "Resuming: 2 of 6 trials done.\n"
         state = screen.display._state()
         assert "best accuracy 0.500, 1 on the front, 1 failed" in state
         assert sum(seconds) > 0

@@ -1,5 +1,6 @@
 """An ensemble of one network, trained without each fold in turn."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,18 @@ from tests.report.conftest import make_evaluation
 
 pytestmark = pytest.mark.slow
 
+SEEDS = itertools.count()
+
 
 def untrained(session, group, trainings) -> None:
     """Stands for training: models as they are initialised, each with a seed of its own."""
     import keras
 
-    for seed, (training, description) in enumerate(trainings.values()):
-        keras.utils.set_random_seed(seed)
-        training.path.mkdir(parents=True)
+    for training, description in trainings.values():
+        if training.model.exists():
+            continue
+        keras.utils.set_random_seed(next(SEEDS))
+        training.path.mkdir(parents=True, exist_ok=True)
         Architecture.from_json(description.architecture).build().save(training.model)
         metrics = {"loss": 1.0, "accuracy": float(description.fold), "macro_f1": None}
         make_evaluation(metrics=metrics).write(training.evaluation)
@@ -60,6 +65,18 @@ def test_clips_are_scored_by_the_mean_of_all_members(
     assert found.metrics == result.metrics
     assert Ensemble.read(paths.scores) == result.scores
     assert result.table().row_count == 6
+
+    scored = []
+    monkeypatch.setattr(flow, "run_jobs", lambda *given: scored.append(given) or here(*given))
+    assert flow.ensemble(workspace / "small.yaml", architecture="model_a", run=run) == result
+    assert not scored
+    (paths.member("2").path / "model.keras").unlink()
+    again = flow.ensemble(workspace / "small.yaml", architecture="model_a", run=run)
+    assert len(scored) == 1
+    assert again.scores.models["fold 2"] != result.scores.models["fold 2"]
+    paths.evaluation.write_bytes(b"")
+    flow.ensemble(workspace / "small.yaml", architecture="model_a", run=run)
+    assert len(scored) == 2
 
 
 def test_a_member_sees_neither_its_fold_nor_the_test_clips(workspace: Path) -> None:

@@ -96,7 +96,7 @@ def test_few_outliers_do_not_make_all_clips_long(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=20, dog=19)
     write(root / "dog" / "long.wav", seconds=2)
     text = call(root, code=0)
-    assert "0.25 to 2.00 s; 0.25 s covers 98%; 1 clips are cut" in text
+    assert "0.25 to 2.00 s; 0.25 s covers 98%; 1 clip cut" in text
     assert settings()["features"]["seconds"] == 0.25
     # Clips that are filled may be rolled; where there is padding, nothing moves it into a sound.
     assert settings()["training"]["final"]["augmentation"]["time_roll"] is True
@@ -251,7 +251,7 @@ def test_a_recording_of_two_hours(tmp_path: Path) -> None:
     with path.open("wb") as file:  # sparse
         file.write(header)
         file.truncate(44 + size)
-    assert "0.25 to 7200.00 s; 0.25 s covers 98%; 1 clips are cut" in call(root, code=0)
+    assert "0.25 to 7200.00 s; 0.25 s covers 98%; 1 clip cut" in call(root, code=0)
 
 
 @pytest.mark.slow

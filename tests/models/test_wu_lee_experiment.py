@@ -65,7 +65,7 @@ def test_a_small_one_runs_from_lists_to_files(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))
     recordings = SyntheticSettings(
-        clips=90, seconds=0.7, sample_rate=48000, channels=2, subtype="PCM_24", folds=3
+        clips=45, seconds=0.7, sample_rate=48000, channels=2, subtype="PCM_24", folds=3
     )
     write_tau2020_3class(tmp_path / "data", recordings)
     small = yaml.safe_load(CONFIG.read_text())
@@ -87,7 +87,7 @@ def test_a_small_one_runs_from_lists_to_files(
     assert 4_000 <= 4 * described.cost["trainable_parameters"] <= 40_000
     evaluation = Evaluation.read(winner.evaluation)
     assert evaluation.classes == ("indoor", "outdoor", "transportation")
-    assert evaluation.count == 30  # the clips of the test list
+    assert evaluation.count == 15  # the clips of the test list
     front_end = FrontEndDescription.read(RunPaths(run).export.front_end).front_end
     assert front_end["kind"] == "scalogram"
     assert (front_end["input_shape"], len(front_end["centres"])) == ([32, 128, 2], 128)

@@ -83,7 +83,7 @@ def test_a_front_of_two_objectives_is_drawn_and_listed_with_the_best_first(
 ) -> None:
     page = Page(write(controlled))
     assert page.pictures("front") == 1
-    rows = page.rows("front", "3 of 4 candidates are on the front")
+    rows = page.rows("front", "3 of 4 candidates on the front")
     assert [row[0] for row in rows] == ["3", "1", "0"]
     assert rows[0][1:] == ["0.100", "400"]
 

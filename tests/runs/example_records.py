@@ -100,7 +100,9 @@ EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Pa
     ),
     records.Folds: (_folds, lambda run: run.network("winner").folds),
     records.Ensemble: (
-        lambda: records.Ensemble("winner", {"loss": 0.5}, {"fold 1": {"loss": None}}),
+        lambda: records.Ensemble(
+            "winner", {"loss": 0.5}, {"fold 1": {"loss": None}}, {"fold 1": "0a"}
+        ),
         lambda run: run.ensemble("winner").scores,
     ),
     records.Export: (_export, lambda run: run.export.report),

@@ -325,7 +325,7 @@ def test_wrong_objectives_are_named(objectives):
 
 def test_trials_are_limited():
     search = run(make(max_trials=3))
-    assert (len(search.trials), search.finished) == (3, "all 3 trials have been started")
+    assert (len(search.trials), search.finished) == (3, "the limit of 3 trials is reached")
     search.max_trials = 5
     assert search.finished is None
     assert len(run(search).trials) == 5

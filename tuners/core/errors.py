@@ -15,3 +15,8 @@ class FailuresError(SearchError, RuntimeError):
 
 class JournalError(TunerError):
     """A journal that cannot be read or written: damaged, foreign, in use, disk full."""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 trial`, `2 trials`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import SearchError
+from .errors import SearchError, counted
 from .genes import Genes, Key, Value, Values, key
 from .history import History
 from .plain import json_number
@@ -112,7 +112,7 @@ class Suggestion:
             return "space exhausted: nothing is left to propose"
         if self.rejected < self.tried or window is None:
             refused = f", {self.rejected:,} of them outside the window" if self.rejected else ""
-            return f"space exhausted: {self.tried:,} candidates gave nothing new{refused}"
+            return f"space exhausted: {counted(self.tried, 'candidate')} gave nothing new{refused}"
         tried = f"no candidate fits the window of {window}: {self.tried:,} were tried, and"
         if self.sizes is None:
             return f"{tried} none of them has a finite size. Change the space or the input"

@@ -7,6 +7,7 @@ an actor or a whole machine may be gone: its trial is then `lost`, and to be run
 
 from __future__ import annotations
 
+import importlib
 import logging
 import socket
 import sys
@@ -290,20 +291,44 @@ def _import_ray() -> ModuleType:
 def _connect(ray: ModuleType, address: str) -> None:
     """Join the cluster, or say within seconds that there is none."""
     remedy = "start one with `ray start --head` and give its address, or run without a cluster"
-    if address != "auto":
-        host, colon, port = address.rpartition(":")
-        if not (host and colon and port.isdigit()) or "/" in host:
-            raise TunerError(
-                f'the address of a Ray cluster is "auto" or HOST:PORT, not {address!r}'
-            )
-        try:
-            socket.create_connection((host, int(port)), REACH).close()
-        except OSError as error:
-            raise TunerError(f"no Ray cluster answers at {address} ({error}): {remedy}") from error
+    if address != "auto" and _parse(address) is None:
+        raise TunerError(f'the address of a Ray cluster is "auto" or HOST:PORT, not {address!r}')
     try:
+        found = _auto_address(ray) if address == "auto" else address
+        if found is not None and (place := _parse(found)) is not None:
+            _require_answer(place, address if found == address else f"{found} ({address})", remedy)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise TunerError(
             f"no Ray cluster can be joined at {address} ({first}): {remedy}"
         ) from error
+
+
+def _parse(address: str) -> tuple[str, int] | None:
+    """Return host and port; None where an address is not made of them."""
+    host, colon, port = address.rpartition(":")
+    return (host, int(port)) if host and colon and port.isdigit() and "/" not in host else None
+
+
+def _require_answer(place: tuple[str, int], named: str, remedy: str) -> None:
+    try:
+        socket.create_connection(place, REACH).close()
+    except OSError as error:
+        raise TunerError(f"no Ray cluster answers at {named} ({error}): {remedy}") from error
+
+
+def _auto_address(ray: ModuleType) -> str | None:
+    """Return the address of the cluster that "auto" joins; None where only Ray can tell.
+
+    It may be a note that `ray start` left on this machine and that outlived its cluster.
+
+    Raises:
+        ConnectionError: There is no cluster to be found.
+    """
+    try:
+        find = importlib.import_module(f"{ray.__name__}._private.services")
+        found: str = find.get_ray_address_from_environment("auto", None)
+    except (ImportError, AttributeError, TypeError):  # another version of Ray
+        return None
+    return found

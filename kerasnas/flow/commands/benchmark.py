@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from kerasnas.errors import counted
 from kerasnas.export import timing
 from kerasnas.export.timing import Benchmark
 from kerasnas.files import write_json
@@ -35,7 +36,7 @@ class Timed:
         if any(file.keeps_state for file in self.files):
             caption += "; * keeps state: reset before each run"
         threads = [latency.threads for latency in self.files[0].latency_ms]
-        names = [f"{count} thread{'s' if count > 1 else ''}" for count in threads]
+        names = [counted(count, "thread") for count in threads]
         heads = ["file", "bytes", *names, "× float32", "arena bytes", "XNNPACK", "needs"]
         files = [Path(file.file).name for file in self.files]
         if len(set(files)) < len(files):

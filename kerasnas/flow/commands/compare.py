@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from kerasnas import measures
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.export.check.paired import upper_bound
 from kerasnas.flow.task.result import Result
 from kerasnas.paths import StrPath
@@ -60,7 +60,7 @@ class Compared(Result):
         """Which run is better, if the clips show it."""
         low, high = self.interval
         if low <= 0 <= high:
-            return f"no difference is shown by {self.clips} clips"
+            return f"no difference is shown by {counted(self.clips, 'clip')}"
         less_is_better = measures.direction(self.metric) == "min"
         better = self.runs[(low > 0) != less_is_better]
         return f"{better} is better"
@@ -75,7 +75,7 @@ class Compared(Result):
         }
         facts["difference"] = f"{self.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})"
         if self.only is not None:
-            facts["right in one run only"] = f"{self.only[0]} and {self.only[1]} clips"
+            facts["right in one run only"] = f"{self.only[0]} and {counted(self.only[1], 'clip')}"
         return {**facts, "verdict": self.verdict}
 
 
@@ -155,8 +155,8 @@ def _check_alike(runs: tuple[Path, Path], one: Evaluation, other: Evaluation) ->
 
 
 def _bootstrap(
-    labels: metrics.Scores,
-    predictions: Sequence[metrics.Scores],
+    labels: metrics.Floats,
+    predictions: Sequence[metrics.Floats],
     name: str,
     multi_label: bool,
 ) -> tuple[float, float]:

@@ -6,6 +6,7 @@ folds, answer together on the evaluation set: a clip's scores are the mean of th
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def ensemble(
     """Train a network without each of the folds in turn, and score all together.
 
     Arguments are those of `commands.train.train`. Members that the run directory already holds
-    are not trained again.
+    are not trained again, and what the same members scored is kept.
 
     Raises:
         KerasnasError: The clips that are not tested on have fewer than two folds, or as from
@@ -96,7 +97,10 @@ def ensemble(
 
 
 def _train(session: Session, network: Network) -> TrainedEnsemble:
-    """Train the members that are not there yet, score all together, and write `ensemble.json`."""
+    """Train the members that are not there yet, score all together, and write `ensemble.json`.
+
+    What the same members scored before is kept.
+    """
     paths, folds = session.paths.ensemble(network.label), _folds(session.task)
     group = f"{network.group}-ensemble"
     described = replace(network.description, seed=session.experiment.seed, scored_on="test")
@@ -106,6 +110,15 @@ def _train(session: Session, network: Network) -> TrainedEnsemble:
     }
     train_missing(session, group, jobs)
     members = {f"fold {fold}": paths.member(fold) for fold in folds}
+    models = {
+        name: hashlib.sha256(member.model.read_bytes()).hexdigest()
+        for name, member in members.items()
+    }
+    known = session.intact(Ensemble, paths.scores)
+    if known is not None and known.models != models:
+        known = None
+    if known is not None and session.intact(Evaluation, paths.evaluation) is not None:
+        return TrainedEnsemble(paths.path, known)
     job = Job(
         "ensemble",
         "kerasnas.flow.workers.jobs:ensemble",
@@ -121,6 +134,7 @@ def _train(session: Session, network: Network) -> TrainedEnsemble:
         network.label,
         Evaluation.read(paths.evaluation).metrics,
         {name: Evaluation.read(each.evaluation).metrics for name, each in members.items()},
+        models,
     )
     scores.write(paths.scores)
     return TrainedEnsemble(paths.path, scores)

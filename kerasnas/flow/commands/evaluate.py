@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from kerasnas import experiment as experiments
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.flow.commands.predict import front_end
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.opening import read_experiment, run_of
@@ -50,7 +50,9 @@ class Evaluated(Result):
 
     def table(self) -> Table:
         """For the screen."""
-        table = Table(title=f"{self.model} on {len(self.result.clips)} {self.part} clips")
+        table = Table(
+            title=f"{self.model} on {counted(len(self.result.clips), f'{self.part} clip')}"
+        )
         table.add_column("metric")
         table.add_column("value", justify="right")
         for name, value in self.metrics.items():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from kerasnas import experiment as experiments
-from kerasnas.export.settings import Lowering, OnFail
+from kerasnas.errors import KerasnasError
+from kerasnas.export.settings import ExportSettings, Lowering, OnFail
 from kerasnas.flow.stages.export_network import describe_origin, export_network
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.opening import read_experiment, run_of
@@ -56,6 +60,16 @@ def export_run(
         KerasnasError: Something given cannot be used.
         ExportError: The model cannot be exported.
     """
+    given = {
+        "budget": budget,
+        "on_fail": on_fail,
+        "recurrent": recurrent,
+        "waveform": waveform,
+        "sparsity": sparsity,
+        "qat": qat,
+    }
+    changed = {name: value for name, value in given.items() if value is not None}
+    _check_options(changed)
     source = Path(source)
     if source.is_dir():
         settings = read_experiment(source)
@@ -67,15 +81,6 @@ def export_run(
             if experiment is None
             else experiments.load(Path(experiment))
         )
-    given = {
-        "budget": budget,
-        "on_fail": on_fail,
-        "recurrent": recurrent,
-        "waveform": waveform,
-        "sparsity": sparsity,
-        "qat": qat,
-    }
-    changed = {name: value for name, value in given.items() if value is not None}
     described = description_of(model)
     settings = settings.overridden(path_or_none(data))
     if described is not None:
@@ -88,10 +93,23 @@ def export_run(
         task,
         train,
         test,
-        settings.export.model_copy(update=changed),
-        describe_origin(model, settings.export, task, train, test),
+        describe_origin(model, settings.export, task, train, test, changed),
         console or Console(quiet=True),
     )
     if source.is_dir() and output is None:
         write_report(source)
     return exported
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """See that options can be settings, before data are loaded.
+
+    Raises:
+        KerasnasError: Naming the first that cannot.
+    """
+    try:
+        ExportSettings.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise KerasnasError(f"{name}: {first['msg']}, not {first['input']!r}") from None

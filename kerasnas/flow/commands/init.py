@@ -12,7 +12,7 @@ from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.groups import grouped
 from kerasnas.datasets.survey import Survey
 from kerasnas.datasets.table import Problems, rows
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.experiment import Experiment
 from kerasnas.experiment.reading import tagged_settings
 from kerasnas.experiment.search import SearchSettings
@@ -58,9 +58,10 @@ def init(
     clips = datasets.load(data, data.root)  # KERASNAS_DATA is not what was asked about
     survey = look(clips)
     if survey.levels.silent == len(survey.levels.peaks):
+        recordings = counted(survey.levels.silent, "recording")
         raise KerasnasError(
-            f"{folder} holds only silence: all samples of the {survey.levels.silent} recordings "
-            "that were listened to are 0; record them again"
+            f"{folder} holds only silence: all samples of the {recordings} that were listened "
+            "to are 0; record again"
         )
     split = _split(clips)
     if survey.group_by and isinstance(data, FolderSettings):
@@ -141,7 +142,7 @@ def _found(survey: Survey, split: SplitSettings) -> list[str]:
         f"{survey.clips} clips of {survey.classes} classes, {min(counts.values())} to "
         f"{max(counts.values())} a class",
         f"{lengths.shortest:.2f} to {lengths.longest:.2f} s; {seconds:g} s covers "
-        f"{1 - cut / survey.clips:.0%}; {cut} clips are cut",
+        f"{1 - cut / survey.clips:.0%}; {counted(cut, 'clip')} cut",
     ]
     if not survey.multi_label:
         lines.append(f"to beat: {share:.1%} right by always answering {largest}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasnas.errors import counted
 from kerasnas.experiment.like import front_end_of, probes
 from kerasnas.features import read
 from kerasnas.features.like import LIMIT, largest_difference
@@ -38,7 +39,9 @@ def print_inspection(
     front_end, settings = front_end_of(path)
     waves = [np.ascontiguousarray(read(p, settings.sample_rate)[:, 0]) for p in recordings]
     largest = largest_difference(front_end, settings, waves or probes(settings))
-    on = f"{len(recordings)} recordings" if recordings else "noise, a tone, clicks and silence"
+    on = (
+        counted(len(recordings), "recording") if recordings else "noise, a tone, clicks and silence"
+    )
     verdict = "the same" if largest < LIMIT else f"above the limit, {LIMIT:g}: not the same"
     defaults = type(settings)().model_dump(mode="json")
     values = settings.model_dump(mode="json", exclude={"seconds", "like"})

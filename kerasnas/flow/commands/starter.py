@@ -204,7 +204,7 @@ def _features(survey: Survey) -> str:
     hop = max(min(hop, round(rate * _LONGEST_HOP)), samples // _MOST_FRAMES)
     n_fft = max(n_fft, 2 ** (hop - 1).bit_length())  # no sample is skipped
     cut = lengths.cut(seconds)
-    kept = f"{cut} are cut at their end" if cut else "none is cut"
+    kept = f"{cut} cut at the end" if cut else "none is cut"
     padding = lengths.padding(seconds)
     filled = f"; padding: {padding:.0%}" if padding >= _FULL else ""
     others = f" ({_rates(survey)})" if len(survey.rates) > 1 else ""

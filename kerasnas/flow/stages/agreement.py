@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.errors import counted
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.winners import describe
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
@@ -92,7 +93,7 @@ def measure(session: Session) -> None:
         described = replace(described, recipe=recipe.model_dump(mode="json"))
         jobs[f"trial {trial.number}"] = session.paths.from_scratch(trial.id), described
     session.console.print(
-        f"Comparing ranks with {len(jobs)} candidates that are trained from scratch."
+        f"Comparing ranks with {counted(len(jobs), 'candidate')}, trained from scratch."
     )
     train_missing(session, "agreement", jobs, recipe.epochs)
     alone = [Evaluation.read(training.evaluation).metrics for training, _ in jobs.values()]

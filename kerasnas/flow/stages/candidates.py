@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.flow.stages import trials
 from kerasnas.flow.stages.limits import Sizes
 from kerasnas.flow.stages.start import open_search, rehearse
@@ -65,7 +65,8 @@ def score_candidates(session: Session, supernet: Path | None = None) -> Results:
         completed = len(search.history.completed())
         if completed < wanted:
             session.console.print(
-                f"{completed} of {wanted} trials have a score: {search.finished}.", markup=False
+                f"{completed} of {counted(wanted, 'trial')} scored: {search.finished}.",
+                markup=False,
             )
         if not completed:
             raise KerasnasError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from kerasnas import features
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import DamagedError, KerasnasError
 from kerasnas.export.errors import CheckFailed, ExportError
 from kerasnas.export.files import verify
 from kerasnas.export.settings import ExportSettings, OnFail
@@ -36,18 +39,23 @@ def export_missing(
 ) -> Exported:
     """Export a network as `export_network` does, unless its export is there already, and whole.
 
-    An export that `export_run` made there with settings of its own stays, as long as everything
-    else is as it was. Damaged files are said, and made again.
+    An export that `export_run` made there with options of its own stays, as long as everything
+    else is as it was. Damaged and missing files are said, and made again with the same options.
     """
     task = session.task
     settings = task.experiment.export
     if on_fail is not None:
         settings = settings.model_copy(update={"on_fail": on_fail})
     made_from = describe_origin(model, settings, task, train, test)
-    if (report := _known(session, paths, made_from, model)) is not None:
-        return Exported(paths.path, report)
-    session.console.print(f"Exporting {model.parent} to TFLite ...", markup=False)
-    return export_network(model, paths, task, train, test, settings, made_from, session.console)
+    stored = session.intact(MadeFrom, paths.made_from)
+    if stored is not None and replace(stored, options={}, whole=True) == made_from:
+        made_from = replace(made_from, options=stored.options)
+        report = _known(session, paths, model) if stored.whole else None
+        if report is not None:
+            return Exported(paths.path, report)
+    options = "".join(f", {name} {value}" for name, value in made_from.options.items())
+    session.console.print(f"Exporting {model.parent} to TFLite{options} ...", markup=False)
+    return export_network(model, paths, task, train, test, made_from, session.console)
 
 
 def export_network(
@@ -56,7 +64,6 @@ def export_network(
     task: Task,
     train: Indices,
     test: Indices,
-    settings: ExportSettings,
     made_from: MadeFrom,
     console: Console,
 ) -> Exported:
@@ -69,19 +76,19 @@ def export_network(
         train: Clips that it was trained on; calibration clips are chosen among them, and
             fine-tuning goes on with them.
         test: Clips that nobody trained on.
-        settings: How to export.
-        made_from: What to keep with the files, so that `export_missing` knows them again.
+        made_from: How to export; kept with the files, so that `export_missing` knows them again.
         console: Where progress is shown.
     """
     from kerasnas.export import export
     from kerasnas.export.calibration import stratified
 
+    settings = ExportSettings.model_validate({**made_from.settings, **made_from.options})
     front_end = task.experiment.features
     golden = features.golden(task.clips[int(test[0])].path, front_end)
     waveform = waveform_input(task, test, golden) if settings.waveform else None
     among = train[:: 1 + len(train) // _CALIBRATE_AMONG]
     chosen = stratified(task.targets[among], settings.calibration_clips, task.experiment.seed)
-    _forget(paths)
+    _begin(paths)
     with console.status("Exporting") as status:
         try:
             result = export(
@@ -113,12 +120,22 @@ def export_network(
 
 
 def describe_origin(
-    model: Path, settings: ExportSettings, task: Task, train: Indices, test: Indices
+    model: Path,
+    settings: ExportSettings,
+    task: Task,
+    train: Indices,
+    test: Indices,
+    options: Mapping[str, Any] | None = None,
 ) -> MadeFrom:
     """Return what the files of an export are made from.
 
-    Of the settings it names those that hold for the run: what `export_run` was given besides does
-    not count, so that its files stay.
+    Args:
+        model: A `.keras` file.
+        settings: Those that hold for the run.
+        task: The task that the model was trained for.
+        train: Clips that it was trained on.
+        test: Clips that nobody trained on.
+        options: What `export_run` was given in the place of settings.
     """
     return MadeFrom(
         model=hashlib.sha256(model.read_bytes()).hexdigest(),
@@ -128,13 +145,12 @@ def describe_origin(
         seed=task.experiment.seed,
         features=task.experiment.features.model_dump(mode="json"),
         settings=settings.model_dump(mode="json"),
+        options=dict(options or {}),
     )
 
 
-def _known(session: Session, paths: ExportPaths, made_from: MadeFrom, model: Path) -> Export | None:
+def _known(session: Session, paths: ExportPaths, model: Path) -> Export | None:
     """Return the report of an export that was made from the same; None where it is not whole."""
-    if session.intact(MadeFrom, paths.made_from) != made_from:
-        return None
     report = session.intact(Export, paths.report)
     if report is None or not _has_files(session, paths, report):
         return None
@@ -163,9 +179,13 @@ def _has_files(session: Session, paths: ExportPaths, report: Export) -> bool:
     return False
 
 
-def _forget(paths: ExportPaths) -> None:
-    """See that a directory says of no files what they were made from, while they are written."""
+def _begin(paths: ExportPaths) -> None:
+    """See that an earlier export is not taken for whole while its files are written again.
+
+    Its options stay, in case that nothing comes of the new one.
+    """
     try:
-        paths.made_from.unlink(missing_ok=True)
-    except OSError as error:
-        raise KerasnasError(f"{paths.path} cannot be written to: {error.strerror}") from None
+        if paths.made_from.exists():
+            replace(MadeFrom.read(paths.made_from), whole=False).write(paths.made_from)
+    except DamagedError:
+        paths.made_from.unlink()

@@ -57,7 +57,7 @@ class Exported(Result):
             *([] if tuning is None else [_tuning_line(tuning, self.report)]),
             *(_file_line(path, entries[name]) for name, path in self.files.items()),
             *(
-                _in_options(reason)
+                reason
                 for entry in entries.values()
                 for reason in entry.failed_forms
                 if _REFUSED in reason
@@ -74,11 +74,6 @@ class Exported(Result):
                 if check.verdict in _SAYING
             ),
         ]
-
-
-def _in_options(reason: str) -> str:
-    """Return why a form was refused, with the command line's options for arguments."""
-    return reason.replace("try qat=", "try --qat ")
 
 
 def _tuning_line(tuning: TuningEntry, report: Export) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.blocks.architecture import Architecture
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.flow.stages.baselines import judged_by
 from kerasnas.flow.stages.limits import Sizes
 from kerasnas.flow.stages.start import genes_of, rehearse
@@ -104,7 +104,7 @@ def in_words(record: Recipes) -> str:
         f"{each.name} {'failed' if each.error is None else f'{each.error:.3f}'}"
         for each in record.tried
     )
-    epochs = f"{record.epochs} epochs"
+    epochs = counted(record.epochs, "epoch")
     if record.epochs < record.final_epochs:
         epochs += f" of {record.final_epochs}, a quarter of the time"
     return f"recipe: {record.chosen} (errors on validation clips: {errors}; {epochs})"
@@ -128,7 +128,7 @@ def estimate(session: Session) -> str | None:
         seconds = min(seconds, 3600 * search.hours)
     minutes = max(1, round(seconds / 60))
     return (
-        f"about {minutes} min to go for {search.trials} candidates and the winners "
+        f"about {minutes} min to go for {counted(search.trials, 'candidate')} and the winners "
         "(an estimate from the recipes' trainings)"
     )
 
@@ -181,7 +181,9 @@ def _compare(session: Session, made_from: str) -> Recipes:
     epochs = work.epochs(turns * _AT_A_TIME, experiment.training.final.epochs)
     facts = replace(facts, epochs=epochs)
     session.console.print(
-        f"Trying {count} recipes for {epochs} epochs each, before the candidates ...", markup=False
+        f"Trying {counted(count, 'recipe')} for {counted(epochs, 'epoch')} each, before the "
+        "candidates ...",
+        markup=False,
     )
     trial = _Trial(session, work.network, facts, _base(experiment.training.final, epochs), count)
     sampling = samplings[-1]  # else small classes are not learned, and nothing is compared

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kerasnas import experiment as experiments
+from kerasnas.errors import DamagedError, counted
 from kerasnas.experiment import Experiment
 from kerasnas.runs import directory as runs
 from kerasnas.runs.directory import run_of
@@ -50,9 +51,27 @@ def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -
 
     Raises:
         KerasnasError: As from `kerasnas.runs.directory.open_run`.
+        DamagedError: The journal of a search that has begun there is empty or missing.
     """
     with runs.open_run(directory, experiment.to_yaml(), _MAY_CHANGE, overwrite):
+        _require_journal(RunPaths(directory))
         yield
+
+
+def _require_journal(paths: RunPaths) -> None:
+    """See that a run which holds something of its trials holds their journal, too.
+
+    A search writes the journal first, and would begin again without it.
+    """
+    of_trials = (paths.search, paths.table, paths.trials, paths.winners)
+    left = next((path for path in of_trials if path.exists()), None)
+    if left is None or (paths.journal.exists() and b"\n" in paths.journal.read_bytes()):
+        return
+    fault = "holds no whole line" if paths.journal.exists() else "is missing"
+    raise DamagedError(
+        f"{paths.journal} {fault}, and {left} tells of trials that were in it",
+        "restore it from a copy, or give --overwrite to delete the run and search again",
+    )
 
 
 def fit_oracle(
@@ -71,6 +90,7 @@ def fit_oracle(
     """
     search = experiment.search
     trials, known = search.trials, search.oracle
+    number = counted(trials, "trial")
     if not overwrite and RunPaths(directory).journal.exists():
         begun = read_experiment(directory).search
         if begun.oracle == known.fitted(begun.trials):
@@ -80,15 +100,15 @@ def fit_oracle(
         if not known.is_random(trials):
             return experiment, None
         return experiment, (
-            f"oracle: {known.name} is random search in {trials} trials: raise search.trials, or "
+            f"oracle: {known.name} is random search in {number}: raise search.trials, or "
             "change the oracle's settings"
         )
     changed = search.model_copy(update={"oracle": oracle})
     names = [name for name, value in oracle if value != getattr(known, name)]
     settings = ", ".join(f"{name} {getattr(oracle, name)}" for name in names)
     return experiment.model_copy(update={"search": changed}), (
-        f"oracle: {known.name} as it is by default is random search in {trials} trials; taken "
-        f"instead: {settings}"
+        f"oracle: {known.name} as it is by default is random search in {number}; "
+        f"taken instead: {settings}"
     )
 
 

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kerasnas.errors import counted
 from kerasnas.tuners import Search, Trial
 from kerasnas.tuners.core.ranking import pareto_front, ranking
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Progress, Started
@@ -61,7 +62,7 @@ class Display:
 
     def __enter__(self) -> Self:
         if self._search.resumed:
-            self._console.print(f"Resuming: {self._done} of {self._trials} trials are done.")
+            self._console.print(f"Resuming: {self._done} of {counted(self._trials, 'trial')} done.")
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -133,7 +134,7 @@ class Display:
             parts.append(f"{self._failed} failed")
         if rejected:
             share = rejected / (rejected + len(self._search.history.trials))
-            parts.append(f"{rejected:,} candidates outside the window ({share:.0%})")
+            parts.append(f"{counted(rejected, 'candidate')} outside the window ({share:.0%})")
         if (left := self._left()) is not None:
             parts.append(f"{_duration(left)} left")
         while width is not None and len(parts) > 2 and len(", ".join(parts)) > width:

@@ -49,6 +49,11 @@ def count(value: float | None) -> str:
     return "–" if value is None else f"{round(value):,}".replace(",", _SPACE)
 
 
+def counted(number: int, noun: str) -> str:
+    """A whole number with its noun, in the plural unless it is 1."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
 def kilobytes(value: float | None) -> str:
     """Bytes in units of 1000."""
     return "–" if value is None else f"{value / 1000:.1f}{_SPACE}kB"

@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasnas.measures import direction
 from kerasnas.report.html.elements import Markup, figure, join, note, table, tag
-from kerasnas.report.html.formats import named, words
+from kerasnas.report.html.formats import counted, named, words
 from kerasnas.report.pictures import search as pictures
 from kerasnas.report.reading import optional
 from kerasnas.runs.records import ControllerCurve
@@ -32,7 +32,7 @@ def front(run: Run) -> Markup | None:
         return None
     picture = pictures.front((first, second), _points(completed, first, second), stairs)
     listed = table(
-        f"{len(members)} of {len(completed)} candidates are on the front",
+        f"{len(members)} of {counted(len(completed), 'candidate')} on the front",
         ["trial", words(first), words(second)],
         [
             [str(trial.number), *(named(n, value_of(trial, n)) for n in (first, second))]
@@ -72,8 +72,9 @@ def controller(run: Run) -> Markup | None:
                 "the update; 0 is settled.",
             ),
             note(
-                f"{len(curve)} updates by {end.trials} trials: mean reward {begin.reward:.3f} in "
-                f"the first batch and {end.reward:.3f} in the last, entropy {begin.entropy:.3f} "
+                f"{counted(len(curve), 'update')} by {counted(end.trials, 'trial')}: mean reward "
+                f"{begin.reward:.3f} in the first batch and {end.reward:.3f} in the last, entropy "
+                f"{begin.entropy:.3f} "
                 f"and {end.entropy:.3f} nats. Learning shows in a falling entropy, success in a "
                 "rising reward."
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kerasnas.report.html.elements import Markup, Node, badge, join, note, paragraph, table, tag
-from kerasnas.report.html.formats import computing, count, milliseconds, percent
+from kerasnas.report.html.formats import computing, count, counted, milliseconds, percent
 from kerasnas.report.reading import required
 from kerasnas.report.sections.quality import tick
 from kerasnas.runs.records import CheckEntry, Export, FileEntry
@@ -52,11 +52,12 @@ def section(run: Run) -> Markup:
             verdict(run, export.checks),
             table("Measured on the files", ["", *(file.file for file in files)], rows),
             note(
-                f"{share.capitalize()} and agreement on {export.clips.test} clips on which nobody "
-                f"trained or calibrated (Keras model: {percent(export.accuracy.get('keras'))}); "
-                f"integer ranges from {export.clips.calibration} training clips. Latency of one "
-                f"segment on one thread of the machine that exported ({export.machine}), not of a "
-                f"phone. {versions}."
+                f"{share.capitalize()} and agreement on "
+                f"{counted(export.clips.test, 'clip')} on which nobody trained or calibrated "
+                f"(Keras model: {percent(export.accuracy.get('keras'))}); integer ranges from "
+                f"{counted(export.clips.calibration, 'training clip')}. Latency of one segment on "
+                f"one thread of the machine that exported ({export.machine}), not of a phone. "
+                f"{versions}."
             ),
             _waveform(export),
             table(
@@ -102,8 +103,8 @@ def verdict(run: Run, checks: Sequence[CheckEntry]) -> Markup:
     if not failed and not unproven:
         return paragraph(tick(run, True, f"All {len(checks)} checks of the files passed."))
     reasons = "; ".join(check.message for check in failed or unproven)
-    counted = f"{len(failed or unproven)} of {len(checks)} checks"
-    said = badge(False, f"{counted} failed") if failed else badge(None, f"{counted} not proven")
+    share = f"{len(failed or unproven)} of {len(checks)} checks"
+    said = badge(False, f"{share} failed") if failed else badge(None, f"{share} not proven")
     return paragraph(said, f": {reasons}.")
 
 

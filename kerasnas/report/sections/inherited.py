@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kerasnas.errors import KerasnasError
 from kerasnas.measures import COSTS
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
-from kerasnas.report.html.formats import metric, words
+from kerasnas.report.html.formats import counted, metric, words
 from kerasnas.report.pictures import inherited as pictures
 from kerasnas.report.reading import MissingError, chosen, optional, training_of, within
 from kerasnas.report.sections.network import read_architecture
@@ -83,9 +83,9 @@ def agreement(run: Run) -> Markup | None:
         [
             figure(
                 pictures.agreement(name, pairs),
-                f"{len(pairs)} candidates from all strata of the supernet's scores, each trained "
-                f"from scratch for {record.epochs} epochs on the training clips; both scores are "
-                "of the validation clips.",
+                f"{counted(len(pairs), 'candidate')} from all strata of the supernet's scores, "
+                f"each trained from scratch for {counted(record.epochs, 'epoch')} on the training "
+                "clips; both scores are of the validation clips.",
             )
             if pairs
             else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasnas.report.html.elements import Markup, Node, badge, join, note, table, tag
-from kerasnas.report.html.formats import metric, words
+from kerasnas.report.html.formats import counted, metric, words
 from kerasnas.report.reading import MissingError, optional, required
 from kerasnas.runs.records import Baselines, BaselineScores, FindingEntry, Findings, Recipes
 from kerasnas.runs.run import Run
@@ -130,9 +130,9 @@ def recipes(run: Run) -> Markup | None:
             table("Recipes on the validation clips", heads, rows, marked=[chosen]),
             note(
                 f"One network ({found.network}) was trained by each recipe on {found.examples} "
-                f"examples for {found.epochs} epochs, {epochs}. The mildest recipe counts that is "
-                "at most one standard error (±) above the best; candidates and winners are trained "
-                "by it."
+                f"examples for {counted(found.epochs, 'epoch')}, {epochs}. The mildest recipe "
+                "counts that is at most one standard error (±) above the best; candidates and "
+                "winners are trained by it."
             ),
         ]
     )

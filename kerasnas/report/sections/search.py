@@ -10,6 +10,7 @@ from kerasnas.measures import superlative
 from kerasnas.report.html.elements import Markup, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import (
     count,
+    counted,
     duration,
     kilobytes,
     mean_and_deviation,
@@ -149,7 +150,7 @@ def _superlative(run: Run, rule: str) -> str:
 def _how_it_went(run: Run) -> Markup:
     scored, failed = len(run.trials.completed), len(run.trials.failed)
     open_ = len(run.trials.all) - scored - failed
-    parts = [f"{scored} candidates scored"]
+    parts = [f"{counted(scored, 'candidate')} scored"]
     if failed:
         parts.append(f"{failed} failed")
     if open_:
@@ -223,7 +224,7 @@ def _best_trials(run: Run) -> Markup:
     return join(
         [
             table(
-                f"The best {len(shown)} of {len(run.trials.completed)} candidates",
+                f"The best {len(shown)} of {counted(len(run.trials.completed), 'candidate')}",
                 head,
                 [_trial_row(run, trial, chosen, tested) for trial in shown],
                 text_columns=(0, len(head) - 1),
@@ -274,7 +275,7 @@ def _values(trial: Trial) -> str:
 
 def _failed_trials(failed: Sequence[Trial]) -> Markup:
     return table(
-        f"{len(failed)} failed {'trial' if len(failed) == 1 else 'trials'}",
+        counted(len(failed), "failed trial"),
         ["trial", "reason", "values"],
         [[str(trial.number), trial.message or "not told", _values(trial)] for trial in failed],
         text_columns=(0, 1, 2),

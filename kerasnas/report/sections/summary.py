@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kerasnas.measures import direction
 from kerasnas.report.html.elements import Markup, Node, join, note, paragraph, tag
-from kerasnas.report.html.formats import count, kilobytes, metric, named, percent, words
+from kerasnas.report.html.formats import count, counted, kilobytes, metric, named, percent, words
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export, verdict
 from kerasnas.report.sections.quality import held_out_baselines, majority_name, tick, warnings
@@ -76,8 +76,8 @@ def _why_chosen(run: Run, winner: Winner, trial: Trial | None) -> Node:
     return join(
         [
             start,
-            f" ({shown}) among {scored} candidates ",
-            f"that were {how}. It has {count(cost_of(trial, 'parameters'))} parameters and "
+            f" ({shown}) among {counted(scored, 'candidate')}, ",
+            f"{how}. It has {count(cost_of(trial, 'parameters'))} parameters and "
             f"measures {count(trial.cost)} bytes where the window allows {window_in_words(run)}.",
         ]
     )
@@ -130,7 +130,7 @@ def _against_the_median(run: Run, trial: Trial | None) -> Node:
     return (
         f"With the short recipe that all candidates had, it is {verdict} the median candidate on "
         f"the same held-out clips: {words(objective)} {metric(objective, mine)} against "
-        f"{metric(objective, middle)} ({len(others)} candidates)."
+        f"{metric(objective, middle)} ({counted(len(others), 'candidate')})."
     )
 
 
@@ -140,10 +140,10 @@ def _tiles(run: Run, held_out: Evaluation | None, export: Export | None) -> Mark
         name = run.trials.scores[0] if run.trials.scores else "accuracy"
         value = held_out.metrics.get(name)
         if held_out.confusion is None:
-            small = f"{held_out.count} held-out clips"
+            small = counted(held_out.count, "held-out clip")
         else:
             low, high = wilson(int(held_out.confusion.trace()), held_out.count)
-            small = f"{percent(low)} to {percent(high)}, {held_out.count} clips"
+            small = f"{percent(low)} to {percent(high)}, {counted(held_out.count, 'clip')}"
         tiles.append(_tile(f"held-out {words(name)}", metric(name, value), small))
         if (part := held_out_baselines(run)) is not None:
             beside = f"{majority_name(part)}: {metric(name, part.majority.get(name))}"

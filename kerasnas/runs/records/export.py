@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -248,7 +248,7 @@ class Export(Record):
 
 @dataclass(frozen=True, eq=False)
 class MadeFrom(Record):
-    """`made_from.json`: everything that shapes the files of an export; written last.
+    """`made_from.json`: everything that shapes the files of an export; written last, too.
 
     Attributes:
         model: SHA-256 of the model's file, as the others are of what they name.
@@ -257,7 +257,9 @@ class MadeFrom(Record):
         test: Of the indices of the clips tested on.
         seed: The experiment's.
         features: Settings of the front end.
-        settings: Of the export.
+        settings: Of the export, by the experiment.
+        options: Settings that `kerasnas export` was given in the place of the experiment's.
+        whole: Whether all files are there; False while they are written.
     """
 
     model: str
@@ -267,6 +269,8 @@ class MadeFrom(Record):
     seed: int
     features: Json
     settings: Json
+    options: Json = field(default_factory=dict)
+    whole: bool = True
 
     COMMAND: ClassVar[str] = _COMMAND
 

@@ -104,10 +104,12 @@ class Ensemble(Record):
         architecture: Label of the network.
         metrics: Of the mean answer.
         members: Metrics of each, by the fold that it was not trained on.
+        models: SHA-256 of each member's file, by the same folds.
     """
 
     architecture: str
     metrics: Figures
     members: Mapping[str, Figures]
+    models: Mapping[str, str]
 
     COMMAND: ClassVar[str] = "`kerasnas train --ensemble`"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.datasets.splits import stratified
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
 from kerasnas.training.recipe import Loss
 from kerasnas.training.review.summaries import summarise
 from kerasnas.training.scoring.metrics import (
@@ -90,8 +90,8 @@ def measure(
     """
     if len(train) < 2:
         raise KerasnasError(
-            f"train has {len(train)} clips, and a baseline needs at least 2: name more clips to "
-            "train on"
+            f"train has {counted(len(train), 'clip')}, and a baseline needs at least 2: name more "
+            "clips to train on"
         )
     scored = {name: part for name, part in parts.items() if len(part[1])}
     used = np.unique(np.concatenate([train, *(each for part in scored.values() for each in part)]))

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas import measures
+from kerasnas.errors import counted
 from kerasnas.training.scoring.metrics import ClipScores, score
 from kerasnas.training.scoring.thresholds import DEFAULT
 
@@ -152,7 +153,8 @@ def _baseline(
         return None
     figures = (
         f"{_words(metric)} {_shown(metric, test.metrics[metric])} against "
-        f"{_shown(metric, other.metrics[metric])} on {len(test.labels)} test clips"
+        f"{_shown(metric, other.metrics[metric])} on "
+        f"{counted(len(test.labels), 'test clip')}"
     )
     if gain < -_ERRORS * error:
         return Finding("baseline", True, f"The network is worse than {name}: {figures}")
@@ -204,12 +206,15 @@ def _silent_tags(test: ClipScores, classes: Sequence[str]) -> Finding | None:
     silent = np.flatnonzero((positives > 0) & ~_decisions(test).any(axis=0))
     if not len(silent):
         return None
-    names = [f"{classes[i]} ({positives[i]:.0f} clips)" for i in _largest(silent, positives)]
+    names = [
+        f"{classes[i]} ({counted(round(positives[i]), 'clip')})"
+        for i in _largest(silent, positives)
+    ]
     serious = bool(positives[silent].max() >= _CLIPS_TO_MISS)
     return Finding(
         "silent_tags",
         serious,
-        f"The network never reports {_listed(names)} in {len(test.labels)} test clips",
+        f"The network never reports {_listed(names)} in {counted(len(test.labels), 'test clip')}",
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kerasnas.training.scoring.thresholds import DEFAULT
 
-Scores = NDArray[np.floating[Any]]
+Floating = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Mistake:
 
 def mistakes(
     labels: NDArray[Any],
-    predictions: Scores,
+    predictions: Floating,
     *,
     multi_label: bool,
-    thresholds: Scores | None = None,
+    thresholds: Floating | None = None,
     per_pair: int = 3,
     unsure: int = 5,
 ) -> list[Mistake]:
@@ -82,7 +82,7 @@ _Answers = list[tuple[float, Mistake]]
 """With how sure each is: the lead over the next class, or the distance from a threshold."""
 
 
-def _classes(truth: NDArray[np.bool_], predictions: Scores) -> tuple[_Answers, _Answers]:
+def _classes(truth: NDArray[np.bool_], predictions: Floating) -> tuple[_Answers, _Answers]:
     """Return wrong answers and right ones."""
     wrong: _Answers = []
     right: _Answers = []
@@ -97,7 +97,7 @@ def _classes(truth: NDArray[np.bool_], predictions: Scores) -> tuple[_Answers, _
 
 
 def _tags(
-    truth: NDArray[np.bool_], predictions: Scores, thresholds: Scores
+    truth: NDArray[np.bool_], predictions: Floating, thresholds: Floating
 ) -> tuple[_Answers, _Answers]:
     """Return wrong decisions, and present tags that were given."""
     given = predictions >= thresholds

@@ -21,7 +21,7 @@ from kerasnas.training.scoring.d_prime import d_prime
 from kerasnas.training.scoring.equal_error_rate import equal_error_rate
 from kerasnas.training.scoring.thresholds import DEFAULT
 
-Scores = NDArray[np.float32]
+Floats = NDArray[np.float32]
 ByClass = Mapping[str, NDArray[np.float64]]
 Predict = Callable[[NDArray[np.float32]], NDArray[Any]]
 """From features `(n, frames, bins, channels)` to scores `(n, classes)`."""
@@ -62,8 +62,8 @@ class ClipScores:
     metrics: dict[str, float]
     confusion: NDArray[np.int64] | None
     by_class: ByClass | None
-    predictions: Scores
-    labels: Scores
+    predictions: Floats
+    labels: Floats
     clips: NDArray[np.int64]
     channel_f1: NDArray[np.float64] | None = None
 
@@ -124,8 +124,8 @@ def evaluate(
 
 
 def evaluation(
-    labels: Scores,
-    predictions: Scores,
+    labels: Floats,
+    predictions: Floats,
     clips: NDArray[np.int64],
     *,
     multi_label: bool,
@@ -153,7 +153,7 @@ def evaluation(
     )
 
 
-def predict_examples(predict: Predict, examples: Examples, batch_size: int = 64) -> Scores:
+def predict_examples(predict: Predict, examples: Examples, batch_size: int = 64) -> Floats:
     """Scores of all examples, `(n, classes)`; see `evaluate`."""
     size = min(batch_size, len(examples))
     parts = []
@@ -164,8 +164,8 @@ def predict_examples(predict: Predict, examples: Examples, batch_size: int = 64)
 
 
 def scores(
-    labels: Scores,
-    predictions: Scores,
+    labels: Floats,
+    predictions: Floats,
     *,
     multi_label: bool,
     loss: Loss,
@@ -177,7 +177,7 @@ def scores(
 
 
 def _metrics(
-    labels: Scores, predictions: Scores, loss: Loss, classes: ByClass | None
+    labels: Floats, predictions: Floats, loss: Loss, classes: ByClass | None
 ) -> dict[str, float]:
     """From what is known of every class, for several labels; None for one label per clip."""
     result = {"loss": _LOSSES[loss](labels, predictions)}
@@ -195,7 +195,7 @@ def _metrics(
     return result
 
 
-def score(name: str, labels: Scores, predictions: Scores, *, multi_label: bool) -> float:
+def score(name: str, labels: Floats, predictions: Floats, *, multi_label: bool) -> float:
     """Return one metric of `ClipScores` alone, which is faster than `scores`.
 
     Args:
@@ -209,7 +209,7 @@ def score(name: str, labels: Scores, predictions: Scores, *, multi_label: bool) 
     return _decided(labels, predictions, multi_label)[name]
 
 
-def _decided(labels: Scores, predictions: Scores, multi_label: bool) -> dict[str, float]:
+def _decided(labels: Floats, predictions: Floats, multi_label: bool) -> dict[str, float]:
     """Return the metrics of decisions: of the highest scores, or of those of 0.5 and above."""
     if multi_label:
         chosen = predictions >= DEFAULT
@@ -227,7 +227,7 @@ def _decided(labels: Scores, predictions: Scores, multi_label: bool) -> dict[str
 
 
 def by_class(
-    labels: Scores, predictions: Scores, thresholds: NDArray[np.float64] | None = None
+    labels: Floats, predictions: Floats, thresholds: NDArray[np.float64] | None = None
 ) -> ByClass:
     """What `ClipScores` holds of every class."""
     result = {
@@ -243,7 +243,7 @@ def by_class(
     return result
 
 
-def categorical_crossentropy(labels: Scores, predictions: Scores) -> float:
+def categorical_crossentropy(labels: Floats, predictions: Floats) -> float:
     """Mean of -sum y log p, natural logarithm; predictions are rescaled to a sum of 1."""
     shares = predictions.astype(np.float64)
     shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), _EPSILON)
@@ -251,38 +251,38 @@ def categorical_crossentropy(labels: Scores, predictions: Scores) -> float:
     return float(-(labels * logarithms).sum(axis=1).mean())
 
 
-def binary_crossentropy(labels: Scores, predictions: Scores) -> float:
+def binary_crossentropy(labels: Floats, predictions: Floats) -> float:
     """Mean over clips and classes of -(y log p + (1 - y) log(1 - p)), natural logarithm."""
     p = np.clip(predictions.astype(np.float64), _EPSILON, 1 - _EPSILON)
     return float(-(labels * np.log(p) + (1 - labels) * np.log(1 - p)).mean())
 
 
-_LOSSES: dict[Loss, Callable[[Scores, Scores], float]] = {
+_LOSSES: dict[Loss, Callable[[Floats, Floats], float]] = {
     "categorical_crossentropy": categorical_crossentropy,
     "binary_crossentropy": binary_crossentropy,
 }
 
 
-def confusion(labels: Scores, predictions: Scores) -> NDArray[np.int64]:
+def confusion(labels: Floats, predictions: Floats) -> NDArray[np.int64]:
     """Number of clips by true class (rows) and highest-scored class (columns)."""
     classes = labels.shape[1]
     cells = labels.argmax(axis=1) * classes + predictions.argmax(axis=1)
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
-def balanced_accuracy(labels: Scores, predictions: Scores) -> float:
+def balanced_accuracy(labels: Floats, predictions: Floats) -> float:
     """Return the mean recall over the classes that occur, `(clips, classes)` each."""
     counts = confusion(labels, predictions)
     occurs = counts.sum(axis=1) > 0
     return mean(counts.diagonal()[occurs] / counts.sum(axis=1)[occurs])
 
 
-def macro_f1(labels: Scores, chosen: NDArray[Any]) -> float:
+def macro_f1(labels: Floats, chosen: NDArray[Any]) -> float:
     """Mean F1 over the classes that occur or are predicted; NaN when there is none."""
     return mean(_f1(labels, chosen))
 
 
-def _f1_by_channel(outputs: Scores, examples: Examples) -> NDArray[np.float64]:
+def _f1_by_channel(outputs: Floats, examples: Examples) -> NDArray[np.float64]:
     """F1 of every class from each channel alone, `(channels, classes)`; see `_f1`."""
     rows = []
     for channel in range(examples.channels):
@@ -293,24 +293,24 @@ def _f1_by_channel(outputs: Scores, examples: Examples) -> NDArray[np.float64]:
     return np.array(rows)
 
 
-def _f1(labels: Scores, chosen: NDArray[Any]) -> NDArray[np.float64]:
+def _f1(labels: Floats, chosen: NDArray[Any]) -> NDArray[np.float64]:
     hits, wrong = _hits(labels, chosen)
     total = 2 * hits + wrong
     return np.divide(2 * hits, total, out=np.full(len(total), np.nan), where=total > 0)
 
 
-def _micro_f1(labels: Scores, chosen: NDArray[Any]) -> float:
+def _micro_f1(labels: Floats, chosen: NDArray[Any]) -> float:
     hits, wrong = (counts.sum() for counts in _hits(labels, chosen))
     return float(2 * hits / (2 * hits + wrong)) if hits + wrong else float("nan")
 
 
-def _hits(labels: Scores, chosen: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _hits(labels: Floats, chosen: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Per class: true positives; false positives and false negatives together."""
     truth, chosen = labels > 0.5, chosen.astype(bool)
     return (truth & chosen).sum(axis=0).astype(float), (truth ^ chosen).sum(axis=0).astype(float)
 
 
-def _ranked(name: str, labels: Scores, predictions: Scores) -> NDArray[np.float64]:
+def _ranked(name: str, labels: Floats, predictions: Floats) -> NDArray[np.float64]:
     """Return a value of every class; NaN where it has no positive or no negative clip."""
     from sklearn.metrics import average_precision_score, roc_auc_score
 

@@ -14,6 +14,7 @@ from kerasnas.export.settings import ExportSettings
 FACTS = FileFacts(1000, {"CONV_2D:3": 1}, {}, (), "1.14.0")
 LABELS = np.eye(2, dtype=np.float32)[np.arange(300) % 2]
 GOOD = LABELS
+QAT = "; try 5 epochs of quantisation-aware fine-tuning (qat)"
 SETTINGS = ExportSettings()
 
 
@@ -101,8 +102,8 @@ def test_messages_name_the_remedy_or_who_is_to_blame():
 @pytest.mark.parametrize(
     ("form", "settings", "remedy"),
     [
-        ("full_int8", {}, "; try qat=5"),
-        ("int8_weights", {}, "; try qat=5"),
+        ("full_int8", {}, QAT),
+        ("int8_weights", {}, QAT),
         ("full_int8", {"qat": 5}, ""),
         ("float16", {}, ""),
     ],

@@ -74,6 +74,7 @@ def test_a_damaged_tflite_file_is_one_error(exported: Exported, tmp_path: Path, 
         load(path)
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_file_that_kills_the_runtime_is_one_error(exported: Exported, tmp_path: Path):
     path = tmp_path / "model.tflite"
     path.write_bytes(_huge_scale((exported.directory / "model_int8.tflite").read_bytes()))

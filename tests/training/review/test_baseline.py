@@ -135,7 +135,7 @@ def test_two_clips_suffice_and_one_is_refused():
     parts = {"test": (np.array([0, 2]), np.array([1, 3]))}
     found = _measure(features, targets, parts, train=np.array([0, 2]))
     assert found.regression["test"].metrics["accuracy"] in (0, 0.5, 1)
-    with pytest.raises(KerasnasError, match="train has 1 clips, and a baseline needs at least 2"):
+    with pytest.raises(KerasnasError, match="train has 1 clip, and a baseline needs at least 2"):
         _measure(features, targets, parts, train=np.array([0]))
 
 

@@ -197,7 +197,7 @@ def test_too_many_failures_are_a_warning_for_a_chief(tmp_path, monkeypatch):
     monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
     trial = oracle.create_trial("worker")
     oracle.end_trial(trial, "FAILED")
-    with pytest.warns(UserWarning, match="1 trials failed one after another"):
+    with pytest.warns(UserWarning, match="1 trial failed one after another"):
         assert oracle.create_trial("worker").status == "STOPPED"
 
 

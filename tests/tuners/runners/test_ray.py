@@ -52,6 +52,19 @@ def test_auto_without_a_cluster_says_how_to_start_one(tmp_path, monkeypatch):
         RayRunner()
 
 
+def test_auto_names_the_address_of_a_cluster_that_was_killed(tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    note = tmp_path / "ray" / "ray_current_cluster"
+    note.parent.mkdir()
+    note.write_text(address)
+    with pytest.raises(TunerError, match=rf"answers at {address} \(auto\) .*ray start --head"):
+        RayRunner()
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """A Ray cluster on this machine: two nodes with room for one worker each."""

@@ -1,0 +1,17 @@
+"""The command line: it parses, calls and prints; everything else is done elsewhere.
+
+Heavy imports happen inside the commands, so that `--help` answers at once.
+"""
+
+import signal
+
+from kerasnas.cli import experiments, files  # whose commands register themselves
+from kerasnas.cli.application import app
+
+__all__ = ["app", "experiments", "files", "main"]
+
+
+def main() -> None:
+    """Entry point of the `kerasnas` command."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as by Ctrl-C, and tidy up
+    app()

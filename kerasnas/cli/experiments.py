@@ -1,0 +1,224 @@
+"""Commands that work in a run directory: begin one, search, train, and see what came of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from kerasnas.cli.application import OUT, Cache, Cluster, Data, Run, command
+from kerasnas.errors import KerasnasError
+
+
+@command
+def init(
+    folder: Annotated[Path, typer.Argument(help="Your recordings.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; default: experiment.yaml."),
+    ] = None,
+    budget: Annotated[int, typer.Option(min=1, help="Bytes the TFLite file may have.")] = 500_000,
+    space: Annotated[str, typer.Option(help="Search space.")] = "wu_lee",
+    oracle: Annotated[
+        str | None, typer.Option(help="Oracle; default: nsga2 with --supernet, else random search.")
+    ] = None,
+    supernet: Annotated[
+        bool, typer.Option("--supernet", help="Score candidates by weights of a supernet.")
+    ] = False,
+) -> None:
+    """Look into a folder of recordings and write a starter experiment for it."""
+    from kerasnas.flow.commands.init import init
+
+    OUT.print(init(folder, output, budget, space, oracle, supernet), markup=False)
+
+
+@command
+def search(
+    experiment: Annotated[Path, typer.Argument(help="Experiment file.", show_default=False)],
+    data: Data = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Run directory; default: runs/NAME of the experiment.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of trials at a time; default: as many as there are cores for."
+        ),
+    ] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(min=1, help="Number of candidates; overrides search.trials.")
+    ] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="No trial starts after this time: 90s, 30m, 2h.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete what the run directory holds.")
+    ] = False,
+    cache: Cache = None,
+    cluster: Cluster = None,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            help="Keep this network (a reference, or a run directory) and search only search.tune."
+        ),
+    ] = None,
+    skip_corrupt: Annotated[
+        bool, typer.Option("--skip-corrupt", help="Leave damaged records out, and count them.")
+    ] = False,
+    oracle: Annotated[
+        Literal["random"] | None,
+        typer.Option(
+            help="Only score as many candidates of random search, to compare the search with."
+        ),
+    ] = None,
+) -> None:
+    """Search, train the winners, export and report. Run the command again to resume."""
+    from kerasnas.flow.commands.random_search import search_randomly
+    from kerasnas.flow.commands.search import search
+
+    given: dict[str, Any] = {
+        "data": data,
+        "run": run,
+        "workers": workers,
+        "max_trials": max_trials,
+        "seconds": _seconds(time_budget),
+        "overwrite": overwrite,
+        "cache": cache,
+        "cluster": cluster,
+        "console": OUT,
+    }
+    if oracle is not None:
+        if architecture is not None or skip_corrupt:
+            raise KerasnasError(
+                "--oracle compares with a search of the space that has been run: leave "
+                "--architecture and --skip-corrupt out"
+            )
+        OUT.print(search_randomly(experiment, **given).summary(), markup=False)
+        return
+    result = search(experiment, **given, architecture=architecture, skip_corrupt=skip_corrupt)
+    OUT.print(result.summary(), markup=False)
+    if result.exported.failed:
+        raise typer.Exit(1)
+
+
+def _seconds(text: str | None) -> float | None:
+    """Seconds in `90s`, `30m`, `2h` or `1h30m`."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    if not (total := 3600.0 * hours + 60 * minutes + seconds):
+        raise KerasnasError(f"--time-budget {text!r}: write it as 90s, 30m, 2h or 1h30m")
+    return total
+
+
+@command
+def train(
+    source: Annotated[Path, typer.Argument(help="Experiment file, or run directory of a search.")],
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="Named reference of the space, or run directory whose winner to take."),
+    ] = None,
+    folds: Annotated[
+        str | None, typer.Option(help="`all`, or names of folds with commas: cross-validation.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings a fold.")] = 1,
+    ensemble: Annotated[
+        bool,
+        typer.Option(
+            "--ensemble", help="Train without each fold in turn; score all together on test clips."
+        ),
+    ] = False,
+    data: Data = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Where results go; default: the run directory, or runs/NAME."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of trainings at a time; default: as many as there are cores for."
+        ),
+    ] = None,
+    cache: Cache = None,
+    cluster: Cluster = None,
+) -> None:
+    """Train one architecture with the final recipe, export it, and score all three precisions."""
+    from kerasnas.flow.commands.ensemble import ensemble as train_ensemble
+    from kerasnas.flow.commands.train import train
+
+    given: dict[str, Any] = {
+        "architecture": architecture,
+        "data": data,
+        "run": run,
+        "workers": workers,
+        "cache": cache,
+        "cluster": cluster,
+        "console": OUT,
+    }
+    if ensemble:
+        if folds is not None or seeds != 1:
+            raise KerasnasError("--ensemble takes every fold once: leave --folds and --seeds out")
+        OUT.print(train_ensemble(source, **given).table())
+        return
+    trained = train(source, **given, folds=folds, seeds=seeds)
+    OUT.print(trained.table())
+    if problems := trained.problems():
+        OUT.print(problems, markup=False)
+
+
+@command
+def trials(
+    run: Run,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="Show all of this one, with its traceback.")
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Cut a damaged journal before its first bad line, and keep a copy."
+        ),
+    ] = False,
+) -> None:
+    """Show a run's trials: values, objectives, cost, status, and why one failed."""
+    from kerasnas.flow.stages.trials import details, repair_journal, table
+    from kerasnas.flow.task.tables import UNLIMITED
+
+    if repair:
+        OUT.print(repair_journal(run), markup=False)
+    if trial is not None:
+        OUT.print(details(run, trial), markup=False)
+    elif OUT.is_terminal:
+        OUT.print(table(run, OUT.width))
+    else:  # a file, or a program: nothing is folded
+        Console(file=OUT.file, highlight=False, width=UNLIMITED).print(table(run))
+
+
+@command
+def report(run: Run) -> None:
+    """Write report.html from what a run directory holds."""
+    from kerasnas.report import write
+
+    OUT.print(str(write(run)), markup=False)
+
+
+@command
+def compare(
+    first: Run,
+    second: Annotated[Path, typer.Argument(help="Another run directory.", show_default=False)],
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Score; default: accuracy, or mean_average_precision of taggers."),
+    ] = None,
+    precision: Annotated[
+        Literal["float32", "float16", "int8"], typer.Option(help="Form of the networks.")
+    ] = "float32",
+) -> None:
+    """Compare the chosen networks of two runs on the same test clips."""
+    from kerasnas.flow.commands.compare import compare
+
+    for name, text in compare(first, second, metric, precision).facts().items():
+        OUT.print(f"{name}: {text}", markup=False)

@@ -1,0 +1,163 @@
+"""Commands on the files of one network: export, score, tag, time and look into them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from kerasnas.cli.application import OUT, Cache, Data, command
+
+
+@command
+def export(
+    model: Annotated[
+        Path, typer.Argument(help="Run directory, or a .keras file.", show_default=False)
+    ],
+    experiment: Annotated[
+        Path | None, typer.Option(help="Experiment; default: that of the run directory.")
+    ] = None,
+    data: Data = None,
+    output: Annotated[Path | None, typer.Option(help="Default: export/ in the run.")] = None,
+    budget: Annotated[int | None, typer.Option(min=1, help="Bytes a file may have.")] = None,
+    on_fail: Annotated[
+        Literal["next-form", "error", "report"] | None,
+        typer.Option(help="What a failed check does."),
+    ] = None,
+    recurrent: Annotated[
+        Literal["auto", "int8_loop", "while", "unroll", "step", "fused_lstm"] | None,
+        typer.Option(
+            help="How recurrent layers compute; files of fused_lstm keep their state and must be "
+            "reset before each clip."
+        ),
+    ] = None,
+    waveform: Annotated[
+        bool | None,
+        typer.Option(
+            "--waveform/--no-waveform", help="Also write files that take the waveform (MediaPipe)."
+        ),
+    ] = None,
+    sparsity: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=0.99,
+            help="Share of weights to make zero, with fine-tuning on training clips.",
+        ),
+    ] = None,
+    qat: Annotated[
+        int | None,
+        typer.Option(min=1, help="Epochs of quantisation-aware fine-tuning on training clips."),
+    ] = None,
+    cache: Cache = None,
+) -> None:
+    """Write float16 and int8 TFLite files and check them."""
+    from kerasnas.flow.commands.export import export_run
+
+    result = export_run(
+        model,
+        experiment=experiment,
+        data=data,
+        output=output,
+        budget=budget,
+        on_fail=on_fail,
+        recurrent=recurrent,
+        waveform=waveform,
+        sparsity=sparsity,
+        qat=qat,
+        cache=cache,
+        console=OUT,
+    )
+    OUT.print("\n".join(result.lines()), markup=False)
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@command
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A .keras or .tflite file.", show_default=False)],
+    experiment: Annotated[
+        Path | None, typer.Option(help="Experiment; default: that of the file's run directory.")
+    ] = None,
+    data: Data = None,
+    clips: Annotated[
+        Literal["test", "validation", "train", "all"], typer.Option(help="Which clips.")
+    ] = "test",
+    cache: Cache = None,
+) -> None:
+    """Score a model file on clips of a data set."""
+    from kerasnas.flow.commands.evaluate import evaluate
+
+    evaluated = evaluate(model, experiment=experiment, data=data, part=clips, cache=cache)
+    OUT.print(evaluated.table())
+    OUT.print(evaluated.class_table(OUT.width))
+
+
+@command
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .tflite file.", show_default=False)],
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Recordings, directories of them, or patterns in quotes.", show_default=False
+        ),
+    ],
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to show.")] = 3,
+    hop: Annotated[
+        float | None,
+        typer.Option(help="Seconds between the starts of two clips; default: the clip length."),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Score below which a clip is unknown; replaces thresholds of the export."
+        ),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="File for all scores, as CSV.")] = None,
+    json: Annotated[Path | None, typer.Option(help="File for all scores, as JSON.")] = None,
+) -> None:
+    """Tag recordings of any length; longer ones get a line for every clip, with its time."""
+    from kerasnas.flow.commands.predict import predict_files, write_rows
+
+    found = []
+    try:
+        for prediction in predict_files(model, recordings, hop, threshold):
+            found.append(prediction)
+            OUT.print(prediction.table(top))
+    finally:  # also where one of them could not be read
+        if found:
+            write_rows(found, csv, json)
+
+
+@command
+def benchmark(
+    files: Annotated[list[Path], typer.Argument(help=".tflite files.", show_default=False)],
+    float32: Annotated[
+        Path | None,
+        typer.Option(help="The same network in float32, .keras or .tflite, to compare."),
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs of a file.")] = 100,
+    json: Annotated[Path | None, typer.Option(help="File for the figures, as JSON.")] = None,
+) -> None:
+    """Time exported files on this machine, and plan the memory that they need."""
+    from kerasnas.flow.commands.benchmark import benchmark
+
+    OUT.print(benchmark(files, float32, runs, json).table(OUT.width))
+
+
+@command
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A .tflite or .keras file.", show_default=False)],
+    recordings: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Recordings to compare front ends on.", show_default=False),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Frames of an input of unknown length.")
+    ] = None,
+) -> None:
+    """Show what a pretrained network holds: its front end, and the cost of each cut."""
+    from kerasnas.flow.commands.inspect import print_inspection
+
+    print_inspection(file, OUT, recordings or (), frames)
