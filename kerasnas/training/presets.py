@@ -29,10 +29,12 @@ MIXUP_ALPHA = 0.2
 MASKED_EPOCHS = 60
 """What masks hide has to be seen at other times: shorter trainings are better off without them."""
 
-STEPS, FEWEST, MOST = 1200, 12, 120
+STEPS, FEWEST, MOST = 1000, 12, 100
 """What `epochs_for` goes by: as many steps as a search of 1 000 clips has time for."""
 
 _EPSILON = 1e-7
+LEAST = 1e-3
+"""Score that a clip's own class has at least, when recipes are compared."""
 
 IMBALANCED = 2.0
 """Clips of the largest class by those of the smallest, from which on balancing is tried."""
@@ -145,29 +147,32 @@ def with_preset(recipe: Recipe, augmentation: Augmentation, sampling: str = "nat
     )
 
 
-def clip_errors(
+def clip_losses(
     predictions: Array, labels: Array, *, multi_label: bool, balanced: bool = False
 ) -> NDArray[np.float64]:
-    """Return what is wrong about each clip, `(clips,)`, for `milder_of_ties`.
+    """Return the loss of each clip, `(clips,)`, for `milder_of_ties`.
+
+    Losses tell recipes apart on fewer clips than wrong answers do.
 
     Args:
         predictions: Scores, `(clips, classes)`.
         labels: Zeros and ones, `(clips, classes)`.
-        multi_label: False: 1 for a clip whose largest score is of another class, else 0. True: the
-            mean binary cross-entropy over classes.
+        multi_label: False: the cross-entropy, of a score that is at least `LEAST`, so that no
+            single clip decides. True: the mean binary cross-entropy over classes.
         balanced: With one label a clip, whether every class counts alike, whatever its number of
-            clips: the mean is then one less the mean recall of the classes.
+            clips: the mean is then the mean over the classes.
     """
     if multi_label:
         p = np.clip(predictions.astype(np.float64), _EPSILON, 1 - _EPSILON)
         entropy = -(labels * np.log(p) + (1 - labels) * np.log(1 - p))
         return np.asarray(entropy.mean(axis=1), np.float64)
     label = labels.argmax(axis=1)
-    wrong = (predictions.argmax(axis=1) != label).astype(np.float64)
+    given = predictions[np.arange(len(label)), label].astype(np.float64)
+    losses = -np.log(np.clip(given, LEAST, 1))
     if not balanced:
-        return wrong
+        return np.asarray(losses, np.float64)
     counts = np.bincount(label, minlength=labels.shape[1])
-    return wrong * len(label) / (counts > 0).sum() / counts[label]
+    return np.asarray(losses * len(label) / (counts > 0).sum() / counts[label], np.float64)
 
 
 def milder_of_ties(errors: Mapping[str, NDArray[np.float64]]) -> str:
@@ -177,8 +182,8 @@ def milder_of_ties(errors: Mapping[str, NDArray[np.float64]]) -> str:
     clip is never enough.
 
     Args:
-        errors: By name, from the mildest recipe on: what is wrong about each validation clip,
-            `(clips,)`, the same clips for all; smaller is better, NaN where training failed.
+        errors: By name, from the mildest recipe on: the loss of each validation clip, `(clips,)`,
+            the same clips for all; smaller is better, NaN where training failed.
 
     Raises:
         ValueError: There is no recipe, or none without NaN.

@@ -88,7 +88,7 @@ def test_imbalance_changes_score_and_sampling(tmp_path: Path) -> None:
     text = call(recordings(tmp_path / "data", cat=10, dog=30), code=0)
     assert "the largest class has 3 times the clips of the smallest" in text
     assert settings()["search"]["objectives"][0] == "macro_f1"
-    assert settings()["search"]["winners"] == {"best": {"by": "macro_f1"}}
+    assert settings()["search"]["winners"] == {"best": {"by": "loss"}}
     assert settings()["training"]["final"]["sampling"] == "balanced"
 
 

@@ -11,7 +11,7 @@ from kerasnas.training.augmentation import augment
 from kerasnas.training.examples import Examples
 from kerasnas.training.presets import (
     Facts,
-    clip_errors,
+    clip_losses,
     epochs_for,
     facts_of,
     milder_of_ties,
@@ -129,15 +129,16 @@ def test_a_training_that_failed_is_not_taken():
         milder_of_ties({"none": failed})
 
 
-def test_errors_of_clips_are_wrong_labels_and_of_classes_alike_when_balanced():
+def test_losses_of_clips_are_bounded_and_of_classes_alike_when_balanced():
     labels = np.eye(2, dtype=np.float32)[[0, 0, 0, 1]]
-    scores = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]], np.float32)
-    assert clip_errors(scores, labels, multi_label=False).tolist() == [0, 1, 0, 1]
-    balanced = clip_errors(scores, labels, multi_label=False, balanced=True)
-    assert balanced.mean() == pytest.approx(1 - (2 / 3 + 0) / 2)
-    several = clip_errors(np.array([[0.5, 1.0]]), np.array([[1, 1]]), multi_label=True)
+    scores = np.array([[0.9, 0.1], [0.2, 0.8], [1e-9, 1], [0.7, 0.3]], np.float32)
+    plain = -np.log([0.9, 0.2, 0.001, 0.3])
+    assert clip_losses(scores, labels, multi_label=False) == pytest.approx(plain)
+    balanced = clip_losses(scores, labels, multi_label=False, balanced=True)
+    assert balanced.mean() == pytest.approx((plain[:3].mean() + plain[3]) / 2)
+    several = clip_losses(np.array([[0.5, 1.0]]), np.array([[1, 1]]), multi_label=True)
     assert several == pytest.approx([np.log(2) / 2], abs=1e-6)
-    assert np.isfinite(clip_errors(np.zeros((1, 2)), np.ones((1, 2)), multi_label=True)).all()
+    assert np.isfinite(clip_losses(np.zeros((1, 2)), np.ones((1, 2)), multi_label=True)).all()
 
 
 def test_fewer_examples_are_seen_more_often():

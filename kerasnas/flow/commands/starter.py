@@ -234,7 +234,7 @@ def _search(survey: Survey, examples: int, choices: Choices) -> str:
         objectives = f"[{score}]  # its reward"
     else:
         objectives = f"[{score}, loss]"
-    by = score if survey.imbalanced or "loss" not in objectives else "loss"
+    by = "loss" if "loss" in objectives else score
     why = f"  # steadier than {shown} on few validation clips" if by == "loss" else ""
     if score == "macro_f1":
         objectives += "  # the mean over the classes: accuracy hides the small ones"

@@ -32,7 +32,7 @@ from kerasnas.runs.values import Json
 from kerasnas.streams import Stream
 from kerasnas.training.presets import (
     Facts,
-    clip_errors,
+    clip_losses,
     facts_of,
     milder_of_ties,
     presets,
@@ -53,7 +53,7 @@ _AT_A_TIME = 2
 """Trainings side by side on the usual machine: the number of epochs must not depend on this one."""
 _EVEN = ("macro_f1", "balanced_accuracy")  # scores in which every class counts alike
 
-Errors = dict[str, NDArray[np.float64]]
+Losses = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,14 @@ def choose_recipe(session: Session) -> Session:
 
 def in_words(record: Recipes) -> str:
     """Return what came of a comparison, for the screen."""
-    errors = ", ".join(
-        f"{each.name} {'failed' if each.error is None else f'{each.error:.3f}'}"
+    losses = ", ".join(
+        f"{each.name} {'failed' if each.loss is None else f'{each.loss:.3f}'}"
         for each in record.tried
     )
     epochs = counted(record.epochs, "epoch")
     if record.epochs < record.final_epochs:
         epochs += f" of {record.final_epochs}, a quarter of the time"
-    return f"recipe: {record.chosen} (errors on validation clips: {errors}; {epochs})"
+    return f"recipe: {record.chosen} (losses on validation clips: {losses}; {epochs})"
 
 
 def estimate(session: Session) -> str | None:
@@ -187,15 +187,15 @@ def _compare(session: Session, made_from: str) -> Recipes:
     )
     trial = _Trial(session, work.network, facts, _base(experiment.training.final, epochs), count)
     sampling = samplings[-1]  # else small classes are not learned, and nothing is compared
-    first = trial.errors([(name, sampling) for name in names])
+    first = trial.losses([(name, sampling) for name in names])
     augmentation = names[list(first).index(milder_of_ties(first))]
-    chosen = milder_of_ties(trial.errors([(augmentation, each) for each in samplings]))
-    errors = trial.found
+    chosen = milder_of_ties(trial.losses([(augmentation, each) for each in samplings]))
+    losses = trial.found
     ordered = {
-        name: errors[name]
+        name: losses[name]
         for each in samplings
         for augmented in names
-        if (name := recipe_name(augmented, each)) in errors
+        if (name := recipe_name(augmented, each)) in losses
     }
     return Recipes(
         made_from,
@@ -229,7 +229,7 @@ class _Trial:
     def __init__(
         self, session: Session, network: Architecture, facts: Facts, base: Recipe, planned: int
     ) -> None:
-        self.found: Errors = {}
+        self.found: Losses = {}
         self._session = session
         self._network = network
         self._facts = facts
@@ -237,8 +237,8 @@ class _Trial:
         self._planned = planned
         self._seconds: dict[str, float] = {}
 
-    def errors(self, recipes: list[tuple[str, str]]) -> Errors:
-        """Train by recipes, of augmentation and sampling, and return their errors by clip.
+    def losses(self, recipes: list[tuple[str, str]]) -> Losses:
+        """Train by recipes, of augmentation and sampling, and return their losses by clip.
 
         Raises:
             KerasnasError: None of them could be trained.
@@ -264,13 +264,13 @@ class _Trial:
             )
         return found
 
-    def entries(self, errors: Errors) -> list[RecipeEntry]:
-        """Return the recipes' records, in the order of `errors`."""
-        finite = {name: each for name, each in errors.items() if np.isfinite(each).all()}
+    def entries(self, losses: Losses) -> list[RecipeEntry]:
+        """Return the recipes' records, in the order of `losses`."""
+        finite = {name: each for name, each in losses.items() if np.isfinite(each).all()}
         best = min(finite.values(), key=np.mean)
         paths, run = self._session.paths, self._session.run
         entries = []
-        for name, each in errors.items():
+        for name, each in losses.items():
             training = paths.recipe(name)
             known = name in finite
             difference = each - best if known else np.full(1, np.nan)
@@ -299,7 +299,7 @@ class _Trial:
         )
 
     def _of(self, known: Evaluation) -> NDArray[np.float64]:
-        return clip_errors(
+        return clip_losses(
             known.predictions.astype(np.float32),
             known.labels.astype(np.float32),
             multi_label=self._session.task.clips.multi_label,

@@ -111,7 +111,7 @@ def recipes(run: Run) -> Markup | None:
     rows: list[list[Node]] = [
         [
             each.name,
-            "failed" if each.error is None else f"{each.error:.3f}",
+            "failed" if each.loss is None else f"{each.loss:.3f}",
             "–" if each.difference is None else f"{each.difference:.3f} ± {each.deviation:.3f}",
             *(metric(name, each.metrics.get(name)) for name in names),
         ]
@@ -124,7 +124,7 @@ def recipes(run: Run) -> Markup | None:
         else f"of {found.final_epochs} of a final training, so that the comparison takes about a "
         "quarter of the search's time"
     )
-    heads = ["recipe", "error", "above the best", *map(words, names)]
+    heads = ["recipe", "loss by clip", "above the best", *map(words, names)]
     return join(
         [
             table("Recipes on the validation clips", heads, rows, marked=[chosen]),

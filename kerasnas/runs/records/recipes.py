@@ -16,8 +16,8 @@ class RecipeEntry(Entry):
         name: `light`, or `light, balanced`.
         directory: Of its training, relative to the run.
         metrics: On the validation clips.
-        error: What `kerasnas.training.presets.clip_errors` gives, the mean over the clips.
-        difference: By how much its error is above that of the best recipe.
+        loss: Mean of what `kerasnas.training.presets.clip_losses` gives; None without a training.
+        difference: By how much its loss is above that of the best recipe.
         deviation: Standard error of the difference, clip by clip; 0 of the best recipe itself.
         seconds: That the training took; None where that is not known.
     """
@@ -25,7 +25,7 @@ class RecipeEntry(Entry):
     name: str
     directory: str
     metrics: Figures
-    error: Figure
+    loss: Figure
     difference: Figure
     deviation: Figure
     seconds: Figure
