@@ -135,7 +135,7 @@ def test_a_score_far_below_that_on_validation_clips_is_told(
     assert "drop" not in kinds[0.4]
 
 
-def test_a_tagger_that_is_silent_and_no_better_than_chance_is_found_out(
+def test_a_tagger_that_gives_no_tags_is_found_out(
     task: Task, tmp_path: Path
 ) -> None:
     several = dataclasses.replace(task, clips=dataclasses.replace(task.clips, multi_label=True))
@@ -153,5 +153,5 @@ def test_a_tagger_that_is_silent_and_no_better_than_chance_is_found_out(
         scores.record(found, several, "test").write(paths[name])
     told = review(several, paths, several.split.train, baselines)
     kinds = {name: {each.kind for each in found} for name, found in told.precisions.items()}
-    assert {"silent_tags", "chance", "baseline"} <= kinds["float32"]
+    assert {"silent_tags", "baseline"} <= kinds["float32"]
     assert not any(each.serious for each in told.precisions["int8"])
