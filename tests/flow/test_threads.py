@@ -96,7 +96,7 @@ def test_a_search_resumed_at_every_trial_ends_as_an_undisturbed_one(
     scores: dict[str, list] = {}
     undisturbed, resumed = tmp_path / "undisturbed", tmp_path / "resumed"
     go_on(undisturbed, 3, workers=2, cores=2)
-    for trials, side_by_side, cores in ((1, 2, 2), (2, 1, 2), (3, 2, 1)):
+    for trials, side_by_side, cores in ((1, 2, 2), (2, 2, 1), (3, 1, 2)):
         go_on(resumed, trials, side_by_side, cores)
     assert scores["resumed"] == scores["undisturbed"]
     assert weights(resumed) == weights(undisturbed)

@@ -87,7 +87,8 @@ def test_a_small_one_runs_from_lists_to_files(
     assert 4_000 <= 4 * described.cost["trainable_parameters"] <= 40_000
     evaluation = Evaluation.read(winner.evaluation)
     assert evaluation.classes == ("indoor", "outdoor", "transportation")
-    assert evaluation.count == 15  # the clips of the test list
+    listed = (tmp_path / "data/evaluation_setup/fold1_evaluate.csv").read_text().splitlines()[1:]
+    assert evaluation.count == len(listed) > 5
     front_end = FrontEndDescription.read(RunPaths(run).export.front_end).front_end
     assert front_end["kind"] == "scalogram"
     assert (front_end["input_shape"], len(front_end["centres"])) == ([32, 128, 2], 128)
