@@ -37,9 +37,13 @@ def test_the_paper_s_networks_do_not_fit_and_the_verdict_is_reported() -> None:
     assert largest(experiment, 9).size("float16_file") <= experiment.search.window.maximum
 
 
-def test_the_paper_s_search_is_the_default_oracle_of_70_generations() -> None:
+def test_the_paper_s_search() -> None:
+    """Section 2.2.3 and Algorithm 2, page 3: `m(c(bp, ts))`, tournaments of Deb et al."""
     search = load("nasc_2020").search
     assert search.oracle.population * 70 == search.trials
+    oracle = search.oracle.propose()
+    assert (oracle.variation, oracle.entrants, oracle.mutations) == ("published", 2, 4)
+    assert oracle.share(69) == pytest.approx(0.8)
     assert load("nasc_2020").features.input_shape == (501, 40, 1)
 
 
