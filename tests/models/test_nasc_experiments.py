@@ -51,6 +51,8 @@ def test_the_paper_s_recipe() -> None:
     training = load("nasc_2020").training
     assert training.candidate == training.final
     recipe = training.final
+    assert (recipe.optimizer, recipe.weight_decay, recipe.weight_average) == ("adam", 1e-6, 0.9986)
+    assert (recipe.epochs, recipe.batch_size) == (10, 192)
     rates = [recipe.learning_rate_at(epoch) for epoch in (0, 1.5, 3, 9)]
     assert rates == pytest.approx([0, 0.0015, 0.003, 0.003])
     counts = recipe.shuffling_and_mixing.clips
