@@ -82,7 +82,8 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     Raises:
         KerasnasError: When a fold or split that is named does not exist, no clip is left to train
             on, a part would be without a class (training clips always need every class; in a
-            multi-label data set the other parts may lack some), or a group would be separated.
+            multi-label data set the other parts may lack some), or a group would be separated,
+            other than by folds that the data set was published with (`Clips.cut`).
     """
     everything = np.arange(len(clips))
     validation = np.zeros(0, np.int64)
@@ -123,7 +124,7 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     _check_classes(clips, train, names[settings.by], always=True)
     _check_classes(clips, validation, "the validation clips")
     _check_classes(clips, test, "the test clips")
-    _check_groups(clips, parts)
+    _check_groups(clips, parts, clips.cut if settings.by == "fold" else ())
     return parts
 
 
@@ -262,12 +263,14 @@ def _check_number_of_groups(clips: Clips, least: int, parts: str) -> None:
         )
 
 
-def _check_groups(clips: Clips, parts: Split) -> None:
+def _check_groups(clips: Clips, parts: Split, cut: tuple[str, ...]) -> None:
     groups = clips.groups
+    whole = np.array([clip.group not in cut for clip in clips])
     names = ("train", "validation", "test")
     owner = np.full(len(groups), -1)
     for number, name in enumerate(names):
         indices: Indices = getattr(parts, name)
+        indices = indices[whole[indices]]
         owners = owner[groups[indices]]
         if len(shared := np.flatnonzero((owners >= 0) & (owners != number))):
             first = shared[0]

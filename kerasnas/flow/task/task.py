@@ -73,7 +73,7 @@ class Task:
         """Clips that a candidate trains on and is scored on, by the name of the fold.
 
         Without `search.folds` the split's, under None; else the folds of the clips that nobody
-        tests on.
+        tests on. Clips without a fold are trained on in each.
 
         Raises:
             KerasnasError: There is no such fold.
@@ -97,9 +97,8 @@ class Task:
                 f"search.folds: {self.clips.root} has the folds {', '.join(known) or 'none'} among "
                 "the clips that are not tested on; give all, some of these, or a number of folds"
             )
-        within = np.array([bool(name) for name in fold_of])
         mine = {name: np.array([each == name for each in fold_of]) for name in wanted}
-        return {name: (clips[within & ~fold], clips[fold]) for name, fold in mine.items()}
+        return {name: (clips[~fold], clips[fold]) for name, fold in mine.items()}
 
     @cached_property
     def targets(self) -> NDArray[np.float32]:
