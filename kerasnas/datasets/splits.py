@@ -265,7 +265,9 @@ def _check_number_of_groups(clips: Clips, least: int, parts: str) -> None:
 
 def _check_groups(clips: Clips, parts: Split, cut: tuple[str, ...]) -> None:
     groups = clips.groups
-    whole = np.array([clip.group not in cut for clip in clips])
+    whole = np.ones(len(clips), bool)
+    if cut:
+        whole[:] = [clip.group not in cut for clip in clips]
     names = ("train", "validation", "test")
     owner = np.full(len(groups), -1)
     for number, name in enumerate(names):
