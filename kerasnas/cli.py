@@ -183,7 +183,10 @@ def train(
     source: Annotated[Path, typer.Argument(help="Experiment file, or run directory of a search.")],
     architecture: Annotated[
         str | None,
-        typer.Option(help="Named reference of the space, or run directory whose winner to take."),
+        typer.Option(
+            help="Named reference of the space, or run directory whose winner to take (RUN, "
+            "RUN:NAME)."
+        ),
     ] = None,
     folds: Annotated[
         str | None, typer.Option(help="`all`, or names of folds with commas: cross-validation.")
@@ -290,6 +293,12 @@ def export(
         int | None,
         typer.Option(min=1, help="Epochs of quantisation-aware fine-tuning on training clips."),
     ] = None,
+    clusters: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Most different weights of a kernel, with fine-tuning on training clips."
+        ),
+    ] = None,
     cache: Cache = None,
 ) -> None:
     """Write float16 and int8 TFLite files and check them."""
@@ -306,6 +315,7 @@ def export(
         waveform=waveform,
         sparsity=sparsity,
         qat=qat,
+        clusters=clusters,
         cache=cache,
         console=_out,
     )
@@ -367,6 +377,51 @@ def compare(
 
     for name, text in compare(first, second, metric, precision).facts().items():
         _out.print(f"{name}: {text}", markup=False)
+
+
+@_command
+def table(
+    source: Annotated[Path, typer.Argument(help="Experiment file, or run directory of a search.")],
+    architecture: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Named reference, or RUN or RUN:NAME for a winner of a search; any number."
+        ),
+    ] = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(help="Also test on each of these folds in turn: `all`, or names with commas."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each network.")] = 1,
+    data: Data = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Where results go; default: the run directory, or runs/NAME."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of trainings at a time.")
+    ] = None,
+    cache: Cache = None,
+    cluster: Cluster = None,
+) -> None:
+    """Train networks alike, and write one table of their costs, bytes and scores."""
+    from kerasnas.flow.commands.table import table
+
+    found = table(
+        source,
+        architecture or (),
+        folds=folds,
+        seeds=seeds,
+        data=data,
+        run=run,
+        workers=workers,
+        cache=cache,
+        cluster=cluster,
+        console=_out,
+    )
+    for shown in found.tables():
+        _out.print(shown)
+    _out.print(f"Table: {found.csv}\nReport: {found.report}", markup=False)
 
 
 @_command
