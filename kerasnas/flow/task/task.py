@@ -17,7 +17,7 @@ from kerasnas.datasets import Clips, Split, SplitSettings
 from kerasnas.datasets.splits import stratified
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.settings import Spectrogram
 from kerasnas.features.versions import AS_IT_IS, Version
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.streams import Stream
@@ -81,7 +81,7 @@ class Task:
         folds = self.experiment.search.folds
         if folds is None:
             return {None: (self.split.train, self.split.validation)}
-        clips = np.union1d(self.split.train, self.split.validation)
+        clips = self.split.not_tested
         if isinstance(folds, int):
             names = [self.clips[int(index)].group or f"\0{index}" for index in clips]
             groups = np.unique(names, return_inverse=True)[1]
@@ -132,13 +132,13 @@ class Task:
             return self.split.train, nobody, self.split.validation
         stops_early = self.experiment.training.final.patience is not None
         if scored_on == "test":
-            clips = np.union1d(self.split.train, self.split.validation)
+            clips = self.split.not_tested
             mine = np.array([self.clips[int(index)].fold == fold for index in clips])
             return clips[~mine], clips[mine] if stops_early else nobody, self.split.test
         split = self.split if fold is None else self._split_by(fold)
         if stops_early:
             return split.train, split.validation, split.test
-        return np.union1d(split.train, split.validation), nobody, split.test
+        return split.not_tested, nobody, split.test
 
     def fold_part(self, name: Part, fold: str) -> Indices:
         """Indices of the clips of one part of the split that tests on `fold`."""
@@ -169,7 +169,7 @@ class Task:
                 tuple(self.versions[version] for version in noisy_versions(asked)),
             )
         front_end = self.experiment.features
-        if not isinstance(front_end, LogMel | Scalogram):
+        if not isinstance(front_end, Spectrogram):
             raise KerasnasError(
                 f"shuffling_and_mixing needs recordings: leave it out with features.kind: "
                 f"{front_end.kind}"
