@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-    Optimizer = keras.optimizers.Optimizer
-
 
 def SGD(  # noqa: N802
     learning_rate: float = 0.001,
@@ -22,7 +20,7 @@ def SGD(  # noqa: N802
     staircase: bool = False,
     use_locking: bool = False,
     name: str = "SGD",
-) -> Optimizer:
+) -> keras.optimizers.Optimizer:
     """Plain gradient descent.
 
     Args:
@@ -47,7 +45,7 @@ def Momentum(  # noqa: N802
     staircase: bool = False,
     use_locking: bool = False,
     name: str = "Momentum",
-) -> Optimizer:
+) -> keras.optimizers.Optimizer:
     """Gradient descent with momentum; other arguments as of `SGD`."""
     import keras
 
@@ -62,7 +60,7 @@ def RMSProp(  # noqa: N802
     epsilon: float = 1e-10,
     use_locking: bool = False,
     name: str = "RMSProp",
-) -> Optimizer:
+) -> keras.optimizers.Optimizer:
     """Gradients divided by the root of a moving average of their squares, which `decay` keeps."""
     import keras
 
@@ -78,7 +76,7 @@ def Adam(  # noqa: N802
     epsilon: float = 1e-8,
     use_locking: bool = False,
     name: str = "Adam",
-) -> Optimizer:
+) -> keras.optimizers.Optimizer:
     """Adam with TFLearn's epsilon."""
     import keras
 
@@ -92,7 +90,7 @@ def AdaGrad(  # noqa: N802
     initial_accumulator_value: float = 0.1,
     use_locking: bool = False,
     name: str = "AdaGrad",
-) -> Optimizer:
+) -> keras.optimizers.Optimizer:
     """Adagrad."""
     import keras
 
@@ -107,7 +105,7 @@ def AdaDelta(  # noqa: N802
     epsilon: float = 1e-8,
     use_locking: bool = False,
     name: str = "AdaDelta",
-) -> Optimizer:
+) -> keras.optimizers.Optimizer:
     """Adadelta with TFLearn's `rho`."""
     import keras
 
@@ -122,7 +120,7 @@ def Ftrl(  # noqa: N802
     l2_regularization_strength: float = 0.0,
     use_locking: bool = False,
     name: str = "Ftrl",
-) -> Optimizer:
+) -> keras.optimizers.Optimizer:
     """Follow the regularised leader."""
     import keras
 

@@ -24,7 +24,7 @@ def with_gradient_decay(
     if not decay:
         return optimizer
 
-    class Decaying(optimizer):  # type: ignore[misc, valid-type]
+    class Decaying(optimizer):
         """The optimiser, with decay in its gradients."""
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

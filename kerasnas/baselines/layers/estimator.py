@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ _LOSSES = (
 )
 
 
-_METRICS = {"top_k": metrics.Top_k, "r2": metrics.R2}
+_METRICS: dict[str, Callable[[], Any]] = {"top_k": metrics.Top_k, "r2": metrics.R2}
 
 
 @dataclass(frozen=True)
