@@ -47,6 +47,7 @@ class Pcen(Mel):
     """
 
     kind: Literal["pcen"] = Field("pcen", description="The front end.")
+    power: Literal[1, 2] = Field(1, description="1 for magnitudes, 2 for powers.")
     scale: float = Field(
         2.0**31,
         gt=0,

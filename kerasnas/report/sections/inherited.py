@@ -145,9 +145,12 @@ def classes(run: Run) -> Markup | None:
             columns[f"{label}, each channel alone"] = evaluation.channel_f1
             label = f"{label}, mean of channels"
         columns[label] = f1_of(evaluation.confusion)
-    for row in compared(run):
-        column = row.by_class()
-        if not row.searched and column is not None:  # the searched one stands there already
+    try:
+        others = [row for row in compared(run) if not row.searched]
+    except MissingError:
+        others = []  # the page says so at its top
+    for row in others:
+        if (column := row.by_class()) is not None:
             columns[row.name] = column
     first, *_ = found.values()
     rows: list[list[Node]] = [
