@@ -44,12 +44,16 @@ def validate(
         )
     if settings.tuned and train is None:
         raise ExportError(
-            "sparsity and qat need training clips and labels to fine-tune on, in train=(x, y)"
+            "sparsity, qat and clusters need training clips and labels to fine-tune on, in "
+            "train=(x, y)"
         )
-    if settings.sparsity is not None and settings.qat is not None:
+    asked = [
+        name for name in ("sparsity", "qat", "clusters") if getattr(settings, name) is not None
+    ]
+    if len(asked) > 1:
         raise ExportError(
-            "sparsity and qat exclude each other: training with rounded weights would fill the "
-            "zeros again; leave one out"
+            f"{' and '.join(asked)} exclude each other: one kind of fine-tuning would undo the "
+            "other; leave one out"
         )
     if "int8" in settings.formats and calibration is None:
         raise ExportError(

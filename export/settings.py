@@ -96,7 +96,17 @@ class ExportSettings(BaseModel):
         "export, with weights and outputs rounded as in the int8 file, those of recurrent layers "
         "apart; not together with sparsity",
     )
-    tuning_epochs: int = Field(10, ge=1, description="epochs of fine-tuning for sparsity")
+    clusters: int | None = Field(
+        None,
+        ge=2,
+        description="most different weights that a kernel of a convolution or dense layer may "
+        "have: they are grouped round so many values, with fine-tuning on the training clips "
+        "before the export; smaller when compressed, not as a file; not together with sparsity or "
+        "qat",
+    )
+    tuning_epochs: int = Field(
+        10, ge=1, description="epochs of fine-tuning for sparsity and for clusters"
+    )
     tuning_rate: float = Field(
         0.001, gt=0, description="first learning rate of fine-tuning, falling to zero"
     )
@@ -112,4 +122,4 @@ class ExportSettings(BaseModel):
     @property
     def tuned(self) -> bool:
         """Whether the model is fine-tuned before its export."""
-        return self.sparsity is not None or self.qat is not None
+        return any(each is not None for each in (self.sparsity, self.qat, self.clusters))

@@ -27,7 +27,7 @@ from .labels import dense_labels
 from .ladder import Examined, Reference, climb_down
 from .process.child import run_module
 from .settings import ExportSettings
-from .tuning.fine_tune import pruned_kernels
+from .tuning.fine_tune import clustered_kernels, pruned_kernels
 
 TUNED = "model_tuned.keras"
 """Name of the fine-tuned model beside the files made of it."""
@@ -57,7 +57,10 @@ def require_packages(settings: ExportSettings) -> None:
         ExportError: Naming the package that is missing.
     """
     needed = {
-        "sparsity and qat": (settings.tuned, ("tf_keras", "tensorflow_model_optimization")),
+        "sparsity, qat and clusters": (
+            settings.tuned,
+            ("tf_keras", "tensorflow_model_optimization"),
+        ),
         "the recurrent form fused_lstm": (settings.recurrent == "fused_lstm", ("tf_keras",)),
     }
     for what, (asked, packages) in needed.items():
@@ -102,6 +105,7 @@ def tune(
             "file": TUNED,
             "sha256": sha256(network.path.read_bytes()),
             "zeros": {"given": zeros(given.network.model), "tuned": zeros(network.model)},
+            "values": {"given": values(given.network.model), "tuned": values(network.model)},
             **{name: comparison[name] for name in ("accuracy", "agreement", "accuracy_drop")},
         },
         checks=accuracy_checks(TUNED, parity, settings),
@@ -155,6 +159,7 @@ def fine_tuned(
             "name": network.name,
             "loss": _loss(task, excludes(task, given.scores)),
             "sparsity": settings.sparsity,
+            "clusters": settings.clusters,
             "epochs": settings.qat or settings.tuning_epochs,
             "learning_rate": settings.tuning_rate,
             "output": str(output),
@@ -174,13 +179,22 @@ def _loss(task: TaskKind, exclusive: bool) -> str:
 
 def zeros(model: Any) -> float:
     """Return the share of zeros in the kernels of a Keras model that pruning takes weights from."""
+    kernels = _kernels(model, pruned_kernels)
+    total = sum(kernel.size for kernel in kernels)
+    return 1 - sum(int(np.count_nonzero(kernel)) for kernel in kernels) / max(total, 1)
+
+
+def values(model: Any) -> int:
+    """Return the most different values that a kernel has which clustering groups."""
+    kernels = _kernels(model, clustered_kernels)
+    return max((len(np.unique(kernel)) for kernel in kernels), default=0)
+
+
+def _kernels(model: Any, of_layer: Callable[[Any], list[Any]]) -> list[Floats]:
     kernels = {
-        id(kernel): np.asarray(kernel)
-        for layer in flat_layers(model)
-        for kernel in pruned_kernels(layer)
+        id(kernel): np.asarray(kernel) for layer in flat_layers(model) for kernel in of_layer(layer)
     }
-    total = sum(kernel.size for kernel in kernels.values())
-    return 1 - sum(int(np.count_nonzero(kernel)) for kernel in kernels.values()) / max(total, 1)
+    return list(kernels.values())
 
 
 def gzip_bytes(path: Path) -> int:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typer.testing import CliRunner
 
 from kerasnas.cli import app
+from kerasnas.experiment import load
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,3 +68,22 @@ def test_where_to_start_names_files_that_exist() -> None:
     assert len(named) > 30
     rooms = (ROOT, ROOT / "kerasnas")
     assert [name for name in named if not any((room / name).exists() for room in rooms)] == []
+
+
+def test_the_papers_page_names_networks_and_sections_that_exist() -> None:
+    text = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith("kerasnas ")]
+    for line in commands:
+        command, source = line.split()[1:3]
+        assert command in {each.callback.__name__ for each in app.registered_commands}, line
+        name = Path(source.split(":")[0]).name.removesuffix(".yaml")
+        space = load(ROOT / "configs" / f"{name}.yaml").space(7)
+        for network in re.findall(r"--architecture (\S+)", line):
+            assert "/" in network or network in space.reference_names, line
+    page = (ROOT / "kerasnas" / "report" / "page.py").read_text(encoding="utf-8")
+    titles = set(re.findall(r'\("\w[\w-]*", "([^"]+)",', page))
+    for named in re.findall(r"report's sections? (\"[^|]*?)(?: of|;|,| \||$)", text, re.M):
+        for title in re.findall(r'"([^"]+)"', named):
+            assert title in titles, title
+    for path in re.findall(r"`((?:kerasnas|tuners|examples|benchmarks|configs)/[^`\s]+)`", text):
+        assert (ROOT / path).exists(), path

@@ -104,6 +104,19 @@ def test_stored_embeddings_and_audioset_belong_together(tmp_path: Path) -> None:
             "candidate.loss and training.final.loss",
         ),
         (
+            "split: {by: split, validation: test_list}\nsearch: {folds: 3}",
+            "leave search.folds out",
+        ),
+        (
+            "split: {by: split, validation: test_list}\ntraining: {final: {patience: 3}}",
+            "leave patience out",
+        ),
+        (
+            "features: {kind: scalogram, n_fft: 2048, logarithm: before_bank}\n"
+            "training: {candidate: {augmentation: {mixup: beta, mixup_domain: power}}}",
+            "not features of kind scalogram with these settings",
+        ),
+        (
             "data: {multi_label: true}\ntraining:\n"
             "  candidate: &r {loss: categorical_crossentropy}\n  final: *r",
             "one label a clip",

@@ -11,7 +11,7 @@ from .controller.algorithm import Controller
 from .core.errors import SearchError
 from .core.propose import Propose, uniform
 from .grid import Grid
-from .nsga2.algorithm import NSGA2
+from .nsga2.algorithm import NSGA2, Variation
 
 _UPDATES = 4
 """Fewer updates leave a controller's proposals as good as random."""
@@ -68,6 +68,15 @@ class NSGA2Settings(_Settings):
         "generation start, then (generation - start) / span",
     )
     mutations: int = Field(NSGA2.mutations, description="genes that are changed, at most")
+    variation: Variation = Field(
+        NSGA2.variation,
+        description="how a child is made of two parents; published: exchange, then mutation of the "
+        "same child (Li et al. 2020, Algorithm 2); alternating: one or the other, which finds "
+        "better fronts",
+    )
+    entrants: int = Field(
+        NSGA2.entrants, description="members of a tournament, of which one is a parent; paper: 2"
+    )
     synchronous: bool = Field(
         NSGA2.synchronous,
         description="wait for all of a generation before the next one is made of it",

@@ -3,7 +3,13 @@
 Magnitude pruning: Zhu & Gupta, "To prune, or not to prune", 2017, section 3: the share of zeros in
 every kernel rises by their cubic schedule, here from 0 over the first half of the epochs, as
 tensorflow-model-optimization computes it. Kernels of depthwise convolutions stay whole, as there:
-they are few. The model is trained as its twin in tf_keras (see
+they are few.
+
+Weight clustering: the weights of a kernel are grouped round a few values, which are trained on (Han
+et al., "Deep compression", ICLR 2016, section 3), as tensorflow-model-optimization computes it: the
+first values by k-means++, the gradient of a value the sum of its weights'.
+
+The model is trained as its twin in tf_keras (see
 `kerasnas.export.keras_model.twin`) and gets the new weights back.
 
 Usage: `python -m kerasnas.export.tuning.fine_tune REQUEST ERROR`.
@@ -30,6 +36,7 @@ _PRUNINGS = 20  # during one training
 _FEWEST_STEPS = 10
 _MOMENTUM = 0.9  # of batch normalisation, whose statistics have few steps to follow
 _PARITY_EXAMPLES = 4
+_CLUSTERED = ("Conv1D", "Conv2D", "Dense")
 _SEED = 0
 
 
@@ -73,6 +80,43 @@ def _prune(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     _fit(model, x, y, request, [sparsity.UpdatePruningStep()])
 
 
+def clustered_kernels(layer: Any) -> list[Any]:
+    """Return weights of a layer, in either Keras, that clustering groups."""
+    return pruned_kernels(layer) if type(layer).__name__ in _CLUSTERED else []
+
+
+def _cluster(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
+    import tensorflow_model_optimization as tfmot
+    import tf_keras
+
+    clustering, count = tfmot.clustering.keras, request["clusters"]
+    wrappers = []
+
+    def wrapped(layer: Any) -> Any:
+        if not any(np.prod(kernel.shape) > count for kernel in clustered_kernels(layer)):
+            return layer  # it has no more values than that
+        wrappers.append(
+            clustering.cluster_weights(
+                layer,
+                number_of_clusters=count,
+                cluster_centroids_init=clustering.CentroidInitialization.KMEANS_PLUS_PLUS,
+            )
+        )
+        return wrappers[-1]
+
+    model = tf_keras.models.clone_model(twin.model, clone_function=wrapped)
+    if not wrappers:
+        raise ExportError(
+            f"clusters= of {count}: no kernel of a convolution or a dense layer has more weights; "
+            "give fewer, or leave clusters= out"
+        )
+    _fit(model, x, y, request, [])
+    for wrapper in wrappers:
+        wrapper.update_clustered_weights_associations()
+        for name, variable in wrapper.original_clusterable_weights.items():
+            variable.assign(wrapper.get_weight_from_layer(name))
+
+
 def _train_rounded(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     import tf_keras
 
@@ -103,8 +147,8 @@ def main(request: Path, error: Path) -> int:
     Args:
         request: JSON of `model` (a `.keras` file), its `name` for messages, `x` and `y` (`.npy`
             files of float32 `(examples, *input shape)` and `(examples, *output shape)`), `loss` (by
-            its Keras name), `sparsity` (null for training with
-            rounded weights and outputs, see `kerasnas.export.tuning.fake_quantization`), `epochs`,
+            its Keras name), `sparsity` and `clusters` (null, both, for training with rounded
+            weights and outputs, see `kerasnas.export.tuning.fake_quantization`), `epochs`,
             `learning_rate` and `output` (the `.keras` file to write).
         error: Text file.
     """
@@ -125,10 +169,12 @@ def main(request: Path, error: Path) -> int:
                 layer.momentum = _MOMENTUM
         # The wrappers put rounded kernels in the place of the variables.
         trained = [(layer, list(copy.weights)) for layer, copy in twin.layers]
-        if todo["sparsity"] is None:
-            _train_rounded(twin, x, y, todo)
-        else:
+        if todo["sparsity"] is not None:
             _prune(twin, x, y, todo)
+        elif todo["clusters"] is not None:
+            _cluster(twin, x, y, todo)
+        else:
+            _train_rounded(twin, x, y, todo)
         for layer, weights in trained:
             layer.set_weights([np.asarray(weight) for weight in weights])
         check_model(model, "the fine-tuned model")

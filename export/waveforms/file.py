@@ -19,7 +19,7 @@ from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import read_facts
 from ..flatbuffer.graph import TfliteFile
 from ..settings import ExportSettings, Format
-from .front_end import WaveformFrontEnd, front_end_file
+from .front_end import FrozenFrontEnd, WaveformFrontEnd, front_end_file
 from .prepend import with_front_end
 
 MEAN_DIFFERENCE = 0.01
@@ -40,7 +40,7 @@ class WaveformInput:
         features: Its features as the network was trained with, `(segments, frames, bins, 1)`.
     """
 
-    front: WaveformFrontEnd
+    front: WaveformFrontEnd | FrozenFrontEnd
     classes: Sequence[str]
     waveforms: Callable[[], Iterable[Floats]]
     golden: Floats

@@ -1,5 +1,7 @@
 """A front end as operators of a `.tflite` graph: waveform in, logarithms of a spectrogram out.
 
+A matrix can be applied to the logarithms (cepstral coefficients).
+
 All operators are built in and have a runtime since TensorFlow Lite 2.5; shapes are all known, so
 that libraries such as XNNPACK are not kept from the rest of the graph. What takes space is kept
 small: frames are gathered in pieces as long as hop and transform allow, and the filter bank, of
@@ -36,7 +38,8 @@ class WaveformFrontEnd:
         hop_length: Samples between frames.
         center: Whether frame t is centred on sample `t * hop_length`, the ends seeing zeros.
         power: 1 for magnitudes, 2 for powers.
-        filters: float32 `(bins, n_fft // 2 + 1)`, what magnitudes or powers are multiplied by.
+        filters: float32 `(bins, n_fft // 2 + 1)`, what magnitudes or powers are multiplied by; None
+            leaves them.
         offset: Added to every product with the filters.
         amin: Smaller values are raised to this before the logarithm.
         scale: What the natural logarithm is multiplied by: `decibels`, or 1.
@@ -46,6 +49,8 @@ class WaveformFrontEnd:
         segment_hop: Frames between the beginnings of two segments.
         segments: How many; frames of silence are put behind the last where it is not whole.
         zeros: At the window's end, for which a frame that is not centred needs no samples.
+        projection: float32 `(values, bins)`, what the logarithms are multiplied by, such as the
+            cosines of cepstral coefficients; None leaves them.
     """
 
     sample_rate: int
@@ -54,7 +59,7 @@ class WaveformFrontEnd:
     hop_length: int
     center: bool
     power: Literal[1, 2]
-    filters: Floats
+    filters: Floats | None
     amin: float
     scale: float
     ref: float | Literal["max"]
@@ -64,6 +69,7 @@ class WaveformFrontEnd:
     segments: int
     offset: float = 0.0
     zeros: int = 0
+    projection: Floats | None = None
 
     def __post_init__(self) -> None:
         size = len(self.window)
@@ -75,10 +81,41 @@ class WaveformFrontEnd:
             )
 
     @property
+    def values(self) -> int:
+        """Of a frame."""
+        for matrix in (self.projection, self.filters):
+            if matrix is not None:
+                return len(matrix)
+        return len(self.window) // 2 + 1
+
+    @property
     def frames(self) -> int:
         """Of the waveform."""
         usable = self.samples - (0 if self.center else len(self.window) - self.zeros)
         return 1 + usable // self.hop_length
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenFrontEnd:
+    """A front end as a `.tflite` file of its own, whose operators are taken as they are.
+
+    Attributes:
+        content: Of a file of one graph, from float32 `(samples,)` to float32 `(frames, values)`.
+        sample_rate: Of the waveform, Hz.
+        samples: Of the waveform.
+        values: Of a frame.
+        segment_frames: Frames of a segment.
+        segment_hop: Frames between the beginnings of two segments.
+        segments: How many.
+    """
+
+    content: bytes
+    sample_rate: int
+    samples: int
+    values: int
+    segment_frames: int
+    segment_hop: int
+    segments: int
 
 
 def decibels(power: Literal[1, 2]) -> float:
@@ -87,30 +124,73 @@ def decibels(power: Literal[1, 2]) -> float:
 
 
 def write_front_end(
-    file: TfliteFile, front: WaveformFrontEnd
+    file: TfliteFile, front: WaveformFrontEnd | FrozenFrontEnd
 ) -> tuple[TfliteTensor, list[TfliteTensor]]:
     """Write a front end into the main graph of a file.
+
+    Raises:
+        ExportError: A frozen one is not of one graph of built-in operators.
 
     Returns:
         The waveform, float32 `(samples,)`, and each segment, float32 `(frames, bins)`.
     """
-    file.require_runtime(RUNTIME)
     writer = FloatWriter(file.main)
+    if isinstance(front, FrozenFrontEnd):
+        waveform, result = _spliced(file, front)
+        return waveform, _segments(writer, front, result)
+    file.require_runtime(RUNTIME)
     waveform = file.main.tensor((front.samples,), "float32")
     magnitudes = _magnitudes(writer, front, waveform)
-    spectrum = _filtered(writer, front.filters, magnitudes)
+    spectrum = magnitudes if front.filters is None else _product(writer, front.filters, magnitudes)
     last = front.segment_hop * (front.segments - 1) + front.segment_frames
     if last > front.frames:
         spectrum = writer.pad(spectrum, [(0, last - front.frames), (0, 0)])
     result = _logarithm(writer, front, spectrum)
+    if front.projection is not None:
+        result = _product(writer, front.projection, result)
+    return waveform, _segments(writer, front, result)
+
+
+def _segments(
+    writer: FloatWriter, front: WaveformFrontEnd | FrozenFrontEnd, result: TfliteTensor
+) -> list[TfliteTensor]:
     if result.shape[0] == front.segment_frames:
-        return waveform, [result]
+        return [result]
     starts = range(0, front.segments * front.segment_hop, front.segment_hop)
     shape = (front.segment_frames, result.shape[1])
-    return waveform, [writer.slice(result, (start, 0), shape) for start in starts]
+    return [writer.slice(result, (start, 0), shape) for start in starts]
 
 
-def front_end_file(front: WaveformFrontEnd) -> bytes:
+def _spliced(file: TfliteFile, front: FrozenFrontEnd) -> tuple[TfliteTensor, TfliteTensor]:
+    """Take a file's operators into another one's main graph: what they read, what they give."""
+    other = TfliteFile(front.content)
+    codes = other.model.operatorCodes
+    if len(other.graphs) > 1 or any(code.customCode for code in codes):
+        names = ", ".join(code.customCode.decode() for code in codes if code.customCode)
+        raise ExportError(
+            f"a front end must be one graph of built-in operators, not {len(other.graphs)} graphs "
+            f"with the custom operators {names or 'none'}: export without waveforms"
+        )
+    file.require_runtime(RUNTIME)
+    offset = len(file.main.t.tensors)
+    for tensor in other.main.t.tensors:
+        data = other.model.buffers[tensor.buffer].data
+        held = data is not None and len(data)
+        tensor.buffer = file.buffer(np.asarray(data, np.uint8).tobytes()) if held else 0
+        tensor.name = None
+        file.main.t.tensors.append(tensor)
+    for operator in other.main.t.operators:
+        code = codes[operator.opcodeIndex]
+        operator.opcodeIndex = file.operator_code(other.main.name_of(operator), code.version)
+        operator.inputs = [int(i) + offset if i >= 0 else -1 for i in operator.inputs]
+        operator.outputs = [int(i) + offset for i in operator.outputs]
+        file.main.t.operators.append(operator)
+    ends = (*other.main.t.inputs, *other.main.t.outputs)
+    waveform, result = (file.main.existing(int(index) + offset) for index in ends)
+    return waveform, result
+
+
+def front_end_file(front: WaveformFrontEnd | FrozenFrontEnd) -> bytes:
     """Return a `.tflite` file of a front end alone, with an output for each segment."""
     file = TfliteFile()
     waveform, segments = write_front_end(file, front)
@@ -139,13 +219,15 @@ def _magnitudes(
     return writer.binary("MUL", magnitudes, magnitudes) if front.power == 2 else magnitudes
 
 
-def _filtered(writer: FloatWriter, filters: Floats, magnitudes: TfliteTensor) -> TfliteTensor:
-    """Products with the filters, `(frames, bins)`."""
-    frames = magnitudes.shape[0]
+def _product(writer: FloatWriter, matrix: Floats, values: TfliteTensor) -> TfliteTensor:
+    """Return products of each frame's values with the rows, `(frames, rows)`."""
+    if 2 * np.count_nonzero(matrix) > matrix.size:
+        return writer.dense(values, matrix)
+    frames = values.shape[0]
     parts = []
-    for matrix, start in _small_matrices(filters):
-        seen = writer.slice(magnitudes, (0, start), (frames, matrix.shape[1]))
-        parts.append(writer.dense(seen, matrix))
+    for part, start in _small_matrices(matrix):
+        seen = writer.slice(values, (0, start), (frames, part.shape[1]))
+        parts.append(writer.dense(seen, part))
     return parts[0] if len(parts) == 1 else writer.concatenate(parts, axis=1)
 
 

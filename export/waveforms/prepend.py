@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ExportError
 from ..flatbuffer.graph import TfliteFile, TfliteGraph, TfliteTensor
 from ..flatbuffer.metadata import BUFFER, audio_metadata, with_labels
-from .front_end import WaveformFrontEnd, write_front_end
+from .front_end import FrozenFrontEnd, WaveformFrontEnd, write_front_end
 from .writer import FloatWriter
 
 _INPUT = b"waveform"
@@ -17,7 +17,10 @@ _OUTPUT = b"scores"
 
 
 def with_front_end(
-    content: bytes, front: WaveformFrontEnd, classes: Sequence[str], name: str = "kerasnas"
+    content: bytes,
+    front: WaveformFrontEnd | FrozenFrontEnd,
+    classes: Sequence[str],
+    name: str = "kerasnas",
 ) -> bytes:
     """Return a `.tflite` file from waveforms to scores, of one from a segment's features to scores.
 
@@ -42,7 +45,7 @@ def with_front_end(
     file = TfliteFile(content)
     main = file.main
     features, scores = _ends(main)
-    wanted = (1, front.segment_frames, len(front.filters), 1)
+    wanted = (1, front.segment_frames, front.values, 1)
     if features.shape != wanted or scores.shape != (1, len(classes)):
         raise ExportError(
             f"a front end that gives {wanted} and {len(classes)} labels were given for a network "

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.baselines import model_files
+from kerasnas.baselines.absent import names_absent_arguments
 from kerasnas.baselines.layers.estimator import Regression, regression
 from kerasnas.errors import KerasnasError
 
@@ -32,6 +33,7 @@ class DNN:
 
     labels: tuple[str, ...] | None = None
 
+    @names_absent_arguments
     def __init__(
         self,
         network: Regression | keras.KerasTensor,
@@ -110,6 +112,7 @@ class DNN:
         dnn.labels = labels
         return dnn
 
+    @names_absent_arguments
     def fit(
         self,
         X_inputs: Data,  # noqa: N803
@@ -260,13 +263,15 @@ class DNN:
         self._regression.compile(model, self._clip_gradients)
         optimizer = model.optimizer
         if type(past) is type(optimizer) and past.built:
+            scheduled = isinstance(optimizer.get_config()["learning_rate"], dict)
             rate = float(optimizer.learning_rate)
             optimizer.build(model.trainable_variables)
             # Of the same class, plain descent and momentum, and Adam's variants, hold other states.
             if [v.shape for v in optimizer.variables] == [v.shape for v in past.variables]:
                 for variable, value in zip(optimizer.variables, past.variables, strict=True):
                     variable.assign(value)
-                optimizer.learning_rate = rate
+                if not scheduled:
+                    optimizer.learning_rate = rate
 
     def _inputs(self, data: Data) -> Array:
         return _array(data, _shapes(self.model)[0], "inputs", "takes")
@@ -288,6 +293,8 @@ def _array(data: Data, shape: tuple[int | None, ...], what: str, verb: str) -> A
     if isinstance(data, Mapping):
         (data,) = data.values()
     array = np.asarray(data, np.float32)
+    if shape == (1,) and array.ndim == 1:
+        array = array[:, None]
     given = array.shape[1:]
     fits = len(given) == len(shape) and all(
         asked in (None, size) for size, asked in zip(given, shape, strict=True)

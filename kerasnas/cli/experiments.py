@@ -120,7 +120,10 @@ def train(
     source: Annotated[Path, typer.Argument(help="Experiment file, or run directory of a search.")],
     architecture: Annotated[
         str | None,
-        typer.Option(help="Named reference of the space, or run directory whose winner to take."),
+        typer.Option(
+            help="Named reference of the space, or run directory whose winner to take (RUN, "
+            "RUN:NAME)."
+        ),
     ] = None,
     folds: Annotated[
         str | None, typer.Option(help="`all`, or names of folds with commas: cross-validation.")
@@ -222,3 +225,48 @@ def compare(
 
     for name, text in compare(first, second, metric, precision).facts().items():
         OUT.print(f"{name}: {text}", markup=False)
+
+
+@command
+def table(
+    source: Annotated[Path, typer.Argument(help="Experiment file, or run directory of a search.")],
+    architecture: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Named reference, or RUN or RUN:NAME for a winner of a search; any number."
+        ),
+    ] = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(help="Also test on each of these folds in turn: `all`, or names with commas."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each network.")] = 1,
+    data: Data = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Where results go; default: the run directory, or runs/NAME."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of trainings at a time.")
+    ] = None,
+    cache: Cache = None,
+    cluster: Cluster = None,
+) -> None:
+    """Train networks alike, and write one table of their costs, bytes and scores."""
+    from kerasnas.flow.commands.table import table
+
+    found = table(
+        source,
+        architecture or (),
+        folds=folds,
+        seeds=seeds,
+        data=data,
+        run=run,
+        workers=workers,
+        cache=cache,
+        cluster=cluster,
+        console=OUT,
+    )
+    for shown in found.tables():
+        OUT.print(shown)
+    OUT.print(f"Table: {found.csv}\nReport: {found.report}", markup=False)

@@ -50,6 +50,12 @@ def export(
         int | None,
         typer.Option(min=1, help="Epochs of quantisation-aware fine-tuning on training clips."),
     ] = None,
+    clusters: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="Most different weights of a kernel, with fine-tuning on training clips."
+        ),
+    ] = None,
     cache: Cache = None,
 ) -> None:
     """Write float16 and int8 TFLite files and check them."""
@@ -66,6 +72,7 @@ def export(
         waveform=waveform,
         sparsity=sparsity,
         qat=qat,
+        clusters=clusters,
         cache=cache,
         console=OUT,
     )

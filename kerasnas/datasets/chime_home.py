@@ -7,11 +7,15 @@ letter for every tag that at least two of three annotators chose. The lists
 `{development,evaluation}_chunks_{refined,raw}.csv` have lines of `index,name`, and
 `development_chunks_refined_crossval_dcase2016.csv` of `index,name,fold`.
 
+The published folds part three segments. They are taken as they are; `Clips.notes` names the
+segments.
+
 Seven tags are scored. A chunk that annotators found silent (`S`) or could not identify (`U`), or
 agreed on nothing about, stays in the data set without any tag: it can only be tagged wrongly.
 """
 
 import csv
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,9 +59,11 @@ class ChimeHomeSettings(LayoutSettings):
 def load(root: Path, settings: ChimeHomeSettings) -> Clips:
     """Chunks of the development set, and of the evaluation set when `settings` ask for it.
 
-    Refined development chunks carry their official fold, raw ones that of their segment. With the
-    evaluation set, its chunks have the split `test` and the others `train`. A chunk's group is its
-    segment, five minutes of recording.
+    Refined development chunks carry their official fold. A chunk that is only in the raw list has
+    the fold of most refined chunks of its segment (of equally many, the first fold); where its
+    segment has none, as with 75 chunks, it has no fold and is trained on whichever fold is tested
+    on. With the evaluation set, its chunks have the split `test` and the others `train`. A chunk's
+    group is its segment, five minutes of recording.
 
     Args:
         root: The directory with `chunks`, or the one that holds it as `chime_home`.
@@ -71,8 +77,9 @@ def load(root: Path, settings: ChimeHomeSettings) -> Clips:
         root = root / "chime_home"
     names = _chunks(root / f"development_chunks_{settings.chunks}.csv")
     folds = _folds(root / _FOLDS)
-    of_segments = {segment(name): fold for name, (_, fold) in folds.items()}
     of_chunks = {name: fold for name, (_, fold) in folds.items()}
+    parted = _by_segment(of_chunks)
+    of_segments = {name: min(among, key=lambda f: (-among[f], f)) for name, among in parted.items()}
     rate = f".{settings.sample_rate // 1000}kHz.wav"
     clips = [
         replace(
@@ -82,6 +89,8 @@ def load(root: Path, settings: ChimeHomeSettings) -> Clips:
         )
         for name, where in names.items()
     ]
+    cut = {name: sorted(among) for name, among in parted.items() if len(among) > 1}
+    notes = _notes(cut, sum(clip.fold is None for clip in clips))
     if settings.chunks == "refined":
         _check_same(root, names, folds)
     if settings.evaluation:
@@ -91,12 +100,36 @@ def load(root: Path, settings: ChimeHomeSettings) -> Clips:
         clips += [
             replace(_clip(root, name, where, rate), split="test") for name, where in listed.items()
         ]
-    return Clips(tuple(clips), TAGS, True, "CHiME-Home", root)
+    return Clips(tuple(clips), TAGS, True, "CHiME-Home", root, cut=tuple(cut), notes=notes)
 
 
 def segment(name: str) -> str:
     """The segment a chunk was cut from: the part of its name before `_chunk`."""
     return name.rpartition("_chunk")[0] or name
+
+
+def _by_segment(folds: dict[str, str]) -> dict[str, Counter[str]]:
+    """Return how many chunks of each segment are in which fold."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, fold in folds.items():
+        found[segment(name)][fold] += 1
+    return found
+
+
+def _notes(cut: dict[str, list[str]], without_fold: int) -> tuple[str, ...]:
+    notes = []
+    if cut:
+        named = ", ".join(f"{name} (folds {', '.join(folds)})" for name, folds in cut.items())
+        notes.append(
+            f"the published folds are taken as they are, and cut {len(cut)} of the segments, so "
+            f"that chunks of one recording are trained on and tested on: {named}"
+        )
+    if without_fold:
+        notes.append(
+            f"{without_fold} chunks are of segments without refined chunks and have no fold: they "
+            "are trained on, whichever fold is tested on"
+        )
+    return tuple(notes)
 
 
 def _clip(root: Path, name: str, where: str, rate: str) -> Clip:

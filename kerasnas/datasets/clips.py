@@ -24,7 +24,7 @@ class Clip:
         labels: Names of the classes heard; exactly one in a single-label data set.
         fold: The official fold, when the data set has folds.
         split: `train`, `validation` or `test`, when the data set is already split.
-        group: Clips of one group (a recording, a house) must never be separated by a split.
+        group: Clips of one group (a recording, a house), which no split made here separates.
     """
 
     id: str
@@ -46,6 +46,9 @@ class Clips:
         name: The data set's name, for messages and reports.
         root: The directory the clips were read from.
         skipped: A message for each record that could not be read and was left out.
+        cut: Groups that the data set's own folds part. Published folds are taken as they are;
+            splits and folds made here never part a group.
+        notes: What else a user should know about folds and splits, a sentence each.
     """
 
     clips: Sequence[Clip]
@@ -54,6 +57,8 @@ class Clips:
     name: str
     root: Path
     skipped: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -38,6 +38,12 @@ class SplitSettings(BaseModel):
         description="fold: the fold that validates; null takes validation_fraction of the "
         "training folds.",
     )
+    validation: Literal["held_out", "test_list"] = Field(
+        "held_out",
+        description="Which clips choose the architecture. held_out: some that are not tested on; "
+        "test_list: with by: split, those that are tested on, while all others are trained on. "
+        "Wu & Lee chose so: figures are optimistic, and the report says so.",
+    )
     validation_fraction: float = Field(
         0.2,
         gt=0,
@@ -62,6 +68,8 @@ class SplitSettings(BaseModel):
             raise ValueError("by: fold needs test_fold, the name of the fold to test on")
         if self.by != "fold" and (self.test_fold or self.validation_fold):
             raise ValueError(f"test_fold and validation_fold need by: fold, not by: {self.by}")
+        if self.validation == "test_list" and self.by != "split":
+            raise ValueError(f"validation: test_list needs by: split, not by: {self.by}")
         if self.by == "fold" and self.test_fold == self.validation_fold:
             raise ValueError(f"fold {self.test_fold} cannot validate and be tested on")
         return self
@@ -69,11 +77,19 @@ class SplitSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into a table of clips, ascending; no clip is in two parts."""
+    """Indices into a table of clips, ascending; no clip is in two parts.
+
+    With `validation: test_list`, the test clips validate.
+    """
 
     train: Indices
     validation: Indices
     test: Indices
+
+    @property
+    def not_tested(self) -> Indices:
+        """Clips that train or validate, and are not tested on."""
+        return np.setdiff1d(np.union1d(self.train, self.validation), self.test)
 
 
 def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
@@ -82,7 +98,8 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     Raises:
         KerasnasError: When a fold or split that is named does not exist, no clip is left to train
             on, a part would be without a class (training clips always need every class; in a
-            multi-label data set the other parts may lack some), or a group would be separated.
+            multi-label data set the other parts may lack some), or a group would be separated,
+            other than by folds that the data set was published with (`Clips.cut`).
     """
     everything = np.arange(len(clips))
     validation = np.zeros(0, np.int64)
@@ -101,6 +118,11 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
                 "test on, or let split.by be fractions"
             )
         validation = _column(clips, "validation")
+        if settings.validation == "test_list":
+            parts = Split(np.setdiff1d(everything, test), test, test)
+            _check_classes(clips, parts.train, "the clips that are not tested on", always=True)
+            _check_classes(clips, test, "the test clips")
+            return parts
     else:
         _check_number_of_groups(clips, 3, "training, validation and test clips")
         _, test = _parts(clips, everything, settings.test_fraction, seed, "test")
@@ -123,7 +145,7 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     _check_classes(clips, train, names[settings.by], always=True)
     _check_classes(clips, validation, "the validation clips")
     _check_classes(clips, test, "the test clips")
-    _check_groups(clips, parts)
+    _check_groups(clips, parts, clips.cut if settings.by == "fold" else ())
     return parts
 
 
@@ -262,12 +284,16 @@ def _check_number_of_groups(clips: Clips, least: int, parts: str) -> None:
         )
 
 
-def _check_groups(clips: Clips, parts: Split) -> None:
+def _check_groups(clips: Clips, parts: Split, cut: tuple[str, ...]) -> None:
     groups = clips.groups
+    whole = np.ones(len(clips), bool)
+    if cut:
+        whole[:] = [clip.group not in cut for clip in clips]
     names = ("train", "validation", "test")
     owner = np.full(len(groups), -1)
     for number, name in enumerate(names):
         indices: Indices = getattr(parts, name)
+        indices = indices[whole[indices]]
         owners = owner[groups[indices]]
         if len(shared := np.flatnonzero((owners >= 0) & (owners != number))):
             first = shared[0]

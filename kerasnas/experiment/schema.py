@@ -112,11 +112,15 @@ class Experiment(BaseModel):
                 "categorical_crossentropy is for one label a clip; with data.multi_label use "
                 "binary_crossentropy or auto (Li's report uses it so: only space: li takes it)"
             )
-        scale = self.features.log if isinstance(self.features, Spectrogram) else self.features.kind
-        if scale != "db" and any(
+        front = self.features
+        in_decibels = isinstance(front, Spectrogram) and front.decibels
+        if not in_decibels and any(
             recipe.augmentation.mixup_domain == "power"
             for recipe in (self.training.candidate, self.training.final)
         ):
+            scale = getattr(front, "log", front.kind)
+            if scale == "db":  # and yet no powers: a scalogram of logarithms, coefficients, ...
+                scale = f"features of kind {front.kind} with these settings"
             raise ValueError(f"mixup_domain: power needs features.log: db, not {scale}")
         recipes = (self.training.candidate, self.training.final)
         if self.search.tried_recipes and any(r.shuffling_and_mixing.clips for r in recipes):
@@ -126,6 +130,17 @@ class Experiment(BaseModel):
             )
         self._check_stored()
         self._check_objectives()
+        if self.split.validation == "test_list":
+            if self.search.folds is not None:
+                raise ValueError(
+                    "split.validation: test_list scores candidates on the test clips: leave "
+                    "search.folds out"
+                )
+            if self.training.final.patience is not None:
+                raise ValueError(
+                    "training.final.patience: with split.validation: test_list no clips are left "
+                    "to stop by: leave patience out"
+                )
         self._check_agreement()
         for field, options in self.search.tune.items():
             for option in options:

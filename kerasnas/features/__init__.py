@@ -6,6 +6,7 @@ from kerasnas.features.clip_features import clip_features, of_file, sliding
 from kerasnas.features.description import describe, golden
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd, front_end
+from kerasnas.features.mel_settings import Mfcc, Pcen, TfioLogMel
 from kerasnas.features.settings import LogMel, Scalogram
 from kerasnas.features.spectral.log_mel import log_mel
 from kerasnas.features.spectral.scalogram import scalogram
@@ -14,8 +15,11 @@ __all__ = [
     "Embedding",
     "FrontEnd",
     "LogMel",
+    "Mfcc",
+    "Pcen",
     "Scalogram",
     "StoredEmbedding",
+    "TfioLogMel",
     "clip_features",
     "describe",
     "extract",

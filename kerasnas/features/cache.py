@@ -12,13 +12,14 @@ import hashlib
 import importlib.metadata
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
@@ -26,9 +27,17 @@ from kerasnas.datasets import Clips, cache_root
 from kerasnas.datasets.places import filled_beside
 from kerasnas.errors import KerasnasError
 from kerasnas.features import stored
+from kerasnas.features.clip_features import cut_segments, fit_length
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
-from kerasnas.features.versions import AS_IT_IS, Version, check_sources, version_features
+from kerasnas.features.mel_settings import TfioLogMel
+from kerasnas.features.versions import (
+    AS_IT_IS,
+    Version,
+    check_sources,
+    version_features,
+    version_waveform,
+)
 from kerasnas.features.waveform_model import digest
 from kerasnas.features.workers import run_workers
 
@@ -36,6 +45,7 @@ VERSION = 1
 """To be raised with every change of this package that changes features."""
 
 _SCHEMA = 1  # of `about.json`
+_BATCH = 64  # clips that a graph takes together
 LIBRARIES = ("librosa", "numpy", "soundfile", "soxr")
 CLIPS_WORTH_A_PROCESS = 50
 """Fewer clips than this do not make up for starting another worker, which imports librosa."""
@@ -73,6 +83,8 @@ def extract(
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
     name = "".join(letter if letter.isalnum() else "_" for letter in clips.name)
     entry = cache_root(cache) / "features" / f"{name}-{digest}"
+    if isinstance(settings, TfioLogMel):
+        processes = 1  # its graph takes batches of clips, on all cores
     if not entry.is_dir():
         with _alone(entry):
             if not entry.is_dir():
@@ -131,6 +143,8 @@ def _key(clips: Clips, settings: FrontEnd) -> dict[str, Any]:
         files.append([str(clip.path.absolute()), status.st_size, status.st_mtime_ns])
     model = {"model": digest(settings)} if isinstance(settings, Embedding) else {}
     libraries = (*LIBRARIES, *(["ai-edge-litert"] if model else []))
+    if isinstance(settings, TfioLogMel):
+        libraries = (*LIBRARIES, "tensorflow", "tensorflow-io")
     return {
         "version": VERSION,
         "libraries": {name: importlib.metadata.version(name) for name in libraries},
@@ -164,7 +178,28 @@ def _compute(
             run_workers(paths, settings, version, array, processes, lambda: bar.advance(task))
             return
         features = np.load(array, mmap_mode="r+")
-        for row, path in enumerate(paths):
-            features[row] = version_features(path, settings, version, row)
-            bar.advance(task)
+        if isinstance(settings, TfioLogMel):
+            for start in range(0, len(paths), _BATCH):
+                rows = range(start, min(start + _BATCH, len(paths)))
+                features[rows.start : rows.stop] = _together(paths, settings, version, rows)
+                bar.advance(task, len(rows))
+        else:
+            for row, path in enumerate(paths):
+                features[row] = version_features(path, settings, version, row)
+                bar.advance(task)
         features.flush()
+
+
+def _together(
+    paths: Sequence[Path], settings: TfioLogMel, version: Version, rows: range
+) -> NDArray[np.float32]:
+    """Return features of some clips, computed as one batch: each channel is a row of it."""
+    from kerasnas.features.tfio import of_waveforms
+
+    waveforms = [
+        fit_length(version_waveform(paths[row], settings, version, row), settings) for row in rows
+    ]
+    found = of_waveforms([channel for each in waveforms for channel in each.T], settings)
+    segments = [cut_segments(each[..., None], settings) for each in found]
+    shape = (len(rows), settings.segments, *settings.input_shape)
+    return np.stack(segments).reshape(shape)

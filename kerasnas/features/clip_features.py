@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from kerasnas.features.audio import Waveform, read
 from kerasnas.features.embedding_settings import Embedding
 from kerasnas.features.front_ends import WaveformFrontEnd
-from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.mel_settings import Mfcc, Pcen, TfioLogMel
+from kerasnas.features.settings import LogMel, Scalogram, Spectrogram
 from kerasnas.features.spectral.log_mel import log_mel
+from kerasnas.features.spectral.mfcc import mfcc
+from kerasnas.features.spectral.pcen import pcen
 from kerasnas.features.spectral.scalogram import scalogram
 
 
@@ -66,16 +69,34 @@ def clip_features(waveform: Waveform, settings: WaveformFrontEnd) -> NDArray[np.
     return np.concatenate([_segments(channel, settings) for channel in channels])
 
 
-def _segments(waveform: Waveform, settings: LogMel | Scalogram) -> NDArray[np.float32]:
+def _segments(waveform: Waveform, settings: Spectrogram) -> NDArray[np.float32]:
     """Segments of the channels of one example, `(segments, frames, bins, channels)`."""
-    if isinstance(settings, Scalogram):
-        features = scalogram(waveform, settings)
-    else:
-        features = log_mel(waveform, settings)
+    return cut_segments(_of_kind(waveform, settings), settings)
+
+
+def cut_segments(features: NDArray[np.float32], settings: Spectrogram) -> NDArray[np.float32]:
+    """Return segments `(segments, frames, bins, channels)` of features `(frames, ...)`."""
     frames = settings.segment_frames or settings.clip_frames
     hop = settings.segment_hop or frames
     starts = hop * np.arange(settings.channel_segments)
     return np.stack([features[start : start + frames] for start in starts])
+
+
+def _of_kind(waveform: Waveform, settings: Spectrogram) -> NDArray[np.float32]:
+    match settings:
+        case LogMel():
+            return log_mel(waveform, settings)
+        case Mfcc():
+            return mfcc(waveform, settings)
+        case Pcen():
+            return pcen(waveform, settings)
+        case Scalogram():
+            return scalogram(waveform, settings)
+        case TfioLogMel():
+            from kerasnas.features.tfio import of_waveforms
+
+            return of_waveforms([waveform[:, 0]], settings)[0, ..., None]
+    raise TypeError(f"features of kind {settings.kind} are made elsewhere")
 
 
 def fit_length(waveform: Waveform, settings: WaveformFrontEnd) -> Waveform:

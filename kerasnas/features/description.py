@@ -11,7 +11,7 @@ from kerasnas.features.audio import read
 from kerasnas.features.clip_features import clip_features, fit_length
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
-from kerasnas.features.settings import LogMel
+from kerasnas.features.settings import Mel
 from kerasnas.features.spectral.morlet import filters
 from kerasnas.features.stored import dequantized
 from kerasnas.features.waveform_model import digest
@@ -32,7 +32,7 @@ def describe(settings: FrontEnd) -> dict[str, Any]:
             return {**given, **shape}
         return {**given, "sha256": digest(settings), "samples": settings.samples, **shape}
     bank: dict[str, Any]
-    if isinstance(settings, LogMel):
+    if isinstance(settings, Mel):
         bank = {"fmax": settings.highest}
     else:
         bank = filters(settings.octaves, settings.filters_per_octave)._asdict()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, TypeAdapter
 
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
+from kerasnas.features.mel_settings import Mfcc, Pcen, TfioLogMel
 from kerasnas.features.settings import LogMel, Scalogram
 
 
@@ -12,11 +13,11 @@ def _default(values: object) -> object:
     return {"kind": "log_mel", **values} if isinstance(values, dict) else values
 
 
-WaveformFrontEnd = LogMel | Scalogram | Embedding
+WaveformFrontEnd = LogMel | TfioLogMel | Mfcc | Pcen | Scalogram | Embedding
 """Those that take recordings."""
 
 FrontEnd = Annotated[
-    LogMel | Scalogram | Embedding | StoredEmbedding,
+    LogMel | TfioLogMel | Mfcc | Pcen | Scalogram | Embedding | StoredEmbedding,
     Field(discriminator="kind"),
     BeforeValidator(_default),
 ]

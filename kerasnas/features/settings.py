@@ -4,6 +4,8 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kerasnas.features.spectral.morlet import filters
@@ -23,7 +25,7 @@ class Spectrogram(BaseModel):
     channels: Literal["mono", "stereo", "average_difference"] = Field(
         "mono",
         description="mono: the mean of the file's channels; stereo: its two channels (a mono file "
-        "twice); average_difference: (L+R)/2 and L-R of the two channels' logarithms.",
+        "twice); average_difference: (L+R)/2 and L-R of the two channels' values.",
     )
     channel_examples: int | None = Field(
         None,
@@ -122,6 +124,11 @@ class Spectrogram(BaseModel):
         """Values of a frame."""
 
     @property
+    def decibels(self) -> bool:
+        """Whether values are powers in dB, which sounds that are mixed add up to."""
+        return self.log == "db"
+
+    @property
     def fft_window(self) -> int:
         """Samples of the window."""
         return self.window_length or self.n_fft
@@ -162,6 +169,13 @@ class Spectrogram(BaseModel):
         """Segments of a clip: examples, whose scores' mean is the clip's."""
         return self.channel_segments * (self.channel_examples or 1)
 
+    def combined(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return features `(frames, bins, channels)` of the values of the file's channels."""
+        if self.channels != "average_difference":
+            return values
+        left, right = values[..., 0], values[..., 1]
+        return np.stack([(left + right) / 2, left - right], axis=-1)
+
     @property
     def file_channels(self) -> int:
         """Channels that are read from a file."""
@@ -183,10 +197,9 @@ class Like(BaseModel):
     sha256: str = Field(description="Of the file that was read, in hexadecimal digits.")
 
 
-class LogMel(Spectrogram):
-    """Log-mel spectrograms, through librosa."""
+class Mel(Spectrogram):
+    """Spectrograms gathered by mel bands: what the front ends that begin with them share."""
 
-    kind: Literal["log_mel"] = Field("log_mel", description="The front end.")
     mel_bins: int = Field(64, ge=1, le=1024, description="Number of mel bands.")
     fmin: float = Field(0.0, ge=0, description="Lower end of the lowest band, Hz.")
     fmax: float | None = Field(
@@ -200,11 +213,6 @@ class LogMel(Spectrogram):
         "hertz",
         description="Axis on which bands are triangles: hertz, as librosa has them, or mel, as "
         "HTK and TensorFlow.",
-    )
-    like: Like | None = Field(
-        None,
-        description="A `.tflite` file that takes a waveform: every setting that makes its features "
-        "becomes the file's. Written with the file's SHA-256 once it is read.",
     )
 
     @model_validator(mode="after")
@@ -228,6 +236,17 @@ class LogMel(Spectrogram):
         return self.sample_rate / 2 if self.fmax is None else self.fmax
 
 
+class LogMel(Mel):
+    """Log-mel spectrograms, through librosa."""
+
+    kind: Literal["log_mel"] = Field("log_mel", description="The front end.")
+    like: Like | None = Field(
+        None,
+        description="A `.tflite` file that takes a waveform: every setting that makes its features "
+        "becomes the file's. Written with the file's SHA-256 once it is read.",
+    )
+
+
 class Scalogram(Spectrogram):
     """Spectrograms filtered by Morlet wavelets of `n_fft` samples (`spectral.morlet`)."""
 
@@ -236,6 +255,12 @@ class Scalogram(Spectrogram):
         10, ge=1, description="The lowest filter averages over about 2^octaves samples."
     )
     filters_per_octave: int = Field(16, ge=1, le=128, description="Wavelets an octave.")
+    logarithm: Literal["after_bank", "before_bank"] = Field(
+        "after_bank",
+        description="Of what the logarithm is taken. after_bank: of what the wavelets gather of "
+        "the spectrogram, as in Wu & Lee's code; before_bank: of the spectrogram, which the "
+        "wavelets then gather, as in their text.",
+    )
 
     @model_validator(mode="after")
     def _filters_fit(self) -> Self:
@@ -250,3 +275,8 @@ class Scalogram(Spectrogram):
     def bins(self) -> int:
         """Filters: the wavelets and the lowpass."""
         return len(filters(self.octaves, self.filters_per_octave).centres)
+
+    @property
+    def decibels(self) -> bool:
+        """See `Spectrogram`."""
+        return super().decibels and self.logarithm == "after_bank"

@@ -75,6 +75,16 @@ def version_features(
 ) -> NDArray[np.float32]:
     """Return features of a version of a clip: float32 `(segments, frames, bins, channels)`.
 
+    Arguments and errors are those of `version_waveform`.
+    """
+    return clip_features(version_waveform(path, settings, version, row), settings)
+
+
+def version_waveform(
+    path: Path, settings: WaveformFrontEnd, version: Version, row: int
+) -> Waveform:
+    """Return a version of a clip: float32 `(samples, channels)` at `settings.sample_rate`.
+
     Args:
         path: The recording.
         settings: The front end's parameters.
@@ -92,7 +102,7 @@ def version_features(
         waveform = reverberated(waveform, version.rooms, settings.sample_rate, rng)
     if version.noise is not None:
         waveform = noisy(waveform, version.noise, version.snr, settings, rng)
-    return clip_features(waveform, settings)
+    return waveform
 
 
 def noisy(

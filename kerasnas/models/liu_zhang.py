@@ -8,9 +8,21 @@ leaves the recurrent part open: one bidirectional GRU of 128 units by default, t
 ATT-LOC. `cgrnn` and `att_loc` follow Xu et al., "Convolutional gated recurrent neural network
 incorporating spatial features for audio tagging", IJCNN 2017, and "Attention and localization based
 on a deep convolutional recurrent model for weakly supervised audio tagging", Interspeech 2017: 128
-filters of 30 bins, three bidirectional GRUs of 128, and for `cgrnn` 500 rectified units. They
-differ from the published networks in the convolution, which pads with zeros and stands in the
-paper's Conv block, with its batch normalisation, ELU and dropout.
+filters of 30 bins, three bidirectional GRUs of 128, and for `cgrnn` 500 rectified units.
+
+Differences of `att_loc` from the code that Xu et al. published
+(`cgrnn_attention_localization_on_eval_for_audio_tagging_v2.py`):
+
+- The input is normalised in the network, and has as many bins as the experiment says, not 40.
+- The convolution pads with zeros and stands in the paper's Conv block: batch normalisation and ELU,
+  then dropout; theirs has no padding and is rectified. The maximum is over all bins in both.
+- Attention is computed from the convolution's features of a frame; theirs from the frame's 40
+  log-mel values. Both multiply it onto these features and onto the scores.
+- Localisation, a softmax over the tags, is computed behind the GRU layers; theirs in front of them.
+- No dense layer of 500 rectified units, and no dropout of 0.2, in front of the tags' scores.
+- Seven tags; theirs has silence as an eighth.
+
+`cgrnn` differs in the convolution likewise.
 """  # noqa: D205
 
 from __future__ import annotations

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.export.network.ops import Shape
@@ -79,13 +82,47 @@ class SearchSpace(ABC):
         model.compile("adam", loss=loss, metrics=["accuracy"], jit_compile=False)
         return model
 
-    def hypermodel(self) -> keras_tuner.HyperModel:
-        """The space as a `keras_tuner.HyperModel`."""
+    def hypermodel(self, normalise: NDArray[Any] | None) -> keras_tuner.HyperModel:
+        """Return the space as a `keras_tuner.HyperModel`, for KerasTuner's own tuners.
+
+        ```python
+        space = WuLeeSpace(x_train.shape[1:], classes=3)
+        tuner = keras_tuner.Hyperband(space.hypermodel(normalise=x_train), "val_accuracy", 20)
+        tuner.search(x_train, y_train, validation_data=(x_val, y_val))
+        ```
+
+        Args:
+            normalise: Training features, `(examples, *input_shape)`: networks begin by taking their
+                mean away and dividing by their deviation, for every bin and channel. None for
+                features that are standardised already, which networks then read as they are.
+
+        Raises:
+            KerasnasError: The features have another shape.
+        """
+        import keras
         import keras_tuner
+
+        found = None if normalise is None else self._statistics(np.asarray(normalise))
 
         class SpaceModel(keras_tuner.HyperModel):
             def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-                return space.build(hp)
+                model = space.build(hp)
+                for layer in model.layers:
+                    if found is not None and isinstance(layer, keras.layers.Normalization):
+                        layer.set_weights([*found, np.int64(0)])
+                        layer.finalize_state()
+                return model
 
         space = self
         return SpaceModel(name=type(self).__name__)
+
+    def _statistics(self, x: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return mean and variance over examples and frames; 1 where all values are the same."""
+        if x.shape[1:] != tuple(self.input_shape):
+            raise KerasnasError(
+                f"normalise has the shape {x.shape}: give features (examples, "
+                f"{', '.join(map(str, self.input_shape))})"
+            )
+        mean, variance = x.mean(axis=(0, 1), dtype=np.float64), x.var(axis=(0, 1), dtype=np.float64)
+        variance = np.where(variance > 1e-8, variance, 1.0)
+        return mean.astype(np.float32), variance.astype(np.float32)

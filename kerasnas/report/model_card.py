@@ -139,7 +139,14 @@ def _accuracy(run: Run, export: Export) -> str:
         "loss, upper 95 % bound (Tango)",
         "agreement with float32",
     ]
-    return f"## Accuracy on held-out clips\n\n{_table(heading, rows)}\n\nIntervals: {method}."
+    optimistic = (
+        "\n\n**Optimistic**: the architecture was chosen on the same clips (`split.validation: "
+        "test_list`)."
+    )
+    return (
+        f"## Accuracy on held-out clips\n\n{_table(heading, rows)}\n\nIntervals: {method}."
+        + optimistic * run.chosen_on_test
+    )
 
 
 def _interval(

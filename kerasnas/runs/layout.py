@@ -13,7 +13,7 @@ RUN/
   train/LABEL-ensemble/      ensemble.json, evaluation.json, and a final training in each fold*/
   export/                    the chosen network's files
   random/                    the run directory of the random search beside this one
-  report.html  MODEL_CARD.md
+  report.html  MODEL_CARD.md  networks.csv
 ```
 A training has `architecture.json` (final ones), `history.json`, `evaluation.json` (final ones) and
 `model.keras`.
@@ -43,6 +43,7 @@ EXCERPTS = "excerpts.json"
 WINNERS = "winners.json"
 REPORT = "report.html"
 MODEL_CARD = "MODEL_CARD.md"
+NETWORKS = "networks.csv"
 
 DESCRIPTION = "architecture.json"
 HISTORY = "history.json"
@@ -57,6 +58,8 @@ MADE_FROM = "made_from.json"
 FRONT_END = "features.json"
 THRESHOLDS = "thresholds.json"
 LABELS = "labels.txt"
+
+_ENSEMBLE = "-ensemble"
 
 WINNER_LABEL = "winner"
 """Label of a search's chosen network below `train/`, where others have a reference's name."""
@@ -286,6 +289,11 @@ class RunPaths:
         return self.path / REPORT
 
     @property
+    def networks_table(self) -> Path:
+        """`networks.csv`, for people: the networks that were compared."""
+        return self.path / NETWORKS
+
+    @property
     def model_card(self) -> Path:
         """`MODEL_CARD.md`, beside exported files."""
         return self.path / MODEL_CARD
@@ -321,13 +329,19 @@ class RunPaths:
         return NetworkPaths(self.path / "train" / label)
 
     def networks(self) -> tuple[NetworkPaths, ...]:
-        """Return all that `kerasnas train` has trained, by label."""
+        """Return all that `kerasnas train` has trained alone, by label."""
         found = sorted(self.path.glob("train/*"))
-        return tuple(NetworkPaths(each) for each in found if each.is_dir())
+        alone = (each for each in found if not each.name.endswith(_ENSEMBLE))
+        return tuple(NetworkPaths(each) for each in alone if each.is_dir())
 
     def ensemble(self, label: str) -> EnsemblePaths:
         """The ensemble of one network."""
-        return EnsemblePaths(self.path / "train" / f"{label}-ensemble")
+        return EnsemblePaths(self.path / "train" / f"{label}{_ENSEMBLE}")
+
+    def ensembles(self) -> dict[str, EnsemblePaths]:
+        """Return all ensembles that `kerasnas train` has trained, by their network's label."""
+        found = sorted(self.path.glob(f"train/*{_ENSEMBLE}"))
+        return {each.name.removesuffix(_ENSEMBLE): EnsemblePaths(each) for each in found}
 
     @property
     def random(self) -> RunPaths:

@@ -47,6 +47,11 @@ class Run:
         """Whether candidates were scored with a supernet's weights, and not trained themselves."""
         return (self.settings.get("search") or {}).get("supernet") is not None
 
+    @property
+    def chosen_on_test(self) -> bool:
+        """Whether architectures were chosen on the clips that networks are tested on."""
+        return (self.settings.get("split") or {}).get("validation") == "test_list"
+
 
 def read_winners(run: Path) -> Winners:
     """Return what the rules of a run's search have chosen.

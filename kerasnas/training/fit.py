@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kerasnas.errors import KerasnasError
 from kerasnas.export.keras_model.private import operation_of
 from kerasnas.training.batches import Batches
+from kerasnas.training.decay import with_gradient_decay
 from kerasnas.training.examples import Examples, statistics
 from kerasnas.training.fused import FusedAdam, FusedAdamW, fused_kernels
 from kerasnas.training.recipe import Loss, Recipe
@@ -246,7 +247,8 @@ def optimizer_of(recipe: Recipe) -> keras.optimizers.Optimizer:
     fused = keras.backend.backend() == "tensorflow"
     if recipe.optimizer == "adam":
         adam = FusedAdam if fused else keras.optimizers.Adam
-        return adam(recipe.learning_rate, **clipping)
+        decaying = with_gradient_decay(adam, recipe.weight_decay)
+        return decaying(recipe.learning_rate, **clipping)
     adamw = FusedAdamW if fused else keras.optimizers.AdamW
     optimizer = adamw(
         recipe.learning_rate,

@@ -32,7 +32,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.features import clip_features, read
 from kerasnas.features.cache import VERSION as FEATURES_VERSION
 from kerasnas.features.clip_features import fit_length
-from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.front_ends import WaveformFrontEnd
 from kerasnas.files import write_atomically
 from kerasnas.training.examples import Indices
 from kerasnas.training.recipe import ShufflingAndMixing
@@ -127,7 +127,7 @@ def mixed(
     clips: Clips,
     among: Indices,
     settings: ShufflingAndMixing,
-    front_end: LogMel | Scalogram,
+    front_end: WaveformFrontEnd,
     cache: Path | None = None,
 ) -> Mixed:
     """New clips made of `among`, from the cache as far as they are there.
@@ -170,7 +170,7 @@ def mixed(
 def _fill(
     clips: Clips,
     mixes: Sequence[Mix],
-    front_end: LogMel | Scalogram,
+    front_end: WaveformFrontEnd,
     array: Path,
     done: Path,
     first: int,
@@ -188,7 +188,7 @@ def _fill(
         write_atomically(done, str(min(start + PART, len(mixes))))
 
 
-def _made(clips: Clips, mix: Mix, front_end: LogMel | Scalogram) -> NDArray[np.float32]:
+def _made(clips: Clips, mix: Mix, front_end: WaveformFrontEnd) -> NDArray[np.float32]:
     waveforms = []
     for index, order in zip(mix.clips, mix.orders, strict=True):
         path = clips[index].path
@@ -218,7 +218,7 @@ def _counts(clips: Clips, among: Indices, settings: ShufflingAndMixing) -> dict[
     return {known[name]: count for name, count in settings.clips.items()}
 
 
-def _key(clips: Clips, mixes: Sequence[Mix], front_end: LogMel | Scalogram) -> str:
+def _key(clips: Clips, mixes: Sequence[Mix], front_end: WaveformFrontEnd) -> str:
     used = sorted({index for mix in mixes for index in mix.clips})
     files = [[str(clips[index].path.absolute()), index] for index in used]
     times = [clips[index].path.stat().st_mtime_ns for index in used]

@@ -1,13 +1,13 @@
 """How a network is trained: every choice, as settings of an experiment.
 
-Wu & Lee, DCASE 2020, section 4.1, train with Adam, binary cross-entropy, weight decay 0.0015 and
-mixup: `{loss: binary_crossentropy, l2: 0.0015, learning_rate: 0.001, schedule: step}` with
-`{epochs: 3, step_factor: 0.1, step_epochs: 1}` for candidates and
-`{epochs: 60, step_factor: 0.5, step_epochs: 4}` for the winners.
+Wu & Lee, DCASE 2020, section 4.1, train with Adam, binary cross-entropy, weight decay 0.0015
+(their code gives it to PyTorch's Adam) and mixup: `{loss: binary_crossentropy, weight_decay:
+0.0015, learning_rate: 0.001, schedule: step}` with `{epochs: 3, step_factor: 0.1, step_epochs: 1}`
+for candidates and `{epochs: 60, step_factor: 0.5, step_epochs: 4}` for the winners.
 
 Li et al., Interspeech 2020, sections 3.1 and 3.2, train supernet and networks with Adam, weight
-decay 1e-6 (here decoupled, and of kernels only), a rate that rises to 0.003 in three epochs and
-stays, a moving average of the weights (0.9986), Cutout, and shuffling and mixing.
+decay 1e-6, a rate that rises to 0.003 in three epochs and stays, a moving average of the weights
+(0.9986), Cutout, and shuffling and mixing.
 """
 
 from __future__ import annotations
@@ -197,9 +197,17 @@ class Recipe(BaseModel):
     step_factor: float = Field(0.5, gt=0, le=1, description="step: factor of each decay")
     step_epochs: int = Field(4, ge=1, description="step: epochs between decays")
     warm_up_epochs: float = Field(0, ge=0, description="rising linearly from 0; all schedules")
-    weight_decay: float = Field(0.0, ge=0, description="adamw: decoupled; kernels only")
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        description="adamw: decoupled, of kernels only; adam: this times every weight, those of "
+        "batch normalisation and biases included, is added to its gradient (PyTorch's Adam)",
+    )
     l2: float = Field(
-        0.0, ge=0, description="times the sum of squares of all kernels, added to the loss"
+        0.0,
+        ge=0,
+        description="times the sum of squares of all kernels, added to the loss (the gradient of a "
+        "kernel grows by 2 * l2 times it)",
     )
     clip_norm: float | None = Field(
         None, gt=0, description="greatest norm of all gradients together; longer ones are scaled"
@@ -239,8 +247,6 @@ class Recipe(BaseModel):
                 "shuffling_and_mixing does not go together with speeds, noise or rooms: leave it "
                 "or them out"
             )
-        if self.weight_decay and self.optimizer != "adamw":
-            raise ValueError("weight_decay needs optimizer: adamw; with adam there is l2")
         if self.clip_norm is not None and self.clip_value is not None:
             raise ValueError("clip_norm and clip_value: give one of them")
         if self.warm_up_epochs >= self.epochs and self.warm_up_epochs:

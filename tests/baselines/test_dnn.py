@@ -273,7 +273,32 @@ def test_an_unknown_name_is_refused_with_those_known(argument: str) -> None:
         network(**{argument: "nadax"})
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adagrad", "ftrl", "Adam"])
+@pytest.mark.parametrize("snapshot_step", [None, 100])
+def test_snapshots_by_steps_name_kerass_callback(snapshot_step: int | None) -> None:
+    model = tflearn.DNN(network(2), session=None)
+    if snapshot_step is None:
+        model.fit(X[:8], Y[:8], n_epoch=1, snapshot_step=snapshot_step)
+        return
+    with pytest.raises(KerasnasError, match=r"no argument snapshot_step: .*save_freq=steps"):
+        model.fit(X[:8], Y[:8], n_epoch=1, snapshot_step=snapshot_step)
+
+
+def test_a_rate_that_decays_is_that_of_the_object(tmp_path: Path) -> None:
+    made = tflearn.SGD(learning_rate=0.4, lr_decay=0.5, decay_step=2, staircase=True)
+    model = tflearn.DNN(network(2, optimizer=made, metric=tflearn.Top_k(2), learning_rate=9.0))
+    model.fit(X[:8], Y[:8], n_epoch=4, batch_size=8)
+    assert float(model.model.optimizer.learning_rate) == pytest.approx(0.1)
+    model.save(tmp_path / "net")
+    model.load(tmp_path / "net")
+    assert int(model.model.optimizer.iterations) == 4
+    (top,) = model.evaluate(X, Y)
+    highest = model.predict_label(X)[:, :2]
+    assert top == pytest.approx((highest == Y.argmax(axis=1)[:, None]).any(axis=1).mean())
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", "momentum", "rmsprop", "adagrad", "adadelta", "ftrl", "Adam"]
+)
 def test_every_optimiser_trains(optimizer: str) -> None:
     model = tflearn.DNN(network(2, optimizer=optimizer, metric=None))
     before = model.model.get_weights()[-1]

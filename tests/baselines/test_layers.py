@@ -136,3 +136,78 @@ def test_data_utilities_pad_and_cut_at_the_end() -> None:
     assert tflearn.data_utils.to_categorical([7, 2, 7]).tolist() == [[0, 1], [1, 0], [0, 1]]
     with pytest.raises(KerasnasError, match="go from 1 to 4, and nb_classes is 4"):
         tflearn.data_utils.to_categorical([1, 4], 4)
+
+
+def test_merging_joins_adds_and_reduces() -> None:
+    x = tflearn.input_data([None, 4, 3])
+    joined = tflearn.merge([x, x], "concat", axis=2)
+    assert joined.shape == (None, 4, 6)
+    clip = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
+    for mode, expected in (
+        ("elemwise_sum", 2 * clip),
+        ("elemwise_mul", clip**2),
+        ("sum", 2 * clip.sum(axis=1)),
+        ("mean", clip.mean(axis=1)),
+        ("max", clip.max(axis=1)),
+    ):
+        merged = model_of(tflearn.merge([x, x], mode))
+        np.testing.assert_allclose(merged(clip), expected, rtol=1e-5, err_msg=mode)
+    with pytest.raises(KerasnasError, match="unknown mode 'cat'.*concat"):
+        tflearn.merge([x, x], "cat")
+    with pytest.raises(KerasnasError, match="given 1 tensors"):
+        tflearn.merge([x], "concat")
+
+
+def test_a_single_unit_fits_a_line() -> None:
+    """TFLearn's own first example: a linear regression with R2."""
+    keras.utils.set_random_seed(2)
+    net = tflearn.single_unit(tflearn.input_data([None]))
+    rate = tflearn.SGD(learning_rate=0.2)
+    net = tflearn.regression(net, optimizer=rate, loss="mean_square", metric="R2")
+    model = tflearn.DNN(net)
+    x = np.linspace(-1, 1, 40)
+    model.fit(x, 3 * x - 1, n_epoch=40, batch_size=8)
+    np.testing.assert_allclose(model.predict([0.5])[0], [0.5], atol=0.01)
+    assert model.evaluate(x, 3 * x - 1)[0] > 0.99
+    with pytest.raises(KerasnasError, match=r"fully_connected\(incoming, 1\)"):
+        tflearn.single_unit(tflearn.input_data([None, 2]))
+
+
+def test_arguments_that_are_absent_name_their_counterpart() -> None:
+    x = tflearn.input_data([None, 4, 3])
+    assert tflearn.lstm(x, 2, dynamic=False, restore=True, scope=None).shape == (None, 2)
+    with pytest.raises(KerasnasError, match=r"lstm has no argument dynamic: .*Masking\(\)"):
+        tflearn.lstm(x, 2, dynamic=True)
+    with pytest.raises(KerasnasError, match="fully_connected has no argument reuse: .*Keras"):
+        tflearn.fully_connected(x, 2, reuse=True)
+    with pytest.raises(TypeError, match="no_such"):
+        tflearn.lstm(x, 2, no_such=1)
+
+
+def test_masking_in_front_is_the_counterpart_of_dynamic() -> None:
+    x = tflearn.input_data([None, 6, 3])
+    model = model_of(tflearn.lstm(keras.layers.Masking()(x), 4))
+    clip = np.random.default_rng(0).normal(size=(1, 6, 3)).astype(np.float32)
+    clip[:, 4:] = 0
+    other = np.concatenate([clip[:, :4], np.zeros((1, 2, 3), np.float32)], axis=1)
+    short = model_of(tflearn.lstm(tflearn.input_data([None, 4, 3]), 4))
+    short.set_weights(model.get_weights())
+    np.testing.assert_allclose(model(other), short(clip[:, :4]), rtol=1e-5)
+
+
+def test_convolutions_are_out_of_scope_by_name() -> None:
+    with pytest.raises(AttributeError, match=r"no conv_2d: use keras.layers.Conv2D: .*scope"):
+        _ = tflearn.conv_2d
+    with pytest.raises(ImportError, match=r"no max_pool_2d: use keras.layers.MaxPooling2D"):
+        from kerasnas.baselines.layers.conv import max_pool_2d  # noqa: F401
+
+
+def test_a_graph_round_the_script_is_refused_with_the_remedy() -> None:
+    import tensorflow as tf
+
+    tflearn.config.init_graph(num_cores=4, gpu_memory_fraction=0.5)
+    with (
+        tf.Graph().as_default(),
+        pytest.raises(KerasnasError, match=r"tf.Graph\(\).*out of the script"),
+    ):
+        tflearn.input_data([None, 10, 128])

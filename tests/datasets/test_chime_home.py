@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import soundfile
 from pydantic import ValidationError
@@ -109,6 +111,8 @@ def test_written_layout(written):
     raw = load(settings(chunks="raw"), written)
     assert len(raw) == 80
     assert raw.folds == clips.folds  # by segment
+    assert raw.cut == clips.cut == ("CR_synthetic_000000.s0",)
+    assert [clip.fold for clip in raw][:4] == ["0", "0", "1", "0"]
     info = soundfile.info(raw[0].path)
     assert (info.channels, info.samplerate, info.frames) == (1, 16000, 3200)
 
@@ -127,6 +131,44 @@ def test_splits_keep_segments_and_the_evaluation_set(written):
         assert len(used) + len(parts.test) == 60
         assert fold not in {clip.fold for clip in used}
         assert "test" not in {clip.split for clip in used}
+
+
+@pytest.mark.parametrize("fold", ["0", "1"])
+def test_the_published_folds_are_taken_as_they_are(written, fold):
+    clips = load(settings(), written)
+    (cut,) = clips.cut
+    parts = split(clips, SplitSettings(by="fold", test_fold=fold), 0)
+    tested = {clips[i].id for i in parts.test}
+    assert tested == {clip.id for clip in clips if clip.fold == fold}
+    assert {clips[i].group for i in parts.test} & {clips[i].group for i in parts.train} <= {cut}
+    inside = {clips[i].group for i in parts.train} & {clips[i].group for i in parts.validation}
+    assert not inside, "validation clips are chosen here, and no group is parted"
+    (note,) = clips.notes
+    assert note.endswith(f"tested on: {cut} (folds 0, 1)")
+
+
+def test_folds_made_here_cut_no_segment(written):
+    clips = load(settings(), written)
+    parts = split(clips, SplitSettings(), 0)
+    groups = [{clips[i].group for i in part} for part in (parts.train, parts.validation)]
+    assert not groups[0] & groups[1]
+    assert not {clips[i].group for i in parts.test} & (groups[0] | groups[1])
+
+
+def test_raw_chunks_of_segments_without_refined_ones_are_always_trained_on(written, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(written, root)
+    gone = "CR_synthetic_000001.s0"
+    for name in ("development_chunks_refined.csv", FOLDS):
+        lines = (root / name).read_text().splitlines(keepends=True)
+        (root / name).write_text("".join(line for line in lines if gone not in line))
+    clips = load(settings(chunks="raw"), root)
+    without = {i for i, clip in enumerate(clips) if clip.fold is None}
+    assert {clips[i].group for i in without} == {gone} and len(without) == 4
+    assert clips.notes[1].startswith("4 chunks are of segments without refined chunks")
+    for fold in clips.folds:
+        parts = split(clips, SplitSettings(by="fold", test_fold=fold), 0)
+        assert without <= {*parts.train, *parts.validation}
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,15 @@ def test_split_column():
     assert len(result.validation) == 4
 
 
+def test_the_test_list_may_choose_while_all_others_train():
+    rows = [(label, None, part) for part in ("train", "validation", "test") for label in "ab" * 5]
+    result = split(table(rows), SplitSettings(by="split", validation="test_list"), seed=0)
+    assert parts(result) == [set(range(20)), set(range(20, 30)), set(range(20, 30))]
+    assert set(result.not_tested.tolist()) == set(range(20))
+    with pytest.raises(ValidationError, match="test_list needs by: split, not by: fractions"):
+        SplitSettings(validation="test_list")
+
+
 @pytest.mark.parametrize(
     ("rows", "settings", "message"),
     [

@@ -135,9 +135,7 @@ def test_a_score_far_below_that_on_validation_clips_is_told(
     assert "drop" not in kinds[0.4]
 
 
-def test_a_tagger_that_gives_no_tags_is_found_out(
-    task: Task, tmp_path: Path
-) -> None:
+def test_a_tagger_that_gives_no_tags_is_found_out(task: Task, tmp_path: Path) -> None:
     several = dataclasses.replace(task, clips=dataclasses.replace(task.clips, multi_label=True))
     test = several.split.test
     parts = {"test": (several.split.train, test)}

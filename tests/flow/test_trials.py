@@ -14,7 +14,7 @@ from kerasnas.experiment import Experiment
 from kerasnas.flow.stages.trials import Book, table
 from kerasnas.flow.task.opening import open_run
 from kerasnas.runs.layout import RunPaths
-from kerasnas.runs.records import SearchState
+from kerasnas.runs.records import ControllerCurve, SearchState
 from kerasnas.tuners import Gene, Search
 from kerasnas.tuners.runners.base import Finished
 
@@ -124,6 +124,28 @@ def test_how_a_search_stands_is_kept_with_its_headline_gene(search: Search, tmp_
     assert (found.proposed, found.rejected, found.front) == (1, 0, (0,))
     assert found.objectives == (("accuracy", "max"), ("loss", "min"))
     assert found.headline_gene == "width"
+
+
+def test_what_a_controller_learned_is_kept_with_its_own_choice(tmp_path: Path) -> None:
+    settings = {"name": "controller", "budget": 8, "settled": 2, "batch": 2}
+    experiment = Experiment.model_validate({"name": "mine", "search": {"oracle": settings}})
+    genes = [Gene("width", values=tuple(range(8)))]
+    oracle = experiment.search.oracle.propose()
+    with (
+        open_run(tmp_path, experiment),
+        Search(
+            genes, [("accuracy", "max")], max_trials=8, directory=tmp_path, propose=oracle
+        ) as search,
+    ):
+        for done in range(5):
+            search.tell(ask(search), {"accuracy": done / 10})
+            Book(tmp_path, search, experiment).close()
+            found = ControllerCurve.read(RunPaths(tmp_path).controller)
+            assert len(found.curve) == (done + 1) // 2
+            assert (found.most_probable is None) == (done == 0)
+        assert found.most_probable is not None
+        assert found.most_probable.values["width"] in range(8)
+        assert 1 / 8 <= found.most_probable.probability <= 1
 
 
 def test_no_word_is_broken_on_a_screen_of_80_columns(search: Search, tmp_path: Path) -> None:

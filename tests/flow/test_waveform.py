@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from kerasnas.errors import KerasnasError
 from kerasnas.export import ExportError
 from kerasnas.export.waveforms.front_end import front_end_file
-from kerasnas.features import Embedding, LogMel, Scalogram, clip_features, read
+from kerasnas.features import Embedding, LogMel, Mfcc, Pcen, Scalogram, clip_features, read
 from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
@@ -48,6 +48,7 @@ CASES = {
         log="log",
         log_offset=1e-3,
     ),
+    "cepstral coefficients": Mfcc(**SMALL, coefficients=12, lifter=22),
     "segments with silence": LogMel(
         **SMALL, segment_frames=10, segment_hop=8, segment_rest="silence"
     ),
@@ -57,8 +58,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("settings", CASES.values(), ids=CASES)
-def test_features_are_those_of_the_training(settings: LogMel | Scalogram) -> None:
+def in_file_and_training(settings: LogMel | Mfcc | Scalogram) -> tuple[np.ndarray, np.ndarray]:
+    """Features of a fading noise, by a file's front end and by that of the training."""
     rng = np.random.default_rng(7)
     fading = np.geomspace(1, 1e-3, settings.samples)
     waveform = (fading * rng.normal(0, 0.2, settings.samples)).astype(np.float32)
@@ -67,8 +68,20 @@ def test_features_are_those_of_the_training(settings: LogMel | Scalogram) -> Non
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], waveform)
     interpreter.invoke()
     found = [interpreter.get_tensor(end["index"]) for end in interpreter.get_output_details()]
-    expected = clip_features(waveform[:, None], settings)
-    np.testing.assert_allclose(np.array(found)[..., None], expected, atol=1e-3)
+    return np.array(found)[..., None], clip_features(waveform[:, None], settings)
+
+
+@pytest.mark.parametrize("settings", CASES.values(), ids=CASES)
+def test_features_are_those_of_the_training(settings: LogMel | Mfcc | Scalogram) -> None:
+    found, expected = in_file_and_training(settings)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_a_scalogram_of_a_logarithm_is_that_of_the_training() -> None:
+    """Its values are sums over many frequencies, of hundreds of dB."""
+    settings = CASES["scalogram"].model_copy(update={"logarithm": "before_bank"})
+    found, expected = in_file_and_training(settings)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 def test_front_ends_that_no_file_can_have_are_refused() -> None:
@@ -76,6 +89,8 @@ def test_front_ends_that_no_file_can_have_are_refused() -> None:
         graph_front_end(LogMel(n_fft=400))
     with pytest.raises(KerasnasError, match="of 2: leave waveform out, or train with channels: m"):
         graph_front_end(LogMel(channels="stereo"))
+    with pytest.raises(KerasnasError, match="kind pcen go by a moving average"):
+        graph_front_end(Pcen())
     with pytest.raises(KerasnasError, match="kind embedding are made by another network"):
         graph_front_end(Embedding(model=Path("x.tflite"), values=4, frames=1))
 

@@ -37,9 +37,13 @@ def test_the_paper_s_networks_do_not_fit_and_the_verdict_is_reported() -> None:
     assert largest(experiment, 9).size("float16_file") <= experiment.search.window.maximum
 
 
-def test_the_paper_s_search_is_the_default_oracle_of_70_generations() -> None:
+def test_the_paper_s_search() -> None:
+    """Section 2.2.3 and Algorithm 2, page 3: `m(c(bp, ts))`, tournaments of Deb et al."""
     search = load("nasc_2020").search
     assert search.oracle.population * 70 == search.trials
+    oracle = search.oracle.propose()
+    assert (oracle.variation, oracle.entrants, oracle.mutations) == ("published", 2, 4)
+    assert oracle.share(69) == pytest.approx(0.8)
     assert load("nasc_2020").features.input_shape == (501, 40, 1)
 
 
@@ -47,6 +51,8 @@ def test_the_paper_s_recipe() -> None:
     training = load("nasc_2020").training
     assert training.candidate == training.final
     recipe = training.final
+    assert (recipe.optimizer, recipe.weight_decay, recipe.weight_average) == ("adam", 1e-6, 0.9986)
+    assert (recipe.epochs, recipe.batch_size) == (10, 192)
     rates = [recipe.learning_rate_at(epoch) for epoch in (0, 1.5, 3, 9)]
     assert rates == pytest.approx([0, 0.0015, 0.003, 0.003])
     counts = recipe.shuffling_and_mixing.clips

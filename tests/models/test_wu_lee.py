@@ -90,20 +90,6 @@ def test_later_blocks_are_conditional() -> None:
     assert "block4_module_a" not in active
 
 
-@pytest.mark.slow
-def test_stock_tuners_accept_the_space(tmp_path) -> None:
-    space = WuLeeSpace((32, 16, 1), 2, settings=WuLeeSettings(blocks=(1, 2), stem_filters=(4, 8)))
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(16, 32, 16, 1)).astype("float32")
-    y = np.eye(2, dtype="float32")[rng.integers(2, size=16)]
-    tuner = keras_tuner.RandomSearch(
-        space.hypermodel(), objective="loss", max_trials=2, directory=tmp_path, seed=1
-    )
-    tuner.search(x, y, epochs=1, verbose=0)
-    assert len(tuner.oracle.trials) == 2
-    assert all(np.isfinite(trial.score) for trial in tuner.oracle.trials.values())
-
-
 def test_unknown_reference_names_the_known_ones() -> None:
     with pytest.raises(KerasnasError, match=r"'model_c'.*model_a.*model_b"):
         paper_space().reference("model_c")

@@ -51,7 +51,10 @@ def test_search_and_recipes_are_the_papers(paper: Experiment) -> None:
     assert (candidate.epochs, final.epochs) == (3, 60)
     for recipe in (candidate, final):
         assert recipe.output(multi_label=False) == "sigmoid"
-        assert (recipe.l2, recipe.augmentation.mixup) == (0.0015, "uniform")
+        assert (recipe.optimizer, recipe.batch_size) == ("adam", 64)
+        # Section 4.1, and the authors' code: PyTorch's Adam adds 0.0015 times each weight.
+        assert (recipe.weight_decay, recipe.l2) == (0.0015, 0)
+        assert recipe.augmentation.mixup == "uniform"
     assert paper.space(3).reference("model_b").input_shape == (128, 128, 2)
 
 

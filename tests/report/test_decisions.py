@@ -6,13 +6,16 @@ import pytest
 
 from kerasnas.report import write
 from kerasnas.runs.layout import RunPaths
-from kerasnas.runs.records import ControllerCurve, ControllerUpdate
+from kerasnas.runs.records import ControllerCurve, ControllerUpdate, MostProbable
 from kerasnas.tuners import Gene
 from tests.report.conftest import GENES, candidates
 from tests.report.pages import Page
 from tests.runs.journals import Candidate, write_journal
 
-CURVE = (ControllerUpdate(1, 5, -0.4, -0.4, 1.1), ControllerUpdate(2, 10, -0.3, -0.39, 0.7))
+CURVE = (
+    ControllerUpdate(1, 5, -0.4, -0.4, 1.1, 0.5),
+    ControllerUpdate(2, 10, -0.3, -0.39, 0.7, 0.1),
+)
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def controlled(tmp_path: Path) -> Path:
         for rate, mac, filter_, start in zip(rates, macs, filters, starts, strict=True)
     ]
     write_journal(tmp_path, genes, [("equal_error_rate", "min"), ("macs", "min")], trials)
-    ControllerCurve(CURVE).write(paths.controller)
+    ControllerCurve(CURVE, MostProbable(trials[3].values, 0.125)).write(paths.controller)
     return tmp_path
 
 
@@ -58,6 +61,16 @@ def test_a_controller_has_its_reward_and_entropy_drawn(controlled: Path) -> None
     text = page.text("controller")
     assert "the validation equal error rate, negated where less is better" in text
     assert "2 updates by 10 trials: mean reward -0.400 in the first batch and -0.300" in text
+
+
+def test_the_controllers_own_choice_is_told(controlled: Path) -> None:
+    page = Page(write(controlled))
+    rows = page.rows("controller", "What the controller finds most probable")
+    assert rows[0] == ["layer1 filters", "16"]
+    assert "have the probability 0.125. It is trial 3." in page.text("controller")
+    RunPaths(controlled).controller.unlink()
+    ControllerCurve(CURVE).write(RunPaths(controlled).controller)
+    assert "most probable" not in Page(write(controlled)).text("controller")
 
 
 def test_what_was_picked_is_counted_layer_by_layer_before_and_after_exploration(

@@ -11,8 +11,8 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from kerasnas.models.nasc import NascSpace
 from kerasnas.report import write
+from kerasnas.report.networks import f1_of
 from kerasnas.report.sections import decisions, inherited, search, selection, summary
-from kerasnas.report.sections.inherited import f1_of
 from kerasnas.runs import records
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.run import Run

@@ -167,6 +167,18 @@ def test_the_experiment_is_shown_whole(page, whole_run):
     assert "20 % of the training folds; held out is fold 5" in page.text("selection")
 
 
+def test_choices_on_the_test_clips_are_called_optimistic(run):
+    text = (run / "experiment.yaml").read_text()
+    split = "split:\n  by: split\n  validation: test_list\n"
+    (run / "experiment.yaml").write_text(split + text[text.index("search:") :])
+    page = Page(write(run))
+    assert "The architecture was chosen on these clips: the figure is opt" in page.text("summary")
+    assert "Nothing was chosen on these clips" not in page.text("summary")
+    assert "those that networks are tested on" in page.text("selection")
+    assert "nothing was chosen on them" not in page.text("trials")
+    assert "**Optimistic**" in (run / "MODEL_CARD.md").read_text()
+
+
 def test_names_cannot_run_code_or_load_anything(page):
     class Tags(HTMLParser):
         def __init__(self):

@@ -57,6 +57,7 @@ def _export() -> records.Export:
             "model_tuned.keras",
             "0" * 64,
             {"given": 0.0, "tuned": 0.5},
+            {"given": 400, "tuned": 16},
             0.75,
             0.9,
             records.AccuracyDrop(0.0, (-0.1, 0.1)),
@@ -131,7 +132,10 @@ EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Pa
         lambda run: run.search,
     ),
     records.ControllerCurve: (
-        lambda: records.ControllerCurve((records.ControllerUpdate(1, 5, -0.5, -0.25, 1.5),)),
+        lambda: records.ControllerCurve(
+            (records.ControllerUpdate(1, 5, -0.5, -0.25, 1.5, 0.25),),
+            records.MostProbable({"blocks": 2, "growth": 1.5}, 0.25),
+        ),
         lambda run: run.controller,
     ),
     records.Threads: (lambda: records.Threads({"trials": 2}), lambda run: run.threads),

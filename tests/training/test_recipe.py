@@ -45,7 +45,6 @@ def test_output_follows_the_loss(loss, multi_label, output):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"weight_decay": 0.1}, "needs optimizer: adamw"),
         ({"epochs": 3, "warm_up_epochs": 3}, "must be below epochs, 3"),
         ({"epoch": 3}, "Extra inputs"),
     ],

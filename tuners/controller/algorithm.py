@@ -28,7 +28,7 @@ from ..core.objective import Objective
 from ..core.propose import uniform
 from ..core.trial import Trial
 from .network import Adam, Array, adam, clipped
-from .policy import Decision, actions, decisions, initial, policy_gradient, sample
+from .policy import Decision, actions, decisions, initial, most_probable, policy_gradient, sample
 
 BATCH, LARGEST_BATCH = 8, 64  # Samples drawn at once: twice as many each time.
 PATIENCE = 8  # Samples tried before, after which the temperature doubles,
@@ -153,6 +153,17 @@ class Controller:
     def curve(self, history: History) -> tuple[Update, ...]:
         """Reward, entropy and exploration at every update so far."""
         return self.state(history.genes, history).curve if history.genes else ()
+
+    def most_probable(self, history: History) -> tuple[dict[str, Value], float] | None:
+        """Return the values that the controller finds most probable so far, and how probable.
+
+        Values are decided one after another, each the most probable after those before it. They
+        may have been tried, or lie outside the window. None before the first update.
+        """
+        if not history.genes:
+            return None
+        state = self.state(history.genes, history)
+        return most_probable(state.weights, state.table) if state.curve else None
 
     def state(self, genes: Genes, history: History) -> State:
         """What has been learned from a history. The last state is kept, to go on from."""

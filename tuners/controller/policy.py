@@ -9,6 +9,7 @@ hold, or that has one value only, is masked: it moves no state and adds nothing 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from ..core.genes import Gene, Genes, Value, Values
 from .network import Array, Layer, Weights, backward, forward, step
 
 MASKED = -1
+_SETTLED = 1e-12  # A temperature at which no other value than the most probable is drawn.
 MOST_VALUES = 10_000  # of one gene; a softmax over more is neither learned nor quick.
 Actions = npt.NDArray[np.int64]
 
@@ -155,6 +157,23 @@ def sample(
         for row, place in zip(taking, places, strict=True):
             rows[row][gene.name] = options[place]
     return rows
+
+
+def most_probable(weights: Weights, table: Sequence[Decision]) -> tuple[dict[str, Value], float]:
+    """Return what the policy says with each decision's most probable value, one after another.
+
+    Args:
+        weights: See `initial`.
+        table: The genes.
+
+    Returns:
+        Values of the active genes, and their probability under the policy. Others could be more
+        probable as a whole: a decision is made on those before it only.
+    """
+    (values,) = sample(weights, table, np.random.default_rng(0), 1, _SETTLED)
+    taken = np.array([actions(table, values)])
+    found = policy_gradient(weights, table, taken, np.ones(1), 0.0)
+    return values, math.exp(found.value)
 
 
 def actions(table: Sequence[Decision], values: Values) -> list[int]:

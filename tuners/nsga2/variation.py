@@ -2,8 +2,8 @@
 
 Li et al., "Neural Architecture Search on Acoustic Scene Classification", Interspeech 2020, section
 2.2.3: two tournament winners exchange the genes at two chosen positions; one to four genes are
-changed. Deviations: one of the exchange's two children is made, as a suggestion is one candidate;
-the paper gives no number of opponents, and NSGA-II's single one finds worse fronts than several.
+changed. Deviation: one of the exchange's two children is made, as a suggestion is one candidate.
+The tournament that the paper cites (Deb et al. 2002) is binary: `entrants=2`.
 
 The paper's genes are all active. Here only genes that are active in both parents are exchanged; a
 gene that the exchange makes active comes from the other parent, and one that neither parent has,
@@ -18,25 +18,23 @@ import numpy as np
 
 from ..core.genes import Chromosome, Genes, Value
 
-ENTRANTS = 5
-"""Members of a tournament, of which one wins."""
-
 
 def winners(
-    ranks: Sequence[int], crowding: Sequence[float], rng: np.random.Generator
+    ranks: Sequence[int], crowding: Sequence[float], entrants: int, rng: np.random.Generator
 ) -> tuple[int, int]:
-    """Two members, each the best of `ENTRANTS` drawn at random, the second without the first.
+    """Return two members, each the best of `entrants` drawn at random, the second not the first.
 
     Less rank goes before more crowding distance; of equals the first drawn wins.
 
     Args:
         ranks: Of each of at least two members, 0 for the first front.
         crowding: Crowding distance of each member within its front.
+        entrants: Members of a tournament; at least 1. A smaller population enters whole.
         rng: What draws.
     """
 
     def best(members: list[int]) -> int:
-        return min(_drawn(members, ENTRANTS, rng), key=lambda i: (ranks[i], -crowding[i]))
+        return min(_drawn(members, entrants, rng), key=lambda i: (ranks[i], -crowding[i]))
 
     members = list(range(len(ranks)))
     first = best(members)
@@ -47,7 +45,7 @@ def winners(
 def exchanged(
     genes: Genes, first: Chromosome, second: Chromosome, rng: np.random.Generator
 ) -> dict[str, Value]:
-    """The values of the first parent with the second's genes at two positions (none between)."""
+    """Return the first parent's values with the second's genes at two positions, none between."""
     both = [
         index
         for index, gene in enumerate(genes)
@@ -62,7 +60,7 @@ def exchanged(
 def mutated(
     genes: Genes, chromosome: Chromosome, most: int, rng: np.random.Generator
 ) -> dict[str, Value]:
-    """The values of a chromosome with one to `most` active genes changed, each to another value."""
+    """Return a chromosome's values with one to `most` active genes changed to other values."""
     child = list(chromosome)
     active = [index for index, gene in enumerate(genes) if child[index] is not None and gene.varies]
     for index in _drawn(active, int(rng.integers(1, most + 1)), rng):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..nsga2.algorithm import NSGA2
+from ..nsga2.algorithm import NSGA2, Variation
 from .base import Oracle
 
 
@@ -26,10 +26,12 @@ class NSGA2Oracle(Oracle):
     Args:
         objective: As in `Oracle`.
         max_trials: Trials in all.
-        population: As in `NSGA2`; so are the next three. A `synchronous` search lets KerasTuner's
+        population: As in `NSGA2`; so are the next five. A `synchronous` search lets KerasTuner's
             workers wait for each other, so one that dies keeps the others waiting.
         exploitation: As in `NSGA2`.
         mutations: As in `NSGA2`.
+        variation: As in `NSGA2`: "published" is Li et al.'s own.
+        entrants: As in `NSGA2`.
         synchronous: As in `NSGA2`.
         **settings: The window (`cost`, `minimum`, `maximum`), `objectives`, `seed`, `time_budget`,
             `patience` and the other arguments of `Oracle`.
@@ -46,8 +48,10 @@ class NSGA2Oracle(Oracle):
         population: int = NSGA2.population,
         exploitation: float | tuple[float, float] = NSGA2.exploitation,
         mutations: int = NSGA2.mutations,
+        variation: Variation = NSGA2.variation,
+        entrants: int = NSGA2.entrants,
         synchronous: bool = NSGA2.synchronous,
         **settings: Any,
     ) -> None:
-        propose = NSGA2(population, exploitation, mutations, synchronous)
+        propose = NSGA2(population, exploitation, mutations, variation, entrants, synchronous)
         super().__init__(objective, max_trials, propose=propose, **settings)

@@ -7,9 +7,11 @@ from kerasnas.baselines.layers.core import (
     fully_connected,
     input_data,
     reshape,
+    single_unit,
 )
 from kerasnas.baselines.layers.embedding_ops import embedding
 from kerasnas.baselines.layers.estimator import regression
+from kerasnas.baselines.layers.merge_ops import merge
 from kerasnas.baselines.layers.recurrent import (
     BasicLSTMCell,
     BasicRNNCell,
@@ -33,7 +35,9 @@ __all__ = [
     "gru",
     "input_data",
     "lstm",
+    "merge",
     "regression",
     "reshape",
     "simple_rnn",
+    "single_unit",
 ]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from kerasnas.baselines.absent import names_absent_arguments
 from kerasnas.errors import KerasnasError
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def function(activation: Activation) -> Activation:
     return activation.lower() if isinstance(activation, str) else activation
 
 
+@names_absent_arguments
 def input_data(
     shape: Sequence[int | None], *, dtype: Any = "float32", name: str | None = None
 ) -> keras.KerasTensor:
@@ -73,13 +75,33 @@ def input_data(
         shape: With the batch as None in front, or without it: `[None, 10, 128]` or `[10, 128]`.
         dtype: Of the values.
         name: Of the layer.
+
+    Raises:
+        KerasnasError: A graph of TensorFlow 1 is being built round the network.
     """
     import keras
 
+    _check_eager()
     rest = tuple(shape[1:]) if shape[0] is None else tuple(shape)
     return keras.Input(rest, dtype=dtype, name=name)
 
 
+def _check_eager() -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        raise KerasnasError(
+            "the network is built inside tf.Graph().as_default(), or without eager execution: "
+            "leave `with tf.Graph().as_default():`, tf.Session and "
+            "tf.compat.v1.disable_eager_execution() out of the script; Keras 3 needs no graph"
+        )
+
+
+@names_absent_arguments
 def fully_connected(
     incoming: keras.KerasTensor,
     n_units: int,
@@ -148,6 +170,48 @@ def dropout(
             f"keep_prob is {keep_prob}: it is the share that is kept, above 0 and at most 1"
         )
     return keras.layers.Dropout(1 - keep_prob, name=name)(incoming)
+
+
+@names_absent_arguments
+def single_unit(
+    incoming: keras.KerasTensor,
+    activation: Activation = "linear",
+    bias: bool = True,
+    trainable: bool = True,
+    *,
+    name: str | None = None,
+) -> keras.KerasTensor:
+    """Return one weight times one value a clip, plus a bias: `(clips, 1)`.
+
+    Both begin with one draw each of the standard normal distribution.
+
+    Args:
+        incoming: `(clips,)`, or one value a clip of any shape.
+        activation: By name, or a function of Keras.
+        bias: Whether a bias is added.
+        trainable: Whether training changes weight and bias.
+        name: Of the layer.
+
+    Raises:
+        KerasnasError: A clip has several values.
+    """
+    import keras
+
+    if prod(incoming.shape[1:]) != 1:
+        raise KerasnasError(
+            f"single_unit was given the shape {tuple(incoming.shape)}: it takes one value a clip; "
+            "use fully_connected(incoming, 1)"
+        )
+    layer = keras.layers.Dense(
+        1,
+        function(activation),
+        use_bias=bias,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=1.0),
+        bias_initializer=keras.initializers.RandomNormal(stddev=1.0),
+        trainable=trainable,
+        name=name,
+    )
+    return layer(keras.layers.Reshape((1,))(incoming))
 
 
 def flatten(incoming: keras.KerasTensor, name: str | None = None) -> keras.KerasTensor:

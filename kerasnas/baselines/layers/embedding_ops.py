@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kerasnas.baselines.absent import names_absent_arguments
 from kerasnas.baselines.layers.core import initial
 
 if TYPE_CHECKING:
     import keras
 
 
+@names_absent_arguments
 def embedding(
     incoming: keras.KerasTensor,
     input_dim: int,

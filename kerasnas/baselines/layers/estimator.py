@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kerasnas.baselines import metrics, optimizers
+from kerasnas.baselines.absent import names_absent_arguments
 from kerasnas.baselines.layers.core import check_name
 
 if TYPE_CHECKING:
     import keras
 
-_OPTIMIZERS = {
-    "adam": ("Adam", {"epsilon": 1e-8}),
-    "sgd": ("SGD", {}),
-    "momentum": ("SGD", {"momentum": 0.9}),
-    "rmsprop": ("RMSprop", {"rho": 0.9, "epsilon": 1e-10}),
-    "adagrad": ("Adagrad", {"initial_accumulator_value": 0.1}),
-    "ftrl": ("Ftrl", {"initial_accumulator_value": 0.1}),
-}
 _LOSSES = (
     "categorical_crossentropy",
     "softmax_categorical_crossentropy",
@@ -25,6 +20,9 @@ _LOSSES = (
     "mean_square",
     "hinge_loss",
 )
+
+
+_METRICS: dict[str, Callable[[], Any]] = {"top_k": metrics.Top_k, "r2": metrics.R2}
 
 
 @dataclass(frozen=True)
@@ -52,17 +50,13 @@ class Regression:
         )
 
     def _optimizer(self, clip_gradients: float) -> keras.optimizers.Optimizer:
-        import keras
-
-        clip = clip_gradients or None
-        if isinstance(self.optimizer, str):
-            title, settings = _OPTIMIZERS[self.optimizer.lower()]
-            make = getattr(keras.optimizers, title)
-            return make(self.learning_rate, global_clipnorm=clip, **settings)
-        config = self.optimizer.get_config()
+        given = self.optimizer
+        if isinstance(given, str):
+            given = optimizers.BY_NAME[given.lower()](self.learning_rate)
+        config = given.get_config()
         if not any(config[name] for name in ("clipnorm", "clipvalue", "global_clipnorm")):
-            config["global_clipnorm"] = clip
-        return type(self.optimizer).from_config(config)
+            config["global_clipnorm"] = clip_gradients or None
+        return type(given).from_config(config)
 
     def _loss(self, model: keras.Model) -> Any:
         import keras
@@ -84,13 +78,18 @@ class Regression:
     def _metric(self, model: keras.Model) -> Any:
         import keras
 
+        if isinstance(self.metric, keras.metrics.Metric):  # anew: its sums are of another model
+            return type(self.metric).from_config(self.metric.get_config())
         if not isinstance(self.metric, str):
             return self.metric
+        if self.metric.lower() in _METRICS:
+            return _METRICS[self.metric.lower()]()
         several = model.output_shape[-1] > 1
         kind = keras.metrics.CategoricalAccuracy if several else keras.metrics.BinaryAccuracy
         return kind(name="acc")
 
 
+@names_absent_arguments
 def regression(
     incoming: keras.KerasTensor,
     *,
@@ -106,13 +105,14 @@ def regression(
 
     Args:
         incoming: The network's output, `(clips, classes)`.
-        optimizer: `adam`, `sgd`, `momentum`, `rmsprop`, `adagrad` or `ftrl` with TFLearn's
-            settings, or an optimiser of Keras, whose own learning rate counts.
+        optimizer: `adam`, `sgd`, `momentum`, `rmsprop`, `adagrad`, `adadelta` or `ftrl` with
+            TFLearn's settings, or an object of `optimizers` or Keras, whose own learning rate
+            counts.
         loss: `categorical_crossentropy` of probabilities, `softmax_categorical_crossentropy` and
             `binary_crossentropy` of what comes before or after the activation, `mean_square`,
             `hinge_loss`, or a loss of Keras.
-        metric: `default` or `accuracy` (whether the highest score is the highest target), a metric
-            of Keras, or None.
+        metric: `default` or `accuracy` (whether the highest score is the highest target), `top_k`,
+            `r2`, an object of `metrics` or Keras, or None.
         learning_rate: Of an optimiser given by name.
         batch_size: Clips of one step, unless `DNN.fit` is given another.
         shuffle_batches: Whether every epoch has an order of its own, likewise.
@@ -122,9 +122,9 @@ def regression(
         KerasnasError: A name is unknown.
     """
     for argument, value, known in (
-        ("optimizer", optimizer, tuple(_OPTIMIZERS)),
+        ("optimizer", optimizer, tuple(optimizers.BY_NAME)),
         ("loss", loss, _LOSSES),
-        ("metric", metric, ("default", "accuracy")),
+        ("metric", metric, ("default", "accuracy", *_METRICS)),
     ):
         check_name(argument, value, known)
     return Regression(incoming, optimizer, loss, metric, learning_rate, batch_size, shuffle_batches)

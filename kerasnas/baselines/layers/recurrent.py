@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasnas.baselines.absent import names_absent_arguments
 from kerasnas.baselines.layers import core
 from kerasnas.errors import KerasnasError
 
@@ -99,6 +100,7 @@ class GRUCell(_Cell):
         layer.cell.bias.assign(bias.reshape(-1))
 
 
+@names_absent_arguments
 def simple_rnn(
     incoming: keras.KerasTensor,
     n_units: int,
@@ -114,6 +116,7 @@ def simple_rnn(
     return _run(incoming, cell, dropout, return_seq, name)
 
 
+@names_absent_arguments
 def lstm(
     incoming: keras.KerasTensor,
     n_units: int,
@@ -155,6 +158,7 @@ def lstm(
     return _run(incoming, cell, dropout, return_seq, name)
 
 
+@names_absent_arguments
 def gru(
     incoming: keras.KerasTensor,
     n_units: int,
@@ -176,6 +180,7 @@ def gru(
     return _run(incoming, cell, dropout, return_seq, name)
 
 
+@names_absent_arguments
 def bidirectional_rnn(
     incoming: keras.KerasTensor,
     rnncell_fw: _Cell,

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform
-from kerasnas.features.settings import LogMel
+from kerasnas.features.settings import LogMel, Mel
 from kerasnas.features.spectral.spectrogram import log_spectrogram
 
 
@@ -16,7 +16,7 @@ def log_mel(waveform: Waveform, settings: LogMel) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=8)
-def mel_filters(settings: LogMel) -> NDArray[np.float32]:
+def mel_filters(settings: Mel) -> NDArray[np.float32]:
     """Return the filter bank, `(bins, n_fft // 2 + 1)`."""
     from librosa.filters import mel
 
@@ -36,7 +36,7 @@ def mel_filters(settings: LogMel) -> NDArray[np.float32]:
     )
 
 
-def _triangles_on_mel(settings: LogMel) -> NDArray[np.float32]:
+def _triangles_on_mel(settings: Mel) -> NDArray[np.float32]:
     """Triangles of height 1, or of area 1 in Hz, whose sides are straight on the mel axis.
 
     Source: `tf.signal.linear_to_mel_weight_matrix`, with HTK's scale.

@@ -1,7 +1,8 @@
 """Scalograms: spectrograms gathered by wavelets instead of mel bands.
 
-Wu & Lee, DCASE 2020, section 4.2, with the order of their published code: the bank is applied to
-the power spectrogram, and the logarithm is taken of the result (the paper says the reverse).
+Wu & Lee, DCASE 2020, section 4.2, by default with the order of their published code: the bank is
+applied to the power spectrogram, and the logarithm is taken of the result. The paper's text says
+the reverse, which is `logarithm: before_bank`.
 """
 
 import numpy as np
@@ -14,6 +15,8 @@ from kerasnas.features.spectral.spectrogram import log_spectrogram
 
 
 def scalogram(waveform: Waveform, settings: Scalogram) -> NDArray[np.float32]:
-    """Scalogram of a waveform, of shapes and units as in `log_spectrogram`."""
+    """Return the scalogram of a waveform, of shapes and units as in `log_spectrogram`."""
     filters = bank(settings.n_fft, settings.octaves, settings.filters_per_octave)
+    if settings.logarithm == "before_bank":
+        return log_spectrogram(waveform, settings, None, filters)
     return log_spectrogram(waveform, settings, filters)

@@ -8,33 +8,48 @@ from kerasnas.features.settings import Spectrogram
 
 
 def log_spectrogram(
-    waveform: Waveform, settings: Spectrogram, bank: NDArray[np.float32]
+    waveform: Waveform,
+    settings: Spectrogram,
+    bank: NDArray[np.float32] | None,
+    projection: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Logarithm of a spectrogram whose frequencies are gathered by a filter bank.
+    """Return the logarithm of a spectrogram whose frequencies are gathered by a filter bank.
 
     Args:
         waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least
             one frame long unless frames are centred.
         settings: The front end's parameters.
-        bank: `(bins, n_fft // 2 + 1)`.
+        bank: `(bins, n_fft // 2 + 1)`; None leaves all frequencies.
+        projection: `(values, bins)`, what every frame's logarithms are multiplied by; None leaves
+            them.
 
     Returns:
-        float32 `(frames, bins, channels)`, in dB or natural logarithms, finite for silence too; at
-        least `settings.padded_frames` frames.
+        float32 `(frames, values, channels)`, in dB or natural logarithms, finite for silence too;
+        at least `settings.padded_frames` frames.
+    """
+    logarithms = _log(filtered_spectra(waveform, settings, bank), settings)
+    if projection is not None:
+        logarithms = np.einsum("vb,fbc->fvc", projection, logarithms, optimize=True)
+    return settings.combined(logarithms)
+
+
+def filtered_spectra(
+    waveform: Waveform, settings: Spectrogram, bank: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Return magnitudes or powers, gathered by a filter bank; arguments as in `log_spectrogram`.
+
+    Returns:
+        float32 `(frames, bins, channels)`, at least `settings.padded_frames` frames.
     """
     spectra = np.stack([_filtered(channel, settings, bank) for channel in waveform.T], axis=-1)
     silence = settings.padded_frames - len(spectra)
     if settings.segment_rest == "silence" and silence > 0:
         spectra = np.pad(spectra, ((0, silence), (0, 0), (0, 0)))
-    logarithms = _log(spectra, settings)
-    if settings.channels != "average_difference":
-        return logarithms
-    left, right = logarithms[..., 0], logarithms[..., 1]
-    return np.stack([(left + right) / 2, left - right], axis=-1)
+    return spectra
 
 
 def _filtered(
-    samples: NDArray[np.float32], settings: Spectrogram, bank: NDArray[np.float32]
+    samples: NDArray[np.float32], settings: Spectrogram, bank: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
     """Filtered spectrum of one channel, `(frames, bins)`."""
     import librosa
@@ -50,7 +65,7 @@ def _filtered(
     )
     squares = spectrum.real**2 + spectrum.imag**2
     magnitudes = squares if settings.power == 2 else np.sqrt(squares)
-    return np.asarray((bank @ magnitudes).T)
+    return np.asarray((magnitudes if bank is None else bank @ magnitudes).T)
 
 
 def window(settings: Spectrogram) -> NDArray[np.float32]:

@@ -34,6 +34,7 @@ def export_run(
     waveform: bool | None = None,
     sparsity: float | None = None,
     qat: int | None = None,
+    clusters: int | None = None,
     cache: StrPath | None = None,
     console: Console | None = None,
 ) -> Exported:
@@ -53,6 +54,7 @@ def export_run(
         waveform: Whether to write files that take the waveform; overrides the experiment.
         sparsity: Share of weights to make zero, with fine-tuning; overrides the experiment.
         qat: Epochs of quantisation-aware fine-tuning; overrides the experiment.
+        clusters: Most different weights of a kernel, with fine-tuning; overrides the experiment.
         cache: Directory for features.
         console: Where progress is shown.
 
@@ -67,6 +69,7 @@ def export_run(
         "waveform": waveform,
         "sparsity": sparsity,
         "qat": qat,
+        "clusters": clusters,
     }
     changed = {name: value for name, value in given.items() if value is not None}
     _check_options(changed)

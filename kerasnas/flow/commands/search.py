@@ -200,6 +200,10 @@ def _introduce(session: Session) -> None:
         f"{len(task.split.train)} to train, {len(task.split.validation)} to choose by, "
         f"{len(task.split.test)} to test on; features {task.features.shape[2:]}"
     )
+    if session.experiment.split.validation == "test_list":
+        console.print("note: architectures are chosen on the test clips: figures are optimistic")
+    for note in task.clips.notes:
+        console.print(f"note: {note}", markup=False)
     for message in task.clips.skipped:
         console.print(f"left out: {message}", markup=False)
     if task.clips.skipped:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
+from kerasnas.experiment import Experiment
 from kerasnas.flow.stages.baselines import fold_baselines
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.stages.review import review
@@ -21,7 +22,7 @@ from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.task.trainings import BASELINE, Trainings, summarise
-from kerasnas.flow.task.winners import describe, read_chosen
+from kerasnas.flow.task.winners import describe, read_chosen, read_named, searched_network
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
@@ -52,7 +53,8 @@ def train(
     Args:
         source: Experiment file, or run directory of a search.
         architecture: Named reference of the search space, or a run directory whose chosen
-            network to take; by default that of `source`.
+            network to take (`RUN:NAME`: that of the winner of this name; `RUN:most_probable`: what
+            its controller finds most probable); by default that of `source`.
         folds: `all` folds or some, with commas, of the data set or, where it has none, stratified
             ones that are made here and part no group; None for the experiment's test clips.
         seeds: Trainings for each fold, with seeds from 0.
@@ -94,6 +96,19 @@ class Network(NamedTuple):
         return f"train/{self.label}"
 
 
+def locate(
+    source: StrPath, run: StrPath | None, cache: StrPath | None
+) -> tuple[Experiment, Path, Path]:
+    """Return settings, run directory and directory for features; arguments as of `train`.
+
+    Raises:
+        KerasnasError: The source is neither an experiment nor a run.
+    """
+    if is_run(Path(source)):
+        return resolve(read_experiment(Path(source)), source if run is None else run, cache)
+    return resolve(source, run, cache)
+
+
 @contextmanager
 def open_network(
     source: StrPath,
@@ -113,20 +128,17 @@ def open_network(
         KerasnasError: Something given cannot be used.
     """
     searched = is_run(Path(source))
-    given = read_experiment(Path(source)) if searched else source
-    if run is None and searched:
-        run = source
-    settings, directory, features = resolve(given, run, cache)
+    settings, directory, features = locate(source, run, cache)
     settings = settings.overridden(path_or_none(data), workers)
     if architecture is None and not searched:
         raise KerasnasError(f"{source} has no chosen network: give --architecture")
-    if architecture is not None and not is_run(Path(architecture)):
+    if architecture is not None and searched_network(str(architecture)) is None:
         settings.space(classes=2).reference(str(architecture))  # no features for an unknown name
     settings, _ = fit_oracle(settings, directory)  # as a search in this run has it
     with open_run(directory, settings):
         chosen = decided(settings, Path(source)) if searched else settings
         task = load_task(chosen, features, progress=console.is_terminal)
-        label, network, tuned = _find_network(str(architecture or source), task)
+        label, network, tuned = _find_network(str(architecture or source), task, directory)
         task = task.tuned(tuned)
         description = describe(task.experiment, network, tuned)
         session = Session(directory, task, features, cluster, console)
@@ -161,22 +173,33 @@ def _train(session: Session, network: Network, jobs: dict[str, FinalTraining]) -
     return Trainings(paths.path, folds)
 
 
-def _find_network(architecture: str, task: Task) -> tuple[str, Architecture, dict[str, Any]]:
-    """Label, architecture and tuned settings for a reference's name or a run directory."""
-    path = Path(architecture)
-    if is_run(path):
-        described = read_chosen(path)
-        network = Architecture.from_json(described.architecture)
-        known = task.experiment.search.tune
-        tuned = {name: value for name, value in described.settings.items() if name in known}
-        shape = task.experiment.tuned(tuned).features.input_shape
-        if network.input_shape != shape:
-            raise KerasnasError(
-                f"the network of {path} takes inputs of {network.input_shape}, the experiment's "
-                f"features are {shape}"
-            )
-        return WINNER_LABEL, network, tuned
-    return architecture, task.space.reference(architecture), {}
+def _find_network(
+    architecture: str, task: Task, run: Path
+) -> tuple[str, Architecture, dict[str, Any]]:
+    """Label, architecture and tuned settings for a reference's name or a searched network.
+
+    Args:
+        architecture: The name, a run directory, or `RUN:NAME`.
+        task: Of the trainings.
+        run: The run directory that results go to; the winners of others are labelled by theirs.
+    """
+    found = searched_network(architecture)
+    if found is None:
+        return architecture, task.space.reference(architecture), {}
+    path, name = found
+    classes = len(task.clips.classes)
+    described = read_chosen(path) if name is None else read_named(path, name, classes)
+    network = Architecture.from_json(described.architecture)
+    known = task.experiment.search.tune
+    tuned = {name: value for name, value in described.settings.items() if name in known}
+    shape = task.experiment.tuned(tuned).features.input_shape
+    if network.input_shape != shape:
+        raise KerasnasError(
+            f"the network of {path} takes inputs of {network.input_shape}, the experiment's "
+            f"features are {shape}"
+        )
+    own = WINNER_LABEL if path.resolve() == run.resolve() else path.resolve().name
+    return own if name is None else f"{own}-{name}", network, tuned
 
 
 def _parse_folds(folds: str | None, task: Task) -> list[str | None]:

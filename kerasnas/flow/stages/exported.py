@@ -85,7 +85,8 @@ def _tuning_line(tuning: TuningEntry, report: Export) -> str:
     )
     return (
         f"{tuning.file}: accuracy {tuning.accuracy:.3f}, {tuning.zeros['tuned']:.1%} of "
-        f"the kernels are zeros; by fine-tuning: {changes}"
+        f"the kernels are zeros, at most {tuning.values['tuned']:,} values in one; by fine-tuning: "
+        f"{changes}"
     )
 
 

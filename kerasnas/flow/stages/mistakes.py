@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from kerasnas import export
 from kerasnas.features.embedding_settings import Embedding
-from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.settings import Spectrogram
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.excerpts import Excerpt, evidence, excerpt, within
 from kerasnas.flow.task.session import Session
@@ -93,7 +93,7 @@ def _heard(
 ) -> list[Excerpt]:
     """Return parts of the first recordings, as many as a page has room for."""
     front_end = task.experiment.features
-    if not isinstance(front_end, LogMel | Scalogram | Embedding) or not listed:
+    if not isinstance(front_end, Spectrogram | Embedding) or not listed:
         return []
     where: list[tuple[float, float] | None] = [None] * len(listed)
     file = next(iter(exported.files.values()), None)
@@ -111,7 +111,7 @@ def _evidence(
     task: Task, listed: Sequence[Mistake], clips: Sequence[int], file: Path
 ) -> list[tuple[float, float] | None]:
     front_end = task.experiment.features
-    assert isinstance(front_end, LogMel | Scalogram | Embedding)
+    assert isinstance(front_end, Spectrogram | Embedding)
     network = export.load(file)
     found = []
     for each, clip in zip(listed, clips, strict=True):

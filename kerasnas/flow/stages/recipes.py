@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError, counted
+from kerasnas.features.settings import Spectrogram
 from kerasnas.flow.stages.baselines import judged_by
 from kerasnas.flow.stages.limits import Sizes
 from kerasnas.flow.stages.start import genes_of, rehearse
@@ -313,7 +314,7 @@ def _facts(task: Task, epochs: int) -> Facts:
         task.examples(task.split.train),
         epochs,
         recordings=front_end.kind != "stored_embedding",
-        decibels=getattr(front_end, "log", None) == "db",
+        decibels=isinstance(front_end, Spectrogram) and front_end.decibels,
     )
 
 

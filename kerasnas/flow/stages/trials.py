@@ -15,7 +15,13 @@ from kerasnas.experiment import Experiment
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.tables import UNLIMITED, figures_table
 from kerasnas.runs.layout import RunPaths, TrainingPaths
-from kerasnas.runs.records import ControllerCurve, ControllerUpdate, SearchState, SizeWindow
+from kerasnas.runs.records import (
+    ControllerCurve,
+    ControllerUpdate,
+    MostProbable,
+    SearchState,
+    SizeWindow,
+)
 from kerasnas.runs.table import write_table
 from kerasnas.runs.trials import Trial, Trials, cost_of
 from kerasnas.tuners import Controller, Results, Search, repair
@@ -85,7 +91,9 @@ class Book:
         if self._controller is not None:
             curve = self._controller.curve(self._search.history)
             updates = tuple(ControllerUpdate(**update._asdict()) for update in curve)
-            ControllerCurve(updates).write(self._paths.controller)
+            found = self._controller.most_probable(self._search.history)
+            probable = None if found is None else MostProbable(*found)
+            ControllerCurve(updates, probable).write(self._paths.controller)
         self._written = time.monotonic()
 
     def _prune(self) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform, read, read_header
 from kerasnas.features.embedding_settings import Embedding
-from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.settings import Spectrogram
 
 MOST_SECONDS = 3.0
 MOST_BYTES = 5_000_000
@@ -40,7 +40,7 @@ class Excerpt:
 
 
 def evidence(
-    segment_scores: NDArray[np.float32], answer: int, settings: LogMel | Scalogram | Embedding
+    segment_scores: NDArray[np.float32], answer: int, settings: Spectrogram | Embedding
 ) -> tuple[float, float] | None:
     """Return where a clip speaks most for an answer: begin and end of a segment, in seconds.
 

@@ -17,7 +17,7 @@ from kerasnas.datasets import Clips, Split, SplitSettings
 from kerasnas.datasets.splits import stratified
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.features.settings import LogMel, Scalogram
+from kerasnas.features.settings import Spectrogram
 from kerasnas.features.versions import AS_IT_IS, Version
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.streams import Stream
@@ -73,7 +73,7 @@ class Task:
         """Clips that a candidate trains on and is scored on, by the name of the fold.
 
         Without `search.folds` the split's, under None; else the folds of the clips that nobody
-        tests on.
+        tests on. Clips without a fold are trained on in each.
 
         Raises:
             KerasnasError: There is no such fold.
@@ -81,7 +81,7 @@ class Task:
         folds = self.experiment.search.folds
         if folds is None:
             return {None: (self.split.train, self.split.validation)}
-        clips = np.union1d(self.split.train, self.split.validation)
+        clips = self.split.not_tested
         if isinstance(folds, int):
             names = [self.clips[int(index)].group or f"\0{index}" for index in clips]
             groups = np.unique(names, return_inverse=True)[1]
@@ -97,9 +97,8 @@ class Task:
                 f"search.folds: {self.clips.root} has the folds {', '.join(known) or 'none'} among "
                 "the clips that are not tested on; give all, some of these, or a number of folds"
             )
-        within = np.array([bool(name) for name in fold_of])
         mine = {name: np.array([each == name for each in fold_of]) for name in wanted}
-        return {name: (clips[within & ~fold], clips[fold]) for name, fold in mine.items()}
+        return {name: (clips[~fold], clips[fold]) for name, fold in mine.items()}
 
     @cached_property
     def folded(self) -> Clips:
@@ -143,13 +142,13 @@ class Task:
             return self.split.train, nobody, self.split.validation
         stops_early = self.experiment.training.final.patience is not None
         if scored_on == "test":
-            clips = np.union1d(self.split.train, self.split.validation)
+            clips = self.split.not_tested
             mine = np.array([self.folded[int(index)].fold == fold for index in clips])
             return clips[~mine], clips[mine] if stops_early else nobody, self.split.test
         split = self.split if fold is None else self._split_by(fold)
         if stops_early:
             return split.train, split.validation, split.test
-        return np.union1d(split.train, split.validation), nobody, split.test
+        return split.not_tested, nobody, split.test
 
     def fold_part(self, name: Part, fold: str) -> Indices:
         """Indices of the clips of one part of the split that tests on `fold`."""
@@ -180,7 +179,7 @@ class Task:
                 tuple(self.versions[version] for version in noisy_versions(asked)),
             )
         front_end = self.experiment.features
-        if not isinstance(front_end, LogMel | Scalogram):
+        if not isinstance(front_end, Spectrogram):
             raise KerasnasError(
                 f"shuffling_and_mixing needs recordings: leave it out with features.kind: "
                 f"{front_end.kind}"

@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
 from kerasnas.export.waveforms.file import WaveformInput
-from kerasnas.export.waveforms.front_end import WaveformFrontEnd, decibels
-from kerasnas.features import FrontEnd, LogMel, Scalogram, read
+from kerasnas.export.waveforms.front_end import FrozenFrontEnd, WaveformFrontEnd, decibels
+from kerasnas.features import FrontEnd, LogMel, Mfcc, Pcen, Scalogram, TfioLogMel, read
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.description import decode
 from kerasnas.features.spectral.log_mel import mel_filters
+from kerasnas.features.spectral.mfcc import cosines
 from kerasnas.features.spectral.morlet import bank
 from kerasnas.features.spectral.spectrogram import window
 from kerasnas.flow.task.task import Indices, Task
 
 
-def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd:
+def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd | FrozenFrontEnd:
     """What `kerasnas.export.with_front_end` writes into a file for an experiment's front end.
 
     Raises:
@@ -28,8 +29,14 @@ def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd:
         ExportError: Its transform has a length that no phone's runtime knows.
     """
     settings = _mono(settings)
+    if isinstance(settings, TfioLogMel):
+        return _frozen(settings)
     in_decibels = settings.log == "db"
     frames = settings.segment_frames or settings.clip_frames
+    filters: NDArray[np.float32] | None = _filters(settings)
+    projection = cosines(settings) if isinstance(settings, Mfcc) else None
+    if isinstance(settings, Scalogram) and settings.logarithm == "before_bank":
+        filters, projection = None, filters
     return WaveformFrontEnd(
         sample_rate=settings.sample_rate,
         samples=settings.samples,
@@ -37,7 +44,7 @@ def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd:
         hop_length=settings.hop_length,
         center=settings.center,
         power=settings.power,
-        filters=_filters(settings),
+        filters=filters,
         amin=settings.amin,
         scale=decibels(settings.power) if in_decibels else 1.0,
         ref=settings.ref if in_decibels else 1.0,
@@ -47,6 +54,22 @@ def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd:
         segments=settings.segments,
         offset=settings.log_offset,
         zeros=settings.n_fft - settings.fft_window if settings.window_place == "start" else 0,
+        projection=projection,
+    )
+
+
+def _frozen(settings: TfioLogMel) -> FrozenFrontEnd:
+    from kerasnas.features.tfio import frozen
+
+    frames = settings.segment_frames or settings.clip_frames
+    return FrozenFrontEnd(
+        content=frozen(settings),
+        sample_rate=settings.sample_rate,
+        samples=settings.samples,
+        values=settings.bins,
+        segment_frames=frames,
+        segment_hop=settings.segment_hop or frames,
+        segments=settings.segments,
     )
 
 
@@ -83,12 +106,17 @@ def waveforms(task: Task, clips: Indices) -> Iterator[NDArray[np.float32]]:
         yield np.ascontiguousarray(fit_length(waveform, settings)[:, 0])
 
 
-def _mono(settings: FrontEnd) -> LogMel | Scalogram:
+def _mono(settings: FrontEnd) -> LogMel | Mfcc | Scalogram | TfioLogMel:
     """The settings, if a file that takes waveforms can be made of them."""
-    if not isinstance(settings, LogMel | Scalogram):
+    if isinstance(settings, Pcen):
+        raise KerasnasError(
+            "export.waveform: features of kind pcen go by a moving average, which files do not "
+            "compute: leave waveform out, or take log_mel, mfcc or scalogram"
+        )
+    if not isinstance(settings, LogMel | Mfcc | Scalogram | TfioLogMel):
         raise KerasnasError(
             f"export.waveform: features of kind {settings.kind} are made by another network, which "
-            "cannot be put into the file: leave waveform out, or take log_mel or scalogram"
+            "cannot be put into the file: leave waveform out, or take log_mel, mfcc or scalogram"
         )
     if settings.file_channels != 1:
         raise KerasnasError(
@@ -98,7 +126,7 @@ def _mono(settings: FrontEnd) -> LogMel | Scalogram:
     return settings
 
 
-def _filters(settings: LogMel | Scalogram) -> NDArray[np.float32]:
+def _filters(settings: LogMel | Mfcc | Scalogram) -> NDArray[np.float32]:
     if isinstance(settings, Scalogram):
         return bank(settings.n_fft, settings.octaves, settings.filters_per_octave)
     return mel_filters(settings)

@@ -59,6 +59,11 @@ def kilobytes(value: float | None) -> str:
     return "–" if value is None else f"{value / 1000:.1f}{_SPACE}kB"
 
 
+def megabytes(value: float | None) -> str:
+    """Bytes in units of 1 000 000."""
+    return "–" if value is None else f"{value / 1e6:.2f}{_SPACE}MB"
+
+
 def millions(value: float | None) -> str:
     """Multiply-accumulates in units of a million, or all of them where they are fewer."""
     if value is None:

@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite, nan
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.errors import KerasnasError
 from kerasnas.report.html.elements import Markup, Node, join, note, table, tag
-from kerasnas.report.html.formats import count, mean_and_deviation, words
-from kerasnas.report.reading import MissingError, chosen, optional, training_of
-from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
-from kerasnas.runs.records import Description, Evaluation, FoldClasses, Folds
+from kerasnas.report.html.formats import count, mean_and_deviation, megabytes, millions, words
+from kerasnas.report.networks import PRECISIONS, Row, networks, primary_metric, rows
+from kerasnas.report.reading import optional
+from kerasnas.runs.records import Evaluation, FoldClasses, Folds
 from kerasnas.runs.run import Run
 
 _RATE = "equal_error_rate"
-
-
-@dataclass(frozen=True)
-class Network:
-    """An architecture that was trained with the final recipe.
-
-    Attributes:
-        name: As readers know it.
-        paths: Its trainings over folds and seeds.
-        searched: Whether the search has chosen it.
-        trainings: Those scored on the held-out clips, one a seed.
-    """
-
-    name: str
-    paths: NetworkPaths
-    searched: bool
-    trainings: tuple[TrainingPaths, ...]
-
-
-def networks(run: Run) -> tuple[Network, ...]:
-    """The searched network, then all others that the run directory holds, by name."""
-    found = []
-    try:
-        winner, paths = chosen(run), run.paths.network(WINNER_LABEL)
-        trainings = paths.tested() or (training_of(run, winner),)
-        found.append(Network(f"searched (trial {winner.trial})", paths, True, trainings))
-    except MissingError:
-        pass
-    others = [paths for paths in run.paths.networks() if paths.label != WINNER_LABEL]
-    return (*found, *(Network(paths.label, paths, False, paths.tested()) for paths in others))
 
 
 def section(run: Run) -> Markup | None:
@@ -56,8 +24,8 @@ def section(run: Run) -> Markup | None:
 
     A tagger's rates are shown of a lone one, too.
     """
-    scored = {network: _evaluations(run, network) for network in networks(run)}
-    scored = {network: known for network, known in scored.items() if known}
+    found = rows(run)
+    scored = {row.name: row.evaluations["float32"] for row in found}
     tagger = any(known[0].by_class for known in scored.values())
     over_folds = _over_folds(run)
     if not tagger and len(scored) < 2:
@@ -65,10 +33,11 @@ def section(run: Run) -> Markup | None:
     lone = len(scored) < 2 and len(over_folds) < 2
     return join(
         [
-            _scores(run, scored) if len(scored) > 1 else None,
+            _costs(run, found) if len(scored) > 1 else None,
+            _scores(found, scored) if len(scored) > 1 else None,
             _tags_of_clips(scored) if tagger else None,
             _tags_of_folds(over_folds) if over_folds else None,
-            note(tag("code", "kerasnas train RUN --architecture NAME"), " adds a named network.")
+            note(tag("code", "kerasnas table RUN --architecture NAME"), " adds a named network.")
             if lone
             else note(
                 "All were trained with the final recipe. ± is the deviation over seeds. Held-out "
@@ -78,38 +47,52 @@ def section(run: Run) -> Markup | None:
     )
 
 
-def _evaluations(run: Run, network: Network) -> list[Evaluation]:
-    found = (optional(run, Evaluation, training.evaluation) for training in network.trainings)
-    return [evaluation for evaluation in found if evaluation is not None]
+def _costs(run: Run, found: Sequence[Row]) -> Markup:
+    """What networks cost, and their first score in every precision, with bytes beside it."""
+    name = primary_metric(run)
+    lines: list[list[Node]] = [
+        [
+            row.name,
+            count(None if row.cost is None else row.cost.parameters),
+            millions(None if row.cost is None else row.cost.macs),
+            *(megabytes(row.size(precision)) for precision in PRECISIONS),
+            *(_mean(name, row.scores(precision, name)) for precision in PRECISIONS),
+        ]
+        for row in found
+    ]
+    head = ["network", "parameters", "multiply-accumulates"]
+    head += ["float32, predicted", "float16 file", "int8 file"]
+    head += [f"{words(name)}, {precision}" for precision in PRECISIONS]
+    return table("What networks cost, and how well they answer", head, lines)
 
 
-def _scores(run: Run, scored: Mapping[Network, list[Evaluation]]) -> Markup:
+def _scores(found: Sequence[Row], scored: Mapping[str, Sequence[Evaluation]]) -> Markup:
     first = next(iter(scored.values()))[0]
     names = [name for name in first.known_metrics if name != "scored_classes"]
-    rows: list[list[Node]] = [
+    lines: list[list[Node]] = [
         [
-            network.name,
-            count(_parameters(run, network.trainings[0])),
-            str(len(known)),
-            *(_mean(name, [each.metrics.get(name) for each in known]) for name in names),
+            row.name,
+            count(None if row.cost is None else row.cost.parameters),
+            str(row.trainings),
+            *(_mean(name, row.scores("float32", name)) for name in names),
         ]
-        for network, known in scored.items()
+        for row in found
     ]
     head = ["network", "parameters", "trainings", *(words(name) for name in names)]
-    return table(f"Scores on the same {first.count} held-out clips", head, rows)
+    return table(f"Scores on the same {first.count} held-out clips", head, lines)
 
 
-def _tags_of_clips(scored: Mapping[Network, list[Evaluation]]) -> Markup:
+def _tags_of_clips(scored: Mapping[str, Sequence[Evaluation]]) -> Markup:
     first = next(iter(scored.values()))[0]
-    rows: list[list[Node]] = []
+    lines: list[list[Node]] = []
     for network, known in scored.items():
         tables = [_column(each, _RATE) for each in known]
         mean = [each.metrics.get(_RATE) for each in known]
         by_seed = zip(*tables, strict=True)
-        rows.append([network.name, *(_mean(_RATE, rates) for rates in by_seed), _mean(_RATE, mean)])
+        lines.append([network, *(_mean(_RATE, rates) for rates in by_seed), _mean(_RATE, mean)])
     positives = [int(value) for value in _column(first, "positives")]
     caption = f"Equal error rate by tag on {first.count} held-out clips"
-    return _tag_table(caption, first.classes, positives, rows)
+    return _tag_table(caption, first.classes, positives, lines)
 
 
 def _over_folds(run: Run) -> dict[str, FoldClasses]:
@@ -125,20 +108,20 @@ def _over_folds(run: Run) -> dict[str, FoldClasses]:
 
 def _tags_of_folds(found: Mapping[str, FoldClasses]) -> Markup:
     first = next(iter(found.values()))
-    rows: list[list[Node]] = []
+    lines: list[list[Node]] = []
     for name, classes in found.items():
         rates = classes.scores.get("float32", {}).get(_RATE, _unknown(classes.classes))
         known = [rate for rate in rates if isfinite(rate)]
         mean = fmean(known) if known else nan
-        rows.append([name, *(_mean(_RATE, [rate]) for rate in (*rates, mean))])
+        lines.append([name, *(_mean(_RATE, [rate]) for rate in (*rates, mean))])
     caption = "Equal error rate by tag, mean over folds"
-    return _tag_table(caption, first.classes, first.positives, rows)
+    return _tag_table(caption, first.classes, first.positives, lines)
 
 
 def _tag_table(
-    caption: str, classes: Sequence[str], positives: Sequence[int], rows: list[list[Node]]
+    caption: str, classes: Sequence[str], positives: Sequence[int], lines: list[list[Node]]
 ) -> Markup:
-    listed: list[list[Node]] = [["positive clips", *map(str, positives), ""], *rows]
+    listed: list[list[Node]] = [["positive clips", *map(str, positives), ""], *lines]
     return table(caption, ["network", *classes, "mean"], listed)
 
 
@@ -153,15 +136,3 @@ def _unknown(classes: Sequence[str]) -> NDArray[np.float64]:
 def _mean(name: str, values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None and isfinite(value)]
     return mean_and_deviation(name, known) if known else "–"
-
-
-def _parameters(run: Run, training: TrainingPaths) -> int | None:
-    from kerasnas.blocks.architecture import Architecture
-
-    try:
-        described = optional(run, Description, training.description)
-        if described is not None:
-            return Architecture.from_json(described.architecture).cost().parameters
-    except (MissingError, KerasnasError):
-        pass  # the page says at its top which file is damaged
-    return None

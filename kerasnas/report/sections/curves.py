@@ -8,9 +8,9 @@ from math import nan
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
 from kerasnas.report.html.formats import metric as formatted
 from kerasnas.report.html.formats import words
+from kerasnas.report.networks import networks
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, optional, training_of, winners
-from kerasnas.report.sections.compared import networks
 from kerasnas.report.sections.statistics import best_epoch, first_reaching
 from kerasnas.runs.layout import TrainingPaths
 from kerasnas.runs.records import History

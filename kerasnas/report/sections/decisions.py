@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kerasnas.measures import direction
-from kerasnas.report.html.elements import Markup, figure, join, note, table, tag
+from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
 from kerasnas.report.html.formats import counted, named, words
 from kerasnas.report.pictures import search as pictures
 from kerasnas.report.reading import optional
@@ -77,6 +77,28 @@ def controller(run: Run) -> Markup | None:
                 f"{begin.entropy:.3f} "
                 f"and {end.entropy:.3f} nats. Learning shows in a falling entropy, success in a "
                 "rising reward."
+            ),
+            _most_probable(run, record),
+        ]
+    )
+
+
+def _most_probable(run: Run, record: ControllerCurve) -> Markup | None:
+    """The controller's own choice, and what became of it."""
+    found = record.most_probable
+    if found is None:
+        return None
+    tried = next((t for t in run.trials.all if dict(t.values) == dict(found.values)), None)
+    rows: list[list[Node]] = [[words(name), str(value)] for name, value in found.values.items()]
+    return join(
+        [
+            table("What the controller finds most probable", ["decision", "value"], rows),
+            note(
+                f"Each decision has its most probable value; all together have the probability "
+                f"{found.probability:.3g}. ",
+                f"It is trial {tried.number}. " if tried else "It has not been tried. ",
+                tag("code", "kerasnas train RUN --architecture RUN:most_probable"),
+                " trains it.",
             ),
         ]
     )

@@ -11,6 +11,8 @@ from kerasnas.errors import KerasnasError
 from kerasnas.measures import COSTS
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import counted, metric, words
+from kerasnas.report.networks import f1_of
+from kerasnas.report.networks import rows as compared
 from kerasnas.report.pictures import inherited as pictures
 from kerasnas.report.reading import MissingError, chosen, optional, training_of, within
 from kerasnas.report.sections.network import read_architecture
@@ -114,7 +116,7 @@ def layers(run: Run) -> Markup | None:
 
 
 def classes(run: Run) -> Markup | None:
-    """F1 of every class for the chosen network and its ensemble (table 2).
+    """F1 of every class for the chosen network, its ensemble, and named networks (table 2).
 
     None where clips carry several labels, and before a network was chosen.
     """
@@ -143,6 +145,13 @@ def classes(run: Run) -> Markup | None:
             columns[f"{label}, each channel alone"] = evaluation.channel_f1
             label = f"{label}, mean of channels"
         columns[label] = f1_of(evaluation.confusion)
+    try:
+        others = [row for row in compared(run) if not row.searched]
+    except MissingError:
+        others = []  # the page says so at its top
+    for row in others:
+        if (column := row.by_class()) is not None:
+            columns[row.name] = column
     first, *_ = found.values()
     rows: list[list[Node]] = [
         [name, *(metric("f1", _known(column[index])) for column in columns.values())]
@@ -162,17 +171,6 @@ def classes(run: Run) -> Markup | None:
             else None,
         ]
     )
-
-
-def f1_of(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """F1 of every class; NaN of one that neither occurs nor was answered.
-
-    Args:
-        confusion: Clips by true (rows) and answered (columns) class.
-    """
-    total = confusion.sum(axis=0) + confusion.sum(axis=1)
-    hits = 2.0 * np.diag(confusion)
-    return np.divide(hits, total, out=np.full(len(hits), np.nan), where=total > 0)
 
 
 def _population(run: Run) -> int | None:

@@ -234,7 +234,7 @@ def _best_trials(run: Run) -> Markup:
                 "Winners stand out. " if won else None,
                 f"The median candidate's validation {words(first)} is {metric(first, middle)}.",
                 " Held-out figures are shown for comparison; nothing was chosen on them."
-                if tested
+                if tested and not run.chosen_on_test
                 else None,
             ),
         ]

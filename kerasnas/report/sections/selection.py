@@ -30,7 +30,10 @@ def section(run: Run) -> Markup:
         ("Decision threshold", _threshold(several, stops)),
         (
             "Held-out clips",
-            "nothing. They are only scored here"
+            "the architecture, since split.validation is test_list: figures of the searched "
+            "network are optimistic. Nothing else was chosen on them"
+            if run.chosen_on_test
+            else "nothing. They are only scored here"
             + ("" if run.inherits else ", and in the column of trials, which no choice looks at"),
         ),
     ]
@@ -38,8 +41,11 @@ def section(run: Run) -> Markup:
     return join(
         [
             paragraph(
-                "Held-out figures come from clips that nothing was chosen on. Validation figures "
-                "are those that the choice was made by, and flatter the best candidates."
+                "Held-out figures are optimistic: the architecture was chosen on the same clips "
+                "(split.validation: test_list)."
+                if run.chosen_on_test
+                else "Held-out figures come from clips that nothing was chosen on. Validation "
+                "figures are those that the choice was made by, and flatter the best candidates."
             ),
             tag("dl", *listed, class_="selection"),
             tag(
@@ -70,6 +76,8 @@ def _validation(experiment: Mapping[str, Any]) -> str:
         return f"{_folds(folds)} of the clips that are not held out{held_out}"
     if by == "fold" and split.get("validation_fold") is not None:
         return f"fold {split['validation_fold']}{held_out}"
+    if split.get("validation") == "test_list":
+        return "those that networks are tested on, with training on all others"
     fraction = split.get("validation_fraction")
     share = "a part" if fraction is None else f"{100 * float(fraction):g} %"
     if by == "fold":

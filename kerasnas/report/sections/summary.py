@@ -97,7 +97,11 @@ def _on_held_out_clips(run: Run, held_out: Evaluation | None) -> Node:
             for name, value in held_out.known_metrics.items()
             if name != "scored_classes"
         )
-        return f"{how} with the final recipe, on {held_out.count} held-out clips: {shown}."
+        optimistic = " The architecture was chosen on them: the figures are optimistic."
+        return (
+            f"{how} with the final recipe, on {held_out.count} held-out clips: {shown}."
+            + optimistic * run.chosen_on_test
+        )
     correct = int(held_out.confusion.trace())
     low, high = wilson(correct, held_out.count)
     return join(
@@ -106,7 +110,11 @@ def _on_held_out_clips(run: Run, held_out: Evaluation | None) -> Node:
             tag("strong", f"{correct} of {held_out.count}"),
             f" held-out clips right: {percent(correct / held_out.count)} "
             f"(95 % interval {percent(low)} to {percent(high)}). "
-            "Nothing was chosen on these clips.",
+            + (
+                "The architecture was chosen on these clips: the figure is optimistic."
+                if run.chosen_on_test
+                else "Nothing was chosen on these clips."
+            ),
         ]
     )
 

@@ -176,11 +176,17 @@ class ClipCounts(Entry):
 
 @dataclass(frozen=True, eq=False)
 class TuningEntry(Entry):
-    """What fine-tuning before the export made of the model."""
+    """What fine-tuning before the export made of the model.
+
+    Attributes:
+        zeros: Share of zeros in the kernels that pruning takes weights from.
+        values: Most different values of a kernel that clustering groups.
+    """
 
     file: str
     sha256: str
     zeros: Mapping[Literal["given", "tuned"], float]
+    values: Mapping[Literal["given", "tuned"], int]
     accuracy: float
     agreement: float
     accuracy_drop: AccuracyDrop

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from kerasnas.runs.record import Entry, Record
-from kerasnas.runs.values import Figure, Figures
+from kerasnas.runs.values import Figure, Figures, Json
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +54,35 @@ class ControllerUpdate(Entry):
     reward: float
     baseline: float
     entropy: float
+    exploration: float
+
+
+@dataclass(frozen=True, eq=False)
+class MostProbable(Entry):
+    """What a controller finds most probable; see `kerasnas.tuners.Controller.most_probable`.
+
+    Attributes:
+        values: Of the trial's genes.
+        probability: Under the controller's policy.
+    """
+
+    values: Json
+    probability: float
 
 
 @dataclass(frozen=True, eq=False)
 class ControllerCurve(Record):
-    """`controller.json`: what a controller learned; written again and again from the journal."""
+    """`controller.json`: what a controller learned; written again and again from the journal.
+
+    Attributes:
+        curve: Its updates.
+        most_probable: Its own choice; None before the first update.
+    """
 
     curve: tuple[ControllerUpdate, ...]
+    most_probable: MostProbable | None = None
+
+    COMMAND: ClassVar[str] = "`kerasnas search` with `oracle: controller`"
 
     DURABLE: ClassVar[bool] = False
 

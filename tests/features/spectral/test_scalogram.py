@@ -1,5 +1,6 @@
 """Scalograms: the filter bank against wavelets written down in time, and against kymatio."""
 
+import librosa
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -82,6 +83,21 @@ def test_a_tone_is_where_its_filter_is():
         assert features.shape == (51, 128, 2)
         assert (features[5:-5, :, 0].argmax(axis=1) == row).all()
         assert not features[..., 1].any()  # no difference between equal channels
+
+
+def test_the_logarithm_may_come_first_as_the_text_prints_it(responses):
+    rng = np.random.default_rng(1)
+    wave = np.repeat(rng.normal(size=(24000, 1)).astype(np.float32), 2, axis=1)
+    printed = FRONT_END.model_copy(update={"logarithm": "before_bank", "top_db": None})
+    features = scalogram(wave, printed)[..., 0]
+    stft = librosa.stft(
+        wave[:, 0], n_fft=N_FFT, hop_length=480, win_length=1200, window="hamming",
+        pad_mode="constant",
+    )  # fmt: skip
+    expected = (responses @ (20 * np.log10(np.maximum(np.abs(stft), 1e-5)))).T
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=0.05)
+    ours = scalogram(wave, FRONT_END.model_copy(update={"top_db": None}))[..., 0]
+    assert np.abs(features - ours).max() > 10
 
 
 def test_average_and_difference_are_of_decibels():

@@ -63,7 +63,7 @@ def trial(number, accuracy=0.0, cost=0.0, violation=0.0):
 @pytest.mark.parametrize("ranks, crowding", [(range(12), [0] * 12), ([1] * 12, range(12, 0, -1))])
 def test_tournament_has_five_entrants(ranks, crowding):
     """The best of five out of twelve is member j with the chance C(11 - j, 4) / C(12, 5)."""
-    pairs = [winners(ranks, crowding, rng(seed)) for seed in range(792)]
+    pairs = [winners(ranks, crowding, 5, rng(seed)) for seed in range(792)]
     first = Counter(one for one, _ in pairs)
     expected = [comb(11 - member, 4) for member in range(8)]  # they add up to C(12,5) = 792
     assert set(first) <= set(range(8)), "the last four cannot be best of five"
@@ -74,12 +74,21 @@ def test_tournament_has_five_entrants(ranks, crowding):
     assert abs(best - 792 * 5 / 11) < 3.3 * np.sqrt(792 * 5 / 11 * 6 / 11)
 
 
+def test_tournament_of_two_as_published():
+    """The best of two out of twelve is member j with the chance (11 - j) / C(12, 2)."""
+    first = Counter(winners(range(12), [0] * 12, 2, rng(seed))[0] for seed in range(660))
+    assert 11 not in first, "the last cannot win"
+    expected = [10 * (11 - member) for member in range(11)]
+    # chi-square with 10 degrees of freedom, one in a thousand
+    assert sum((first[j] - expected[j]) ** 2 / expected[j] for j in range(11)) < 29.6
+
+
 def test_tournament_of_few():
-    assert {winners([0, 1, 2], [0.0] * 3, rng(seed)) for seed in range(20)} == {(0, 1)}
+    assert {winners([0, 1, 2], [0.0] * 3, 5, rng(seed)) for seed in range(20)} == {(0, 1)}
 
 
 def test_tournament_asks_for_the_front_before_the_crowding():
-    assert winners([0, 1, 1, 1, 1], [0.0, 1.0, 2.0, np.inf, 3.0], rng()) == (0, 3)
+    assert winners([0, 1, 1, 1, 1], [0.0, 1.0, 2.0, np.inf, 3.0], 5, rng()) == (0, 3)
 
 
 def test_exchange_takes_two_genes_and_not_those_between():
@@ -225,6 +234,23 @@ def test_half_of_the_children_are_exchanged_and_half_are_mutated():
     assert abs(exchanges - 101) < 3.3 * np.sqrt(200 / 4)  # a mutation looks so in one of a hundred
 
 
+def test_published_children_are_exchanged_and_then_mutated():
+    """Of parents of zeros and ones: two genes of the other parent, and up to four changed."""
+    both, mutations = 0, Counter()
+    for seed in range(200):
+        search = make(NSGA2(2, exploitation=1, variation="published", entrants=2), 3, seed=seed)
+        for value in (0, 1):
+            search.enqueue(dict.fromkeys((gene.name for gene in GENES), value))
+        child = Counter(run(search)[2].values())
+        new = sum(count for value, count in child.items() if value > 1)
+        mutations[new] += 1
+        both += new > 0 and min(child[0], child[1]) in (1, 2)
+    assert set(mutations) <= set(range(5))
+    # A mutated gene of zeros and ones becomes 2 to 5 with the chance 4/5 and hits one of the two
+    # exchanged genes with at most 4 * 2/20; all but one in five of the children show both.
+    assert both > 120, "a child that only one of them has made shows no trace of the other"
+
+
 def test_children_keep_to_the_window_and_none_comes_twice():
     window = Window(lambda values: metrics(values)["cost"], 30, 45)
     search = make(NSGA2(8, exploitation=1), 120, window=window)
@@ -334,6 +360,8 @@ def test_feasible_ones_survive():
     [
         ({"population": 1}, "population must be at least 2, not 1"),
         ({"mutations": 0}, "mutations must be at least 1, not 0"),
+        ({"entrants": 0}, "entrants must be at least 1, not 0"),
+        ({"variation": "deb"}, "variation must be alternating or published, not 'deb'"),
         ({"exploitation": 1.5}, "must be 0 to 1, not 1.5"),
         ({"exploitation": (15,)}, "must be .start, span."),
         ({"exploitation": (15, 0)}, r"positive span.*\(15, 0\)"),

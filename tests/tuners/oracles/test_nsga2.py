@@ -41,7 +41,16 @@ def test_workers_of_a_search_that_is_over_are_stopped_and_not_idle(tmp_path):
     assert made.create_trial("b").status == "STOPPED"
 
 
-@pytest.mark.parametrize("changed", [{"population": 5}, {"exploitation": 0.5}, {"mutations": 1}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"population": 5},
+        {"exploitation": 0.5},
+        {"mutations": 1},
+        {"variation": "published"},
+        {"entrants": 2},
+    ],
+)
 def test_other_settings_are_another_search(changed, tmp_path):
     settings = {"population": 4, "exploitation": (2, 9.5), "mutations": 2}
     Tuner(make(**settings), tmp_path).search(verbose=0)
