@@ -15,6 +15,7 @@ from kerasnas.export.flatbuffer.reading import metadata_of, open_graph
 from kerasnas.export.waveforms.recognise import FoundFrontEnd, recognise
 from kerasnas.features.like import LIMIT, largest_difference, settings_like
 from kerasnas.features.settings import LogMel
+from kerasnas.paths import expanded
 
 _OWN = frozenset(
     {
@@ -44,7 +45,7 @@ def resolved(features: Any) -> Any:
     """
     if not isinstance(features, Mapping) or not isinstance(features.get("like"), str | Path):
         return features
-    path = Path(features["like"])
+    path = expanded(features["like"])
     if features.get("kind", "log_mel") != "log_mel":
         raise ValueError(f"like: goes with kind: log_mel, not {features['kind']}")
     try:

@@ -18,6 +18,7 @@ from kerasnas.report.sections.exported import read_export
 from kerasnas.report.sections.network import layers, read_architecture
 from kerasnas.report.sections.quality import baseline_rows, findings
 from kerasnas.report.sections.statistics import wilson
+from kerasnas.report.sections.trunk import origin
 from kerasnas.runs.records import Evaluation, Export
 from kerasnas.runs.run import Run
 
@@ -70,6 +71,7 @@ def _head(run: Run, export: Export) -> str:
             *_warnings(run),
             f"- **Data**: {data.get('dataset', 'not said')}, {clips.test} clips held out for "
             f"the figures below, {clips.calibration} training clips for integer ranges.",
+            *_trunk(run),
             f"- **Task**: {_KINDS[export.multi_label]}, {len(classes)} classes: "
             f"{', '.join(classes)}.",
             f"- **Input**: features of shape {export.input_shape} (frames, bins, "
@@ -82,6 +84,12 @@ def _head(run: Run, export: Export) -> str:
             ),
         ]
     )
+
+
+def _trunk(run: Run) -> list[str]:
+    """The line that names a pretrained network; none where the network was made without one."""
+    told = origin(run, run.trials.numbered(chosen(run).trial))
+    return [] if told is None else [f"- **Made** {_cell(told)}."]
 
 
 def _warnings(run: Run) -> list[str]:

@@ -13,6 +13,7 @@ RUN/
   train/LABEL-ensemble/      ensemble.json, evaluation.json, and a final training in each fold*/
   export/                    the chosen network's files
   random/                    the run directory of the random search beside this one
+  without/FOLD-SEED/         the run directory of a search that sees no clip of a fold
   report.html  MODEL_CARD.md
 ```
 A training has `architecture.json` (final ones), `history.json`, `evaluation.json` (final ones) and
@@ -324,6 +325,10 @@ class RunPaths:
     def ensemble(self, label: str) -> EnsemblePaths:
         """The ensemble of one network."""
         return EnsemblePaths(self.path / "train" / f"{label}-ensemble")
+
+    def without_fold(self, fold: str, seed: int) -> RunPaths:
+        """The search that sees no clip of a fold, a run directory of its own."""
+        return RunPaths(self.path / "without" / f"fold{fold}-seed{seed}")
 
     @property
     def random(self) -> RunPaths:

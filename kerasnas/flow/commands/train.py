@@ -13,6 +13,8 @@ from rich.console import Console
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.stages.export_network import export_missing
+from kerasnas.flow.stages.nested import search_without
+from kerasnas.flow.task.frozen import has_trunks
 from kerasnas.flow.task.opening import fit_oracle, open_run, read_experiment
 from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.session import Session, resolve
@@ -23,8 +25,9 @@ from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
 from kerasnas.runs.directory import is_run
-from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
+from kerasnas.runs.layout import WINNER_LABEL, TrainingPaths
 from kerasnas.runs.records import Description, Evaluation, FoldTraining
+from kerasnas.runs.values import Json
 from kerasnas.training.scoring.metrics import ByClass
 
 
@@ -50,7 +53,7 @@ def train(
         architecture: Named reference of the search space, or a run directory whose chosen
             network to take; by default that of `source`.
         folds: `all` folds of the data set or some, with commas; None for the experiment's test
-            clips.
+            clips. A search over pretrained trunks is done anew without each fold.
         seeds: Trainings for each fold, with seeds from 0.
         data: Directory of the data set; overrides `KERASNAS_DATA` and `data.root`.
         run: Where results go; by default `source`, or `runs/NAME` for an experiment file.
@@ -66,7 +69,7 @@ def train(
     opened = open_network(source, architecture, data, run, workers, cache, cluster, console)
     with opened as (session, network):
         names = _parse_folds(folds, session.task)
-        jobs = _jobs(session.paths.network(network.label), network.description, names, seeds)
+        jobs = _jobs(session, network, names, seeds)
         result = _train(session, network, jobs)
         if session.paths.winners.exists():
             write_report(session.run)
@@ -122,22 +125,27 @@ def open_network(
     with open_run(directory, settings):
         chosen = decided(settings, Path(source)) if searched else settings
         task = load_task(chosen, features, progress=console.is_terminal)
-        label, network, tuned = _find_network(str(architecture or source), task)
+        label, network, tuned, values = _find_network(str(architecture or source), task)
         task = task.tuned(tuned)
-        description = describe(task.experiment, network, tuned)
+        description = describe(task.experiment, network, tuned, values=values)
         session = Session(directory, task, features, cluster, console)
         yield session, Network(label, description)
 
 
 def _jobs(
-    paths: NetworkPaths, description: Description, folds: list[str | None], seeds: int
+    session: Session, network: Network, folds: list[str | None], seeds: int
 ) -> dict[str, FinalTraining]:
-    """Return the trainings by name."""
-    jobs: dict[str, FinalTraining] = {}
+    """Return the trainings by name; of a search that takes minutes, it is done anew a fold."""
+    paths, jobs = session.paths.network(network.label), dict[str, FinalTraining]()
+    anew = network.label == WINNER_LABEL and has_trunks(session.task)
     for seed in range(seeds):
         for fold in folds:
             training = paths.training(fold, seed)
-            jobs[training.path.name] = training, replace(description, seed=seed, fold=fold)
+            if anew and fold is not None:
+                described = search_without(session, fold, seed)
+            else:
+                described = replace(network.description, seed=seed, fold=fold)
+            jobs[training.path.name] = training, described
     return jobs
 
 
@@ -157,8 +165,10 @@ def _train(session: Session, network: Network, jobs: dict[str, FinalTraining]) -
     return Trainings(paths.path, folds)
 
 
-def _find_network(architecture: str, task: Task) -> tuple[str, Architecture, dict[str, Any]]:
-    """Label, architecture and tuned settings for a reference's name or a run directory."""
+def _find_network(
+    architecture: str, task: Task
+) -> tuple[str, Architecture, dict[str, Any], Json | None]:
+    """Label, architecture, tuned settings, and values if known, of a reference or a run."""
     path = Path(architecture)
     if is_run(path):
         described = read_chosen(path)
@@ -171,8 +181,8 @@ def _find_network(architecture: str, task: Task) -> tuple[str, Architecture, dic
                 f"the network of {path} takes inputs of {network.input_shape}, the experiment's "
                 f"features are {shape}"
             )
-        return WINNER_LABEL, network, tuned
-    return architecture, task.space.reference(architecture), {}
+        return WINNER_LABEL, network, tuned, described.values
+    return architecture, task.space.reference(architecture), {}, None
 
 
 def _parse_folds(folds: str | None, task: Task) -> list[str | None]:

@@ -12,6 +12,7 @@ from kerasnas.flow.stages import trials
 from kerasnas.flow.stages.limits import Sizes
 from kerasnas.flow.stages.start import open_search, rehearse
 from kerasnas.flow.stages.supernet import train_missing_supernet
+from kerasnas.flow.task.frozen import has_trunks
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.workers.display import Display
 from kerasnas.flow.workers.folds import FoldRunner, mean_of_folds
@@ -97,8 +98,8 @@ def _run_trials(session: Session, search: Search, supernet: Path | None) -> None
 
 
 def _epochs(session: Session, supernet: Path | None) -> int | None:
-    """Return the epochs that a candidate reports; None where it inherits its weights."""
-    if supernet is not None:
+    """Return the epochs that a candidate reports; None where it may report none."""
+    if supernet is not None or has_trunks(session.task):
         return None
     folds = 1 if session.experiment.search.spread_folds else len(session.task.candidate_parts())
     return session.experiment.training.candidate.epochs * folds
@@ -108,7 +109,8 @@ def _open_runner(session: Session, candidates: int, resident: bool) -> Runner:
     """Return what runs so many candidates, or the folds of each side by side."""
     experiment = session.experiment
     if resident or not experiment.search.spread_folds:
-        return open_workers(session, _GROUP, left=candidates, resident=resident)
+        brief = has_trunks(session.task)
+        return open_workers(session, _GROUP, left=candidates, resident=resident, brief=brief)
     folds = list(session.task.candidate_parts())
     workers = open_workers(session, _GROUP, left=candidates * len(folds))
     combine = functools.partial(mean_of_folds, experiment)
