@@ -10,8 +10,8 @@ StrPath = str | os.PathLike[str]
 
 
 def expanded(given: StrPath) -> Path:
-    """Return an absolute path, with ~ and $VARIABLES replaced."""
-    return Path(os.path.expandvars(given)).expanduser().absolute()
+    """Return a path with ~ and $VARIABLES replaced."""
+    return Path(os.path.expandvars(given)).expanduser()
 
 
 def path_or_none(given: StrPath | None) -> Path | None:

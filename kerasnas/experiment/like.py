@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import ExportError
@@ -66,6 +67,22 @@ def resolved(features: Any) -> Any:
         )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return {**features, **theirs, "like": {"file": str(path), "sha256": digest}}
+
+
+def check(given: BaseModel, path: Path, wanted: LogMel) -> None:
+    """Refuse features that are others than a file was trained on.
+
+    Raises:
+        KerasnasError: They are; the first setting that differs is named.
+    """
+    theirs = wanted.model_dump(mode="json", exclude=set(_OWN) - {"kind"})
+    own = given.model_dump(mode="json")
+    for name, value in theirs.items():
+        if own.get(name) != value:
+            raise KerasnasError(
+                f"features.{name} is {own.get(name)!r}, and {path} was trained on {value!r}: give "
+                f"features: {{kind: log_mel, like: {path}}}"
+            )
 
 
 def front_end_of(path: Path) -> tuple[FoundFrontEnd, LogMel]:

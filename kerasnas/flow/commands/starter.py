@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from kerasnas import measures
+from kerasnas.blocks.architecture import SizeRule
 from kerasnas.datasets import DataSettings, SplitSettings
 from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.survey import Survey
@@ -16,6 +18,8 @@ BATCH = 32
 CANDIDATE_SHARE = 1 / 7
 """Of a final training: enough to rank candidates."""
 TRIALS = 12
+PRETRAINED_TRIALS = 40
+"""Of which a fifth is trained from scratch, and takes most of the time."""
 
 # Above this rate a phone's microphone brings little, and features cost more.
 _HIGHEST_RATE = 32_000
@@ -76,12 +80,16 @@ class Choices:
         space: Name of the search space.
         oracle: Name of the oracle.
         supernet: Whether candidates inherit their weights from a supernet.
+        pretrained: File that four of five candidates begin with; `space` is that of the others.
+        cuts: Blocks behind which its trunk may end.
     """
 
     budget: int
     space: str
     oracle: str
     supernet: bool
+    pretrained: Path | None = None
+    cuts: tuple[int, ...] = ()
 
 
 def clip_seconds(survey: Survey) -> float:
@@ -95,10 +103,15 @@ def clip_seconds(survey: Survey) -> float:
     return min(max(_SHORTEST, math.ceil(20 * seconds - 1e-6) / 20), _LONGEST)
 
 
-def recipe_for(survey: Survey) -> str:
-    """Return the lines of an augmentation that fits the recordings: mild, and safe by default."""
+def recipe_for(survey: Survey, decibels: bool = True) -> str:
+    """Return the lines of an augmentation that fits the recordings: mild, and safe by default.
+
+    Args:
+        survey: What the recordings are like.
+        decibels: Whether features are in dB; else they are natural logarithms of magnitudes.
+    """
     full = survey.lengths.padding(clip_seconds(survey)) < _FULL
-    lines = ["gain: 6  # dB: recordings differ in level"]
+    lines = [f"gain: {'6  # dB' if decibels else '0.7  # 6 dB'}: recordings differ in level"]
     if full:
         lines.append("time_roll: true  # clips are filled: a sound may begin anywhere")
         lines.append("time_masks: {count: 1, width: 0.1}")
@@ -124,7 +137,9 @@ def starter(
         examples: Number of training clips.
         choices: What the user asks for.
     """
-    model = _SPACES.get(choices.space, "")
+    model = f"  space: {choices.space}\n{_SPACES.get(choices.space, '')}"
+    if choices.pretrained is not None:
+        model = _pretrained(choices.pretrained, choices)
     return f"""\
 # Written by `kerasnas init` for {survey.clips} clips of {survey.classes} classes.
 schema: 1
@@ -134,9 +149,8 @@ data:
 split:
 {_split(split, survey)}\
 features:
-{_features(survey)}\
+{_features(survey, choices.pretrained)}\
 model:
-  space: {choices.space}
 {model}\
 search:
 {_search(survey, choices)}\
@@ -182,7 +196,32 @@ def _split(split: SplitSettings, survey: Survey) -> str:
     )
 
 
-def _features(survey: Survey) -> str:
+def _pretrained(file: Path, choices: Choices) -> str:
+    scratch = _SPACES.get(choices.space, "")
+    if choices.space == "wu_lee":  # the file's front end may have a hundred frames a second
+        scratch = scratch.replace("stem_strides: [2, 2]", "stem_strides: [4, 2]")
+    nested = "".join(f"    {line}\n" for line in scratch.splitlines())
+    cuts = ", ".join(map(str, choices.cuts))
+    return f"""\
+  space: pretrained
+  file: {_quoted(str(file))}
+  cuts: [{cuts}]  # blocks of the file behind which its trunk may end
+  from_scratch:  # validation clips decide whether the file helps
+    share: 0.2
+    model:
+      space: {choices.space}
+{nested}"""
+
+
+def _features(survey: Survey, pretrained: Path | None = None) -> str:
+    if pretrained is not None:
+        return _indented(
+            [
+                "kind: log_mel",
+                f"like: {_quoted(str(pretrained))}  # what the file makes of a waveform",
+                f"seconds: {clip_seconds(survey):g}",
+            ]
+        )
     rate, seconds, lengths = min(survey.rate, _HIGHEST_RATE), clip_seconds(survey), survey.lengths
     samples = round(rate * seconds)
     n_fft = 2 ** (min(round(rate * 0.04), samples).bit_length() - 1)
@@ -211,7 +250,7 @@ def _rates(survey: Survey) -> str:
 
 
 def _search(survey: Survey, choices: Choices) -> str:
-    score = score_of(survey)
+    score, file = score_of(survey), choices.pretrained
     shown = score.replace("_", " ")
     if choices.oracle == "nsga2":
         objectives = f"[{score}, macs]  # a front of good and cheap networks"
@@ -223,24 +262,38 @@ def _search(survey: Survey, choices: Choices) -> str:
     why = f"  # steadier than {shown} on few validation clips" if by == "loss" else ""
     if score == "macro_f1":
         objectives += "  # the mean over the classes: accuracy hides the small ones"
-    rule = "float16_file" if choices.budget > _SMALL else "int8_file"
+    rule = size_rule(choices.budget)
+    tried = "auto  # tries augmentations, and balanced sampling, before the candidates"
     lines = [
-        "recipes: auto  # tries augmentations, and balanced sampling, before the candidates",
+        f"recipes: {'off' if file else tried}",
         *_oracle(choices),
         f"objectives: {objectives}",
-        f"winners: {{best: {{by: {by}}}}}{why}",
+        *_winners(by, why, file is not None),
         "window:",
         f"  rule: {rule}  # the larger of the two files",
         f"  maximum: {choices.budget}",
     ]
-    if choices.space in _LIMITS:
+    if choices.space in _LIMITS and file is None:
         lines.append(f"limits: {_LIMITS[choices.space]}  # larger networks take hours to search")
     if choices.supernet:
         lines.append("supernet: {recalibration_clips: 64}  # candidates inherit its weights")
     return _indented(lines)
 
 
+def _winners(by: str, why: str, pretrained: bool) -> list[str]:
+    if not pretrained:
+        return [f"winners: {{best: {{by: {by}}}}}{why}"]
+    return [
+        "winners:",
+        f"  best: {{by: {by}}}{why}",
+        f"  from_scratch: {{by: {by}, where: {{start: scratch}}}}  # to compare with",
+        "choose: best",
+    ]
+
+
 def _oracle(choices: Choices) -> list[str]:
+    if choices.pretrained is not None and choices.oracle not in ("nsga2", "controller"):
+        return [f"oracle: {choices.oracle}", f"trials: {PRETRAINED_TRIALS}"]
     if choices.supernet:  # scoring a candidate takes moments
         if choices.oracle == "nsga2":
             return ["oracle: {name: nsga2, population: 20, exploitation: 0.8}", "trials: 200"]
@@ -262,6 +315,11 @@ def _oracle(choices: Choices) -> list[str]:
             f"trials: {TRIALS}",
         ]
     return [f"oracle: {choices.oracle}", f"trials: {TRIALS}"]
+
+
+def size_rule(budget: int) -> SizeRule:
+    """Return how the larger of the two files is counted that have to keep a budget."""
+    return "float16_file" if budget > _SMALL else "int8_file"
 
 
 def score_of(survey: Survey) -> str:
@@ -297,7 +355,7 @@ def _training(survey: Survey, examples: int, choices: Choices) -> str:
     weight_decay: 0.001
 {loss}{sampling}\
     augmentation:  # with search.recipes: off; else what was tried takes its place
-{recipe_for(survey)}\
+{recipe_for(survey, choices.pretrained is None)}\
   final:
     <<: *recipe
     epochs: {final}  # {final * steps} steps

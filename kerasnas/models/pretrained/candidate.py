@@ -208,7 +208,7 @@ class Candidates:
         self._statistics[key] = value
 
 
-_CLIPS = 128
+_CLIPS = 64
 """Training clips that kernels of pruned blocks are fitted on."""
 
 
@@ -238,9 +238,8 @@ def outputs(trunk: Trunk, x: NDArray[Any]) -> Array:
     """Return what blocks compute of `(clips, frames, bins, channels)`, batch by batch."""
     if not trunk.blocks:
         return np.asarray(x, np.float32)
-    model = trunk.build()
     parts = [
-        np.asarray(model(np.asarray(x[start : start + _BATCH], np.float32), training=False))
+        np.asarray(trunk.model(np.asarray(x[start : start + _BATCH], np.float32), training=False))
         for start in range(0, len(x), _BATCH)
     ]
     return np.concatenate(parts)

@@ -58,7 +58,7 @@ class PretrainedSettings(BaseModel):
         None,
         ge=0,
         description="first blocks, which keep all channels: their activations are computed once a "
-        "clip; null: those before the second cut",
+        "clip; null: those up to the first cut",
     )
     shares: tuple[float, ...] = Field(
         (1.0, 0.75, 0.5, 0.375),
@@ -104,7 +104,7 @@ class PretrainedSettings(BaseModel):
             return values
         if values.get("sha256") is not None:
             return values
-        path = expanded(values["file"])
+        path = expanded(values["file"]).absolute()
         try:
             found = read(path)
         except KerasnasError as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from kerasnas.blocks.architecture import Architecture
+from kerasnas.blocks.architecture import Architecture, SizeRule
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.convolutional import Dense, Pool
 from kerasnas.blocks.recurrent import FlattenBins, Gru
@@ -175,6 +175,15 @@ class PretrainedSpace(SearchSpace):
             )
         ]
         return Architecture(self.input_shape, (*kept, *pruned, *self.behind(values)))
+
+    def least_bytes(self, rule: SizeRule) -> int:
+        """Return the bytes of the smallest candidate with a linear head at the last cut."""
+        least = {f"keep{number}": min(self.settings.shares) for number in self._prunable()}
+        names = min(self.settings.statistics, key=len)
+        head = self._scores(names, min(self.settings.parts), 0)
+        smallest = replace(self, settings=self.settings.model_copy(update={"heads": ("linear",)}))
+        values = {"cut": self.cuts[-1], **least, "statistics": _joined(names), "parts": head.parts}
+        return smallest.architecture(values).size(rule)
 
     def behind(self, values: Values) -> tuple[Block, ...]:
         """Return what stands behind the cut: a new block, if one does, and the head."""
