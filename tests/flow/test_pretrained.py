@@ -223,7 +223,7 @@ def problem(path: Path) -> str:
 
 
 def test_a_file_that_is_missing_or_damaged(workspace: Path, file: Path) -> None:
-    assert "model.file: " in problem(written(workspace, workspace / "no.tflite", "missing"))
+    assert "model: file: " in problem(written(workspace, workspace / "no.tflite", "missing"))
     broken = workspace / "broken.tflite"
     broken.write_bytes(file.read_bytes()[:2000])
     assert "broken.tflite" in problem(written(workspace, broken, "damaged"))
