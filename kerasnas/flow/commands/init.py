@@ -6,6 +6,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from kerasnas import datasets, experiment
 from kerasnas.datasets import Clips, DataSettings, SplitSettings
 from kerasnas.datasets.esc50 import Esc50Settings
@@ -16,8 +18,10 @@ from kerasnas.datasets.table import Problems, rows
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.experiment.like import resolved
+from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.reading import tagged_settings
 from kerasnas.experiment.search import SearchSettings
+from kerasnas.export.network.ops import Shape
 from kerasnas.features.recordings import look
 from kerasnas.features.settings import LogMel
 from kerasnas.files import write_atomically
@@ -82,8 +86,9 @@ def init(
         clips = grouped(clips, survey.group_by)
     if pretrained is not None:
         path = expanded(pretrained).absolute()
-        cuts = _cuts(path, survey, budget)
-        choices = replace(choices, pretrained=path, cuts=cuts)
+        shape = _input_shape(path, survey)
+        cuts = _cuts(path, shape, survey.classes, budget)
+        choices = replace(choices, pretrained=path, cuts=cuts, input_shape=shape)
     examples = len(datasets.split(clips, split, seed=0).train)
     name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
     text = starter(name, data, split, survey, examples, choices)
@@ -96,26 +101,36 @@ def init(
     return "\n".join([*_found(survey, split), f"wrote {output}", f"next: kerasnas search {output}"])
 
 
-def _cuts(file: Path, survey: Survey, budget: int) -> tuple[int, ...]:
-    """Return some of the deepest blocks behind which a trunk within the budget can end.
+def _input_shape(file: Path, survey: Survey) -> Shape:
+    """Return frames, bins and channels of what a file makes of the recordings.
 
     Raises:
-        KerasnasError: The file cannot be read, does not take a waveform, or has no such block.
+        KerasnasError: The file cannot be read, or does not take a waveform.
     """
     try:
         settings = resolved({"like": str(file), "seconds": clip_seconds(survey)})
     except ValueError as error:
         raise KerasnasError(f"pretrained: {error}") from None
-    shape = LogMel.model_validate(settings).input_shape
-    least = 0
-    known = PretrainedSettings(file=file).model_copy
-    cuts = PretrainedSpace(shape, survey.classes, settings=known()).cuts
+    return LogMel.model_validate(settings).input_shape
+
+
+def _cuts(file: Path, shape: Shape, classes: int, budget: int) -> tuple[int, ...]:
+    """Return some of the deepest blocks behind which a trunk within the budget can end.
+
+    Raises:
+        KerasnasError: The file cannot be read, or has no such block.
+    """
+    try:
+        known = PretrainedSettings(file=file)
+    except ValidationError as error:
+        raise KerasnasError(f"pretrained: {first_problem(error)}") from None
+    cuts, least = PretrainedSpace(shape, classes, settings=known).cuts, 0
     for last in range(len(cuts), 0, -1):
-        some = cuts[max(0, last - _CUTS) : last]
-        space = PretrainedSpace(shape, survey.classes, settings=known(update={"cuts": some}))
+        some = {"cuts": cuts[max(0, last - _CUTS) : last]}
+        space = PretrainedSpace(shape, classes, settings=known.model_copy(update=some))
         least = space.least_bytes(size_rule(budget))
         if least <= budget:
-            return some
+            return some["cuts"]
     raise KerasnasError(
         f"the smallest candidate that begins with {file} has {least:,} bytes, more than the budget "
         f"of {budget:,}: raise --budget, or leave --pretrained out"

@@ -12,6 +12,7 @@ from kerasnas.blocks.architecture import SizeRule
 from kerasnas.datasets import DataSettings, SplitSettings
 from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.survey import Survey
+from kerasnas.export.network.ops import Shape
 from kerasnas.training.presets import epochs_for
 
 BATCH = 32
@@ -82,6 +83,7 @@ class Choices:
         supernet: Whether candidates inherit their weights from a supernet.
         pretrained: File that four of five candidates begin with; `space` is that of the others.
         cuts: Blocks behind which its trunk may end.
+        input_shape: Frames, bins and channels of its features.
     """
 
     budget: int
@@ -90,6 +92,7 @@ class Choices:
     supernet: bool
     pretrained: Path | None = None
     cuts: tuple[int, ...] = ()
+    input_shape: Shape = (0, 0, 0)
 
 
 def clip_seconds(survey: Survey) -> float:
@@ -198,8 +201,8 @@ def _split(split: SplitSettings, survey: Survey) -> str:
 
 def _pretrained(file: Path, choices: Choices) -> str:
     scratch = _SPACES.get(choices.space, "")
-    if choices.space == "wu_lee":  # the file's front end may have a hundred frames a second
-        scratch = scratch.replace("stem_strides: [2, 2]", "stem_strides: [4, 2]")
+    frames, bins = (_stride(size) for size in choices.input_shape[:2])
+    scratch = scratch.replace("stem_strides: [2, 2]", f"stem_strides: [{frames}, {bins}]")
     nested = "".join(f"    {line}\n" for line in scratch.splitlines())
     cuts = ", ".join(map(str, choices.cuts))
     return f"""\
@@ -211,6 +214,11 @@ def _pretrained(file: Path, choices: Choices) -> str:
     model:
       space: {choices.space}
 {nested}"""
+
+
+def _stride(size: int) -> int:
+    """Return a stem's stride that leaves enough for four poolings, and no more than they need."""
+    return next(stride for stride in (4, 2, 1) if size >= 32 * stride or stride == 1)
 
 
 def _features(survey: Survey, pretrained: Path | None = None) -> str:
