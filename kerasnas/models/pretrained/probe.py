@@ -2,7 +2,7 @@
 
 Statistics are often more than clips, so examples are written by their coordinates along the
 principal axes. There the Hessian is nearly diagonal and known before, and the regression is solved
-in some ten steps for each penalty.
+in some twenty steps for each penalty.
 """
 
 from __future__ import annotations
