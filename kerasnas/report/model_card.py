@@ -88,7 +88,11 @@ def _head(run: Run, export: Export) -> str:
 
 def _trunk(run: Run) -> list[str]:
     """The line that names a pretrained network; none where the network was made without one."""
-    told = origin(run, run.trials.numbered(chosen(run).trial))
+    try:
+        trial = run.trials.numbered(chosen(run).trial)
+    except MissingError:
+        return []
+    told = origin(run, trial)
     return [] if told is None else [f"- **Made** {_cell(told)}."]
 
 
