@@ -166,8 +166,8 @@ class Experiment(BaseModel):
                 like.check(given, model.file, settings_like(file.front_end))
             self.space(classes=2)
         except KerasnasError as error:
-            named = str(error).startswith(("model.", "features."))
-            raise ValueError(f"{'' if named else 'model.space: '}{error}") from None
+            placed = str(error).startswith(("model.", "features."))
+            raise ValueError(f"{'' if placed else 'model.space: '}{error}") from None
 
     def _check_objectives(self) -> None:
         known = (*measures.scores(self.data.multi_label), *measures.COSTS)
