@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.files import publish
 from kerasnas.flow.task import scores
-from kerasnas.flow.task.frozen import all_values, trunk_space
+from kerasnas.flow.task.frozen import all_values, has_trunks, trunk_space
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.task import Indices, Task, load_task
@@ -36,8 +36,8 @@ def candidate(run: str, cache: str) -> Evaluate:
 
     With folds it is trained once for each, and its scores are means over them; it may be stopped
     at any epoch of any fold, and is then scored by those that were begun. The test clips are
-    scored, too, and never chosen by: they tell how good the choice was. Of candidates with a
-    frozen trunk, of which there are hundreds, they are not.
+    scored, too, and never chosen by: they tell how good the choice was. In a search over trunks,
+    which is done anew for each fold that is tested on, they are not looked at.
     """
     task, trunks = _load(run, cache), FrozenTrunks()
     parts = task.candidate_parts()
@@ -84,7 +84,7 @@ def _train_and_score(
     watch: _Watch,
     trunks: FrozenTrunks,
 ) -> dict[str, Any]:
-    """Train a candidate on the first clips; score it on the second ones, and on the test clips.
+    """Train a candidate on the first clips; score it on the second ones, and on test clips.
 
     Args:
         task: Of the search.
@@ -116,13 +116,14 @@ def _train_and_score(
     )
     if experiment.search.keep_models:
         _save(model, training.model)
-    return {
+    found = {
         "validation": Scores.of(scores.score_model(model, mine, held_out)).to_json(),
-        "test": Scores.of(
-            scores.score_model(model, mine, mine.examples(mine.split.test))
-        ).to_json(),
         "cost": architecture.cost().to_json(),
     }
+    if not has_trunks(task):
+        tested = scores.score_model(model, mine, mine.examples(mine.split.test))
+        found["test"] = Scores.of(tested).to_json()
+    return found
 
 
 class _Watch:
