@@ -22,13 +22,18 @@ def reference() -> str:
         "Written by `python docs/experiment_reference.py` from the settings themselves. A field "
         "that is left out has the default; `experiment.yaml` in a run directory has them all.",
         "",
-        *_section("", "", Experiment),
+        *_section("", "", Experiment, {}),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _section(name: str, which: str, model: type[BaseModel]) -> Iterator[str]:
-    """Yield the lines of the settings at `name`; `which` of several, or empty."""
+def _section(
+    name: str, which: str, model: type[BaseModel], known: dict[type[BaseModel], str]
+) -> Iterator[str]:
+    """Yield the lines of the settings at `name`; `which` of several, or empty.
+
+    Kinds of settings that another field has, too, are written once: `known` says where.
+    """
     inner: list[tuple[str, str, type[BaseModel]]] = []
     having = f" with `{which}`" if which else ""
     if name:
@@ -43,12 +48,14 @@ def _section(name: str, which: str, model: type[BaseModel]) -> Iterator[str]:
             continue
         if isinstance(info.discriminator, str):
             tag = info.discriminator
-            inner += [
-                (path, f"{tag}: {name}", kind)
-                for name, kind in tagged_settings(info.annotation, tag).items()
-            ]
-            default = getattr(info.default, tag)
-            yield f"| `{field}` | one of those below | `{default}` | {info.description or ''} |"
+            kinds = tagged_settings(info.annotation, tag)
+            default, where = getattr(info.default, tag), "one of those below"
+            if (there := known.get(next(iter(kinds.values())))) is not None:
+                where = f"as `{there}`: {', '.join(f'`{kind}`' for kind in kinds)}"
+            else:
+                known |= dict.fromkeys(kinds.values(), path)
+                inner += [(path, f"{tag}: {name}", kind) for name, kind in kinds.items()]
+            yield f"| `{field}` | {where} | `{default}` | {info.description or ''} |"
             continue
         if (part := _nested(info.annotation)) is not None:
             inner.append((path, which, part))
@@ -58,7 +65,7 @@ def _section(name: str, which: str, model: type[BaseModel]) -> Iterator[str]:
         yield f"| `{field}` | {_kind(info.annotation)} | {shown} | {note} |"
     yield ""
     for path, tag, part in inner:
-        yield from _section(path, tag, part)
+        yield from _section(path, tag, part, known)
 
 
 def _is_settings(annotation: Any) -> bool:

@@ -28,11 +28,15 @@ def init(
     supernet: Annotated[
         bool, typer.Option("--supernet", help="Score candidates by weights of a supernet.")
     ] = False,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="A .tflite file that candidates begin with, beside some from scratch."),
+    ] = None,
 ) -> None:
     """Look into a folder of recordings and write a starter experiment for it."""
     from kerasnas.flow.commands.init import init
 
-    OUT.print(init(folder, output, budget, space, oracle, supernet), markup=False)
+    OUT.print(init(folder, output, budget, space, oracle, supernet, pretrained), markup=False)
 
 
 @command

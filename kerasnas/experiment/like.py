@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import ExportError
@@ -15,6 +16,7 @@ from kerasnas.export.flatbuffer.reading import metadata_of, open_graph
 from kerasnas.export.waveforms.recognise import FoundFrontEnd, recognise
 from kerasnas.features.like import LIMIT, largest_difference, settings_like
 from kerasnas.features.settings import LogMel
+from kerasnas.paths import expanded
 
 _OWN = frozenset(
     {
@@ -44,7 +46,7 @@ def resolved(features: Any) -> Any:
     """
     if not isinstance(features, Mapping) or not isinstance(features.get("like"), str | Path):
         return features
-    path = Path(features["like"])
+    path = expanded(features["like"])
     if features.get("kind", "log_mel") != "log_mel":
         raise ValueError(f"like: goes with kind: log_mel, not {features['kind']}")
     try:
@@ -65,6 +67,22 @@ def resolved(features: Any) -> Any:
         )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return {**features, **theirs, "like": {"file": str(path), "sha256": digest}}
+
+
+def check(given: BaseModel, path: Path, wanted: LogMel) -> None:
+    """Refuse features that are others than a file was trained on.
+
+    Raises:
+        KerasnasError: They are; the first setting that differs is named.
+    """
+    theirs = wanted.model_dump(mode="json", exclude=set(_OWN) - {"kind"})
+    own = given.model_dump(mode="json")
+    for name, value in theirs.items():
+        if own.get(name) != value:
+            raise KerasnasError(
+                f"features.{name} is {own.get(name)!r}, and {path} was trained on {value!r}: give "
+                f"features: {{kind: log_mel, like: {path}}}"
+            )
 
 
 def front_end_of(path: Path) -> tuple[FoundFrontEnd, LogMel]:

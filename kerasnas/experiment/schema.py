@@ -20,7 +20,10 @@ from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
 from kerasnas.export.settings import ExportSettings
 from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.like import settings_like
 from kerasnas.features.settings import LogMel, Spectrogram
+from kerasnas.models.pretrained.file import read
+from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.models.spaces import ModelSettings, space_of
 from kerasnas.models.wu_lee import WuLeeSettings
@@ -129,6 +132,7 @@ class Experiment(BaseModel):
                 "search.recipes: off, or leave shuffling_and_mixing out"
             )
         self._check_stored()
+        self._check_trunk()
         self._check_objectives()
         if self.split.validation == "test_list":
             if self.search.folds is not None:
@@ -161,6 +165,24 @@ class Experiment(BaseModel):
                 "augmentation.speeds, noise and rooms change recordings; audioset has embeddings "
                 "alone"
             )
+
+    def _check_trunk(self) -> None:
+        """A trunk hears only what it was trained on; a run whose file is gone stays readable."""
+        model, given = self.model, self.features
+        if not isinstance(model, PretrainedSettings) or not model.file.is_file():
+            return
+        try:
+            file = read(model.file)
+            if file.sha256 != model.sha256:
+                return  # the space refuses it where it is needed
+            named = given.like if isinstance(given, LogMel) else None
+            proven = named is not None and named.sha256 == file.sha256
+            if file.front_end is not None and not proven:
+                like.check(given, model.file, settings_like(file.front_end))
+            self.space(classes=2)
+        except KerasnasError as error:
+            placed = str(error).startswith(("model.", "features."))
+            raise ValueError(f"{'' if placed else 'model.space: '}{error}") from None
 
     def _check_objectives(self) -> None:
         known = (*measures.scores(self.data.multi_label), *measures.COSTS)

@@ -59,6 +59,9 @@ class WinnerRule(_Settings):
     limits: dict[str, Annotated[int, Field(ge=0)]] = Field(
         {}, description="costs that it may have at most, by name"
     )
+    where: dict[str, Option] = Field(
+        {}, description="values of genes that it has, by name: the best of one kind of networks"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> WinnerRule:

@@ -12,7 +12,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,58 @@ def extract(
     key = _key(clips, settings)
     check_sources(clips, version)
     key |= version.key()
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
-    name = "".join(letter if letter.isalnum() else "_" for letter in clips.name)
-    entry = cache_root(cache) / "features" / f"{name}-{digest}"
+    shape = (len(clips), settings.segments, *settings.input_shape)
+    about = {"clips": len(clips), "root": str(clips.root)}
+
     if isinstance(settings, TfioLogMel):
         processes = 1  # its graph takes batches of clips, on all cores
+
+    def fill(path: Path) -> None:
+        _compute(clips, settings, version, path, processes, progress)
+
+    return kept("features", clips.name, key, shape, settings.storage, fill, cache, about)
+
+
+def kept(
+    kind: str,
+    name: str,
+    key: dict[str, Any],
+    shape: tuple[int, ...],
+    storage: str,
+    fill: Callable[[Path], None],
+    cache: Path | str | None = None,
+    about: dict[str, Any] | None = None,
+) -> np.memmap[Any, np.dtype[Any]]:
+    """Return an array of the cache, read-only, made by whoever needs it first.
+
+    Args:
+        kind: Name of the directory in the cache, and of the array's file in an entry.
+        name: What an entry's name begins with, for people.
+        key: All that shapes the array, as JSON data.
+        shape: Of the array.
+        storage: Its type, such as `float16`.
+        fill: Writes all of the array, which is an `.npy` file that has its size.
+        cache: Directory of derived files (see `datasets.cache_root`).
+        about: What else `about.json` holds.
+
+    Raises:
+        KerasnasError: The cache cannot be written.
+    """
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+    letters = "".join(letter if letter.isalnum() else "_" for letter in name)
+    entry = cache_root(cache) / kind / f"{letters}-{digest}"
     if not entry.is_dir():
         with _alone(entry):
             if not entry.is_dir():
-                _fill(entry, clips, settings, version, processes, progress, key)
-    return np.load(entry / "features.npy", mmap_mode="r")
+                with filled_beside(entry) as partial:
+                    array = partial / f"{kind}.npy"
+                    _allocate(array, shape, storage)
+                    fill(array)
+                    described = {"schema": _SCHEMA, **(about or {}), **key}
+                    described.pop("files", None)
+                    text = json.dumps(described, indent=1) + "\n"
+                    (partial / "about.json").write_text(text)
+    return np.load(entry / f"{kind}.npy", mmap_mode="r")
 
 
 def processes_for(clips: int, cores: int) -> int:
@@ -111,24 +153,6 @@ def _alone(entry: Path) -> Iterator[None]:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _fill(
-    entry: Path,
-    clips: Clips,
-    settings: FrontEnd,
-    version: Version,
-    processes: int,
-    progress: bool,
-    key: dict[str, Any],
-) -> None:
-    with filled_beside(entry) as partial:
-        array = partial / "features.npy"
-        _allocate(array, (len(clips), settings.segments, *settings.input_shape), settings)
-        _compute(clips, settings, version, array, processes, progress)
-        about = {"schema": _SCHEMA, "clips": len(clips), "root": str(clips.root), **key}
-        del about["files"]
-        (partial / "about.json").write_text(json.dumps(about, indent=1) + "\n")
 
 
 def _key(clips: Clips, settings: FrontEnd) -> dict[str, Any]:
@@ -154,12 +178,12 @@ def _key(clips: Clips, settings: FrontEnd) -> dict[str, Any]:
     }
 
 
-def _allocate(path: Path, shape: tuple[int, ...], settings: FrontEnd) -> None:
+def _allocate(path: Path, shape: tuple[int, ...], storage: str) -> None:
     """Make the array's file and reserve its space: a full disk shows now, as an OSError.
 
     A process that writes to a mapped page for which there is no room is killed instead.
     """
-    open_memmap(path, "w+", settings.storage, shape).flush()
+    open_memmap(path, "w+", storage, shape).flush()
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

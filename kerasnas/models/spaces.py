@@ -11,6 +11,9 @@ from kerasnas.models.li import LiSettings, LiSpace
 from kerasnas.models.li_gated import LiGatedSettings, LiGatedSpace
 from kerasnas.models.liu_zhang import LiuZhangSettings, LiuZhangSpace
 from kerasnas.models.nasc import NascSettings, NascSpace
+from kerasnas.models.pretrained.either import EitherSpace
+from kerasnas.models.pretrained.settings import PretrainedSettings
+from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.models.space import SearchSpace
 from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
 
@@ -28,14 +31,24 @@ def _default(values: object) -> object:
 
 
 ModelSettings = Annotated[
-    WuLeeSettings | LiuZhangSettings | LiSettings | LiGatedSettings | NascSettings,
+    WuLeeSettings
+    | LiuZhangSettings
+    | LiSettings
+    | LiGatedSettings
+    | NascSettings
+    | PretrainedSettings,
     Field(discriminator="space"),
     BeforeValidator(_default),
 ]
 
 
 def space_of(
-    settings: WuLeeSettings | LiuZhangSettings | LiSettings | LiGatedSettings | NascSettings,
+    settings: WuLeeSettings
+    | LiuZhangSettings
+    | LiSettings
+    | LiGatedSettings
+    | NascSettings
+    | PretrainedSettings,
     input_shape: Shape,
     classes: int,
     output: Literal["softmax", "sigmoid"],
@@ -51,5 +64,18 @@ def space_of(
     Raises:
         KerasnasError: The space does not fit the input or the output.
     """
+    if isinstance(settings, PretrainedSettings):
+        whole = PretrainedSpace(input_shape, classes, output, settings=settings)
+        beside = settings.from_scratch
+        if beside is None:
+            return whole
+        return EitherSpace(
+            input_shape,
+            classes,
+            output,
+            pretrained=whole,
+            scratch=space_of(beside.model, input_shape, classes, output),
+            share=beside.share,
+        )
     space: SearchSpace = _SPACES[type(settings)](input_shape, classes, output, settings)
     return space

@@ -18,6 +18,7 @@ from kerasnas.report.sections.exported import read_export
 from kerasnas.report.sections.network import layers, read_architecture
 from kerasnas.report.sections.quality import baseline_rows, findings
 from kerasnas.report.sections.statistics import wilson
+from kerasnas.report.sections.trunk import origin
 from kerasnas.runs.records import Evaluation, Export
 from kerasnas.runs.run import Run
 
@@ -71,6 +72,7 @@ def _head(run: Run, export: Export) -> str:
             f"- **Data**: {data.get('dataset', 'not said')}, "
             f"{counted(clips.test, 'clip')} held out for the figures below, "
             f"{counted(clips.calibration, 'training clip')} for integer ranges.",
+            *_trunk(run),
             f"- **Task**: {_KINDS[export.multi_label]}, {len(classes)} classes: "
             f"{', '.join(classes)}.",
             f"- **Input**: features of shape {export.input_shape} (frames, bins, "
@@ -83,6 +85,16 @@ def _head(run: Run, export: Export) -> str:
             ),
         ]
     )
+
+
+def _trunk(run: Run) -> list[str]:
+    """The line that names a pretrained network; none where the network was made without one."""
+    try:
+        trial = run.trials.numbered(chosen(run).trial)
+    except MissingError:
+        return []
+    told = origin(run, trial)
+    return [] if told is None else [f"- **Made** {_cell(told)}."]
 
 
 def _warnings(run: Run) -> list[str]:

@@ -22,6 +22,7 @@ from kerasnas.report.sections import (
     search,
     selection,
     summary,
+    trunk,
 )
 from kerasnas.runs.damage import damaged
 from kerasnas.runs.run import Run
@@ -34,6 +35,7 @@ def page(path: Path, gene: str | None = None) -> str:
     contents: tuple[tuple[str, str, Callable[[Run], Markup | None]], ...] = (
         ("damage", "Files that cannot be read", _damage),
         ("summary", "Result", summary.section),
+        ("trunk", "With a pretrained network", trunk.section),
         ("recipes", "Recipes tried", quality.recipes),
         ("sizes", "Candidates by score and size", search.sizes),
         ("front", "Pareto front", decisions.front),

@@ -13,6 +13,7 @@ RUN/
   train/LABEL-ensemble/      ensemble.json, evaluation.json, and a final training in each fold*/
   export/                    the chosen network's files
   random/                    the run directory of the random search beside this one
+  without/FOLD-SEED/         the run directory of a search that sees no clip of a fold
   report.html  MODEL_CARD.md  networks.csv
 ```
 A training has `architecture.json` (final ones), `history.json`, `evaluation.json` (final ones) and
@@ -342,6 +343,10 @@ class RunPaths:
         """Return all ensembles that `kerasnas train` has trained, by their network's label."""
         found = sorted(self.path.glob(f"train/*{_ENSEMBLE}"))
         return {each.name.removesuffix(_ENSEMBLE): EnsemblePaths(each) for each in found}
+
+    def without_fold(self, fold: str, seed: int) -> RunPaths:
+        """The search that sees no clip of a fold, a run directory of its own."""
+        return RunPaths(self.path / "without" / f"fold{fold}-seed{seed}")
 
     @property
     def random(self) -> RunPaths:

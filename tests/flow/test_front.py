@@ -5,6 +5,7 @@ import pytest
 
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
+from kerasnas.experiment.search import WinnerRule
 from kerasnas.flow.stages.winner_rules import choose_winners, describe_rule, knee
 from kerasnas.tuners import Gene, Search
 
@@ -80,3 +81,12 @@ def test_rules_are_told_in_words() -> None:
     light, middle = (describe_rule(rule, experiment) for rule in experiment.winners.values())
     assert light == "lowest validation loss with at most 1,500,000 macs"
     assert middle == "knee of the front of loss and macs"
+
+
+def test_the_best_of_one_kind_of_networks() -> None:
+    assert chosen(best={}, b={"where": {"network": "b"}}) == {"best": "d", "b": "b"}
+    with pytest.raises(KerasnasError, match=r"winners.z: no candidate with network: z was scored"):
+        chosen(z={"where": {"network": "z"}})
+    experiment = Experiment.model_validate({"name": "x"})
+    rule = WinnerRule(by="loss", where={"start": "scratch"})
+    assert describe_rule(rule, experiment) == "lowest validation loss with start scratch"

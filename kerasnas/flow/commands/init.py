@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from kerasnas import datasets, experiment
 from kerasnas.datasets import Clips, DataSettings, SplitSettings
@@ -14,15 +17,22 @@ from kerasnas.datasets.survey import Survey
 from kerasnas.datasets.table import Problems, rows
 from kerasnas.errors import KerasnasError, counted
 from kerasnas.experiment import Experiment
+from kerasnas.experiment.like import resolved
+from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.reading import tagged_settings
 from kerasnas.experiment.search import SearchSettings
+from kerasnas.export.network.ops import Shape
 from kerasnas.features.recordings import look
+from kerasnas.features.settings import LogMel
 from kerasnas.files import write_atomically
-from kerasnas.flow.commands.starter import Choices, clip_seconds, starter
-from kerasnas.paths import StrPath
+from kerasnas.flow.commands.starter import Choices, clip_seconds, size_rule, starter
+from kerasnas.models.pretrained.settings import PretrainedSettings
+from kerasnas.models.pretrained.space import PretrainedSpace
+from kerasnas.paths import StrPath, expanded
 from kerasnas.runs.layout import EXPERIMENT
 
 _PER_CLASS = 20
+_CUTS = 4
 _RANDOM = "size_constrained_random"
 
 
@@ -33,6 +43,7 @@ def init(
     space: str = "wu_lee",
     oracle: str | None = None,
     supernet: bool = False,
+    pretrained: StrPath | None = None,
 ) -> str:
     """Write a starter experiment for a folder of recordings, and return what was found.
 
@@ -43,6 +54,8 @@ def init(
         space: Search space, by name.
         oracle: Oracle, by name; None: nsga2 with a supernet, else size_constrained_random.
         supernet: Score candidates by weights that they inherit from a supernet.
+        pretrained: A `.tflite` file that takes a waveform, with whose first blocks four of five
+            candidates begin; `space` is that of the others.
 
     Raises:
         KerasnasError: The folder holds no recordings in a layout that can be read, too few to
@@ -54,6 +67,11 @@ def init(
         raise KerasnasError(f"{output} exists: move it away, or give another --output")
     choices = Choices(budget, space, oracle or ("nsga2" if supernet else _RANDOM), supernet)
     _check_names(choices)
+    if pretrained is not None and (supernet or space == "pretrained"):
+        raise KerasnasError(
+            "pretrained: candidates with a file are not trained on a supernet; give the space of "
+            "those without it, or leave supernet and space out"
+        )
     data = _layout(folder)
     clips = datasets.load(data, data.root)  # KERASNAS_DATA is not what was asked about
     survey = look(clips)
@@ -67,6 +85,11 @@ def init(
     if survey.group_by and isinstance(data, FolderSettings):
         data = data.model_copy(update={"group_by": survey.group_by})
         clips = grouped(clips, survey.group_by)
+    if pretrained is not None:
+        path = expanded(pretrained).absolute()
+        shape = _input_shape(path, survey)
+        cuts = _cuts(path, shape, survey.classes, budget)
+        choices = replace(choices, pretrained=path, cuts=cuts, input_shape=shape)
     examples = len(datasets.split(clips, split, seed=0).train)
     name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
     text = starter(name, data, split, survey, examples, choices)
@@ -77,6 +100,42 @@ def init(
         output.unlink()
         raise
     return "\n".join([*_found(survey, split), f"wrote {output}", f"next: kerasnas search {output}"])
+
+
+def _input_shape(file: Path, survey: Survey) -> Shape:
+    """Return frames, bins and channels of what a file makes of the recordings.
+
+    Raises:
+        KerasnasError: The file cannot be read, or does not take a waveform.
+    """
+    try:
+        settings = resolved({"like": str(file), "seconds": clip_seconds(survey)})
+    except ValueError as error:
+        raise KerasnasError(f"pretrained: {error}") from None
+    return LogMel.model_validate(settings).input_shape
+
+
+def _cuts(file: Path, shape: Shape, classes: int, budget: int) -> tuple[int, ...]:
+    """Return some of the deepest blocks behind which a trunk within the budget can end.
+
+    Raises:
+        KerasnasError: The file cannot be read, or has no such block.
+    """
+    try:
+        known = PretrainedSettings(file=file)
+    except ValidationError as error:
+        raise KerasnasError(f"pretrained: {first_problem(error)}") from None
+    cuts, least = PretrainedSpace(shape, classes, settings=known).cuts, 0
+    for last in range(len(cuts), 0, -1):
+        some = {"cuts": cuts[max(0, last - _CUTS) : last]}
+        space = PretrainedSpace(shape, classes, settings=known.model_copy(update=some))
+        least = space.least_bytes(size_rule(budget))
+        if least <= budget:
+            return some["cuts"]
+    raise KerasnasError(
+        f"the smallest candidate that begins with {file} has {least:,} bytes, more than the budget "
+        f"of {budget:,}: raise --budget, or leave --pretrained out"
+    )
 
 
 def _check_names(choices: Choices) -> None:

@@ -15,7 +15,8 @@ from kerasnas.experiment import Experiment
 from kerasnas.flow.stages import hypervolume
 from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
 from kerasnas.flow.stages.recipes import choose_recipe
-from kerasnas.flow.task.opening import fit_oracle, open_run
+from kerasnas.flow.stages.trunk import prepare_trunk
+from kerasnas.flow.task.opening import fit_oracle, fit_recipes, open_run
 from kerasnas.flow.task.recipes import take_over_recipe
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task
@@ -83,6 +84,7 @@ def search_randomly(
     settings, directory, features = resolve(experiment, run, cache)
     settings = settings.overridden(path_or_none(data), workers, max_trials, seconds)
     settings, _ = fit_oracle(settings, directory)
+    settings, _ = fit_recipes(settings)
     search = settings.search.model_copy(update={"oracle": RandomSettings()})
     randomly = settings.model_copy(update={"search": search})
     beside = RunPaths(directory).random.path
@@ -92,6 +94,7 @@ def search_randomly(
         session = choose_recipe(session)
         take_over_recipe(beside, directory)
         supernet = prepare_supernet(session)
+        prepare_trunk(session)
         take_over_threads(beside, directory)
         results = score_candidates(replace(session, run=beside), supernet)
         (objective, _), *_ = results.objectives

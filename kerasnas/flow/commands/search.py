@@ -17,9 +17,10 @@ from kerasnas.flow.stages.mistakes import keep_mistakes
 from kerasnas.flow.stages.recipes import choose_recipe, estimate
 from kerasnas.flow.stages.review import review_exported
 from kerasnas.flow.stages.trials import Plain, trial_rows
+from kerasnas.flow.stages.trunk import prepare_trunk
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_training
-from kerasnas.flow.task.opening import fit_oracle, open_run
+from kerasnas.flow.task.opening import fit_oracle, fit_recipes, open_run
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session, resolve
@@ -144,8 +145,9 @@ def search(
     if isinstance(name := settings.search.architecture, str):
         settings.space(classes=2).reference(name)  # no features for an unknown name
     settings, said = fit_oracle(settings, directory, overwrite)
-    if said is not None:
-        console.print(said, markup=False)
+    settings, skipped = fit_recipes(settings)
+    for each in filter(None, (said, skipped)):
+        console.print(each, markup=False)
     with open_run(directory, settings, overwrite):
         task = load_task(settings, features, progress=console.is_terminal)
         return _search(Session(directory, task, features, cluster, console))
@@ -169,6 +171,7 @@ def _search(session: Session) -> SearchResult:
     if not session.paths.journal.exists() and (said := estimate(session)) is not None:
         session.console.print(said)
     supernet = prepare_supernet(session)
+    prepare_trunk(session)
     results = score_candidates(session, supernet)
     winners = choose_winners(results, session.experiment)
     train_winners(session, winners)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from kerasnas import measures
+from kerasnas.blocks.architecture import SizeRule
 from kerasnas.datasets import DataSettings, SplitSettings
 from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.survey import Survey
+from kerasnas.export.network.ops import Shape
 from kerasnas.training.presets import epochs_for
 
 BATCH = 32
 CANDIDATE_SHARE = 1 / 6
 """Of a final training: enough to rank candidates."""
 TRIALS = 12
+PRETRAINED_TRIALS = 40
+"""Of which a fifth is trained from scratch, and takes most of the time."""
 
 # Above this rate a phone's microphone brings little, and features cost more.
 _HIGHEST_RATE = 32_000
@@ -88,12 +93,18 @@ class Choices:
         space: Name of the search space.
         oracle: Name of the oracle.
         supernet: Whether candidates inherit their weights from a supernet.
+        pretrained: File that four of five candidates begin with; `space` is that of the others.
+        cuts: Blocks behind which its trunk may end.
+        input_shape: Frames, bins and channels of its features.
     """
 
     budget: int
     space: str
     oracle: str
     supernet: bool
+    pretrained: Path | None = None
+    cuts: tuple[int, ...] = ()
+    input_shape: Shape = (0, 0, 0)
 
 
 def clip_seconds(survey: Survey) -> float:
@@ -107,10 +118,15 @@ def clip_seconds(survey: Survey) -> float:
     return min(max(_SHORTEST, math.ceil(20 * seconds - 1e-6) / 20), _LONGEST)
 
 
-def recipe_for(survey: Survey) -> str:
-    """Return the lines of an augmentation that fits the recordings: mild, and safe by default."""
+def recipe_for(survey: Survey, decibels: bool = True) -> str:
+    """Return the lines of an augmentation that fits the recordings: mild, and safe by default.
+
+    Args:
+        survey: What the recordings are like.
+        decibels: Whether features are in dB; else they are natural logarithms of magnitudes.
+    """
     full = survey.lengths.padding(clip_seconds(survey)) < _FULL
-    lines = ["gain: 6  # dB: recordings differ in level"]
+    lines = [f"gain: {'6  # dB' if decibels else '0.7  # 6 dB'}: recordings differ in level"]
     if full:
         lines.append("time_roll: true  # clips are filled: a sound may begin anywhere")
         lines.append("time_masks: {count: 1, width: 0.1}")
@@ -136,9 +152,12 @@ def starter(
         examples: Number of training clips.
         choices: What the user asks for.
     """
-    model = _SPACES.get(choices.space, "")
+    space = _SPACES.get(choices.space, "")
     if choices.space == "wu_lee" and _TEXTURE_BYTES * survey.classes <= choices.budget / 4:
-        model += _TEXTURE
+        space += _TEXTURE
+    model = f"  space: {choices.space}\n{space}"
+    if choices.pretrained is not None:
+        model = _pretrained(choices.pretrained, choices, space)
     return f"""\
 # Written by `kerasnas init` for {survey.clips} clips of {survey.classes} classes.
 schema: 1
@@ -148,9 +167,8 @@ data:
 split:
 {_split(split, survey)}\
 features:
-{_features(survey)}\
+{_features(survey, choices.pretrained)}\
 model:
-  space: {choices.space}
 {model}\
 search:
 {_search(survey, examples, choices)}\
@@ -196,7 +214,36 @@ def _split(split: SplitSettings, survey: Survey) -> str:
     )
 
 
-def _features(survey: Survey) -> str:
+def _pretrained(file: Path, choices: Choices, scratch: str) -> str:
+    frames, bins = (_stride(size) for size in choices.input_shape[:2])
+    scratch = scratch.replace("stem_strides: [2, 2]", f"stem_strides: [{frames}, {bins}]")
+    nested = "".join(f"    {line}\n" for line in scratch.splitlines())
+    cuts = ", ".join(map(str, choices.cuts))
+    return f"""\
+  space: pretrained
+  file: {_quoted(str(file))}
+  cuts: [{cuts}]  # blocks of the file behind which its trunk may end
+  from_scratch:  # validation clips decide whether the file helps
+    share: 0.2
+    model:
+      space: {choices.space}
+{nested}"""
+
+
+def _stride(size: int) -> int:
+    """Return a stem's stride that leaves enough for four poolings, and no more than they need."""
+    return next(stride for stride in (4, 2, 1) if size >= 32 * stride or stride == 1)
+
+
+def _features(survey: Survey, pretrained: Path | None = None) -> str:
+    if pretrained is not None:
+        return _indented(
+            [
+                "kind: log_mel",
+                f"like: {_quoted(str(pretrained))}  # what the file makes of a waveform",
+                f"seconds: {clip_seconds(survey):g}",
+            ]
+        )
     rate, seconds, lengths = min(survey.rate, _HIGHEST_RATE), clip_seconds(survey), survey.lengths
     samples = round(rate * seconds)
     n_fft = 2 ** (min(round(rate * 0.04), samples).bit_length() - 1)
@@ -226,7 +273,7 @@ def _rates(survey: Survey) -> str:
 
 
 def _search(survey: Survey, examples: int, choices: Choices) -> str:
-    score = score_of(survey)
+    score, file = score_of(survey), choices.pretrained
     shown = score.replace("_", " ")
     if choices.oracle == "nsga2":
         objectives = f"[{score}, macs]  # a front of good and cheap networks"
@@ -238,17 +285,18 @@ def _search(survey: Survey, examples: int, choices: Choices) -> str:
     why = f"  # steadier than {shown} on few validation clips" if by == "loss" else ""
     if score == "macro_f1":
         objectives += "  # the mean over the classes: accuracy hides the small ones"
-    rule = "float16_file" if choices.budget > _SMALL else "int8_file"
+    rule = size_rule(choices.budget)
+    tried = "auto  # tries augmentations, and balanced sampling, before the candidates"
     lines = [
-        "recipes: auto  # tries augmentations, and balanced sampling, before the candidates",
+        f"recipes: {'off' if file else tried}",
         *_oracle(choices),
         f"objectives: {objectives}",
-        f"winners: {{best: {{by: {by}}}}}{why}",
+        *_winners(by, why, file is not None),
         "window:",
         f"  rule: {rule}  # the larger of the two files",
         f"  maximum: {choices.budget}",
     ]
-    if choices.space in _LIMITED:
+    if choices.space in _LIMITED and file is None:
         macs = _macs(examples, epochs_for(examples, BATCH))
         lines.append(f"limits: {{macs: {macs:_}}}  # larger networks take hours to search")
     if choices.supernet:
@@ -263,7 +311,20 @@ def _macs(examples: int, epochs: int) -> int:
     return 1_000_000 * round(min(max(_FEWEST_MACS, macs), _MOST_MACS) / 1e6)
 
 
+def _winners(by: str, why: str, pretrained: bool) -> list[str]:
+    if not pretrained:
+        return [f"winners: {{best: {{by: {by}}}}}{why}"]
+    return [
+        "winners:",
+        f"  best: {{by: {by}}}{why}",
+        f"  from_scratch: {{by: {by}, where: {{start: scratch}}}}  # to compare with",
+        "choose: best",
+    ]
+
+
 def _oracle(choices: Choices) -> list[str]:
+    if choices.pretrained is not None and choices.oracle not in ("nsga2", "controller"):
+        return [f"oracle: {choices.oracle}", f"trials: {PRETRAINED_TRIALS}"]
     if choices.supernet:  # scoring a candidate takes moments
         if choices.oracle == "nsga2":
             return ["oracle: {name: nsga2, population: 20, exploitation: 0.8}", "trials: 200"]
@@ -285,6 +346,11 @@ def _oracle(choices: Choices) -> list[str]:
             f"trials: {TRIALS}",
         ]
     return [f"oracle: {choices.oracle}", f"trials: {TRIALS}"]
+
+
+def size_rule(budget: int) -> SizeRule:
+    """Return how the larger of the two files is counted that have to keep a budget."""
+    return "float16_file" if budget > _SMALL else "int8_file"
 
 
 def score_of(survey: Survey) -> str:
@@ -320,7 +386,7 @@ def _training(survey: Survey, examples: int, choices: Choices) -> str:
     weight_decay: 0.001
 {loss}{sampling}\
     augmentation:  # with search.recipes: off; else what was tried takes its place
-{recipe_for(survey)}\
+{recipe_for(survey, choices.pretrained is None)}\
   final:
     <<: *recipe
     epochs: {final}  # {final * steps} steps

@@ -16,7 +16,9 @@ from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages.baselines import fold_baselines
 from kerasnas.flow.stages.export_network import export_missing
+from kerasnas.flow.stages.nested import search_without
 from kerasnas.flow.stages.review import review
+from kerasnas.flow.task.frozen import has_trunks
 from kerasnas.flow.task.opening import fit_oracle, open_run, read_experiment
 from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.session import Session, resolve
@@ -30,6 +32,7 @@ from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
 from kerasnas.runs.records import Description, Evaluation, FoldTraining
 from kerasnas.runs.records.review import WHOLE
+from kerasnas.runs.values import Json
 from kerasnas.training.scoring.metrics import ByClass
 
 
@@ -56,7 +59,8 @@ def train(
             network to take (`RUN:NAME`: that of the winner of this name; `RUN:most_probable`: what
             its controller finds most probable); by default that of `source`.
         folds: `all` folds or some, with commas, of the data set or, where it has none, stratified
-            ones that are made here and part no group; None for the experiment's test clips.
+            ones that are made here and part no group; None for the experiment's test clips. A
+            search over pretrained trunks is done anew without each fold.
         seeds: Trainings for each fold, with seeds from 0.
         data: Directory of the data set; overrides `KERASNAS_DATA` and `data.root`.
         run: Where results go; by default `source`, or `runs/NAME` for an experiment file.
@@ -72,7 +76,7 @@ def train(
     opened = open_network(source, architecture, data, run, workers, cache, cluster, console)
     with opened as (session, network):
         names = _parse_folds(folds, session.task)
-        jobs = _jobs(session.paths.network(network.label), network.description, names, seeds)
+        jobs = _jobs(session, network, names, seeds)
         result = _train(session, network, jobs)
         if session.paths.winners.exists():
             write_report(session.run)
@@ -138,22 +142,28 @@ def open_network(
     with open_run(directory, settings):
         chosen = decided(settings, Path(source)) if searched else settings
         task = load_task(chosen, features, progress=console.is_terminal)
-        label, network, tuned = _find_network(str(architecture or source), task, directory)
+        given = str(architecture or source)
+        label, network, tuned, values = _find_network(given, task, directory)
         task = task.tuned(tuned)
-        description = describe(task.experiment, network, tuned)
+        description = describe(task.experiment, network, tuned, values=values)
         session = Session(directory, task, features, cluster, console)
         yield session, Network(label, description)
 
 
 def _jobs(
-    paths: NetworkPaths, description: Description, folds: list[str | None], seeds: int
+    session: Session, network: Network, folds: list[str | None], seeds: int
 ) -> dict[str, FinalTraining]:
-    """Return the trainings by name."""
-    jobs: dict[str, FinalTraining] = {}
+    """Return the trainings by name; of a search that takes minutes, it is done anew a fold."""
+    paths, jobs = session.paths.network(network.label), dict[str, FinalTraining]()
+    anew = network.label == WINNER_LABEL and has_trunks(session.task)
     for seed in range(seeds):
         for fold in folds:
             training = paths.training(fold, seed)
-            jobs[training.path.name] = training, replace(description, seed=seed, fold=fold)
+            if anew and fold is not None:
+                described = search_without(session, fold, seed)
+            else:
+                described = replace(network.description, seed=seed, fold=fold)
+            jobs[training.path.name] = training, described
     return jobs
 
 
@@ -175,8 +185,8 @@ def _train(session: Session, network: Network, jobs: dict[str, FinalTraining]) -
 
 def _find_network(
     architecture: str, task: Task, run: Path
-) -> tuple[str, Architecture, dict[str, Any]]:
-    """Label, architecture and tuned settings for a reference's name or a searched network.
+) -> tuple[str, Architecture, dict[str, Any], Json | None]:
+    """Label, architecture, tuned settings, and values if known, of a reference or a search.
 
     Args:
         architecture: The name, a run directory, or `RUN:NAME`.
@@ -185,7 +195,7 @@ def _find_network(
     """
     found = searched_network(architecture)
     if found is None:
-        return architecture, task.space.reference(architecture), {}
+        return architecture, task.space.reference(architecture), {}, None
     path, name = found
     classes = len(task.clips.classes)
     described = read_chosen(path) if name is None else read_named(path, name, classes)
@@ -199,7 +209,8 @@ def _find_network(
             f"features are {shape}"
         )
     own = WINNER_LABEL if path.resolve() == run.resolve() else path.resolve().name
-    return own if name is None else f"{own}-{name}", network, tuned
+    label = own if name is None else f"{own}-{name}"
+    return label, network, tuned, described.values
 
 
 def _parse_folds(folds: str | None, task: Task) -> list[str | None]:

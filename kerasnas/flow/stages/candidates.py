@@ -12,10 +12,13 @@ from kerasnas.flow.stages import trials
 from kerasnas.flow.stages.limits import Sizes
 from kerasnas.flow.stages.start import open_search, rehearse
 from kerasnas.flow.stages.supernet import train_missing_supernet
+from kerasnas.flow.task.frozen import has_trunks
 from kerasnas.flow.task.session import Session
+from kerasnas.flow.task.task import Task
 from kerasnas.flow.workers.display import Display
 from kerasnas.flow.workers.folds import FoldRunner, mean_of_folds
 from kerasnas.flow.workers.pool import open_workers
+from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.tuners import MedianStop, Results, Search, SearchError, Trial
 from kerasnas.tuners.loop import run as run_loop
 from kerasnas.tuners.runners.base import Event, Job, Runner
@@ -98,8 +101,8 @@ def _run_trials(session: Session, search: Search, supernet: Path | None) -> None
 
 
 def _epochs(session: Session, supernet: Path | None) -> int | None:
-    """Return the epochs that a candidate reports; None where it inherits its weights."""
-    if supernet is not None:
+    """Return the epochs that a candidate reports; None where it may report none."""
+    if supernet is not None or has_trunks(session.task):
         return None
     folds = 1 if session.experiment.search.spread_folds else len(session.task.candidate_parts())
     return session.experiment.training.candidate.epochs * folds
@@ -109,11 +112,20 @@ def _open_runner(session: Session, candidates: int, resident: bool) -> Runner:
     """Return what runs so many candidates, or the folds of each side by side."""
     experiment = session.experiment
     if resident or not experiment.search.spread_folds:
-        return open_workers(session, _GROUP, left=candidates, resident=resident)
+        brief = _only_probes(session.task)
+        return open_workers(session, _GROUP, left=candidates, resident=resident, brief=brief)
     folds = list(session.task.candidate_parts())
     workers = open_workers(session, _GROUP, left=candidates * len(folds))
     combine = functools.partial(mean_of_folds, experiment)
     return FoldRunner(workers, "kerasnas.flow.workers.jobs:fold", folds, combine)
+
+
+def _only_probes(task: Task) -> bool:
+    """Whether no candidate is trained with gradients."""
+    model = task.experiment.model
+    if not isinstance(model, PretrainedSettings):
+        return False
+    return model.from_scratch is None and not model.new_block and set(model.heads) == {"linear"}
 
 
 def _job(session: Session, supernet: Path | None, trial: Trial) -> Job:

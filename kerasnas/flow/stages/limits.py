@@ -8,6 +8,7 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.task.task import Task
 from kerasnas.models.space import Values
+from kerasnas.tuners.core.genes import Key, key
 
 
 class Sizes:
@@ -23,18 +24,24 @@ class Sizes:
         self._tried = 0
         self._refused = 0
         self._above: dict[str, list[int]] = {}  # by limit, the costs above it: number, least, most
+        # A small space is proposed again and again until it is known to be exhausted.
+        self._known: dict[Key, tuple[int, dict[str, int]]] = {}
 
     def __call__(self, values: Values) -> float:
         """Bytes of a candidate, or infinity; it counts as one that was tried."""
         self._tried += 1
-        architecture = self._task.architecture(values)
-        if broken := self._broken(architecture):
+        if (known := key(values)) not in self._known:
+            architecture = self._task.architecture(values)
+            size = architecture.size(self._task.experiment.search.window.rule)
+            self._known[known] = size, self._broken(architecture)
+        size, broken = self._known[known]
+        if broken:
             self._refused += 1
             for name, cost in broken.items():
                 count, least, most = self._above.get(name, (0, cost, cost))
                 self._above[name] = [count + 1, min(least, cost), max(most, cost)]
             return inf
-        return architecture.size(self._task.experiment.search.window.rule)
+        return size
 
     def check(self, values: Values, what: str) -> None:
         """Refuse values that a user gave.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
-from kerasnas.experiment.search import WinnerRule
+from kerasnas.experiment.search import Option, WinnerRule
 from kerasnas.tuners import Trial
 from kerasnas.tuners.core.ranking import pareto_front, ranking
 from kerasnas.tuners.results import Results
@@ -36,8 +36,9 @@ def describe_rule(rule: WinnerRule, experiment: Experiment) -> str:
     else:
         by = rule.by or experiment.criteria[0]
         text = f"{measures.superlative(by)} validation {by.replace('_', ' ')}"
-    limits = [f"at most {most:,} {name.replace('_', ' ')}" for name, most in rule.limits.items()]
-    return f"{text} with {' and '.join(limits)}" if limits else text
+    asked = [f"{name.replace('_', ' ')} {value}" for name, value in rule.where.items()]
+    asked += [f"at most {most:,} {name.replace('_', ' ')}" for name, most in rule.limits.items()]
+    return f"{text} with {' and '.join(asked)}" if asked else text
 
 
 def knee(points: NDArray[np.float64]) -> int:
@@ -56,12 +57,19 @@ def knee(points: NDArray[np.float64]) -> int:
 
 
 def _winner(name: str, rule: WinnerRule, results: Results, experiment: Experiment) -> Trial:
-    front = pareto_front(_within(rule.limits, results.trials), results.objectives)
+    known = [trial for trial in results.trials if _has(trial, rule.where)]
+    front = pareto_front(_within(rule.limits, known), results.objectives)
     if front and rule.rule == "knee":
         return front[knee(_points(front, experiment.objectives))]
     if front:  # of candidates that score alike, only those that no other dominates are on it
         return ranking(front, results.objectives, rule.by or experiment.criteria[0])[0]
-    costs = [trial.info for trial in results.ranking()]
+    if not any(trial.status == "completed" for trial in known):
+        asked = ", ".join(f"{gene}: {value}" for gene, value in rule.where.items())
+        raise KerasnasError(
+            f"search.winners.{name}: no candidate with {asked} was scored: raise search.trials and "
+            "run the command again, or leave this winner out"
+        )
+    costs = [trial.info for trial in results.ranking() if _has(trial, rule.where)]
     least = {limit: min(cost[limit] for cost in costs) for limit in rule.limits}
     raise KerasnasError(
         f"no candidate keeps the limits of search.winners.{name}: "
@@ -70,6 +78,10 @@ def _winner(name: str, rule: WinnerRule, results: Results, experiment: Experimen
             for limit, most in rule.limits.items()
         )
     )
+
+
+def _has(trial: Trial, values: Mapping[str, Option]) -> bool:
+    return all(trial.values.get(gene) == value for gene, value in values.items())
 
 
 def _within(limits: Mapping[str, int], trials: Sequence[Trial]) -> list[Trial]:

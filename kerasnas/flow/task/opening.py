@@ -112,6 +112,21 @@ def fit_oracle(
     )
 
 
+def fit_recipes(experiment: Experiment) -> tuple[Experiment, str | None]:
+    """Return an experiment that tries recipes only where most candidates are trained by one.
+
+    Returns:
+        The experiment, and what to say where it tries none after all; None elsewhere.
+    """
+    search = experiment.search
+    if not search.tried_recipes or experiment.model.space != "pretrained":
+        return experiment, None
+    changed = search.model_copy(update={"recipes": "off"})
+    return experiment.model_copy(update={"search": changed}), (
+        "recipes: none is tried, since candidates with a frozen trunk are not trained by one"
+    )
+
+
 def read_experiment(directory: Path) -> Experiment:
     """Return the experiment of a run directory.
 

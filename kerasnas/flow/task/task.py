@@ -19,6 +19,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.features.settings import Spectrogram
 from kerasnas.features.versions import AS_IT_IS, Version
+from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.streams import Stream
 from kerasnas.training.copies import noisy_versions, versions
@@ -234,5 +235,7 @@ def _with_features(
         experiment.features.kind != "stored_embedding"
     ):
         asked |= dict.fromkeys(versions(Augmentation(speeds=SPEEDS)))
+    if isinstance(experiment.model, PretrainedSettings):
+        asked |= dict.fromkeys(Version(speed=speed) for speed in experiment.model.speeds)
     made = {version: extract(version) for version in asked}
     return Task(experiment, clips, split, extract(AS_IT_IS), made, cache)

@@ -171,13 +171,12 @@ class FoldRunner:
 
 
 def mean_of_folds(experiment: Experiment, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A candidate's result, of those of its folds."""
+    """A candidate's result, of those of its folds; `test` is where test clips were scored."""
     primary, cost = experiment.primary_metric, found[0]["cost"]
     costs = {name: cost[name] for name in experiment.objectives if name in measures.COSTS}
-    means, test = (
-        fold_means([Scores.from_json(each[part]) for each in found])
-        for part in ("validation", "test")
-    )
+    means = fold_means([Scores.from_json(each["validation"]) for each in found])
     metrics = {name: means[name] for name in {primary, "loss", *experiment.criteria}}
-    metrics[f"test_{primary}"] = test[primary]
+    if all("test" in each for each in found):
+        test = fold_means([Scores.from_json(each["test"]) for each in found])
+        metrics[f"test_{primary}"] = test[primary]
     return {"metrics": metrics | costs, **cost}

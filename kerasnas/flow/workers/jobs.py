@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.files import publish
 from kerasnas.flow.task import scores
+from kerasnas.flow.task.frozen import all_values, has_trunks, trunk_space
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.trainings import Scores
 from kerasnas.flow.workers.folds import mean_of_folds
+from kerasnas.flow.workers.frozen import FrozenTrunks, candidate_scores, fit_network
 from kerasnas.runs.layout import EnsemblePaths, TrainingPaths
 from kerasnas.runs.records import Description, History
 from kerasnas.training.examples import Examples
@@ -34,9 +36,10 @@ def candidate(run: str, cache: str) -> Evaluate:
 
     With folds it is trained once for each, and its scores are means over them; it may be stopped
     at any epoch of any fold, and is then scored by those that were begun. The test clips are
-    scored, too, and never chosen by: they tell how good the choice was.
+    scored, too, and never chosen by: they tell how good the choice was. In a search over trunks,
+    which is done anew for each fold that is tested on, they are not looked at.
     """
-    task = _load(run, cache)
+    task, trunks = _load(run, cache), FrozenTrunks()
     parts = task.candidate_parts()
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
@@ -46,7 +49,7 @@ def candidate(run: str, cache: str) -> Evaluate:
             training = TrainingPaths(trial.directory)
             training = training if name is None else training.fold(name)
             watch = _Watch(trial, number * mine.experiment.training.candidate.epochs)
-            found.append(_train_and_score(mine, task.architecture(values), part, training, watch))
+            found.append(_train_and_score(task, mine, values, part, training, watch, trunks))
             if watch.stopped:
                 break
         return mean_of_folds(task.experiment, found)
@@ -59,30 +62,49 @@ def fold(run: str, cache: str) -> Evaluate:
 
     The result is for `mean_of_folds`.
     """
-    task = _load(run, cache)
+    task, trunks = _load(run, cache), FrozenTrunks()
     parts = {str(name): part for name, part in task.candidate_parts().items()}
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
         mine, part = task.tuned(values["values"]), parts[values["fold"]]
-        architecture = task.architecture(values["values"])
-        training = TrainingPaths(trial.directory)
-        found = _train_and_score(mine, architecture, part, training, _Watch(trial))
+        training, watch = TrainingPaths(trial.directory), _Watch(trial)
+        found = _train_and_score(task, mine, values["values"], part, training, watch, trunks)
         return {"metrics": {"loss": found["validation"]["metrics"]["loss"]}, **found}
 
     return evaluate
 
 
 def _train_and_score(
+    task: Task,
     mine: Task,
-    architecture: Architecture,
+    values: dict[str, Any],
     part: tuple[Indices, Indices],
     training: TrainingPaths,
     watch: _Watch,
+    trunks: FrozenTrunks,
 ) -> dict[str, Any]:
-    """Train a network on the first clips; score it on the second ones, and on the test clips."""
-    experiment = mine.experiment
-    recipe, held_out = experiment.training.candidate, mine.examples(part[1])
+    """Train a candidate on the first clips; score it on the second ones, and on test clips.
+
+    Args:
+        task: Of the search.
+        mine: The same with the settings that the candidate has.
+        values: Of the candidate.
+        part: Clips to train on, and to score on.
+        training: Where to keep what comes of it.
+        watch: Told of every epoch.
+        trunks: What earlier candidates left.
+    """
+    architecture, experiment = task.architecture(values), mine.experiment
+    recipe = experiment.training.candidate
+    if (space := trunk_space(mine, complete := all_values(task, values))) is not None:
+        frozen, seed = trunks.of(mine, space), experiment.seed
+        scored = candidate_scores(frozen, complete, part, recipe, seed, training, watch.on_epoch)
+        return {
+            "validation": Scores.of(scored).to_json(),
+            "cost": architecture.cost().to_json(),
+        }
+    held_out = mine.examples(part[1])
     model = _fit(
         architecture,
         mine.examples(part[0], recipe),
@@ -94,13 +116,14 @@ def _train_and_score(
     )
     if experiment.search.keep_models:
         _save(model, training.model)
-    return {
+    found = {
         "validation": Scores.of(scores.score_model(model, mine, held_out)).to_json(),
-        "test": Scores.of(
-            scores.score_model(model, mine, mine.examples(mine.split.test))
-        ).to_json(),
         "cost": architecture.cost().to_json(),
     }
+    if not has_trunks(task):
+        tested = scores.score_model(model, mine, mine.examples(mine.split.test))
+        found["test"] = Scores.of(tested).to_json()
+    return found
 
 
 class _Watch:
@@ -124,7 +147,7 @@ def final(run: str, cache: str) -> Evaluate:
     a recipe that stops early keeps the validation clips for that (the test clips are never looked
     at).
     """
-    untuned = _load(run, cache)
+    untuned, trunks = _load(run, cache), FrozenTrunks()
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         assert trial.directory is not None
@@ -132,15 +155,29 @@ def final(run: str, cache: str) -> Evaluate:
         task = untuned.tuned(described.settings)
         recipe = Recipe.model_validate(described.recipe)
         train, validation, test = task.final_parts(described.fold, described.scored_on)
-        model = _fit(
-            Architecture.from_json(described.architecture),
-            task.examples(train, recipe),
-            recipe,
-            task.experiment.seed if described.seed is None else described.seed,
-            training,
-            task.examples(validation) if len(validation) else None,
-            _Watch(trial).on_epoch,
-        )
+        seed = task.experiment.seed if described.seed is None else described.seed
+        complete = all_values(untuned, described.values or {})
+        space = None if described.values is None else trunk_space(task, complete)
+        if space is not None:
+            model = fit_network(
+                trunks.of(task, space),
+                complete,
+                (train, validation),
+                recipe,
+                seed,
+                training,
+                _Watch(trial).on_epoch,
+            )
+        else:
+            model = _fit(
+                Architecture.from_json(described.architecture),
+                task.examples(train, recipe),
+                recipe,
+                seed,
+                training,
+                task.examples(validation) if len(validation) else None,
+                _Watch(trial).on_epoch,
+            )
         _save(model, training.model)
         thresholds = scores.choose_thresholds(model, task, validation)
         result = scores.score_model(model, task, task.examples(test), thresholds)

@@ -34,6 +34,7 @@ def open_workers(
     planned: int | None = None,
     left: int | None = None,
     resident: bool = False,
+    brief: bool = False,
 ) -> LocalRunner | RayRunner:
     """Return worker processes as the experiment says.
 
@@ -48,6 +49,8 @@ def open_workers(
         left: Trainings to do now: no more workers are started.
         resident: Whether workers keep what costs too much to load again: they are not replaced,
             and there is one, unless the experiment asks for more.
+        brief: Whether trainings take moments, and keep for the next ones what takes longer to make:
+            workers are not replaced.
 
     Raises:
         KerasnasError: The experiment asks for another number of threads than the group has.
@@ -55,8 +58,8 @@ def open_workers(
     """
     settings, cores = session.experiment.search, available_cores()
     limits = WorkerSettings(
-        trials_per_worker=sys.maxsize if resident else settings.trials_per_worker,
-        recycle_above=sys.maxsize if resident else settings.recycle_above,
+        trials_per_worker=sys.maxsize if resident or brief else settings.trials_per_worker,
+        recycle_above=sys.maxsize if resident or brief else settings.recycle_above,
         memory_limit=settings.trial_bytes,
         start_limit=settings.start_limit,
     ).model_dump()

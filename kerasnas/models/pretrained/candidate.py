@@ -1,19 +1,20 @@
-"""Candidates of the space `pretrained` without gradients: pruned, read by a probe, scored.
+"""Candidates of the space `pretrained`: pruned, read by a probe, scored, without gradients.
 
 Activations behind the unpruned blocks are computed once a clip and kept; everything behind them is
-a few products of matrices, and most candidates share trunks.
+a few products of matrices. Heads that are trained get the activations at the cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.blocks.architecture import Architecture
+from kerasnas.blocks.block import Block
 from kerasnas.blocks.statistics import StatisticsScores
 from kerasnas.errors import KerasnasError
 from kerasnas.models.pretrained import probe
@@ -32,8 +33,9 @@ Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 _BATCH = 32
-_KEPT = 6
-"""Trunks whose statistics are kept for the next candidates."""
+_KEPT = 2
+"""Trunks whose activations are kept for the next candidates; of hundreds of clips at five speeds
+each has some hundred megabytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,8 @@ class Candidates:
     Attributes:
         space: Of the candidates.
         activations: Of every clip, and of versions of it (other speeds): each `(clips, frames,
-            bins, channels)`, as `activations` makes them, the clips as they are first.
+            bins, channels)`, as `compute_activations` makes them, the clips as they are first.
+            Where a clip has segments, they stand for clips here.
         targets: 0 and 1, `(clips, classes)`.
         groups: Of each clip, as `probe.fit` wants them.
         several: Whether a clip can have several labels.
@@ -71,13 +74,16 @@ class Candidates:
     several: bool = False
     _statistics: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def fit(self, values: Values, train: Indices, seed: int = 0) -> Fitted:
+    def fit(
+        self, values: Values, train: Indices, seed: int = 0, weights: Array | None = None
+    ) -> Fitted:
         """Prune and fit a candidate on some clips, their versions included.
 
         Args:
             values: Of a candidate whose head is linear.
             train: Clips; pruning, penalty and probe see no others.
             seed: Of the inner folds, by which the penalty is chosen.
+            weights: What each clip of `train` counts; None for all alike.
 
         Raises:
             KerasnasError: The candidate has layers that need gradients.
@@ -98,7 +104,10 @@ class Candidates:
         )
         repeats = len(self.activations)
         y, groups = np.tile(self.targets[train], (repeats, 1)), np.tile(self.groups[train], repeats)
-        return Fitted(tail, head, probe.fit(x, y, groups, self.several, seed=seed))
+        if weights is not None:
+            weights = np.tile(weights, repeats)
+        found = probe.fit(x, y, groups, self.several, seed=seed, weights=weights)
+        return Fitted(tail, head, found)
 
     def tail(self, values: Values, train: Indices) -> Trunk:
         """Return a candidate's blocks behind the unpruned ones, pruned on some clips."""
@@ -124,15 +133,58 @@ class Candidates:
 
     def network(self, fitted: Fitted) -> keras.Model:
         """Return one Keras model of stock layers, from features to scores, the probe at its end."""
-        from kerasnas.blocks.architecture import Architecture
-
-        trunk = self.space.trunk
-        first = self.space.unpruned
-        blocks = (*trunk.blocks[:first], *fitted.tail.blocks, fitted.head)
-        weights = (*trunk.weights[:first], *fitted.tail.weights, head_weights(fitted))
-        model = Architecture(self.space.input_shape, blocks).build()
-        set_weights(model, blocks, weights)
+        model, first = self._whole(fitted.tail, (fitted.head,))
+        set_weights(model, (fitted.head,), (head_weights(fitted),), first)
         return model
+
+    def network_with(
+        self, tail: Trunk, behind: Sequence[Block], trained: keras.Model
+    ) -> keras.Model:
+        """Return one Keras model of stock layers that ends with what was trained.
+
+        Args:
+            tail: Blocks behind the unpruned ones, up to the cut.
+            behind: The blocks behind the cut.
+            trained: What they became, from activations at the cut to scores.
+        """
+        model, first = self._whole(tail, behind)
+        for layer in trained.layers:
+            index, separator, rest = layer.name.partition("_")
+            if layer.weights and separator:
+                own = model.get_layer(f"{int(index) + first:02d}_{rest}")
+                own.set_weights(layer.get_weights())
+        return model
+
+    def _whole(self, tail: Trunk, behind: Sequence[Block]) -> tuple[keras.Model, int]:
+        """A model with the trunk's weights, and the index of the first block behind the cut."""
+        trunk, first = self.space.trunk, self.space.unpruned
+        blocks = (*trunk.blocks[:first], *tail.blocks)
+        model = Architecture(self.space.input_shape, (*blocks, *behind)).build()
+        set_weights(model, blocks, (*trunk.weights[:first], *tail.weights))
+        return model, len(blocks)
+
+    def at_cut(
+        self, tail: Trunk, train: Indices, others: Indices
+    ) -> tuple[NDArray[np.float16], ...]:
+        """Return activations at the cut, for heads that are trained.
+
+        Args:
+            tail: Blocks behind the unpruned ones, up to the cut.
+            train: Clips that have all their versions.
+            others: Clips as they are alone.
+
+        Returns:
+            Of every version `(clips, frames, bins, channels)`, zeros of clips that are not asked
+            for.
+        """
+        found = []
+        for number, seen in enumerate(self.activations):
+            clips = np.union1d(train, others) if number == 0 else train
+            shape = tail.shapes[-1] if tail.blocks else seen.shape[1:]
+            values = np.zeros((len(seen), *shape), np.float16)
+            values[clips] = outputs(tail, seen[clips])
+            found.append(values)
+        return tuple(found)
 
     def _read(
         self,
@@ -156,51 +208,38 @@ class Candidates:
         self._statistics[key] = value
 
 
-_CLIPS = 128
+_CLIPS = 64
 """Training clips that kernels of pruned blocks are fitted on."""
 
 
-def activations(
-    space: PretrainedSpace, features: NDArray[Any], path: Path | None = None
-) -> NDArray[np.float16]:
-    """Return what the unpruned blocks compute of features.
+def activations_shape(space: PretrainedSpace) -> tuple[int, ...]:
+    """Return the shape of what the unpruned blocks compute of one clip."""
+    return space.trunk.shapes[space.unpruned - 1] if space.unpruned else space.input_shape
+
+
+def compute_activations(
+    space: PretrainedSpace, features: NDArray[Any], found: NDArray[np.float16]
+) -> None:
+    """Fill an array with what the unpruned blocks compute of features.
 
     Args:
         space: Of the candidates.
         features: `(clips, frames, bins, channels)`.
-        path: A `.npy` file to keep them in, which is written beside its place and then memory-
-            mapped; None keeps them in memory. One that is there is taken as it is.
-
-    Returns:
-        float16 `(clips, frames, bins, channels)`.
+        found: `(clips, frames, bins, channels)`, as `activations_shape` says; may be on disk.
     """
-    if path is not None and path.exists():
-        return np.load(path, mmap_mode="r")
     trunk = space.trunk[: space.unpruned]
-    shape = (len(features), *(trunk.shapes[-1] if trunk.blocks else space.input_shape))
-    if path is None:
-        found: Any = np.empty(shape, np.float16)
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.partial")
-        found = np.lib.format.open_memmap(beside, "w+", np.float16, shape)
+    model = trunk.build() if trunk.blocks else None
     for start in range(0, len(features), _BATCH):
         batch = np.asarray(features[start : start + _BATCH], np.float32)
-        found[start : start + _BATCH] = outputs(trunk, batch)
-    if path is None:
-        return found
-    found.flush()
-    beside.replace(path)
-    return np.load(path, mmap_mode="r")
+        found[start : start + _BATCH] = batch if model is None else model(batch, training=False)
 
 
 def outputs(trunk: Trunk, x: NDArray[Any]) -> Array:
     """Return what blocks compute of `(clips, frames, bins, channels)`, batch by batch."""
     if not trunk.blocks:
         return np.asarray(x, np.float32)
-    model = trunk.build()
     parts = [
-        np.asarray(model(np.asarray(x[start : start + _BATCH], np.float32), training=False))
+        np.asarray(trunk.model(np.asarray(x[start : start + _BATCH], np.float32), training=False))
         for start in range(0, len(x), _BATCH)
     ]
     return np.concatenate(parts)

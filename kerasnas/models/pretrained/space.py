@@ -10,84 +10,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from kerasnas.blocks.architecture import Architecture
+from kerasnas.blocks.architecture import Architecture, SizeRule
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.convolutional import Dense, Pool
 from kerasnas.blocks.recurrent import FlattenBins, Gru
-from kerasnas.blocks.statistics import STATISTICS, StatisticsScores
+from kerasnas.blocks.statistics import StatisticsScores
 from kerasnas.blocks.trunk import Convolution, Depthwise, Separable
 from kerasnas.errors import KerasnasError
 from kerasnas.models.pretrained.file import PretrainedFile, read
 from kerasnas.models.pretrained.prune import is_prunable
+from kerasnas.models.pretrained.settings import Head, PretrainedSettings
 from kerasnas.models.pretrained.trunk import Trunk
 from kerasnas.models.space import SearchSpace, Values
 
 if TYPE_CHECKING:
     import keras_tuner
-
-Head = Literal["linear", "hidden", "convolution", "gru"]
-
-
-class PretrainedSettings(BaseModel):
-    """The space's settings in an experiment."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    space: Literal["pretrained"] = "pretrained"
-    file: Path = Field(description="a .tflite or .keras file; features must be like its own")
-    cuts: tuple[int, ...] | None = Field(
-        None,
-        min_length=1,
-        description="blocks, from 1, behind which the trunk may end, as `kerasnas inspect` "
-        "numbers them; null: all",
-    )
-    unpruned: int | None = Field(
-        None,
-        ge=0,
-        description="first blocks, which keep all channels: their activations are computed once a "
-        "clip; null: those before the second cut",
-    )
-    shares: tuple[float, ...] = Field(
-        (1.0, 0.75, 0.5, 0.375),
-        min_length=1,
-        description="shares of its channels that a block behind them may keep",
-    )
-    statistics: tuple[tuple[str, ...], ...] = Field(
-        (("mean", "second"), ("mean", "second", "deviation", "change"), STATISTICS),
-        min_length=1,
-        description=f"sets of what is read of each channel; of {', '.join(STATISTICS)}",
-    )
-    parts: tuple[int, ...] = Field(
-        (1, 3), min_length=1, description="parts of a clip that have statistics of their own"
-    )
-    window: int = Field(8, ge=1, description="frames behind the trunk of about one second")
-    heads: tuple[Head, ...] = Field(
-        ("linear",),
-        min_length=1,
-        description="what gives the scores: a linear reading of the statistics, fitted without "
-        "gradients, or, trained with them: one hidden layer, a convolution over time before the "
-        "statistics, or a GRU",
-    )
-    units: tuple[int, ...] = Field(
-        (32, 64), min_length=1, description="units of a hidden layer, convolution or GRU"
-    )
-    new_block: bool = Field(
-        False, description="whether a new separable block, trained, may stand behind the cut"
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> PretrainedSettings:
-        if not all(0 < share <= 1 for share in self.shares):
-            raise ValueError(f"shares must be above 0 and at most 1, not {self.shares}")
-        for chosen in self.statistics:
-            if not chosen or set(chosen) - set(STATISTICS):
-                raise ValueError(f"statistics can be {', '.join(STATISTICS)}, not {chosen}")
-        return self
 
 
 @dataclass(frozen=True)
@@ -124,6 +63,13 @@ class PretrainedSpace(SearchSpace):
     settings: PretrainedSettings = field(kw_only=True)
 
     def __post_init__(self) -> None:
+        known = self.settings.sha256
+        if known is not None and known != self.file.sha256:
+            raise KerasnasError(
+                f"{self.settings.file} is another file than the one that the experiment was begun "
+                f"with: its SHA-256 is {self.file.sha256}, not {known}; put that one back, or "
+                "leave model.sha256 out and begin another run"
+            )
         wrong = sorted(set(self.settings.cuts or ()) - set(self.file.trunk.cuts))
         if wrong:
             raise KerasnasError(
@@ -229,6 +175,15 @@ class PretrainedSpace(SearchSpace):
             )
         ]
         return Architecture(self.input_shape, (*kept, *pruned, *self.behind(values)))
+
+    def least_bytes(self, rule: SizeRule) -> int:
+        """Return the bytes of the smallest candidate with a linear head at the last cut."""
+        least = {f"keep{number}": min(self.settings.shares) for number in self._prunable()}
+        names = min(self.settings.statistics, key=len)
+        head = self._scores(names, min(self.settings.parts), 0)
+        smallest = replace(self, settings=self.settings.model_copy(update={"heads": ("linear",)}))
+        values = {"cut": self.cuts[-1], **least, "statistics": _joined(names), "parts": head.parts}
+        return smallest.architecture(values).size(rule)
 
     def behind(self, values: Values) -> tuple[Block, ...]:
         """Return what stands behind the cut: a new block, if one does, and the head."""

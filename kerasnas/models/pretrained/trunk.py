@@ -107,6 +107,11 @@ class Trunk:
             )
         return replace(self, input_shape=input_shape)
 
+    @cached_property
+    def model(self) -> keras.Model:
+        """The blocks as a Keras model, to run them; `build` makes one to keep."""
+        return self.build()
+
     def build(self) -> keras.Model:
         """Return a Keras model of stock layers with the trunk's weights."""
         model = self.architecture.build()

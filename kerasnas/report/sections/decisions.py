@@ -13,6 +13,7 @@ from kerasnas.report.html.elements import Markup, Node, figure, join, note, tabl
 from kerasnas.report.html.formats import counted, named, words
 from kerasnas.report.pictures import search as pictures
 from kerasnas.report.reading import optional
+from kerasnas.report.sections.trunk import trunk_settings
 from kerasnas.runs.records import ControllerCurve
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, value_of
@@ -40,6 +41,8 @@ def front(run: Run) -> Markup | None:
         ],
     )
     how = "the supernet's weights" if run.inherits else "the short recipe"
+    if trunk_settings(run) is not None:
+        how = "what was fitted to training clips"
     caption = (
         f"On validation clips, with {how}. No candidate is better than one of the front "
         "in one objective without being worse in the other."

@@ -25,6 +25,7 @@ from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, chosen, place, required, training_of
 from kerasnas.report.sections.quality import REGRESSION, baseline_rows
 from kerasnas.report.sections.statistics import class_scores, wilson, worst_confusions
+from kerasnas.report.sections.trunk import trunk_settings
 from kerasnas.runs.layout import WINNER_LABEL
 from kerasnas.runs.records import Evaluation, Folds, FoldTraining
 from kerasnas.runs.run import Run
@@ -208,13 +209,18 @@ def _folds_of(run: Run, folds: Folds) -> Markup:
                 for sentence, where in folds.serious().items()
             ),
             note(
-                f"{spread}int8 files of at most {kilobytes(max(sizes))}. The network was chosen "
-                "with clips of every fold but the held-out one."
+                f"{spread}int8 files of at most {kilobytes(max(sizes))}. {_chosen_with(run, label)}"
                 if sizes and test_fold
                 else spread
             ),
         ]
     )
+
+
+def _chosen_with(run: Run, label: str) -> str:
+    if label == WINNER_LABEL and trunk_settings(run) is not None:
+        return "Each fold has a network of its own, searched anew without the fold's clips."
+    return "The network was chosen with clips of every fold but the held-out one."
 
 
 def _spread(trainings: Sequence[FoldTraining], measured: str) -> str:

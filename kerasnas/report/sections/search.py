@@ -24,6 +24,7 @@ from kerasnas.report.reading import MissingError, optional, winners
 from kerasnas.report.sections.headline import headline_gene
 from kerasnas.report.sections.statistics import Group, groups, median_or_none
 from kerasnas.report.sections.summary import window_in_words, window_of
+from kerasnas.report.sections.trunk import trunk_settings
 from kerasnas.runs.records import SearchState
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, cost_of, held_out_of, value_of
@@ -63,11 +64,11 @@ def sizes(run: Run) -> Markup:
         marks,
         window and (window[1], window[2]),
     )
-    how = (
-        "scored on validation clips with the supernet's weights"
-        if run.inherits
-        else "trained with the short recipe and scored on validation clips"
-    )
+    if run.inherits:
+        how = "scored on validation clips with the supernet's weights"
+    else:
+        fitted = "trained with the short recipe" if trunk_settings(run) is None else "fitted"
+        how = f"{fitted} and scored on validation clips"
     caption = f"Each dot is a candidate, {how}. Window (shaded): {window_in_words(run)}."
     drawn = figure(picture, caption)
     return tag("div", drawn, _how_it_went(run), class_="pictures")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasnas.report.html.elements import Markup, join, paragraph, tag
+from kerasnas.report.sections.trunk import trunk_settings
 from kerasnas.runs.run import Run
 
 
@@ -16,6 +17,7 @@ def section(run: Run) -> Markup:
     several = bool((settings.get("data") or {}).get("multi_label"))
     criteria = [
         ("The architecture", f"validation clips: {_validation(settings)}"),
+        *_trunk(run),
         (
             "Weights of candidates",
             "the supernet's: training clips" if run.inherits else "training clips",
@@ -55,6 +57,22 @@ def section(run: Run) -> Markup:
             ),
         ]
     )
+
+
+def _trunk(run: Run) -> list[tuple[str, str]]:
+    """What pretrained trunks add to the list; nothing of other searches."""
+    if trunk_settings(run) is None:
+        return []
+    return [
+        (
+            "Channels that are kept, and the penalty",
+            "training clips: channels without their labels, the penalty by folds of them",
+        ),
+        (
+            "kerasnas train --folds",
+            "searches anew without each fold: nothing is chosen on the clips that score it",
+        ),
+    ]
 
 
 def _threshold(several: bool, stops: bool) -> str:

@@ -9,6 +9,7 @@ from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export, verdict
 from kerasnas.report.sections.quality import held_out_baselines, majority_name, tick, warnings
 from kerasnas.report.sections.statistics import median_or_none, wilson
+from kerasnas.report.sections.trunk import begins_with_a_trunk
 from kerasnas.runs.records import Evaluation, Export, Winner
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, cost_of, held_out_of, value_of
@@ -31,7 +32,7 @@ def section(run: Run) -> Markup:
         not_exported = str(missing)
     sentences = [
         _why_chosen(run, winner, trial),
-        _on_held_out_clips(run, held_out),
+        _on_held_out_clips(run, held_out, trial),
         _against_the_median(run, trial),
     ]
     return join(
@@ -73,6 +74,8 @@ def _why_chosen(run: Run, winner: Winner, trial: Trial | None) -> Node:
     by = winner.by
     shown = metric(by, value_of(trial, by)) if by else _all_objectives(run, trial)
     how = "scored with the supernet's weights" if run.inherits else "trained"
+    if begins_with_a_trunk(run, trial):
+        how = "fitted"
     return join(
         [
             start,
@@ -87,10 +90,14 @@ def _all_objectives(run: Run, trial: Trial) -> str:
     return ", ".join(f"{words(n)} {named(n, value_of(trial, n))}" for n in run.trials.objectives)
 
 
-def _on_held_out_clips(run: Run, held_out: Evaluation | None) -> Node:
+def _on_held_out_clips(run: Run, held_out: Evaluation | None, trial: Trial | None) -> Node:
     if held_out is None:
         return None
-    how = "Trained from scratch" if run.inherits else "Trained again"
+    how, recipe = "Trained again", " with the final recipe"
+    if run.inherits:
+        how = "Trained from scratch"
+    if begins_with_a_trunk(run, trial):
+        how, recipe = "Fitted again", ""
     if held_out.confusion is None:
         shown = ", ".join(
             f"{words(name)} {metric(name, value)}"
@@ -99,14 +106,14 @@ def _on_held_out_clips(run: Run, held_out: Evaluation | None) -> Node:
         )
         optimistic = " The architecture was chosen on them: the figures are optimistic."
         return (
-            f"{how} with the final recipe, on {held_out.count} held-out clips: {shown}."
+            f"{how}{recipe}, on {held_out.count} held-out clips: {shown}."
             + optimistic * run.chosen_on_test
         )
     correct = int(held_out.confusion.trace())
     low, high = wilson(correct, held_out.count)
     return join(
         [
-            f"{how} with the final recipe, it gets ",
+            f"{how}{recipe}, it gets ",
             tag("strong", f"{correct} of {held_out.count}"),
             f" held-out clips right: {percent(correct / held_out.count)} "
             f"(95 % interval {percent(low)} to {percent(high)}). "

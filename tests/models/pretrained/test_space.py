@@ -7,16 +7,26 @@ import keras_tuner
 import numpy as np
 import pytest
 from keras import layers
+from pydantic import ValidationError
 
 from kerasnas.blocks.statistics import STATISTICS, StatisticsScores
 from kerasnas.errors import KerasnasError
 from kerasnas.export.convert.stock import convert_stock
 from kerasnas.models.pretrained import probe
-from kerasnas.models.pretrained.candidate import Candidates, activations, outputs
+from kerasnas.models.pretrained.candidate import (
+    Candidates,
+    activations_shape,
+    compute_activations,
+    outputs,
+)
+from kerasnas.models.pretrained.either import EitherSpace, pretrained_part
 from kerasnas.models.pretrained.prune import prune
-from kerasnas.models.pretrained.space import PretrainedSettings, PretrainedSpace
+from kerasnas.models.pretrained.settings import PretrainedSettings
+from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.models.pretrained.statistics import vectors
 from kerasnas.models.pretrained.trunk import Trunk
+from kerasnas.models.spaces import space_of as space_of_settings
+from kerasnas.tuners import Genes
 
 INPUT = (24, 16, 1)
 
@@ -55,6 +65,12 @@ def sounds(count: int = 60) -> tuple[np.ndarray, np.ndarray]:
     x += np.where(labels == 1, 1, 0)[:, None, None, None] * (frames % 6 == 0) * 3
     x[labels == 2, :, 8:] += 1
     return x.astype(np.float32), np.eye(3, dtype=np.float32)[labels]
+
+
+def activations(space: PretrainedSpace, x: np.ndarray) -> np.ndarray:
+    found = np.empty((len(x), *activations_shape(space)), np.float16)
+    compute_activations(space, x, found)
+    return found
 
 
 ALL_HEADS = {"heads": ("linear", "hidden", "convolution", "gru"), "new_block": True}
@@ -152,7 +168,7 @@ def test_all_channels_kept_change_nothing_and_refitting_helps(file: Path) -> Non
 def test_a_candidate_is_fitted_scored_and_becomes_one_network(file: Path, tmp_path: Path) -> None:
     space = space_of(file)
     x, y = sounds()
-    kept = activations(space, x, tmp_path / "cache" / "activations.npy")
+    kept = activations(space, x)
     candidates = Candidates(space, [kept], y, np.arange(len(x)))
     train, test = np.arange(40), np.arange(40, 60)
     values = {"cut": 4, "keep3": 0.5, "keep4": 0.5, "head": "linear", "parts": 1}
@@ -171,11 +187,8 @@ def test_a_candidate_is_fitted_scored_and_becomes_one_network(file: Path, tmp_pa
     np.testing.assert_allclose(
         again.predict(x[:4], verbose=0), model.predict(x[:4], verbose=0), rtol=1e-4
     )
-    # What was written is read, and nothing is chosen on the clips that are scored.
-    cached = Candidates(
-        space, [activations(space, x[:0], tmp_path / "cache" / "activations.npy")], y, np.arange(60)
-    )
-    changed = np.array(cached.activations[0])
+    # Nothing is chosen on the clips that are scored.
+    changed = kept.copy()
     changed[test] = 0
     other = Candidates(space, [changed], y, np.arange(60)).fit(values, train)
     np.testing.assert_array_equal(other.probe.kernel, fitted.probe.kernel)
@@ -207,3 +220,84 @@ def test_a_probe_of_several_labels_tells_each_for_itself() -> None:
     found = fitted.scores(x[150:]) > 0
     assert (found[:, :2] == y[150:, :2]).mean() > 0.95
     assert not found[:, 2].any()  # a label that no training clip has
+
+
+def test_a_probe_solves_the_regression() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(1)
+    labels = np.arange(90) % 3
+    y = np.eye(3, dtype=np.float32)[labels]
+    for width in (20, 200):  # fewer statistics than examples, and more
+        x = (rng.normal(size=(3, width))[labels] * 0.5 + rng.normal(size=(90, width))).astype(
+            np.float32
+        )
+        weights = np.where(labels == 1, 2.0, 1.0).astype(np.float32)
+        fitted = probe.fit(x, y, np.arange(90), penalties=(0.03,), weights=weights)
+        standard = (x - x.mean(axis=0)) / x.std(axis=0)
+        known = LogisticRegression(C=0.03, tol=1e-6, max_iter=2000)
+        expected = known.fit(standard, labels, weights).predict_log_proba(standard)
+        found = fitted.scores(x)
+        found = found - np.log(np.exp(found).sum(axis=1, keepdims=True))
+        np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_versions_of_a_clip_stay_together() -> None:
+    """A noisy copy of every example makes no penalty look better than it is."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    y, x = np.eye(3, dtype=np.float32)[labels], rng.normal(size=(60, 400)).astype(np.float32)
+    groups = np.tile(np.arange(60), 3)
+    fitted = probe.fit(np.tile(x, (3, 1)), np.tile(y, (3, 1)), groups)
+    assert min(fitted.inner.values()) > np.log(3) - 0.05  # noise says nothing of a held-out clip
+
+
+def test_candidates_from_scratch_have_their_share(file: Path) -> None:
+    settings = {
+        "file": file,
+        "cuts": (3,),
+        "from_scratch": {"share": 0.25, "model": {"space": "wu_lee", "blocks": [1]}},
+    }
+    space = space_of_settings(PretrainedSettings(**settings), INPUT, 3, "softmax")
+    assert isinstance(space, EitherSpace)
+    hp = keras_tuner.HyperParameters()
+    space.define(hp)
+    genes = Genes.from_hyperparameters(hp)
+    rng = np.random.default_rng(0)
+    drawn = [genes.decode(rng.random(len(genes)).tolist()) for _ in range(400)]
+    scratch = [values for values in drawn if values["start"] == "scratch"]
+    assert 60 < len(scratch) < 140
+    for values in drawn[:10]:
+        trunk = pretrained_part(space, values)
+        assert (trunk is None) == (values["start"] == "scratch")
+        assert ("cut" in values) == (trunk is not None)
+        assert space.architecture(values).ops[-1].output_shape == (3,)
+    with pytest.raises(KerasnasError, match="start is None: it can be trunk, scratch"):
+        space.architecture({})
+
+
+def test_settings_keep_what_tells_the_file_from_others(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRUNKS", str(file.parent))
+    settings = PretrainedSettings(file="$TRUNKS/trunk.tflite")
+    assert settings.file == file
+    again = PretrainedSettings.model_validate(settings.model_dump(mode="json"))
+    assert again == settings
+    gone = settings.model_copy(update={"file": tmp_path / "moved.tflite"})
+    assert PretrainedSettings.model_validate(gone.model_dump()).sha256 == settings.sha256
+    with pytest.raises(ValidationError, match="missing.tflite"):
+        PretrainedSettings(file=tmp_path / "missing.tflite")
+
+
+def test_the_least_bytes_are_those_of_the_smallest_candidate(file: Path) -> None:
+    space = space_of(file)
+    hp = keras_tuner.HyperParameters()
+    space.define(hp)
+    genes = Genes.from_hyperparameters(hp)
+    rng = np.random.default_rng(0)
+    drawn = [genes.decode(rng.random(len(genes)).tolist()) for _ in range(60)]
+    deepest = [values for values in drawn if values["cut"] == 5]
+    least = space.least_bytes("int8_file")
+    sizes = [space.architecture(values).size("int8_file") for values in deepest]
+    assert least <= min(sizes) <= 1.2 * least

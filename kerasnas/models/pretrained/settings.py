@@ -1,0 +1,122 @@
+"""Settings of the search space `pretrained`, as an experiment gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kerasnas.blocks.statistics import STATISTICS
+from kerasnas.errors import KerasnasError
+from kerasnas.models.li import LiSettings
+from kerasnas.models.li_gated import LiGatedSettings
+from kerasnas.models.liu_zhang import LiuZhangSettings
+from kerasnas.models.nasc import NascSettings
+from kerasnas.models.pretrained.file import read
+from kerasnas.models.wu_lee import WuLeeSettings
+from kerasnas.paths import expanded
+
+Head = Literal["linear", "hidden", "convolution", "gru"]
+ScratchSettings = WuLeeSettings | LiuZhangSettings | LiSettings | LiGatedSettings | NascSettings
+
+
+class FromScratch(BaseModel):
+    """Candidates that begin without the file, among those that begin with it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    share: float = Field(
+        0.2, ge=0.05, le=0.95, description="of candidates drawn at random, to a twentieth"
+    )
+    model: ScratchSettings = Field(
+        WuLeeSettings(), discriminator="space", description="their search space"
+    )
+
+
+class PretrainedSettings(BaseModel):
+    """The space's settings in an experiment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: Literal["pretrained"] = "pretrained"
+    file: Path = Field(
+        description="a .tflite or .keras file; features must be like its own. ~ and $VARIABLES are "
+        "replaced"
+    )
+    sha256: str | None = Field(None, description="of the file; written when it is first read")
+    licence: str | None = Field(
+        None, description="in the words of the file's metadata; written when it is first read"
+    )
+    cuts: tuple[int, ...] | None = Field(
+        None,
+        min_length=1,
+        description="blocks, from 1, behind which the trunk may end, as `kerasnas inspect` "
+        "numbers them; null: all",
+    )
+    unpruned: int | None = Field(
+        None,
+        ge=0,
+        description="first blocks, which keep all channels: their activations are computed once a "
+        "clip; null: those up to the first cut",
+    )
+    shares: tuple[float, ...] = Field(
+        (1.0, 0.75, 0.5, 0.375),
+        min_length=1,
+        description="shares of its channels that a block behind them may keep",
+    )
+    statistics: tuple[tuple[str, ...], ...] = Field(
+        (("mean", "second"), ("mean", "second", "deviation", "change"), STATISTICS),
+        min_length=1,
+        description=f"sets of what is read of each channel; of {', '.join(STATISTICS)}",
+    )
+    parts: tuple[int, ...] = Field(
+        (1, 3), min_length=1, description="parts of a clip that have statistics of their own"
+    )
+    window: int = Field(8, ge=1, description="frames behind the trunk of about one second")
+    heads: tuple[Head, ...] = Field(
+        ("linear",),
+        min_length=1,
+        description="what gives the scores: a linear reading of the statistics, fitted without "
+        "gradients, or, trained with them: one hidden layer, a convolution over time before the "
+        "statistics, or a GRU",
+    )
+    units: tuple[int, ...] = Field(
+        (32, 64), min_length=1, description="units of a hidden layer, convolution or GRU"
+    )
+    new_block: bool = Field(
+        False, description="whether a new separable block, trained, may stand behind the cut"
+    )
+    speeds: tuple[Annotated[float, Field(gt=0.25, lt=4)], ...] = Field(
+        (0.8, 0.9, 1.12, 1.25),
+        description="speeds at which training clips are read by candidates with a frozen trunk, "
+        "beside the clips as they are",
+    )
+    from_scratch: FromScratch | None = Field(
+        None, description="a share of candidates of another space, which are trained from scratch"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_is_read(cls, values: Any) -> Any:
+        """Check that the file can be used, once, and keep what tells it from others."""
+        if not isinstance(values, dict) or not isinstance(values.get("file"), str | Path):
+            return values
+        if values.get("sha256") is not None:
+            return values
+        path = expanded(values["file"]).absolute()
+        try:
+            found = read(path)
+        except KerasnasError as error:
+            raise ValueError(f"file: {error}") from None
+        licence = values.get("licence") or found.metadata.licence
+        return {**values, "file": path, "sha256": found.sha256, "licence": licence}
+
+    @model_validator(mode="after")
+    def _check(self) -> PretrainedSettings:
+        if not all(0 < share <= 1 for share in self.shares):
+            raise ValueError(f"shares must be above 0 and at most 1, not {self.shares}")
+        for chosen in self.statistics:
+            if not chosen or set(chosen) - set(STATISTICS):
+                raise ValueError(f"statistics can be {', '.join(STATISTICS)}, not {chosen}")
+        return self
