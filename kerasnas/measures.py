@@ -8,7 +8,14 @@ COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes", "peak_activation_b
 """Figures of an architecture that are known before it is trained; lower is better."""
 
 _SCORES = {
-    False: ("accuracy", "balanced_accuracy", "macro_f1", "channel_macro_f1", "loss"),
+    False: (
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "channel_macro_f1",
+        "loss",
+        "balanced_loss",
+    ),
     True: (
         "mean_average_precision",
         "mean_auc",
@@ -19,7 +26,7 @@ _SCORES = {
         "loss",
     ),
 }
-_LOWER_IS_BETTER = frozenset((*COSTS, "loss", "equal_error_rate"))
+_LOWER_IS_BETTER = frozenset((*COSTS, "loss", "balanced_loss", "equal_error_rate"))
 
 
 def scores(multi_label: bool) -> tuple[str, ...]:

@@ -87,8 +87,8 @@ def test_a_list_with_several_labels(tmp_path: Path) -> None:
 def test_imbalance_changes_score_and_sampling(tmp_path: Path) -> None:
     text = call(recordings(tmp_path / "data", cat=10, dog=30), code=0)
     assert "the largest class has 3 times the clips of the smallest" in text
-    assert settings()["search"]["objectives"][0] == "macro_f1"
-    assert settings()["search"]["winners"] == {"best": {"by": "loss"}}
+    assert settings()["search"]["objectives"] == ["macro_f1", "balanced_loss"]
+    assert settings()["search"]["winners"] == {"best": {"by": "balanced_loss"}}
     assert settings()["training"]["final"]["sampling"] == "balanced"
 
 

@@ -275,14 +275,15 @@ def _rates(survey: Survey) -> str:
 def _search(survey: Survey, examples: int, choices: Choices) -> str:
     score, file = score_of(survey), choices.pretrained
     shown = score.replace("_", " ")
+    loss = "balanced_loss" if score == "macro_f1" else "loss"
     if choices.oracle == "nsga2":
         objectives = f"[{score}, macs]  # a front of good and cheap networks"
     elif choices.oracle == "controller":
         objectives = f"[{score}]  # its reward"
     else:
-        objectives = f"[{score}, loss]"
-    by = "loss" if "loss" in objectives else score
-    why = f"  # steadier than {shown} on few validation clips" if by == "loss" else ""
+        objectives = f"[{score}, {loss}]"
+    by = loss if loss in objectives else score
+    why = f"  # steadier than {shown} on few validation clips" if by != score else ""
     if score == "macro_f1":
         objectives += "  # the mean over the classes: accuracy hides the small ones"
     rule = size_rule(choices.budget)

@@ -52,7 +52,8 @@ _OVERHEAD = 1_000_000
 _QUARTER = 1 / 4
 _AT_A_TIME = 2
 """Trainings side by side on the usual machine: the number of epochs must not depend on this one."""
-_EVEN = ("macro_f1", "balanced_accuracy")  # scores in which every class counts alike
+_EVEN = ("macro_f1", "balanced_accuracy", "balanced_loss")
+"""Scores in which every class counts alike."""
 
 Losses = dict[str, NDArray[np.float64]]
 

@@ -21,6 +21,7 @@ from kerasnas.training.recipe import Loss
 from kerasnas.training.review.summaries import summarise
 from kerasnas.training.scoring.metrics import (
     ClipScores,
+    balanced_loss,
     binary_crossentropy,
     categorical_crossentropy,
     evaluation,
@@ -131,7 +132,8 @@ def chance(labels: Array, *, multi_label: bool) -> dict[str, float]:
     f1 = 2 * positives / (clips + answers * positives)
     result = {"accuracy": 1 / answers, "macro_f1": float(f1.mean()), "loss": float(np.log(answers))}
     if not multi_label:
-        return result | {"balanced_accuracy": 1 / answers}
+        balanced = {"balanced_accuracy": 1 / answers, "balanced_loss": result["loss"]}
+        return result | balanced
     shares = positives[(positives > 0) & (positives < clips)] / clips
     precision = float(shares.mean()) if len(shares) else float("nan")
     ranked = {"mean_auc": 0.5, "equal_error_rate": 0.5, "d_prime": 0.0}
@@ -168,8 +170,7 @@ def _loss(y: Array, predictions: Array, multi_label: bool, balanced: bool) -> fl
         return binary_crossentropy(y, predictions)
     if not balanced:
         return categorical_crossentropy(y, predictions)
-    of_class = [y[:, index] > 0.5 for index in np.flatnonzero(y.any(axis=0))]
-    return float(np.mean([categorical_crossentropy(y[own], predictions[own]) for own in of_class]))
+    return balanced_loss(y, predictions, "categorical_crossentropy")
 
 
 def _probabilities(

@@ -82,7 +82,11 @@ def findings(
         seed: Random seed for the standard errors.
     """
     multi_label = test.confusion is None
-    instead = {"loss": measures.scores(multi_label)[0], "channel_macro_f1": "macro_f1"}
+    instead = {
+        "loss": measures.scores(multi_label)[0],
+        "balanced_loss": "balanced_accuracy",
+        "channel_macro_f1": "macro_f1",
+    }
     metric = instead.get(metric, metric)
     found = [
         _one_answer(test, classes),

@@ -40,13 +40,14 @@ class ClipScores:
     """Scores of clips and what they are worth.
 
     Attributes:
-        metrics: `loss`, and with one label per clip `accuracy`, `balanced_accuracy` (mean over the
-            classes that occur of the share of their clips that is right), `macro_f1`, and where
-            channels are examples `channel_macro_f1` (each channel scored alone, mean over them),
-            else `mean_average_precision`, `mean_auc`, `equal_error_rate`, `d_prime` (of the mean
-            AUC), `accuracy` (share of right decisions), `micro_f1` and `macro_f1` (all three at
-            0.5), `tuned_micro_f1` and `tuned_macro_f1` where thresholds were given, and
-            `scored_classes`, the number of classes which the first three are means over.
+        metrics: `loss`, and with one label per clip `balanced_loss` and `balanced_accuracy` (means
+            over the classes that occur of their clips' mean loss and of the share that is right),
+            `accuracy`, `macro_f1`, and where channels are examples `channel_macro_f1` (each channel
+            scored alone, mean over them), else `mean_average_precision`, `mean_auc`,
+            `equal_error_rate`, `d_prime` (of the mean AUC), `accuracy` (share of right decisions),
+            `micro_f1` and `macro_f1` (all three at 0.5), `tuned_micro_f1` and `tuned_macro_f1`
+            where thresholds were given, and `scored_classes`, the number of classes which the first
+            three are means over.
         confusion: Clips by true (rows) and predicted (columns) class; None for several labels.
         by_class: For several labels, each `(classes,)`: `positives` (clips), `average_precision`,
             `auc`, `d_prime`, `equal_error_rate`, `f1` (at 0.5), and `threshold` and `tuned_f1`
@@ -182,6 +183,7 @@ def _metrics(
     """From what is known of every class, for several labels; None for one label per clip."""
     result = {"loss": _LOSSES[loss](labels, predictions)}
     if classes is None:
+        result["balanced_loss"] = balanced_loss(labels, predictions, loss)
         return result | _decided(labels, predictions, multi_label=False)
     result |= {
         **{name: mean(classes[column]) for name, column in CLASS_MEANS.items()},
@@ -199,7 +201,7 @@ def score(name: str, labels: Floats, predictions: Floats, *, multi_label: bool) 
     """Return one metric of `ClipScores` alone, which is faster than `scores`.
 
     Args:
-        name: A metric that `kerasnas.measures.scores` lists, but `loss` and `channel_macro_f1`.
+        name: A metric that `kerasnas.measures.scores` lists, but losses and `channel_macro_f1`.
         labels: Zeros and ones, `(clips, classes)`.
         predictions: Scores of the same clips.
         multi_label: Whether clips carry any number of labels.
@@ -261,6 +263,12 @@ _LOSSES: dict[Loss, Callable[[Floats, Floats], float]] = {
     "categorical_crossentropy": categorical_crossentropy,
     "binary_crossentropy": binary_crossentropy,
 }
+
+
+def balanced_loss(labels: Floats, predictions: Floats, loss: Loss) -> float:
+    """Return the mean over the classes that occur of the mean loss of their clips."""
+    classes = [labels[:, column] > 0.5 for column in np.flatnonzero((labels > 0.5).any(axis=0))]
+    return mean(np.array([_LOSSES[loss](labels[own], predictions[own]) for own in classes]))
 
 
 def confusion(labels: Floats, predictions: Floats) -> NDArray[np.int64]:

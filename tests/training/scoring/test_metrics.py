@@ -43,6 +43,14 @@ def test_the_majority_class_is_not_balanced_accuracy():
     assert result["balanced_accuracy"] == 0.5
 
 
+def test_every_class_has_the_same_part_in_the_balanced_loss():
+    labels = np.eye(3, dtype=np.float32)[[0, 0, 0, 1]]  # the third class does not occur
+    predictions = np.float32([[0.8, 0.1, 0.1]] * 3 + [[0.7, 0.2, 0.1]])
+    result = _scores(labels, predictions)
+    assert result["balanced_loss"] == pytest.approx(-(np.log(0.8) + np.log(0.2)) / 2)
+    assert result["loss"] == pytest.approx(-(3 * np.log(0.8) + np.log(0.2)) / 4)
+
+
 def test_several_labels_metrics_are_scikit_learns():
     result = _scores(TAGS, TAG_SCORES, True, "binary_crossentropy")
     chosen = TAG_SCORES >= 0.5
@@ -75,7 +83,11 @@ def test_several_labels_metrics_are_scikit_learns():
 def test_one_metric_alone_is_that_of_all(multi_label: bool):
     labels, predictions = (TAGS, TAG_SCORES) if multi_label else (LABELS, PREDICTIONS)
     expected = _scores(labels, predictions, multi_label, "binary_crossentropy")
-    for name in set(measures.scores(multi_label)) - {"loss", "channel_macro_f1"}:
+    for name in set(measures.scores(multi_label)) - {
+        "loss",
+        "balanced_loss",
+        "channel_macro_f1",
+    }:
         found = metrics.score(name, labels, predictions, multi_label=multi_label)
         assert found == expected[name], name
 
