@@ -1,5 +1,6 @@
 import gzip
 import json
+import math
 from pathlib import Path
 
 import keras
@@ -77,7 +78,7 @@ def test_clustering_leaves_few_values_and_files_that_compress(
     report = _export(trained, tmp_path, clusters=8)
     model = keras.models.load_model(tmp_path / "model_tuned.keras", compile=False)
     for layer in model.layers:
-        if type(layer).__name__ in ("Conv2D", "Dense") and layer.kernel.size > 8:
+        if type(layer).__name__ in ("Conv2D", "Dense") and math.prod(layer.kernel.shape) > 8:
             before = np.asarray(trained.model.get_layer(layer.name).kernel)
             assert len(np.unique(np.asarray(layer.kernel))) <= 8 < len(np.unique(before))
     assert report["tuning"]["values"]["tuned"] <= 8 < report["tuning"]["values"]["given"]
@@ -104,10 +105,10 @@ def test_fine_tuning_needs_training_clips_with_their_labels(
     with pytest.raises(ExportError, match=r"labels of the training clips have shape \(3, 3\)"):
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
     arguments["settings"] = ExportSettings(sparsity=0.5, qat=1)
-    with pytest.raises(ExportError, match="sparsity= and qat= exclude each other"):
+    with pytest.raises(ExportError, match="sparsity and qat exclude each other"):
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
     arguments["settings"] = ExportSettings(clusters=16, qat=1)
-    with pytest.raises(ExportError, match="qat= and clusters= exclude each other"):
+    with pytest.raises(ExportError, match="qat and clusters exclude each other"):
         export(trained.path, tmp_path, train=(trained.train_x, np.eye(3)), **arguments)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     arguments["settings"] = ExportSettings(sparsity=0.5)
