@@ -216,6 +216,11 @@ def _find_network(
 def _parse_folds(folds: str | None, task: Task) -> list[str | None]:
     if folds is None:
         return [None]
+    if has_trunks(task) and not task.clips.folds:
+        raise KerasnasError(
+            f"{task.clips.root} has no folds, and a search over trunks is done anew without each: "
+            "give the clips a fold column, or leave --folds out"
+        )
     known = task.folded.folds
     if folds == "all":
         return list(known)
