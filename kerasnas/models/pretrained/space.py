@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Choice:
+class TrunkChoice:
     """What the values of a candidate choose.
 
     Attributes:
@@ -102,20 +102,20 @@ class PretrainedSpace(SearchSpace):
 
     def define(self, hp: keras_tuner.HyperParameters) -> None:
         """Declare every gene."""
-        hp.Choice("cut", list(self.cuts))
+        hp.TrunkChoice("cut", list(self.cuts))
         for number in self._prunable():
             with hp.conditional_scope("cut", [cut for cut in self.cuts if cut >= number]):
-                hp.Choice(f"keep{number}", sorted(self.settings.shares, reverse=True))
-        hp.Choice("head", list(self.settings.heads))
+                hp.TrunkChoice(f"keep{number}", sorted(self.settings.shares, reverse=True))
+        hp.TrunkChoice("head", list(self.settings.heads))
         reading = [head for head in self.settings.heads if head in ("linear", "hidden")]
         if reading:
             with hp.conditional_scope("head", reading):
-                hp.Choice("statistics", [_joined(names) for names in self.settings.statistics])
-                hp.Choice("parts", list(self.settings.parts))
+                hp.TrunkChoice("statistics", [_joined(names) for names in self.settings.statistics])
+                hp.TrunkChoice("parts", list(self.settings.parts))
         having = [head for head in self.settings.heads if head != "linear"]
         if having:
             with hp.conditional_scope("head", having):
-                hp.Choice("units", list(self.settings.units))
+                hp.TrunkChoice("units", list(self.settings.units))
         if self.settings.new_block:
             hp.Boolean("new_block")
 
@@ -124,7 +124,7 @@ class PretrainedSpace(SearchSpace):
         blocks = enumerate(self.trunk.blocks, 1)
         return [number for number, block in blocks if number > self.unpruned and is_prunable(block)]
 
-    def choice(self, values: Values) -> Choice:
+    def choice(self, values: Values) -> TrunkChoice:
         """Return what values choose, of the trunk and in general.
 
         Raises:
@@ -139,7 +139,7 @@ class PretrainedSpace(SearchSpace):
                 share = _value(values, f"keep{number}", self.settings.shares)
             keep.append(max(1, round(share * channels)))
         new_block = bool(values.get("new_block", False)) and self.settings.new_block
-        return Choice(cut, tuple(keep), _value(values, "head", self.settings.heads), new_block)
+        return TrunkChoice(cut, tuple(keep), _value(values, "head", self.settings.heads), new_block)
 
     def head(self, values: Values) -> tuple[Block, ...]:
         """Return the blocks that read the trunk's activations and give the scores."""
