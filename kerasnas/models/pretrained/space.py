@@ -102,20 +102,20 @@ class PretrainedSpace(SearchSpace):
 
     def define(self, hp: keras_tuner.HyperParameters) -> None:
         """Declare every gene."""
-        hp.TrunkChoice("cut", list(self.cuts))
+        hp.Choice("cut", list(self.cuts))
         for number in self._prunable():
             with hp.conditional_scope("cut", [cut for cut in self.cuts if cut >= number]):
-                hp.TrunkChoice(f"keep{number}", sorted(self.settings.shares, reverse=True))
-        hp.TrunkChoice("head", list(self.settings.heads))
+                hp.Choice(f"keep{number}", sorted(self.settings.shares, reverse=True))
+        hp.Choice("head", list(self.settings.heads))
         reading = [head for head in self.settings.heads if head in ("linear", "hidden")]
         if reading:
             with hp.conditional_scope("head", reading):
-                hp.TrunkChoice("statistics", [_joined(names) for names in self.settings.statistics])
-                hp.TrunkChoice("parts", list(self.settings.parts))
+                hp.Choice("statistics", [_joined(names) for names in self.settings.statistics])
+                hp.Choice("parts", list(self.settings.parts))
         having = [head for head in self.settings.heads if head != "linear"]
         if having:
             with hp.conditional_scope("head", having):
-                hp.TrunkChoice("units", list(self.settings.units))
+                hp.Choice("units", list(self.settings.units))
         if self.settings.new_block:
             hp.Boolean("new_block")
 
