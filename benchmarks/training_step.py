@@ -56,7 +56,7 @@ def main() -> None:
             python = arguments.torch_python if contestant == "PyTorch" else sys.executable
             tuned = {"GLIBC_TUNABLES": ALLOCATOR} if name.endswith(WORKER) else {}
             command = [python, __file__, "--serve", contestant]
-            measured, end = _measure(command, tuned)
+            measured, end = measure(command, tuned)
             if measured is None:
                 print(f"{name} is left out: {end}")
                 del rates[name]
@@ -76,7 +76,7 @@ def main() -> None:
         print(f"{name:24}{rate:9.1f}{cost:14.3f}  {ratios}")
 
 
-def _measure(
+def measure(
     command: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[tuple[float, float] | None, str]:
     """Return samples per second and processor seconds per sample of a contestant, and how it ended.

@@ -11,6 +11,6 @@ Floats = NDArray[np.float32]
 """Features, scores, labels and weights."""
 
 
-def json_number(value: float | None) -> float | None:
+def finite_or_none(value: float | None) -> float | None:
     """Return a number; None where it is not finite, for which JSON has no word."""
     return value if value is not None and isfinite(value) else None

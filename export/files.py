@@ -15,6 +15,14 @@ from .errors import ExportError
 RECORD = "export.json"
 """Name of the file, beside the exported ones, that says what they are."""
 
+LABELS = "labels.txt"
+"""Name of the list of classes, one a line, beside a file or inside one that takes waveforms."""
+
+
+def file_name(format_: str) -> str:
+    """Return the name of the exported file of a format."""
+    return f"model_{format_}.tflite"
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file beside `path` and rename it, making missing directories.

@@ -15,6 +15,7 @@ from .check.networks import KerasNetwork, StepNetwork, TfliteNetwork
 from .check.parity import Parity, clip_scores, compare
 from .convert.lowering import Candidate, candidates, convert_candidate
 from .errors import ExportError
+from .files import file_name
 from .flatbuffer.delegation import read_delegation
 from .flatbuffer.facts import read_facts
 from .flatbuffer.runtimes import too_new
@@ -125,7 +126,7 @@ def climb_down(
             if again is not None:
                 progress(f"Converting to {candidate} again")
                 _convert(reference.network, candidate, again, scratch, settings)
-            network = _opened(path, candidate)
+            network = _open(path, candidate)
         except ExportError as error:
             failures.append(str(error))
             continue
@@ -133,7 +134,7 @@ def climb_down(
         repeated = None if again is None else again.read_bytes() == path.read_bytes()
         scores = network.predict(reference.examples)
         measured = measure(network, candidate, scores, repeated, reference, settings)
-        checks = check_file(f"model_{format_}.tflite", measured, settings)
+        checks = check_file(file_name(format_), measured, settings)
         waveform = None
         if reference.waveform is not None:
             progress(f"Checking {candidate} on {reference.clips} waveforms")
@@ -157,7 +158,7 @@ def _convert(
     return convert_candidate(network.path, candidate, path, scratch, settings, network.name)
 
 
-def _opened(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
+def _open(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
     """Return a converted file, ready to run.
 
     Raises:

@@ -26,7 +26,7 @@ from .check.networks import KerasNetwork
 from .check.parity import require_fitting_scores, require_fitting_shape
 from .convert.lowering import CALIBRATION, require_lstm
 from .errors import CheckFailed, ExportError
-from .files import RECORD, write_atomically
+from .files import LABELS, RECORD, file_name, write_atomically
 from .forms import TaskKind
 from .keras_model.model_file import check_model
 from .keras_model.private import flat_layers
@@ -42,7 +42,6 @@ from .waveforms.file import WaveformInput, waveform_name
 if TYPE_CHECKING:
     import keras
 
-LABELS = "labels.txt"
 _NOISE, _NOISE_CLIPS = "examples of noise", 16
 _NOISE_SEED = 0
 
@@ -265,7 +264,7 @@ def _write(directory: Path, made: _Made, classes: tuple[str, ...] | None) -> Non
         TUNED: None if made.tuned is None else made.reference.network.path.read_bytes(),
     }
     for name, file in made.files.items():
-        contents[f"model_{name}.tflite"] = file.network.path.read_bytes()
+        contents[file_name(name)] = file.network.path.read_bytes()
         contents[waveform_name(name)] = None if file.waveform is None else file.waveform.content
     for title, content in contents.items():
         if content is None:

@@ -10,7 +10,7 @@ from .arrays import Floats
 from .check.checks import TEST_CLIPS, FileCheck, worst
 from .check.interpreter import latency
 from .errors import ExportError
-from .files import sha256
+from .files import file_name, sha256
 from .forms import PREDICTED, Form
 from .ladder import Examined, Reference
 from .network.ops import from_keras
@@ -45,7 +45,7 @@ def describe_files(
     entries: dict[str, dict[str, Any]] = {}
     for name, file in examined.items():
         entries[name] = {
-            **_entry(file, f"model_{name}.tflite", predicted, settings),
+            **_entry(file, file_name(name), predicted, settings),
             "without_tuning": None if tuned is None else tuned.without[name],
             "without_fusing": unfused.get(name),
             "waveform": None if file.waveform is None else file.waveform.entry,

@@ -22,7 +22,7 @@ class Stream(IntEnum):
     VALIDATION_CLIPS = 1
     """Which of the other clips validate."""
     FOLDS = 2
-    """Folds that are made for a search."""
+    """Folds that are made for a search, and those that a data set without folds is given."""
     RECALIBRATION = 3
     """Training clips that a candidate's batch normalisation gets statistics from."""
     AGREEMENT = 4

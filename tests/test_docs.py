@@ -53,6 +53,17 @@ def test_the_readme_names_commands_and_options_that_exist() -> None:
         assert names <= set(re.findall(r"--[a-z-]+", shown)), command
 
 
+def test_the_table_of_where_to_start_names_what_exists() -> None:
+    _, _, table = (
+        (ROOT / "docs" / "architecture.md")
+        .read_text(encoding="utf-8")
+        .partition("## Where to start")
+    )
+    paths = re.findall(r"`([\w.]+/[\w./]*)`", table)
+    assert len(paths) > 30
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_links_of_the_pages_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from math import floor
 from typing import Any, Literal, NamedTuple
 
-from ..arrays import json_number
+from ..arrays import finite_or_none
 from ..flatbuffer.delegation import Delegation
 from ..flatbuffer.facts import FileFacts
 from ..settings import ExportSettings
@@ -197,7 +197,7 @@ def _error(file: str, measured: Measured, settings: ExportSettings) -> list[File
             "error",
             file,
             error.share <= settings.error,
-            json_number(error.share),
+            finite_or_none(error.share),
             settings.error,
             f"the outputs of {file}{_elsewhere(measured)} differ by {error.mean:.3g} on average "
             f"from the Keras model's, {error.share:.2%} of their range of {error.range:.3g}; at "

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Floats, json_number
+from ..arrays import Floats, finite_or_none
 from ..errors import ExportError
 from ..forms import TaskKind
 from .paired import upper_bound
@@ -54,7 +54,7 @@ class OutputError(NamedTuple):
     def to_json(self) -> dict[str, float | None]:
         """Return all fields by name, and the share."""
         fields = {**self._asdict(), "share": self.share}
-        return {name: json_number(value) for name, value in fields.items()}
+        return {name: finite_or_none(value) for name, value in fields.items()}
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def compare(
         labels: Of the clips, `(clips, *outputs)`; None where they are not known.
         segments: Of each clip; what is compared is the mean over them.
     """
-    largest = json_number(float(np.abs(scores - reference).max()))
+    largest = finite_or_none(float(np.abs(scores - reference).max()))
     received, expected = clip_scores(scores, segments), clip_scores(reference, segments)
     error = None
     if task in ("binary", "regression"):

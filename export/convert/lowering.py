@@ -33,29 +33,29 @@ class Candidate(NamedTuple):
         return self.form if self.recurrent is None else f"{self.form} with {self.recurrent}"
 
 
+_FORMS: dict[Format, tuple[Form, ...]] = {
+    "float16": ("float16",),
+    "int8": ("full_int8", "int8_weights"),
+}
+_RECURRENT: dict[Format, tuple[Candidate, ...]] = {
+    "float16": (Candidate("float16", "while"), Candidate("float16", "unroll")),
+    "int8": (
+        Candidate("full_int8", "int8_loop"),
+        Candidate("full_int8", "unroll"),
+        Candidate("int8_weights", "while"),
+    ),
+}
+"""Of networks with recurrent layers, unless they are fused or make one step alone."""
+
+
 def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
     """Return the forms to try: those of integers alone first, among equals the smallest."""
     layers = recurrent_layers(model)
     if not layers:
-        if format_ == "float16":
-            return [Candidate("float16")]
-        return [Candidate("full_int8"), Candidate("int8_weights")]
+        return [Candidate(form) for form in _FORMS[format_]]
     if settings.recurrent in ("step", "fused_lstm"):
-        alone: tuple[Form, ...] = (
-            ("full_int8", "int8_weights") if format_ == "int8" else ("float16",)
-        )
-        return [Candidate(form, settings.recurrent) for form in alone]
-    if format_ == "float16":
-        forms = {
-            "while": Candidate("float16", "while"),
-            "unroll": Candidate("float16", "unroll"),
-        }
-    else:
-        forms = {
-            "int8_loop": Candidate("full_int8", "int8_loop"),
-            "unroll": Candidate("full_int8", "unroll"),
-            "while": Candidate("int8_weights", "while"),
-        }
+        return [Candidate(form, settings.recurrent) for form in _FORMS[format_]]
+    forms: dict[str | None, Candidate] = {each.recurrent: each for each in _RECURRENT[format_]}
     if settings.recurrent in forms:
         return [forms[settings.recurrent]]
     if settings.recurrent == "int8_loop":

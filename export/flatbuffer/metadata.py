@@ -18,8 +18,9 @@ import flatbuffers
 from flatbuffers import number_types
 from flatbuffers.table import Table
 
+from ..files import LABELS
+
 BUFFER = b"TFLITE_METADATA"
-LABELS = "labels.txt"
 _IDENTIFIER = b"M001"
 _PARSER = "1.3.0"  # the first that knows AudioProperties
 _FEATURE_PROPERTIES, _AUDIO_PROPERTIES = 1, 4  # of the union ContentProperties

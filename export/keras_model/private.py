@@ -73,3 +73,9 @@ def name_operation(tensor: Any, name: str) -> None:
 def operation_of(tensor: Any) -> Any:
     """Return the operation that gave a symbolic tensor."""
     return tensor._keras_history.operation
+
+
+def adam_state(optimizer: Any, variable: Any) -> tuple[Any, Any]:
+    """Return the first and the second moment that an Adam optimiser, once built, keeps."""
+    index = optimizer._get_variable_index(variable)
+    return optimizer._momentums[index], optimizer._velocities[index]

@@ -14,7 +14,7 @@ from ..check.checks import FileCheck, Measured, check_file, worst
 from ..check.interpreter import is_stateless, latency, load
 from ..check.networks import TfliteNetwork
 from ..check.parity import Parity
-from ..files import sha256
+from ..files import file_name, sha256
 from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import read_facts
 from ..flatbuffer.graph import TfliteFile
@@ -64,7 +64,7 @@ class WaveformFile:
 
 def waveform_name(format_: Format) -> str:
     """Return the name of the file that takes waveforms."""
-    return f"model_{format_}_waveform.tflite"
+    return file_name(f"{format_}_waveform")
 
 
 def examine_waveform(

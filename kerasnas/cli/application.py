@@ -26,6 +26,9 @@ OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 _state = {"debug": False}
 
+RESUMED = ("search", "train", "table")
+"""Commands that go on where they were interrupted, when they are run again."""
+
 Data = Annotated[
     Path | None,
     typer.Option("--data", help="Directory of the data set; overrides KERASNAS_DATA."),
@@ -77,7 +80,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             _fail(error, 2)
         except KeyboardInterrupt:
             ERR.print("\n[bold]Interrupted.[/]", end=" ")
-            if function.__name__ in ("search", "train"):
+            if function.__name__ in RESUMED:
                 words = [word for word in sys.argv[1:] if word != "--overwrite"]
                 ERR.print("To resume, run:", shlex.join(["kerasnas", *words]), markup=False)
             raise typer.Exit(130) from None

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from kerasnas.cli.application import OUT, Cache, Cluster, Data, Run, command
 from kerasnas.errors import KerasnasError
@@ -191,17 +190,14 @@ def trials(
     ] = False,
 ) -> None:
     """Show a run's trials: values, objectives, cost, status, and why one failed."""
-    from kerasnas.flow.stages.trials import details, repair_journal, table
-    from kerasnas.flow.task.tables import UNLIMITED
+    from kerasnas.flow.commands.trials import details, print_table, repair_journal
 
     if repair:
         OUT.print(repair_journal(run), markup=False)
     if trial is not None:
         OUT.print(details(run, trial), markup=False)
-    elif OUT.is_terminal:
-        OUT.print(table(run, OUT.width))
-    else:  # a file, or a program: nothing is folded
-        Console(file=OUT.file, highlight=False, width=UNLIMITED).print(table(run))
+    else:
+        print_table(run, OUT)
 
 
 @command

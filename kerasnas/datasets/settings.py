@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +18,9 @@ class LayoutSettings(BaseModel, ABC):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stored: ClassVar[bool] = False
+    """Whether clips are embeddings, in shards of records, instead of recordings."""
 
     dataset: str
     root: Path | None = Field(

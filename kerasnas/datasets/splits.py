@@ -18,7 +18,6 @@ from kerasnas.errors import KerasnasError
 from kerasnas.streams import Stream
 
 Indices = NDArray[np.int64]
-_FOLDS_STREAM = 2  # the two divisions of a split have the random streams 0 and 1
 
 
 class SplitSettings(BaseModel):
@@ -179,7 +178,7 @@ def with_folds(clips: Clips, seed: int, count: int | None = None) -> Clips:
             f"when there are groups), and {scarce} has {fewest}; add clips, or leave the class out "
             "(data: classes)"
         )
-    rng = np.random.default_rng((seed, _FOLDS_STREAM))
+    rng = np.random.default_rng((seed, Stream.FOLDS))
     part = stratified(targets, groups, (1 / count,) * count, rng)
     table = list(clips)
     for index, number in zip(among, part, strict=True):

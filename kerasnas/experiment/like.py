@@ -35,7 +35,7 @@ _OWN = frozenset(
 """Settings that stay the experiment's."""
 
 
-def resolved(features: Any) -> Any:
+def resolve_like(features: Any) -> Any:
     """Return settings as they are read from YAML, with those of the file that `like` names.
 
     A `like` that was read before has the file's SHA-256 beside the numbers: it is left as it is, so

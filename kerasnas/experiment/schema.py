@@ -19,9 +19,11 @@ from kerasnas.experiment import like
 from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
 from kerasnas.export.settings import ExportSettings
+from kerasnas.features.embedding_settings import StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.like import settings_like
 from kerasnas.features.settings import LogMel, Spectrogram
+from kerasnas.models.papers import PAPERS, space_names
 from kerasnas.models.pretrained.file import read
 from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.space import SearchSpace, Values
@@ -76,7 +78,7 @@ class Experiment(BaseModel):
     @field_validator("features", mode="before")
     @classmethod
     def _like_a_file(cls, features: Any) -> Any:
-        return like.resolved(features)
+        return like.resolve_like(features)
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -110,10 +112,11 @@ class Experiment(BaseModel):
         outputs = {self.training.candidate.output(several), self.training.final.output(several)}
         if len(outputs) > 1:
             raise ValueError("training.candidate.loss and training.final.loss differ: give one")
-        if several and "softmax" in outputs and self.model.space != "li":
+        if several and "softmax" in outputs and not self.model.softmax_for_tags:
             raise ValueError(
                 "categorical_crossentropy is for one label a clip; with data.multi_label use "
-                "binary_crossentropy or auto (Li's report uses it so: only space: li takes it)"
+                "binary_crossentropy or auto, or a model.space whose paper uses it so: "
+                f"{space_names(each for each in PAPERS if each.softmax_for_tags)}"
             )
         front = self.features
         in_decibels = isinstance(front, Spectrogram) and front.decibels
@@ -152,18 +155,23 @@ class Experiment(BaseModel):
         return self
 
     def _check_stored(self) -> None:
-        """Only audioset has stored embeddings, and they are no recordings."""
-        kind = self.features.kind
-        if (kind == "stored_embedding") != (self.data.dataset == "audioset"):
+        """Stored embeddings are no recordings."""
+        stored, dataset = self.data.stored, self.data.dataset
+        if isinstance(self.features, StoredEmbedding) != stored:
+            remedy = (
+                "it has stored embeddings alone, for features of kind stored_embedding"
+                if stored
+                else "it has recordings, and no stored embeddings"
+            )
             raise ValueError(
-                f"features.kind: {kind} does not go with data.dataset: {self.data.dataset}: "
-                "audioset, and nothing else, has features of kind stored_embedding"
+                f"features.kind: {self.features.kind} does not go with data.dataset: {dataset}: "
+                f"{remedy}"
             )
         recipes = (self.training.candidate, self.training.final)
-        if kind == "stored_embedding" and any(r.augmentation.copies for r in recipes):
+        if stored and any(r.augmentation.copies for r in recipes):
             raise ValueError(
-                "augmentation.speeds, noise and rooms change recordings; audioset has embeddings "
-                "alone"
+                f"augmentation.speeds, noise and rooms change recordings; {dataset} has "
+                "embeddings alone"
             )
 
     def _check_trunk(self) -> None:
@@ -296,7 +304,7 @@ class Experiment(BaseModel):
         Raises:
             KerasnasError: What is given does not go with the file.
         """
-        if skip_corrupt and self.data.dataset != "audioset":
+        if skip_corrupt and not self.data.stored:
             raise KerasnasError(
                 f"--skip-corrupt leaves records of shards out: {self.data.dataset} has none"
             )

@@ -31,7 +31,7 @@ class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Window(_Settings):
+class WindowSettings(_Settings):
     """Sizes a candidate may have; others are never trained."""
 
     rule: SizeRule = Field("int8_file", description="how bytes are counted")
@@ -39,7 +39,7 @@ class Window(_Settings):
     maximum: int = Field(500_000, ge=1, description="bytes")
 
     @model_validator(mode="after")
-    def _check(self) -> Window:
+    def _check(self) -> WindowSettings:
         if self.minimum > self.maximum:
             raise ValueError(f"minimum {self.minimum} is above maximum {self.maximum}")
         return self
@@ -126,7 +126,7 @@ class SearchSettings(_Settings):
         RandomSettings(), description="what proposes candidates; a bare name takes its defaults"
     )
     trials: int = Field(20, ge=1, description="candidates to train")
-    window: Window = Window()
+    window: WindowSettings = WindowSettings()
     objectives: tuple[str, ...] | None = Field(
         None,
         min_length=1,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kerasnas.errors import KerasnasError
 
 Waveform = NDArray[np.float32]
-_BLOCK = 2**18
+BLOCK = 2**18
 _MARGIN = 2**14
 """Samples beyond the end of what is asked for: more than the resampler's filter is long."""
 
@@ -48,7 +48,7 @@ def read(
                 most = min(promised, math.ceil(seconds * rate) + _MARGIN)
             resampler = None
             while frames < most:
-                block = file.read(min(_BLOCK, most - frames), dtype="float32", always_2d=True)
+                block = file.read(min(BLOCK, most - frames), dtype="float32", always_2d=True)
                 if not len(block):
                     break
                 frames += len(block)

@@ -87,7 +87,7 @@ def extract(
         processes = 1  # its graph takes batches of clips, on all cores
 
     def fill(path: Path) -> None:
-        _compute(clips, settings, version, path, processes, progress)
+        compute(clips, settings, version, path, processes, progress)
 
     return kept("features", clips.name, key, shape, settings.storage, fill, cache, about)
 
@@ -189,9 +189,10 @@ def _allocate(path: Path, shape: tuple[int, ...], storage: str) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def _compute(
+def compute(
     clips: Clips, settings: FrontEnd, version: Version, array: Path, processes: int, progress: bool
 ) -> None:
+    """Write the features of all clips to the file of an array that is there."""
     with Progress(console=Console(stderr=True), transient=True, disable=not progress) as bar:
         task = bar.add_task("features", total=len(clips))
         if isinstance(settings, StoredEmbedding):

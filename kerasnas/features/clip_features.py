@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform, read
 from kerasnas.features.embedding_settings import Embedding
-from kerasnas.features.front_ends import WaveformFrontEnd
+from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.features.mel_settings import Mfcc, Pcen, TfioLogMel
 from kerasnas.features.settings import LogMel, Scalogram, Spectrogram
 from kerasnas.features.spectral.log_mel import log_mel
@@ -19,7 +19,7 @@ from kerasnas.features.spectral.scalogram import scalogram
 
 
 @dataclass(frozen=True)
-class Window:
+class Slice:
     """One clip cut out of a longer recording.
 
     Attributes:
@@ -33,7 +33,7 @@ class Window:
     waveform: Waveform
 
 
-def of_file(path: Path, settings: WaveformFrontEnd) -> NDArray[np.float32]:
+def of_file(path: Path, settings: RecordingFrontEnd) -> NDArray[np.float32]:
     """Return features of a clip, read from a file: float32 `(segments, frames, bins, channels)`.
 
     Args:
@@ -47,7 +47,7 @@ def of_file(path: Path, settings: WaveformFrontEnd) -> NDArray[np.float32]:
     return clip_features(read(path, rate, settings.file_channels, seconds), settings)
 
 
-def clip_features(waveform: Waveform, settings: WaveformFrontEnd) -> NDArray[np.float32]:
+def clip_features(waveform: Waveform, settings: RecordingFrontEnd) -> NDArray[np.float32]:
     """Features of a waveform, cropped or filled up to the clip length.
 
     Args:
@@ -99,7 +99,7 @@ def _of_kind(waveform: Waveform, settings: Spectrogram) -> NDArray[np.float32]:
     raise TypeError(f"features of kind {settings.kind} are made elsewhere")
 
 
-def fit_length(waveform: Waveform, settings: WaveformFrontEnd) -> Waveform:
+def fit_length(waveform: Waveform, settings: RecordingFrontEnd) -> Waveform:
     """Crop the end of `(samples, channels)`, or fill it up, to exactly `settings.samples`."""
     missing = settings.samples - len(waveform)
     if missing <= 0:
@@ -110,8 +110,8 @@ def fit_length(waveform: Waveform, settings: WaveformFrontEnd) -> Waveform:
 
 
 def sliding(
-    waveform: Waveform, settings: WaveformFrontEnd, hop_seconds: float | None = None
-) -> Iterator[Window]:
+    waveform: Waveform, settings: RecordingFrontEnd, hop_seconds: float | None = None
+) -> Iterator[Slice]:
     """Cut a recording of any length into clips, the last one ending where the recording ends.
 
     What would add less than a twentieth of a clip at the end is left out, as the end of a training
@@ -130,4 +130,4 @@ def sliding(
         starts.append(last)
     for start in starts:
         stop = min(len(waveform), start + settings.samples)
-        yield Window(start / rate, stop / rate, waveform[start:stop])
+        yield Slice(start / rate, stop / rate, waveform[start:stop])

@@ -11,7 +11,7 @@ from kerasnas.features.audio import read
 from kerasnas.features.clip_features import clip_features, fit_length
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
-from kerasnas.features.settings import Mel
+from kerasnas.features.settings import Mel, Scalogram
 from kerasnas.features.spectral.morlet import filters
 from kerasnas.features.stored import dequantized
 from kerasnas.features.waveform_model import digest
@@ -34,8 +34,10 @@ def describe(settings: FrontEnd) -> dict[str, Any]:
     bank: dict[str, Any]
     if isinstance(settings, Mel):
         bank = {"fmax": settings.highest}
-    else:
+    elif isinstance(settings, Scalogram):
         bank = filters(settings.octaves, settings.filters_per_octave)._asdict()
+    else:
+        raise TypeError(f"features of kind {settings.kind} have no description")
     return {
         **given,
         "window_length": settings.fft_window,

@@ -13,7 +13,7 @@ def _default(values: object) -> object:
     return {"kind": "log_mel", **values} if isinstance(values, dict) else values
 
 
-WaveformFrontEnd = LogMel | TfioLogMel | Mfcc | Pcen | Scalogram | Embedding
+RecordingFrontEnd = LogMel | TfioLogMel | Mfcc | Pcen | Scalogram | Embedding
 """Those that take recordings."""
 
 FrontEnd = Annotated[
@@ -23,10 +23,10 @@ FrontEnd = Annotated[
 ]
 """All; the last one takes what a data set has stored."""
 
-_ADAPTER: TypeAdapter[WaveformFrontEnd | StoredEmbedding] = TypeAdapter(FrontEnd)
+_ADAPTER: TypeAdapter[RecordingFrontEnd | StoredEmbedding] = TypeAdapter(FrontEnd)
 
 
-def front_end(settings: Any) -> WaveformFrontEnd | StoredEmbedding:
+def front_end(settings: Any) -> RecordingFrontEnd | StoredEmbedding:
     """The front end of settings as JSON data.
 
     Raises:

@@ -27,7 +27,7 @@ from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
 from kerasnas.features.audio import Waveform, read, read_header
 from kerasnas.features.clip_features import clip_features, fit_length
-from kerasnas.features.front_ends import WaveformFrontEnd
+from kerasnas.features.front_ends import RecordingFrontEnd
 
 
 class Version(BaseModel):
@@ -71,7 +71,7 @@ AS_IT_IS = Version()
 
 
 def version_features(
-    path: Path, settings: WaveformFrontEnd, version: Version, row: int
+    path: Path, settings: RecordingFrontEnd, version: Version, row: int
 ) -> NDArray[np.float32]:
     """Return features of a version of a clip: float32 `(segments, frames, bins, channels)`.
 
@@ -81,7 +81,7 @@ def version_features(
 
 
 def version_waveform(
-    path: Path, settings: WaveformFrontEnd, version: Version, row: int
+    path: Path, settings: RecordingFrontEnd, version: Version, row: int
 ) -> Waveform:
     """Return a version of a clip: float32 `(samples, channels)` at `settings.sample_rate`.
 
@@ -109,7 +109,7 @@ def noisy(
     waveform: Waveform,
     folder: Path,
     snr: tuple[float, float],
-    settings: WaveformFrontEnd,
+    settings: RecordingFrontEnd,
     rng: np.random.Generator,
 ) -> Waveform:
     """Return a clip of the experiment's length with noise all over it, its padding included.

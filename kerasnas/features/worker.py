@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features.front_ends import WaveformFrontEnd, front_end
+from kerasnas.features.front_ends import RecordingFrontEnd, front_end
 from kerasnas.features.versions import Version, version_features
 
 
@@ -21,7 +21,7 @@ def main() -> None:
         return
     task = json.loads(line)
     settings = front_end(task["settings"])
-    assert isinstance(settings, WaveformFrontEnd)
+    assert isinstance(settings, RecordingFrontEnd)
     version = Version.model_validate(task["version"])
     features = np.load(task["array"], mmap_mode="r+")
     with suppress(BrokenPipeError):  # the parent is gone

@@ -18,7 +18,7 @@ from threading import Thread
 from typing import Any
 
 from kerasnas.errors import KerasnasError, counted
-from kerasnas.features.front_ends import WaveformFrontEnd
+from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.features.versions import Version
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -26,7 +26,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 
 def run_workers(
     paths: Sequence[Path],
-    settings: WaveformFrontEnd,
+    settings: RecordingFrontEnd,
     version: Version,
     array: Path,
     processes: int,
@@ -47,7 +47,7 @@ def run_workers(
     """
     answers: SimpleQueue[tuple[int, str]] = SimpleQueue()
     processes = min(processes, len(paths))
-    workers = [_start() for _ in range(processes)]
+    workers = [start_worker() for _ in range(processes)]
     try:
         for number, worker in enumerate(workers):
             rows = range(number, len(paths), processes)
@@ -79,7 +79,8 @@ def run_workers(
             worker.wait()
 
 
-def _start() -> "subprocess.Popen[str]":
+def start_worker() -> "subprocess.Popen[str]":
+    """Start a process that answers requests for features, line by line."""
     package_home = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package_home, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": path}

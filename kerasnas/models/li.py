@@ -16,23 +16,24 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.convolutional import Dense, Dropout, Flatten, Normalize
 from kerasnas.blocks.recurrent import FlattenBins, Gru, Lstm
+from kerasnas.export.network.ops import Shape
 from kerasnas.models.li_gated import LiGatedSettings, LiGatedSpace
-from kerasnas.models.space import SearchSpace, Values
+from kerasnas.models.space import PaperSettings, SearchSpace, Values
 
 if TYPE_CHECKING:
     import keras_tuner
 
 
-class LiSettings(BaseModel):
+class LiSettings(PaperSettings):
     """The space's settings in an experiment."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    softmax_for_tags: ClassVar[bool] = True
 
     space: Literal["li"] = "li"
     layers: tuple[int, ...] = Field((1, 2, 3), min_length=1, description="recurrent layers")
@@ -71,6 +72,12 @@ class LiSettings(BaseModel):
         if not all(0 <= rate < 1 for rate in self.dropout):
             raise ValueError(f"dropout must be shares below 1, not {self.dropout}")
         return self
+
+    def over(
+        self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
+    ) -> LiSpace:
+        """See `PaperSettings`."""
+        return LiSpace(input_shape, classes, output, self)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block
@@ -21,16 +21,15 @@ from kerasnas.blocks.convolutional import Normalize, Reshape
 from kerasnas.blocks.gated import ConvolutionMaxPool, GatedConvolution, GatedRecurrent
 from kerasnas.blocks.recurrent import FrameMean, LocatedTags
 from kerasnas.errors import KerasnasError
-from kerasnas.models.space import SearchSpace, Values
+from kerasnas.export.network.ops import Shape
+from kerasnas.models.space import PaperSettings, SearchSpace, Values
 
 if TYPE_CHECKING:
     import keras_tuner
 
 
-class LiGatedSettings(BaseModel):
+class LiGatedSettings(PaperSettings):
     """The space's settings in an experiment."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: Literal["li_gated"] = "li_gated"
     blocks: tuple[PositiveInt, ...] = Field((1, 2, 3), min_length=1, description="gated blocks")
@@ -64,6 +63,12 @@ class LiGatedSettings(BaseModel):
         if sorted(set(self.blocks)) != list(self.blocks):
             raise ValueError(f"blocks must be rising numbers, not {self.blocks}")
         return self
+
+    def over(
+        self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
+    ) -> LiGatedSpace:
+        """See `PaperSettings`."""
+        return LiGatedSpace(input_shape, classes, output, self)
 
 
 @dataclass(frozen=True)

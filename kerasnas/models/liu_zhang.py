@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block
@@ -45,7 +45,8 @@ from kerasnas.blocks.recurrent import (
     Gru,
 )
 from kerasnas.errors import KerasnasError, counted
-from kerasnas.models.space import SearchSpace, Values
+from kerasnas.export.network.ops import Shape
+from kerasnas.models.space import PaperSettings, SearchSpace, Values
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -55,10 +56,8 @@ Head = Literal["attention_localization", "mean"]
 _XU_GRUS = (Gru(128), Gru(128), Gru(128))
 
 
-class LiuZhangSettings(BaseModel):
+class LiuZhangSettings(PaperSettings):
     """The space's settings in an experiment; the defaults are the paper's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: Literal["liu_zhang"] = "liu_zhang"
     layers: int = Field(
@@ -85,6 +84,12 @@ class LiuZhangSettings(BaseModel):
         "onto the scores (equations 3 to 5); false: compute it behind the GRU layers and multiply "
         "it onto the scores alone",
     )
+
+    def over(
+        self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
+    ) -> LiuZhangSpace:
+        """See `PaperSettings`."""
+        return LiuZhangSpace(input_shape, classes, output, self)
 
 
 def _values(*layers: tuple[int, int, int]) -> Values:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
@@ -28,8 +28,9 @@ from kerasnas.blocks.convolutional import Dense, Dropout, GlobalAveragePool, Nor
 from kerasnas.blocks.recurrent import FlattenBins, Gru
 from kerasnas.blocks.unidirectional import UnidirectionalBottleneck
 from kerasnas.errors import KerasnasError
+from kerasnas.export.network.ops import Shape
 from kerasnas.models.choices import ChoiceSpace, Options
-from kerasnas.models.space import Values
+from kerasnas.models.space import PaperSettings, Values
 
 _ACTIVATION = "relu6"
 
@@ -64,10 +65,10 @@ _VGG16: tuple[Block, ...] = tuple(
 )
 
 
-class NascSettings(BaseModel):
+class NascSettings(PaperSettings):
     """The space's settings in an experiment; the defaults stand in for the paper's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    of_choices: ClassVar[bool] = True
 
     space: Literal["nasc"] = "nasc"
     stem_filters: int = Field(16, ge=1)
@@ -82,6 +83,12 @@ class NascSettings(BaseModel):
     recurrent_units: int = Field(256, ge=1, description="of a GRU layer, in each direction")
     dense_units: int = Field(128, ge=1, description="of the first of two dense layers")
     dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the last layer")
+
+    def over(
+        self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
+    ) -> NascSpace:
+        """See `PaperSettings`."""
+        return NascSpace(input_shape, classes, output, self)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
@@ -19,6 +20,33 @@ if TYPE_CHECKING:
     import keras_tuner
 
 Values = Mapping[str, Any]
+
+
+class SpaceSettings(BaseModel):
+    """Settings of a search space, as an experiment gives them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of_choices: ClassVar[bool] = False
+    """Whether it is a `ChoiceSpace`, which a supernet can hold."""
+    softmax_for_tags: ClassVar[bool] = False
+    """Whether its paper trains taggers by a softmax, too, where clips carry several labels."""
+
+    space: str
+
+
+class PaperSettings(SpaceSettings, ABC):
+    """Settings of a search space of `kerasnas.models.papers`."""
+
+    @abstractmethod
+    def over(
+        self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
+    ) -> SearchSpace:
+        """Return the space for one task; see `SearchSpace`.
+
+        Raises:
+            KerasnasError: The space does not fit the input or the output.
+        """
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block
@@ -34,8 +34,9 @@ from kerasnas.blocks.convolutional import (
 )
 from kerasnas.blocks.texture import TextureScores
 from kerasnas.errors import KerasnasError
+from kerasnas.export.network.ops import Shape
 from kerasnas.models import comparison
-from kerasnas.models.space import SearchSpace, Values
+from kerasnas.models.space import PaperSettings, SearchSpace, Values
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -44,10 +45,8 @@ _MODULES = ("identity", "dsc3", "dsc5", "ir3", "ir5")
 _KERNELS = {"3": (3, 3), "5": (5, 5)}
 
 
-class WuLeeSettings(BaseModel):
+class WuLeeSettings(PaperSettings):
     """The space's settings in an experiment; the defaults are the paper's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: Literal["wu_lee"] = "wu_lee"
     blocks: tuple[int, ...] = Field((2, 3, 4), min_length=1, description="numbers of blocks")
@@ -77,6 +76,12 @@ class WuLeeSettings(BaseModel):
         if sorted(set(self.blocks)) != list(self.blocks) or self.blocks[0] < 1:
             raise ValueError(f"blocks must be rising numbers from 1, not {self.blocks}")
         return self
+
+    def over(
+        self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
+    ) -> WuLeeSpace:
+        """See `PaperSettings`."""
+        return WuLeeSpace(input_shape, classes, output, self)
 
 
 def _values(stem: int, growth: float, *blocks: tuple[str, str, str]) -> Values:

@@ -13,7 +13,7 @@ _RECORDS: dict[str, type[Record]] = {
     layout.SEARCH: records.SearchState,
     layout.CONTROLLER: records.ControllerCurve,
     layout.THREADS: records.Threads,
-    layout.SUPERNET_HISTORY: records.History,
+    layout.SUPERNET_HISTORY: records.EpochTable,
     layout.AGREEMENT: records.Agreement,
     layout.HYPERVOLUME: records.Hypervolume,
     layout.BASELINES: records.Baselines,
@@ -22,7 +22,7 @@ _RECORDS: dict[str, type[Record]] = {
     layout.EXCERPTS: records.Excerpts,
     layout.WINNERS: records.Winners,
     layout.DESCRIPTION: records.Description,
-    layout.HISTORY: records.History,
+    layout.HISTORY: records.EpochTable,
     layout.EVALUATION: records.Evaluation,
     layout.FOLDS: records.Folds,
     layout.ENSEMBLE: records.Ensemble,
@@ -35,7 +35,7 @@ _RECORDS: dict[str, type[Record]] = {
 
 def record_of(path: Path) -> type[Record] | None:
     """Return the class of the record that a file of a run holds; None for other files."""
-    if path.match("evaluation_*.json"):
+    if path.match(layout.FILE_EVALUATIONS):
         return records.Evaluation
     return _RECORDS.get(path.name)
 

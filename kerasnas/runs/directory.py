@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import DamagedError, KerasnasError
 from kerasnas.files import write_atomically
-from kerasnas.runs.layout import BASELINES, EXPERIMENT, LOCK
+from kerasnas.runs.layout import BASELINES, EXPERIMENT, LOCK, RunPaths
 
 
 @contextmanager
@@ -33,6 +33,7 @@ def open_run(
     Raises:
         KerasnasError: The directory cannot be written to, another process works in it, it holds
             other files, or it belongs to another experiment and `overwrite` is not given.
+        DamagedError: The journal of a search that has begun there is empty or missing.
     """
     made = not directory.exists()
     _check_writable(directory)
@@ -57,7 +58,24 @@ def open_run(
                     f"{'; '.join(differences)}. Give another --run, or --overwrite to delete it"
                 )
         write_atomically(directory / EXPERIMENT, experiment)
+        _require_journal(RunPaths(directory))
         yield
+
+
+def _require_journal(paths: RunPaths) -> None:
+    """See that a run which holds something of its trials holds their journal, too.
+
+    A search writes the journal first, and would begin again without it.
+    """
+    of_trials = (paths.search, paths.table, paths.trials, paths.winners)
+    left = next((path for path in of_trials if path.exists()), None)
+    if left is None or (paths.journal.exists() and b"\n" in paths.journal.read_bytes()):
+        return
+    fault = "holds no whole line" if paths.journal.exists() else "is missing"
+    raise DamagedError(
+        f"{paths.journal} {fault}, and {left} tells of trials that were in it",
+        "restore it from a copy, or give --overwrite to delete the run and search again",
+    )
 
 
 def read_settings(directory: Path) -> tuple[Mapping[str, Any], str]:

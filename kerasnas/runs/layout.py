@@ -1,5 +1,7 @@
 """Where the files of a run lie: every name is written here, and only here.
 
+`export` knows no run, and has the names of the files that it writes once more, in its own `files`.
+
 ```
 RUN/
   experiment.yaml  .lock  journal.jsonl  trials.csv  search.json  controller.json  threads.json
@@ -58,6 +60,8 @@ EXPORT = "export.json"
 MADE_FROM = "made_from.json"
 FRONT_END = "features.json"
 THRESHOLDS = "thresholds.json"
+FILE_EVALUATIONS = "evaluation_*.json"
+"""Pattern of the evaluations of exported files, whose names have the precision."""
 LABELS = "labels.txt"
 
 _ENSEMBLE = "-ensemble"
@@ -140,7 +144,7 @@ class ExportPaths:
 
     def evaluation(self, precision: str) -> Path:
         """`evaluation_PRECISION.json`: scores of a file on the test clips."""
-        return self.path / f"evaluation_{precision}.json"
+        return self.path / FILE_EVALUATIONS.replace("*", precision)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kerasnas.errors import KerasnasError
 from kerasnas.measures import COSTS
 from kerasnas.tuners import History, JournalError, Results, Trial
+from kerasnas.tuners.core.ranking import points
 
 __all__ = ["Trial", "Trials", "cost_of", "held_out_of", "value_of"]
 
@@ -71,6 +75,15 @@ class Trials:
         if not self.completed:
             return frozenset()
         return frozenset(trial.number for trial in self._results.pareto_front())
+
+    def points(self) -> NDArray[np.float64]:
+        """Return the objectives of completed trials inside the window, in order of suggestion.
+
+        Returns:
+            `(trials, objectives)`, each objective so that less is better.
+        """
+        inside = [trial for trial in self._results.history.completed() if trial.violation <= 0]
+        return points(inside, self._results.objectives)
 
     @property
     def rejected(self) -> int:

@@ -143,7 +143,7 @@ class Supernet:
         path = self.space.path(path)
         statistics = [
             statistic
-            for name in self._layers(path).values()
+            for name in self.layers_on(path).values()
             if isinstance(layer := self.network.get_layer(name), keras.layers.BatchNormalization)
             for statistic in (layer.moving_mean, layer.moving_variance)
         ]
@@ -173,7 +173,7 @@ class Supernet:
         path = self.space.path(path)
         architecture = self.space.architecture(path)
         model = architecture.build()
-        for name, shared in self._layers(path).items():
+        for name, shared in self.layers_on(path).items():
             layer = model.get_layer(name)
             layer.set_weights(self.network.get_layer(shared).get_weights())
             if isinstance(layer, keras.layers.Normalization):
@@ -237,7 +237,7 @@ class Supernet:
         for name in ("_predictor", "_observer"):
             self.__dict__.pop(name, None)
 
-    def _layers(self, path: Choices) -> dict[str, str]:
+    def layers_on(self, path: Choices) -> dict[str, str]:
         """Shared layers with weights by their names in the architecture along `path`."""
         return {
             op.name: self.space.shared_name(op.name, path)

@@ -16,6 +16,8 @@ from typing import Any
 
 import keras
 
+from kerasnas.export.keras_model.private import adam_state
+
 _BATCH_NORMALIZATION = keras.layers.BatchNormalization
 
 
@@ -88,12 +90,12 @@ class _FusedStep:
     def update_step(self: Any, gradient: Any, variable: Any, learning_rate: Any) -> None:
         import tensorflow as tf
 
-        index = self._get_variable_index(variable)
+        momentum, velocity = adam_state(self, variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
+            m=momentum.value.handle,
+            v=velocity.value.handle,
             beta1_power=self.beta_1**step,
             beta2_power=self.beta_2**step,
             lr=tf.cast(learning_rate, variable.dtype),

@@ -32,7 +32,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.features import clip_features, read
 from kerasnas.features.cache import VERSION as FEATURES_VERSION
 from kerasnas.features.clip_features import fit_length
-from kerasnas.features.front_ends import WaveformFrontEnd
+from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import write_atomically
 from kerasnas.training.examples import Indices
 from kerasnas.training.recipe import ShufflingAndMixing
@@ -127,7 +127,7 @@ def mixed(
     clips: Clips,
     among: Indices,
     settings: ShufflingAndMixing,
-    front_end: WaveformFrontEnd,
+    front_end: RecordingFrontEnd,
     cache: Path | None = None,
 ) -> Mixed:
     """New clips made of `among`, from the cache as far as they are there.
@@ -170,7 +170,7 @@ def mixed(
 def _fill(
     clips: Clips,
     mixes: Sequence[Mix],
-    front_end: WaveformFrontEnd,
+    front_end: RecordingFrontEnd,
     array: Path,
     done: Path,
     first: int,
@@ -183,12 +183,13 @@ def _fill(
         starts, "shuffling and mixing", console=console, disable=not console.is_terminal
     ):
         for row, mix in enumerate(mixes[start : start + PART], start):
-            written[row] = _made(clips, mix, front_end)
+            written[row] = mix_features(clips, mix, front_end)
         written.flush()
         write_atomically(done, str(min(start + PART, len(mixes))))
 
 
-def _made(clips: Clips, mix: Mix, front_end: WaveformFrontEnd) -> NDArray[np.float32]:
+def mix_features(clips: Clips, mix: Mix, front_end: RecordingFrontEnd) -> NDArray[np.float32]:
+    """Return the features of one mix, `(segments, frames, bins, channels)`."""
     waveforms = []
     for index, order in zip(mix.clips, mix.orders, strict=True):
         path = clips[index].path
@@ -218,7 +219,7 @@ def _counts(clips: Clips, among: Indices, settings: ShufflingAndMixing) -> dict[
     return {known[name]: count for name, count in settings.clips.items()}
 
 
-def _key(clips: Clips, mixes: Sequence[Mix], front_end: WaveformFrontEnd) -> str:
+def _key(clips: Clips, mixes: Sequence[Mix], front_end: RecordingFrontEnd) -> str:
     used = sorted({index for mix in mixes for index in mix.clips})
     files = [[str(clips[index].path.absolute()), index] for index in used]
     times = [clips[index].path.stat().st_mtime_ns for index in used]

@@ -14,7 +14,7 @@ from kerasnas.training.fit import output_activation
 from kerasnas.training.weighting import class_weights, example_weights
 
 Array = NDArray[np.float32]
-Values = NDArray[np.float64]
+Doubles = NDArray[np.float64]
 
 _PENALTY = 10.0  # of half the squared weights of standardised statistics
 _CONSTANT = 1e-5  # a statistic that varies less, of its largest value, says nothing
@@ -61,7 +61,7 @@ def fit_texture(model: keras.Model, examples: Examples, balanced: bool = False) 
     layers[OWN].set_weights([weight / 2 for weight in layers[OWN].get_weights()])
 
 
-def _regression(x: Values, y: Array, weights: Array, output: str) -> tuple[Values, Values]:
+def _regression(x: Doubles, y: Array, weights: Array, output: str) -> tuple[Doubles, Doubles]:
     """Kernel `(statistics, classes)` and bias of a penalised logistic regression."""
     from scipy.optimize import minimize
     from scipy.special import expit, logsumexp, softmax
@@ -74,7 +74,7 @@ def _regression(x: Values, y: Array, weights: Array, output: str) -> tuple[Value
     penalty = np.full((shape[0], 1), _PENALTY)
     penalty[-1] = 0  # the bias
 
-    def loss(flat: Values) -> tuple[float, Values]:
+    def loss(flat: Doubles) -> tuple[float, Doubles]:
         kernel = flat.reshape(shape)
         scores = x @ kernel
         if output == "softmax":

@@ -95,7 +95,7 @@ def test_the_beginning_is_read_as_it_is_in_the_whole(tmp_path, name, rate):
 def test_blocks_do_not_show(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.wav", tone(3, 44100), 44100)
     whole = read(tmp_path / "a.wav", RATE)
-    monkeypatch.setattr("kerasnas.features.audio._BLOCK", 1000)
+    monkeypatch.setattr("kerasnas.features.audio.BLOCK", 1000)
     assert np.array_equal(read(tmp_path / "a.wav", RATE), whole)
 
 

@@ -183,14 +183,14 @@ def test_without_locks_whoever_is_second_takes_the_first_ones_array(data, tmp_pa
 
     monkeypatch.setattr(cache.fcntl, "flock", without_locks)
     clips = clips_of(data)
-    compute = cache._compute
+    compute = cache.compute
 
     def overtaken(*arguments):
-        monkeypatch.setattr(cache, "_compute", compute)
+        monkeypatch.setattr(cache, "compute", compute)
         run(clips, tmp_path)  # another process finishes the same entry meanwhile
         compute(*arguments)
 
-    monkeypatch.setattr(cache, "_compute", overtaken)
+    monkeypatch.setattr(cache, "compute", overtaken)
     features = run(clips, tmp_path)
     (entry,) = (tmp_path / "cache" / "features").iterdir()
     assert Path(features.filename).parent == entry
@@ -265,7 +265,7 @@ def test_a_worker_that_is_killed_is_reported(data, tmp_path, monkeypatch):
         pipe = subprocess.PIPE
         return subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
 
-    monkeypatch.setattr(workers, "_start", doomed)
+    monkeypatch.setattr(workers, "start_worker", doomed)
     with pytest.raises(KerasnasError, match="worker was killed by SIGKILL"):
         run(clips_of(data), tmp_path, processes=2)
     assert list((tmp_path / "cache" / "features").iterdir()) == []

@@ -88,7 +88,7 @@ def test_what_is_to_beat_is_told_in_a_line(task: Task, measured: Baselines) -> N
 
 
 def test_too_many_clips_are_skipped_and_said(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "_MOST", 10)
+    monkeypatch.setattr(stage, "MOST_PRODUCTS", 10)
     skipped = stage.of_parts(task, task.split.train, {"test": (task.split.train, task.split.test)})
     assert not skipped.parts
     assert to_beat(task, skipped).startswith("no baselines: 39 clips of 3 classes")

@@ -57,7 +57,7 @@ class Screen:
         panel = ""
         if self.console.is_terminal:
             plain = Console(width=120, file=io.StringIO())
-            plain.print(self.display._panel())
+            plain.print(self.display.panel())
             panel = plain.file.getvalue()
         file = self.console.file
         text = file.getvalue()
@@ -83,8 +83,8 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     for _ in range(2):
         screen.finish(screen.start(), 0.1, 30_000)
     assert search.rejected
-    assert f"{search.rejected} candidates outside the window (" in screen.display._state()
-    assert "left" not in screen.display._state()
+    assert f"{search.rejected} candidates outside the window (" in screen.display.state()
+    assert "left" not in screen.display.state()
 
 
 def test_a_run_that_is_repeated_is_no_failure() -> None:
@@ -121,10 +121,10 @@ def test_the_state_fits_a_narrow_terminal_and_keeps_the_time_that_is_left() -> N
     screen = Screen(search)
     screen.fail(screen.start(), "no good")
     screen.finish(screen.start(), 0.5, 20_000)
-    whole = screen.display._state()
+    whole = screen.display.state()
     assert len(whole) > 60
     for width in (60, 40):
-        state = screen.display._state(width)
+        state = screen.display.state(width)
         assert len(state) <= width
         assert state.startswith("2 of 6 done")
         assert state.endswith(" left")
@@ -141,12 +141,12 @@ def test_a_resumed_search_knows_how_far_it_is_and_how_long_it_takes(tmp_path: Pa
         screen = Screen(search, slots=2)
         with screen.display:
             assert screen.text() == "Resuming: 2 of 6 trials done.\n"
-        state = screen.display._state()
+        state = screen.display.state()
         assert "best accuracy 0.500, 1 on the front, 1 failed" in state
         assert sum(seconds) > 0
         assert f"{sum(seconds) / 2 * 4 / 2:.0f} s left" in state
     with open_search(tmp_path, clock=lambda: 0.0, time_budget=search.elapsed + 7) as search:
-        assert "7 s left" in Screen(search).display._state()
+        assert "7 s left" in Screen(search).display.state()
 
 
 def test_thousands_of_trials_do_not_fill_the_screen_where_there_is_no_terminal() -> None:

@@ -87,7 +87,7 @@ def test_what_is_kept_is_not_cut_again(
     keep: Callable[[bool], Excerpts], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = keep(True)
-    monkeypatch.setattr(stage, "_found", None)
+    monkeypatch.setattr(stage, "make_excerpts", None)
     assert keep(True) == first
 
 

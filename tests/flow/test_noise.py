@@ -7,7 +7,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from kerasnas import experiment
-from kerasnas.flow.task import task
+from kerasnas.flow.task.task import load_task
 
 SETTINGS = """
 schema: 1
@@ -37,14 +37,14 @@ def test_examples_to_train_on_have_the_versions_of_their_recipe(tmp_path: Path) 
     _write(tmp_path / "street" / "0.wav", 0.1 * rng.standard_normal(20_000))
     path = tmp_path / "experiment.yaml"
     path.write_text(SETTINGS.format(root=tmp_path / "data", noise=tmp_path / "street"))
-    loaded = task.load_task(experiment.load(path), tmp_path / "cache")
-    recipes = loaded.experiment.training
-    training = loaded.examples(loaded.split.train, recipes.final)
+    task = load_task(experiment.load(path), tmp_path / "cache")
+    recipes = task.experiment.training
+    training = task.examples(task.split.train, recipes.final)
     assert len(training.versions) == 1 and len(training.noisy) == 2
     padding = np.s_[:, :, -5:]
     assert np.ptp(training.features[padding], axis=(1, 2, 3)).max() == 0
     assert all(np.ptp(noisy[padding], axis=(1, 2, 3)).min() > 0 for noisy in training.noisy)
     assert (training.noisy[0] != training.noisy[1]).any()
     for recipe in (recipes.candidate, None):
-        plain = loaded.examples(loaded.split.test, recipe)
+        plain = task.examples(task.split.test, recipe)
         assert not plain.versions and not plain.noisy

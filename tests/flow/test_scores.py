@@ -2,6 +2,7 @@ from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 from rich.console import Console
@@ -37,15 +38,14 @@ def task(multi_label: bool) -> SimpleNamespace:
     )
 
 
-def model(x, training):
-    assert training is False
-    return x[:, 0, :, 0]
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    """A network whose scores are its features, unless it is called as in training."""
+    x = keras.Input((1, 2, 1))
+    return keras.Model(x, keras.layers.Dropout(0.5)(keras.layers.Flatten()(x)))
 
 
-model._flatten_layers = lambda include_self: ()  # none of them recurrent
-
-
-def test_thresholds_are_chosen_on_the_clips_set_aside() -> None:
+def test_thresholds_are_chosen_on_the_clips_set_aside(model: keras.Model) -> None:
     tagging = task(multi_label=True)
     found = scores.choose_thresholds(model, tagging, np.arange(4))
     assert found == pytest.approx([0.25, 0.75])
@@ -54,12 +54,12 @@ def test_thresholds_are_chosen_on_the_clips_set_aside() -> None:
     assert result.metrics["macro_f1"] < 1
 
 
-def test_without_tags_or_clips_set_aside_there_are_no_thresholds() -> None:
+def test_without_tags_or_clips_set_aside_there_are_no_thresholds(model: keras.Model) -> None:
     assert scores.choose_thresholds(model, task(multi_label=False), np.arange(4)) is None
     assert scores.choose_thresholds(model, task(multi_label=True), np.arange(0)) is None
 
 
-def test_an_evaluation_is_written_class_by_class() -> None:
+def test_an_evaluation_is_written_class_by_class(model: keras.Model) -> None:
     tagging = task(multi_label=True)
     result = scores.score_model(model, tagging, tagging.examples(np.arange(2)))
     written = scores.record(result, tagging, "test").fields()
@@ -69,7 +69,9 @@ def test_an_evaluation_is_written_class_by_class() -> None:
     assert scores.record(result, tagging, "test").fields()["by_class"]["auc"] == [None, None]
 
 
-def test_thresholds_are_found_again_beside_the_model_and_its_files(tmp_path: Path) -> None:
+def test_thresholds_are_found_again_beside_the_model_and_its_files(
+    model: keras.Model, tmp_path: Path
+) -> None:
     tagging = task(multi_label=True)
     result = scores.score_model(
         model, tagging, tagging.examples(np.arange(4)), np.array([0.25, 0.75])
@@ -86,7 +88,9 @@ def test_thresholds_are_found_again_beside_the_model_and_its_files(tmp_path: Pat
 
 
 @pytest.mark.parametrize("multi_label", [False, True])
-def test_a_training_without_thresholds_has_none(tmp_path: Path, multi_label: bool) -> None:
+def test_a_training_without_thresholds_has_none(
+    model: keras.Model, tmp_path: Path, multi_label: bool
+) -> None:
     tagging = task(multi_label)
     result = scores.score_model(model, tagging, tagging.examples(np.arange(4)))
     scores.record(result, tagging, "test").write(TrainingPaths(tmp_path).evaluation)
@@ -119,8 +123,6 @@ def test_tags_that_reach_their_threshold_are_marked() -> None:
 
 @pytest.mark.parametrize("recurrent", [False, True])
 def test_a_traced_network_answers_as_an_untraced_one(recurrent: bool) -> None:
-    import keras
-
     x = keras.Input((5, 3))
     layer = keras.layers.Bidirectional(keras.layers.GRU(2)) if recurrent else keras.layers.Flatten()
     model = keras.Model(x, keras.layers.Dense(2)(layer(x)))

@@ -30,11 +30,11 @@ from kerasnas.runs.layout import ExportPaths, RunPaths, TrainingPaths
 from kerasnas.runs.records import (
     Baselines,
     Description,
+    EpochTable,
     Evaluation,
     Export,
     Folds,
     FrontEndDescription,
-    History,
     MadeFrom,
 )
 from kerasnas.runs.run import chosen_training, read_winners
@@ -56,7 +56,7 @@ def test_every_candidate_keeps_accuracy_loss_and_cost(searched: Path) -> None:
         assert 4000 <= int(row["bytes"]) <= 30_000
         assert int(row["bytes"]) == int(row["int8_bytes"])
         assert len(
-            History.read(RunPaths(searched).trial(f"{int(row['trial']):04d}").history).epochs
+            EpochTable.read(RunPaths(searched).trial(f"{int(row['trial']):04d}").history).epochs
         )
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.search import search
-from kerasnas.flow.stages.trials import table
+from kerasnas.flow.commands.trials import table
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import FrontEndDescription
 from kerasnas.runs.run import read_winners

@@ -14,7 +14,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.random_search import search_randomly
 from kerasnas.flow.commands.search import search
 from kerasnas.runs.layout import RunPaths
-from kerasnas.runs.records import Description, Export, History, Hypervolume
+from kerasnas.runs.records import Description, EpochTable, Export, Hypervolume
 from kerasnas.runs.run import chosen_training, read_winners
 from kerasnas.tuners.core.errors import TunerError
 
@@ -74,7 +74,7 @@ def inherited(workspace: Path) -> Path:
 
 
 def test_a_killed_training_of_the_supernet_goes_on(inherited: Path) -> None:
-    epochs = History.read(RunPaths(inherited).supernet_history).epochs
+    epochs = EpochTable.read(RunPaths(inherited).supernet_history).epochs
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
 
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from kerasnas.cli import app
 from kerasnas.experiment import Experiment
-from kerasnas.flow.stages.trials import Book, table
+from kerasnas.flow.commands.trials import table
+from kerasnas.flow.stages.trials import Book
 from kerasnas.flow.task.opening import open_run
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import ControllerCurve, SearchState

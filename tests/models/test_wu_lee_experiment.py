@@ -22,25 +22,18 @@ def paper() -> Experiment:
 
 def test_the_front_end_is_the_papers(paper: Experiment) -> None:
     features = paper.features
-    assert features.kind == "scalogram"
-    assert (features.sample_rate, features.seconds, features.n_fft) == (48000, 10, 2048)
     assert features.fft_window == round(0.025 * 48000)
     assert features.hop_length == round(0.010 * 48000)
-    assert (2**features.octaves, features.filters_per_octave) == (1024, 16)
     # (2, 128, 128) there; seven whole segments of 1000 frames.
     assert features.input_shape == (128, 128, 2)
     assert features.segments == 1000 // 128
 
 
 def test_search_and_recipes_are_the_papers(paper: Experiment) -> None:
-    window = paper.search.window
-    assert (window.rule, window.minimum, window.maximum) == (
-        "float32_params",
-        250 * 1024,
-        500 * 1024,
-    )
-    assert paper.search.trials == 510
     assert paper.objectives == ("accuracy", "loss")
+    window = paper.search.window
+    bytes_ = paper.space(3).reference("model_b").size(window.rule)
+    assert window.minimum == 250 * 1024 <= bytes_ <= window.maximum
     candidate, final = paper.training.candidate, paper.training.final
     assert [candidate.learning_rate_at(epoch) for epoch in range(3)] == pytest.approx(
         [1e-3, 1e-4, 1e-5]
@@ -48,13 +41,11 @@ def test_search_and_recipes_are_the_papers(paper: Experiment) -> None:
     assert [final.learning_rate_at(epoch) for epoch in (0, 3, 4, 59)] == pytest.approx(
         [1e-3, 1e-3, 5e-4, 1e-3 * 0.5**14]
     )
-    assert (candidate.epochs, final.epochs) == (3, 60)
+    assert candidate.learning_rate_at(candidate.epochs) == pytest.approx(1e-6)
     for recipe in (candidate, final):
         assert recipe.output(multi_label=False) == "sigmoid"
-        assert (recipe.optimizer, recipe.batch_size) == ("adam", 64)
         # Section 4.1, and the authors' code: PyTorch's Adam adds 0.0015 times each weight.
         assert (recipe.weight_decay, recipe.l2) == (0.0015, 0)
-        assert recipe.augmentation.mixup == "uniform"
     assert paper.space(3).reference("model_b").input_shape == (128, 128, 2)
 
 

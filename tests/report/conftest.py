@@ -199,7 +199,7 @@ def write_history(training: TrainingPaths, validated: bool = True, epochs: int =
             return trained
         return trained | {"val_loss": 1.2 / n, "val_accuracy": None if n == 2 else 1 - 0.6 / n}
 
-    records.History(tuple(epoch(n) for n in range(1, epochs + 1))).write(training.history)
+    records.EpochTable(tuple(epoch(n) for n in range(1, epochs + 1))).write(training.history)
 
 
 LOSES = (records.FindingEntry("baseline", True, "The network loses"),)

@@ -8,7 +8,7 @@ import pytest
 from kerasnas.report import write
 from kerasnas.report.sections.statistics import best_epoch, first_reaching
 from kerasnas.runs.layout import RunPaths
-from kerasnas.runs.records import Evaluation, FoldClasses, History
+from kerasnas.runs.records import EpochTable, Evaluation, FoldClasses
 from tests.report.conftest import write_folds
 from tests.report.pages import Page
 
@@ -35,8 +35,8 @@ def tagged(rates: list[float]) -> Evaluation:
     )
 
 
-def history(rates: list[float | None]) -> History:
-    return History(
+def history(rates: list[float | None]) -> EpochTable:
+    return EpochTable(
         tuple(
             {"epoch": n, "loss": 1 / n, "accuracy": 0.5, "val_loss": rate, "val_accuracy": None}
             for n, rate in enumerate(rates, 1)

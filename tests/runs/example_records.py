@@ -88,8 +88,8 @@ def _folds() -> records.Folds:
 
 EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Path]]] = {
     records.Description: (_description, lambda run: run.winner("loss").description),
-    records.History: (
-        lambda: records.History(({"epoch": 1, "loss": 0.5, "val_loss": None},)),
+    records.EpochTable: (
+        lambda: records.EpochTable(({"epoch": 1, "loss": 0.5, "val_loss": None},)),
         lambda run: run.trial("0000").history,
     ),
     records.Evaluation: (_evaluation, lambda run: run.export.evaluation("int8")),

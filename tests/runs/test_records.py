@@ -133,7 +133,7 @@ def test_what_is_no_json_is_refused(tmp_path: Path) -> None:
     for text in ("[1", '{"schema": 1, "epochs": [{"loss": NaN}]}', "[" * 100_000, "[]", "\xff"):
         path.write_text(text, encoding="latin-1")
         with pytest.raises(KerasnasError, match=r"history\.json"):
-            records.History.read(path)
+            records.EpochTable.read(path)
 
 
 def test_what_would_not_be_read_is_not_written(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_would_not_be_read_is_not_written(tmp_path: Path) -> None:
 
 def test_unknown_figures_are_null_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "history.json"
-    records.History(({"epoch": 1, "loss": float("nan"), "val_loss": float("inf")},)).write(path)
+    records.EpochTable(({"epoch": 1, "loss": float("nan"), "val_loss": float("inf")},)).write(path)
     assert json.loads(path.read_text())["epochs"] == [{"epoch": 1, "loss": None, "val_loss": None}]
     evaluation = example(records.Evaluation)
     evaluation.write(tmp_path / "evaluation.json")

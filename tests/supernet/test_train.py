@@ -103,7 +103,7 @@ def test_options_that_are_on_no_path_stay():
         for weight in supernet.network.weights
         if not np.array_equal(before[weight.path], weight.numpy())
     }
-    on_path = set(supernet._layers((0, 1)).values()) - {"00_normalize.normalization"}
+    on_path = set(supernet.layers_on((0, 1)).values()) - {"00_normalize.normalization"}
     assert {name.partition("/")[0] for name in changed} == on_path
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasnas.experiment import load
+from kerasnas.export.keras_model.private import adam_state
 from kerasnas.training.fit import optimizer_of
 from kerasnas.training.recipe import Recipe
 
@@ -35,7 +36,7 @@ def test_gradient_over_weight_is_the_papers_on_every_weight(
     before = [np.array(weight) for weight in weights]
     optimizer.build(weights)
     optimizer.apply([keras.ops.zeros_like(weight) for weight in weights])
-    moments = [np.array(moment) for moment in optimizer._momentums]
+    moments = [np.array(adam_state(optimizer, weight)[0]) for weight in weights]
     for weight, moment in zip(before, moments, strict=True):
         np.testing.assert_allclose(moment / SHARE / weight, decay, rtol=1e-5)
 

@@ -69,7 +69,7 @@ def test_a_killed_process_goes_on_and_makes_the_same(
     monkeypatch.setattr(mixing, "PART", 2)
     settings = ShufflingAndMixing(clips={"bell": 7})
     whole = mixed(clips, np.arange(6), settings, FRONT_END, tmp_path / "one").features
-    made, original = [], mixing._made
+    made, original = [], mixing.mix_features
 
     def counted(clips, mix, front_end):
         made.append(mix)
@@ -77,7 +77,7 @@ def test_a_killed_process_goes_on_and_makes_the_same(
             raise KeyboardInterrupt
         return original(clips, mix, front_end)
 
-    monkeypatch.setattr(mixing, "_made", counted)
+    monkeypatch.setattr(mixing, "mix_features", counted)
     with pytest.raises(KeyboardInterrupt):
         mixed(clips, np.arange(6), settings, FRONT_END, tmp_path / "two")
     again = mixed(clips, np.arange(6), settings, FRONT_END, tmp_path / "two").features

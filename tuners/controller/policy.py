@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from enum import IntEnum, unique
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,16 @@ MASKED = -1
 _SETTLED = 1e-12  # A temperature at which no other value than the most probable is drawn.
 MOST_VALUES = 10_000  # of one gene; a softmax over more is neither learned nor quick.
 Actions = npt.NDArray[np.int64]
+
+
+@unique
+class _Stream(IntEnum):
+    """What weights are drawn from, `default_rng((seed, stream))`."""
+
+    NETWORK = 0
+    """Layers, and the embedding of the beginning."""
+    FIRST_KIND = 1
+    """Embedding and softmax of the first kind of genes; the other kinds follow by number."""
 
 
 class Decision(NamedTuple):
@@ -87,7 +98,7 @@ def initial(
         the first row for the beginning, then the values of all kinds. `softmax`: `(values, units)`
         and `softmax_bias`: `(values,)`.
     """
-    rng = np.random.default_rng((seed, 0))
+    rng = np.random.default_rng((seed, _Stream.NETWORK))
     weights = {}
     for index in range(layers):
         for name, rows in (("kernel", (units,)), ("recurrent", (units,)), ("bias", ())):
@@ -96,7 +107,7 @@ def initial(
     embedding = [rng.uniform(-scale, scale, (1, units))]
     softmax, bias = [np.zeros((0, units))], [np.zeros(0)]
     for kind, count in {item.kind: len(item.options) for item in table}.items():
-        rng = np.random.default_rng((seed, 1 + kind))
+        rng = np.random.default_rng((seed, _Stream.FIRST_KIND + kind))
         embedding.append(rng.uniform(-scale, scale, (count, units)))
         softmax.append(rng.uniform(-scale, scale, (count, units)))
         bias.append(rng.uniform(-scale, scale, count))

@@ -91,14 +91,14 @@ class Worker:
 
     def run(self, job: Job) -> None:
         """Run a job and reply `finished` or `failed`."""
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
             evaluate = self._load(job)
         except BaseException as error:
-            self._fail("import", f"{job.factory} could not be loaded: {_say(error)}", begun)
+            self._fail("import", f"{job.factory} could not be loaded: {_say(error)}", started)
             return
         self._pipe.send("ready")
-        begun = time.monotonic()
+        started = time.monotonic()
         trial = TrialContext(job.id, job.directory, self._report)
         try:
             result = evaluate(dict(job.values), trial)
@@ -107,14 +107,14 @@ class Worker:
                     f'{job.factory} must make a function that returns {{"metrics": {{...}}}}; '
                     f"it returned {result!r:.200}"
                 )
-            seconds = time.monotonic() - begun
+            seconds = time.monotonic() - started
             self._pipe.busy = False
             self._pipe.send("finished", result=result, seconds=seconds)
         except MemoryError as error:
-            self._fail("memory", _say(error), begun)
+            self._fail("memory", _say(error), started)
         except BaseException as error:  # SystemExit too: it costs the trial, not the worker
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            self._fail("disk" if full else "exception", _say(error), begun)
+            self._fail("disk" if full else "exception", _say(error), started)
 
     def _load(self, job: Job) -> Evaluate:
         key = json.dumps([job.factory, dict(job.arguments)], sort_keys=True)
@@ -128,14 +128,14 @@ class Worker:
         self._pipe.send("progress", step=int(step), metrics=plain)
         return self._pipe.answers.get()
 
-    def _fail(self, cause: str, message: str, begun: float) -> None:
+    def _fail(self, cause: str, message: str, started: float) -> None:
         self._pipe.busy = False
         self._pipe.send(
             "failed",
             cause=cause,
             message=message,
             traceback=traceback.format_exc(),
-            seconds=time.monotonic() - begun,
+            seconds=time.monotonic() - started,
         )
 
 

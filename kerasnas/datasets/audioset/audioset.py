@@ -15,7 +15,7 @@ import json
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -40,6 +40,8 @@ _EVALUATION = "eval"
 
 class AudioSetSettings(LayoutSettings):
     """AudioSet's embeddings: which shards, and who validates (see `kerasnas.datasets.audioset`)."""
+
+    stored: ClassVar[bool] = True
 
     dataset: Literal["audioset"] = "audioset"
     multi_label: bool = Field(True, description="Whether a clip may carry any number of labels.")
@@ -80,7 +82,7 @@ def load(root: Path, settings: AudioSetSettings, cache: Path) -> IndexedClips:
     listed = class_labels(root / (settings.class_labels or CLASS_LABELS))
     if unknown := [name for name in classes or () if name not in listed]:
         raise KerasnasError(f"classes: {', '.join(unknown)} not in the list of {root}'s classes")
-    found = {part: shards.find(root, part) for part in settings.parts}
+    found = {part: shards.list_shards(root, part) for part in settings.parts}
     files = [path for paths in found.values() for path in paths]
     states = [
         [str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns] for path in files

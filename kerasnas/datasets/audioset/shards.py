@@ -30,7 +30,7 @@ class Stored(NamedTuple):
     clip: Embedded
 
 
-def find(root: Path, part: str) -> list[Path]:
+def list_shards(root: Path, part: str) -> list[Path]:
     """The shards of a part, sorted by name.
 
     Raises:

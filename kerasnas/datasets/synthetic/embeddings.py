@@ -5,6 +5,7 @@ its classes adds its direction for a stretch of frames. Clip i depends on the se
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from enum import IntEnum, unique
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,16 @@ from kerasnas.datasets.audioset.sequence_example import Embedded
 
 FRAMES, VALUES = 10, 128
 _LEVEL, _NOISE = 24.0, 32.0  # steps of a byte
+
+
+@unique
+class _Stream(IntEnum):
+    """What is drawn from a seed, `default_rng((seed, stream, ...))`."""
+
+    DIRECTIONS = 0
+    """The directions of all classes."""
+    CLIPS = 1
+    """A clip, by its number."""
 
 
 def write(
@@ -45,9 +56,9 @@ def write(
 
 def embedded(classes: int, numbers: range, seed: int = 0) -> Iterator[Embedded]:
     """Clips by their numbers; every tenth is shorter than the others."""
-    directions = np.random.default_rng((seed, 0)).normal(size=(classes, VALUES))
+    directions = np.random.default_rng((seed, _Stream.DIRECTIONS)).normal(size=(classes, VALUES))
     for number in numbers:
-        rng = np.random.default_rng((seed, 1, number))
+        rng = np.random.default_rng((seed, _Stream.CLIPS, number))
         frames = FRAMES if number % 10 else int(rng.integers(1, FRAMES))
         labels = {number % classes, *rng.integers(0, classes, rng.integers(0, 3)).tolist()}
         x = 128 + _NOISE * rng.normal(size=(frames, VALUES))

@@ -88,8 +88,10 @@ def ensemble(
             `train`.
     """
     console = console or Console()
-    opened = open_network(source, architecture, data, run, workers, cache, cluster, console)
-    with opened as (session, network):
+    with open_network(source, architecture, data, run, workers, cache, cluster, console) as (
+        session,
+        network,
+    ):
         result = _train(session, network)
         if session.paths.winners.exists():
             write_report(session.run)

@@ -17,7 +17,7 @@ from kerasnas.datasets.survey import Survey
 from kerasnas.datasets.table import Problems, rows
 from kerasnas.errors import KerasnasError, counted
 from kerasnas.experiment import Experiment
-from kerasnas.experiment.like import resolved
+from kerasnas.experiment.like import resolve_like
 from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.reading import tagged_settings
 from kerasnas.experiment.search import SearchSettings
@@ -109,7 +109,7 @@ def _input_shape(file: Path, survey: Survey) -> Shape:
         KerasnasError: The file cannot be read, or does not take a waveform.
     """
     try:
-        settings = resolved({"like": str(file), "seconds": clip_seconds(survey)})
+        settings = resolve_like({"like": str(file), "seconds": clip_seconds(survey)})
     except ValueError as error:
         raise KerasnasError(f"pretrained: {error}") from None
     return LogMel.model_validate(settings).input_shape

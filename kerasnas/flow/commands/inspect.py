@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from kerasnas.errors import counted
 from kerasnas.experiment.like import front_end_of, probes
 from kerasnas.features import read
 from kerasnas.features.like import LIMIT, largest_difference
 from kerasnas.models.pretrained.inspection import Inspection, inspect
+from kerasnas.paths import StrPath
 
 
 def print_inspection(
-    path: Path, console: Any, recordings: Sequence[Path] = (), frames: int | None = None
+    path: StrPath, console: Console, recordings: Sequence[StrPath] = (), frames: int | None = None
 ) -> Inspection:
     """Print front end, blocks, and the cost of each cut of a file.
 
@@ -25,19 +26,20 @@ def print_inspection(
 
     Args:
         path: A `.tflite` or `.keras` file.
-        console: A `rich.console.Console`.
+        console: Where to.
         recordings: Of any length and rate.
         frames: See `inspection.inspect`.
 
     Raises:
         KerasnasError: The file cannot be read, or a recording cannot.
     """
+    path = Path(path)
     found = inspect(path, frames)
     found.print(console)
     if found.file.front_end is None:
         return found
     front_end, settings = front_end_of(path)
-    waves = [np.ascontiguousarray(read(p, settings.sample_rate)[:, 0]) for p in recordings]
+    waves = [np.ascontiguousarray(read(Path(p), settings.sample_rate)[:, 0]) for p in recordings]
     largest = largest_difference(front_end, settings, waves or probes(settings))
     on = (
         counted(len(recordings), "recording") if recordings else "noise, a tone, clicks and silence"

@@ -19,7 +19,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
 from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
-from kerasnas.features.front_ends import WaveformFrontEnd
+from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import Thresholds, read_thresholds
@@ -143,7 +143,7 @@ class Predictor:
     """
 
     model: Path
-    settings: WaveformFrontEnd
+    settings: RecordingFrontEnd
     classes: tuple[str, ...]
     network: Any
     thresholds: Thresholds | None

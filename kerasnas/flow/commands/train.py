@@ -73,8 +73,10 @@ def train(
         KerasnasError: Something given cannot be used, or a training failed.
     """
     console = console or Console()
-    opened = open_network(source, architecture, data, run, workers, cache, cluster, console)
-    with opened as (session, network):
+    with open_network(source, architecture, data, run, workers, cache, cluster, console) as (
+        session,
+        network,
+    ):
         names = _parse_folds(folds, session.task)
         jobs = _jobs(session, network, names, seeds)
         result = _train(session, network, jobs)

@@ -20,10 +20,10 @@ from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.winners import describe
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.runs.records import Agreement, Evaluation, RankCorrelation, RankedPath
+from kerasnas.runs.trials import Trial, Trials
 from kerasnas.runs.values import Figures
 from kerasnas.streams import Stream
 from kerasnas.training.recipe import Recipe
-from kerasnas.tuners import Results, Trial
 
 _RESAMPLES = 2000
 _Item = TypeVar("_Item")
@@ -74,7 +74,7 @@ def measure(session: Session) -> None:
     settings = experiment.search.supernet.agreement
     if settings is None:
         return
-    ranked = Results.read(session.run).ranking(experiment.criteria[0])
+    ranked = Trials.read(session.run).completed
     if len(ranked) < settings.paths:
         session.console.print(
             f"Ranks are not compared: search.supernet.agreement.paths asks for {settings.paths} "

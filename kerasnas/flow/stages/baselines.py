@@ -20,7 +20,7 @@ from kerasnas.training.scoring.metrics import ClipScores, evaluation
 
 REGRESSION = "a logistic regression"
 
-_MOST = 1_000_000
+MOST_PRODUCTS = 1_000_000
 """Clips times classes; a regression on more would take longer than many a search."""
 
 _SUSPECTS = 50
@@ -82,7 +82,7 @@ def of_parts(task: Task, train: Indices, parts: _Parts, made_from: str = "") -> 
     size = len(
         np.unique(np.concatenate([train, *(each for part in parts.values() for each in part)]))
     )
-    if size * len(classes) > _MOST:
+    if size * len(classes) > MOST_PRODUCTS:
         skipped = f"{size:,} clips of {len(classes):,} classes would take too long"
         return Baselines(made_from, skipped, None, {}, (), 0)
     several = task.clips.multi_label

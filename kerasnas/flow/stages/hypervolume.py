@@ -12,9 +12,8 @@ import numpy as np
 
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Hypervolume
-from kerasnas.tuners import Results, Trial
+from kerasnas.runs.trials import Trials
 from kerasnas.tuners.core.pareto import hypervolume
-from kerasnas.tuners.core.ranking import points
 
 _POINTS = 60
 
@@ -29,15 +28,12 @@ def measure(run: Path) -> None:
     paths = RunPaths(run)
     if not paths.journal.exists():
         return
-    searches = {"search": Results.read(run)}
+    searches = {"search": Trials.read(run)}
     if paths.random.journal.exists():
-        searches["random"] = Results.read(paths.random.path)
+        searches["random"] = Trials.read(paths.random.path)
     if len(searches["search"].objectives) < 2:
         return
-    completed = {name: _feasible(results) for name, results in searches.items()}
-    found = {
-        name: points(completed[name], results.objectives) for name, results in searches.items()
-    }
+    found = {name: trials.points() for name, trials in searches.items()}
     if not all(len(each) for each in found.values()):
         return
     everything = np.concatenate(list(found.values()))
@@ -49,7 +45,3 @@ def measure(run: Path) -> None:
         scaled, bound = (each - low) / scale, [1.0] * each.shape[1]
         curves[name] = tuple((int(n), hypervolume(scaled[:n], bound)) for n in counts)
     Hypervolume(curves).write(paths.hypervolume)
-
-
-def _feasible(results: Results) -> list[Trial]:
-    return [trial for trial in results.history.completed() if trial.violation <= 0]

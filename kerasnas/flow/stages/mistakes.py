@@ -51,14 +51,15 @@ def keep_mistakes(session: Session, training: TrainingPaths, exported: Exported)
     if known is not None and known.made_from == made_from:
         return known
     with session.console.status("Keeping the network's mistakes"):
-        found = _found(session.task, evaluation, exported, audio, made_from)
+        found = make_excerpts(session.task, evaluation, exported, audio, made_from)
     found.write(path)
     return found
 
 
-def _found(
+def make_excerpts(
     task: Task, evaluation: Evaluation, exported: Exported, audio: bool, made_from: str
 ) -> Excerpts:
+    """Return the clips that a network gets worst, with their sound where it is wanted."""
     several = task.clips.multi_label
     thresholds = (evaluation.by_class or {}).get("threshold")
     listed = mistakes(

@@ -23,8 +23,9 @@ from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import run_jobs
 from kerasnas.models.choices import ChoiceSpace
+from kerasnas.models.papers import PAPERS, space_names
 from kerasnas.runs.layout import RunPaths
-from kerasnas.runs.records import History
+from kerasnas.runs.records import EpochTable
 from kerasnas.streams import Stream
 from kerasnas.supernet import checkpoint
 from kerasnas.supernet.space import Choice, SupernetSpace
@@ -69,7 +70,7 @@ def train_missing_supernet(session: Session) -> Path:
     file = session.paths.supernet
     if file.exists():
         checkpoint.read(file, space)
-    if not file.exists() or session.intact(History, session.paths.supernet_history) is None:
+    if not file.exists() or session.intact(EpochTable, session.paths.supernet_history) is None:
         console.print(f"Training the supernet of {space} ...", markup=False)
         recipe = task.experiment.training.candidate
         task.examples(task.split.train, recipe)  # new clips are made here, where one sees it
@@ -109,7 +110,7 @@ def train(run: str, cache: str) -> Evaluate:
             on_epoch=lambda epoch, metrics: trial.report(epoch, **metrics),
             data=_describe_data(task),
         )
-        History(tuple(history)).write(paths.supernet_history)
+        EpochTable(tuple(history)).write(paths.supernet_history)
         return {"metrics": {"loss": history[-1]["loss"]}}
 
     return evaluate
@@ -154,7 +155,8 @@ def _choices(task: Task) -> ChoiceSpace:
     space = task.space
     if not isinstance(space, ChoiceSpace):
         raise KerasnasError(
-            f"search.supernet needs a space of choices: model.space can be nasc, and is "
+            "search.supernet needs a space of choices: model.space can be "
+            f"{space_names(each for each in PAPERS if each.of_choices)}, and is "
             f"{task.experiment.model.space}"
         )
     return space

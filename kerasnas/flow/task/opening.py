@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kerasnas import experiment as experiments
-from kerasnas.errors import DamagedError, counted
+from kerasnas.errors import counted
 from kerasnas.experiment import Experiment
 from kerasnas.runs import directory as runs
 from kerasnas.runs.directory import run_of
@@ -51,27 +51,9 @@ def open_run(directory: Path, experiment: Experiment, overwrite: bool = False) -
 
     Raises:
         KerasnasError: As from `kerasnas.runs.directory.open_run`.
-        DamagedError: The journal of a search that has begun there is empty or missing.
     """
     with runs.open_run(directory, experiment.to_yaml(), _MAY_CHANGE, overwrite):
-        _require_journal(RunPaths(directory))
         yield
-
-
-def _require_journal(paths: RunPaths) -> None:
-    """See that a run which holds something of its trials holds their journal, too.
-
-    A search writes the journal first, and would begin again without it.
-    """
-    of_trials = (paths.search, paths.table, paths.trials, paths.winners)
-    left = next((path for path in of_trials if path.exists()), None)
-    if left is None or (paths.journal.exists() and b"\n" in paths.journal.read_bytes()):
-        return
-    fault = "holds no whole line" if paths.journal.exists() else "is missing"
-    raise DamagedError(
-        f"{paths.journal} {fault}, and {left} tells of trials that were in it",
-        "restore it from a copy, or give --overwrite to delete the run and search again",
-    )
 
 
 def fit_oracle(
@@ -92,9 +74,9 @@ def fit_oracle(
     trials, known = search.trials, search.oracle
     number = counted(trials, "trial")
     if not overwrite and RunPaths(directory).journal.exists():
-        begun = read_experiment(directory).search
-        if begun.oracle == known.fitted(begun.trials):
-            trials = begun.trials  # as it was fitted then
+        stored = read_experiment(directory).search
+        if stored.oracle == known.fitted(stored.trials):
+            trials = stored.trials  # as it was fitted then
     oracle = known.fitted(trials)
     if oracle == known:
         if not known.is_random(trials):

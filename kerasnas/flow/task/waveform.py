@@ -129,4 +129,6 @@ def _mono(settings: FrontEnd) -> LogMel | Mfcc | Scalogram | TfioLogMel:
 def _filters(settings: LogMel | Mfcc | Scalogram) -> NDArray[np.float32]:
     if isinstance(settings, Scalogram):
         return bank(settings.n_fft, settings.octaves, settings.filters_per_octave)
-    return mel_filters(settings)
+    if isinstance(settings, LogMel | Mfcc):
+        return mel_filters(settings)
+    raise TypeError(f"features of kind {settings.kind} have no filters")

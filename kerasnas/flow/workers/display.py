@@ -57,7 +57,7 @@ class Display:
         self._best = search.best()
         self._front = search.pareto_front()
         self._live = Live(
-            get_renderable=self._panel, console=console, refresh_per_second=2, transient=True
+            get_renderable=self.panel, console=console, refresh_per_second=2, transient=True
         )
 
     def __enter__(self) -> Self:
@@ -117,12 +117,12 @@ class Display:
             if "stopped_at" in trial.info:
                 parts.append(f"stopped early at epoch {trial.info['stopped_at']}")
             text = f"trial {trial.number}: {', '.join([*parts, f'{seconds:.0f} s'])}"
-        return text if self._console.is_terminal else f"{text}; {self._state()}"
+        return text if self._console.is_terminal else f"{text}; {self.state()}"
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False)  # on a terminal above the panel, where it stays
 
-    def _state(self, width: int | None = None) -> str:
+    def state(self, width: int | None = None) -> str:
         """Return how the search stands, without some details where not all fit the width."""
         rejected = self._search.rejected
         parts = [f"{self._done} of {self._trials} done"]
@@ -149,7 +149,8 @@ class Display:
         budget = self._search.time_budget
         return left if budget is None else min(left, max(0.0, budget - self._search.elapsed))
 
-    def _panel(self) -> RenderableType:
+    def panel(self) -> RenderableType:
+        """Return what a terminal shows: progress, how the search stands, and what workers do."""
         workers = Table.grid(padding=(0, 2))
         starting = len(self._search.history.running) - len(self._busy)
         for slot in range(self._slots):
@@ -161,7 +162,7 @@ class Display:
             workers.add_row(f"worker {slot + 1}", *row)
         return Group(
             ProgressBar(total=self._trials, completed=self._done, width=60),
-            Text(self._state(self._console.width)),
+            Text(self.state(self._console.width)),
             workers,
         )
 

@@ -16,7 +16,7 @@ from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.models.pretrained.trunk import Trunk
 from kerasnas.models.space import Values
 from kerasnas.runs.layout import TrainingPaths
-from kerasnas.runs.records import History
+from kerasnas.runs.records import EpochTable
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import OnEpoch, fit
 from kerasnas.training.recipe import Augmentation, Recipe
@@ -144,7 +144,7 @@ def _trained(
         seed=seed,
         on_epoch=on_epoch,
     )
-    History(tuple(history)).write(training.history)
+    EpochTable(tuple(history)).write(training.history)
     return tail, head, validation
 
 

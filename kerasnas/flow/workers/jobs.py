@@ -23,7 +23,7 @@ from kerasnas.flow.task.trainings import Scores
 from kerasnas.flow.workers.folds import mean_of_folds
 from kerasnas.flow.workers.frozen import FrozenTrunks, candidate_scores, fit_network
 from kerasnas.runs.layout import EnsemblePaths, TrainingPaths
-from kerasnas.runs.records import Description, History
+from kerasnas.runs.records import Description, EpochTable
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import OnEpoch, fit, normalise
 from kerasnas.training.recipe import Recipe
@@ -236,7 +236,7 @@ def _fit(
 
     history = fit(model, examples, recipe, validation=validation, seed=seed, on_epoch=on_epoch)
     fit_texture(model, examples, recipe.balanced)
-    History(tuple(history)).write(training.history)
+    EpochTable(tuple(history)).write(training.history)
     return model
 
 

@@ -9,16 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kerasnas.blocks.statistics import STATISTICS
 from kerasnas.errors import KerasnasError
-from kerasnas.models.li import LiSettings
-from kerasnas.models.li_gated import LiGatedSettings
-from kerasnas.models.liu_zhang import LiuZhangSettings
-from kerasnas.models.nasc import NascSettings
+from kerasnas.models.papers import AnyPaper
 from kerasnas.models.pretrained.file import read
+from kerasnas.models.space import SpaceSettings
 from kerasnas.models.wu_lee import WuLeeSettings
 from kerasnas.paths import expanded
 
 Head = Literal["linear", "hidden", "convolution", "gru"]
-ScratchSettings = WuLeeSettings | LiuZhangSettings | LiSettings | LiGatedSettings | NascSettings
 
 
 class FromScratch(BaseModel):
@@ -29,15 +26,13 @@ class FromScratch(BaseModel):
     share: float = Field(
         0.2, ge=0.05, le=0.95, description="of candidates drawn at random, to a twentieth"
     )
-    model: ScratchSettings = Field(
+    model: AnyPaper = Field(
         WuLeeSettings(), discriminator="space", description="their search space"
     )
 
 
-class PretrainedSettings(BaseModel):
+class PretrainedSettings(SpaceSettings):
     """The space's settings in an experiment."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: Literal["pretrained"] = "pretrained"
     file: Path = Field(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Choice:
+class TrunkChoice:
     """What the values of a candidate choose.
 
     Attributes:
@@ -124,7 +124,7 @@ class PretrainedSpace(SearchSpace):
         blocks = enumerate(self.trunk.blocks, 1)
         return [number for number, block in blocks if number > self.unpruned and is_prunable(block)]
 
-    def choice(self, values: Values) -> Choice:
+    def choice(self, values: Values) -> TrunkChoice:
         """Return what values choose, of the trunk and in general.
 
         Raises:
@@ -139,7 +139,7 @@ class PretrainedSpace(SearchSpace):
                 share = _value(values, f"keep{number}", self.settings.shares)
             keep.append(max(1, round(share * channels)))
         new_block = bool(values.get("new_block", False)) and self.settings.new_block
-        return Choice(cut, tuple(keep), _value(values, "head", self.settings.heads), new_block)
+        return TrunkChoice(cut, tuple(keep), _value(values, "head", self.settings.heads), new_block)
 
     def head(self, values: Values) -> tuple[Block, ...]:
         """Return the blocks that read the trunk's activations and give the scores."""

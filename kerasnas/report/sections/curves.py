@@ -13,7 +13,7 @@ from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, optional, training_of, winners
 from kerasnas.report.sections.statistics import best_epoch, first_reaching
 from kerasnas.runs.layout import TrainingPaths
-from kerasnas.runs.records import History
+from kerasnas.runs.records import EpochTable
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial
 from kerasnas.runs.values import Figures
@@ -132,7 +132,7 @@ def _figures(
 def _epochs(run: Run, training: TrainingPaths, damage: dict[str, None]) -> tuple[Figures, ...]:
     """The epochs of a training; none where they were not kept, or are damaged."""
     try:
-        history = optional(run, History, training.history)
+        history = optional(run, EpochTable, training.history)
     except MissingError as missing:
         damage[str(missing)] = None
         return ()

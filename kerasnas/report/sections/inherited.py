@@ -102,11 +102,17 @@ def agreement(run: Run) -> Markup | None:
 
 
 def layers(run: Run) -> Markup | None:
-    """The options that the chosen network takes, layer by layer (figure 5); None elsewhere."""
-    if (run.settings.get("model") or {}).get("space") != "nasc":
+    """The options that the chosen network takes, layer by layer (figure 5).
+
+    None for networks of other blocks, and before a network was chosen.
+    """
+    try:
+        winner = chosen(run)
+        blocks = _bottlenecks(read_architecture(run, winner))
+    except MissingError:
+        return None  # where it is damaged, the page says so at its top
+    if not blocks:
         return None
-    winner = chosen(run)
-    blocks = _bottlenecks(read_architecture(run, winner))
     return figure(
         pictures.layers(blocks),
         f"Searched layers of trial {winner.trial}, from the input down: E is the expansion, K the "

@@ -37,7 +37,7 @@ from kerasnas.runs.records.search import (
     Threads,
 )
 from kerasnas.runs.records.trained import Ensemble, FoldClasses, Folds, FoldTraining
-from kerasnas.runs.records.training import Description, Evaluation, History
+from kerasnas.runs.records.training import Description, EpochTable, Evaluation
 from kerasnas.runs.records.winners import Winner, WinnerEntry, Winners
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Delegated",
     "Description",
     "Ensemble",
+    "EpochTable",
     "Evaluation",
     "ExcerptEntry",
     "Excerpts",
@@ -64,7 +65,6 @@ __all__ = [
     "FoldTraining",
     "Folds",
     "FrontEndDescription",
-    "History",
     "Hypervolume",
     "Latency",
     "MadeFrom",

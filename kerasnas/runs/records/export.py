@@ -1,4 +1,9 @@
-"""What lies beside exported files: figures and checks, and what an app needs to use them."""
+"""What lies beside exported files: figures and checks, and what an app needs to use them.
+
+`kerasnas.export` has a `FileCheck`, a `Verdict` and a `Latency` of its own: it knows no run, and
+runs know nothing of how files are made, so that both sides say what the report between them holds.
+`Export.of` refuses a report that is not what this side says.
+"""
 
 from __future__ import annotations
 

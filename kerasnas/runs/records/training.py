@@ -48,7 +48,7 @@ class Description(Record):
 
 
 @dataclass(frozen=True, eq=False)
-class History(Record):
+class EpochTable(Record):
     """`history.json` of a network, `supernet.json` of a supernet: the epochs of a training.
 
     Attributes:

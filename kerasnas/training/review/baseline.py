@@ -38,7 +38,7 @@ _ITERATIONS = 200
 
 
 @dataclass(frozen=True)
-class Baselines:
+class MeasuredBaselines:
     """Baselines of one split.
 
     Attributes:
@@ -69,7 +69,7 @@ def measure(
     groups: NDArray[np.int64] | None = None,
     balanced: bool = False,
     seed: int = 0,
-) -> Baselines:
+) -> MeasuredBaselines:
     """Return what the baselines score on some parts of a split.
 
     Args:
@@ -114,7 +114,7 @@ def measure(
             for predictions in (frequencies, np.nan_to_num(found))
         )
         expected[name] = chance(y[new], multi_label=multi_label)
-    return Baselines(majority, regression, expected, strength, out_of_fold)
+    return MeasuredBaselines(majority, regression, expected, strength, out_of_fold)
 
 
 def chance(labels: Array, *, multi_label: bool) -> dict[str, float]:

@@ -49,8 +49,8 @@ def suspects(
     Args:
         labels: Zeros and ones, `(clips, classes)`; with one label per clip exactly one 1 each.
         probabilities: Of the same clips, each from a model that was not fitted to the clip, as
-            `Baselines.out_of_fold`; NaN where that model did not know a class, which then is
-            neither suspected nor suggested.
+            `MeasuredBaselines.out_of_fold`; NaN where that model did not know a class, which then
+            is neither suspected nor suggested.
         multi_label: Whether clips carry any number of labels.
     """
     present = np.asarray(labels) > 0.5

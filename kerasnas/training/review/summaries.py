@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from scipy.fft import dct
 
 Indices = NDArray[np.int64]
-Values = NDArray[np.float32]
+Array = NDArray[np.float32]
 
-_BLOCK_BYTES = 32 * 2**20
+BLOCK_BYTES = 32 * 2**20
 _COEFFICIENTS = 20
 
 
-def summarise(features: NDArray[Any], clips: Indices) -> Values:
+def summarise(features: NDArray[Any], clips: Indices) -> Array:
     """Return the summary statistics of some clips, reading a few of them at a time.
 
     Args:
@@ -36,7 +36,7 @@ def summarise(features: NDArray[Any], clips: Indices) -> Values:
         float32 `(len(clips), statistics)`, in the order of `clips`. All segments of a clip, and
         all channels that are examples, count together.
     """
-    size = max(1, _BLOCK_BYTES // (4 * int(np.prod(features.shape[1:]))))
+    size = max(1, BLOCK_BYTES // (4 * int(np.prod(features.shape[1:]))))
     rows = []
     for start in range(0, len(clips), size):
         block = np.asarray(features[clips[start : start + size]], np.float32)
@@ -44,7 +44,7 @@ def summarise(features: NDArray[Any], clips: Indices) -> Values:
     return np.array(rows, np.float32)
 
 
-def sounding_frames(segment: Values) -> int:
+def sounding_frames(segment: Array) -> int:
     """Return the number of frames before the silence that fills a segment up.
 
     Args:
@@ -61,7 +61,7 @@ def sounding_frames(segment: Values) -> int:
     return int(np.flatnonzero(differs)[-1]) + 1 if differs.any() else 0
 
 
-def _statistics(clip: Values) -> Values:
+def _statistics(clip: Array) -> Array:
     """Return the statistics of one clip, `(segments, frames, ...)`."""
     parts = [segment[: sounding_frames(segment)] for segment in clip]
     if not any(map(len, parts)):
@@ -74,7 +74,7 @@ def _statistics(clip: Values) -> Values:
     return np.concatenate([row.ravel() for row in rows])
 
 
-def _moments(frames: Values, steps: Values) -> list[Values]:
+def _moments(frames: Array, steps: Array) -> list[Array]:
     changes = steps.std(axis=0) if len(steps) else np.zeros_like(frames[0])
     return [
         frames.mean(axis=0),
@@ -85,7 +85,7 @@ def _moments(frames: Values, steps: Values) -> list[Values]:
     ]
 
 
-def _cepstra(frames: Values) -> Values:
+def _cepstra(frames: Array) -> Array:
     """Return each frame's first coefficients by channel, `(frames, coefficients, channels)`."""
     if not len(frames):
         return frames[:, :_COEFFICIENTS]

@@ -62,6 +62,6 @@ def test_a_file_is_read_in_blocks_that_change_nothing(tmp_path, monkeypatch, kin
     np.save(tmp_path / "features.npy", FEATURES.astype(kind))
     mapped = np.load(tmp_path / "features.npy", mmap_mode="r")
     whole = summarise(mapped, EVERYTHING)
-    monkeypatch.setattr(summaries, "_BLOCK_BYTES", 2 * 4 * FRAMES * BINS)
+    monkeypatch.setattr(summaries, "BLOCK_BYTES", 2 * 4 * FRAMES * BINS)
     np.testing.assert_array_equal(summarise(mapped, EVERYTHING), whole)
     np.testing.assert_allclose(whole, summarise(FEATURES, EVERYTHING), atol=2e-3)
