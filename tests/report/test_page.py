@@ -358,6 +358,14 @@ def test_several_labels_give_tables_of_tags(run, evaluation):
     assert "tuned F1" not in page.text("held-out")  # no threshold was chosen
 
 
+def test_an_interval_stands_beside_an_accuracy_only(run):
+    assert "64.0 % to 94.8 %, 20 clips" in Page(write(run)).text("summary")
+    write_trials(run, "macro_f1")
+    text = Page(write(run)).text("summary")
+    assert "17 of 20 clips right" in text
+    assert "94.8 %, 20 clips" not in text
+
+
 def test_one_candidate_alone_is_drawn(run):
     write_trials(run, only=slice(1, 2))
     page = Page(write(run))

@@ -60,6 +60,15 @@ def test_a_serious_finding_stands_first_and_no_tick_beside_it(run: Path) -> None
     assert card.splitlines()[2] == f"- **Warning**: {WORSE.sentence}."
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_network_that_was_not_reviewed_has_no_tick(run: Path, damaged: bool) -> None:
+    passing(run)
+    RunPaths(run).findings.unlink()
+    if damaged:
+        RunPaths(run).findings.write_text("{")
+    assert "✓" not in Page(write(run)).source
+
+
 def test_a_finding_of_a_file_alone_names_it(run: Path) -> None:
     passing(run)
     write_findings(run, float32=(), int8=(DROPS,))

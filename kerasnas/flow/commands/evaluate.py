@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError, counted
@@ -50,9 +51,8 @@ class Evaluated(Result):
 
     def table(self) -> Table:
         """For the screen."""
-        table = Table(
-            title=f"{self.model} on {counted(len(self.result.clips), f'{self.part} clip')}"
-        )
+        title = f"{self.model} on {counted(len(self.result.clips), f'{self.part} clip')}"
+        table = Table(title=Text(title, style="table.title"))
         table.add_column("metric")
         table.add_column("value", justify="right")
         for name, value in self.metrics.items():

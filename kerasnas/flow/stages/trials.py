@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import RenderableType
-from rich.markup import escape
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
@@ -150,7 +149,7 @@ def table(run: Path, width: int = UNLIMITED) -> RenderableType:
 def _values(trial: Trial) -> str:
     """Return a trial's values, and the reason why it failed, as a cell of the table."""
     values = " ".join(f"{name}={value}" for name, value in trial.values.items())
-    return escape(f"{values}\n{trial.message}" if trial.message else values)
+    return f"{values}\n{trial.message}" if trial.message else values
 
 
 def trial_rows(trials: Trials) -> list[dict[str, Plain]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from kerasnas.flow.task.result import Result
 from kerasnas.runs.records import FoldClasses, Folds, FoldTraining
@@ -196,7 +197,9 @@ class Trainings(Result):
     def table(self) -> Table:
         """For the screen."""
         table = Table(
-            title=f"{self.label}: {self.folds.metric.replace('_', ' ')}",
+            title=Text(
+                f"{self.label}: {self.folds.metric.replace('_', ' ')}", style="table.title"
+            ),
             caption=None
             if self.deviation(self.precisions[0]) is None
             else "±: standard deviation over seeds",
@@ -211,7 +214,7 @@ class Trainings(Result):
         for training in self.trainings:
             size = training.score(self.precisions[-1], "bytes")
             table.add_row(
-                training.tested_on,
+                Text(training.tested_on),
                 str(training.seed),
                 str(training.count),
                 *(_shown(training.score(name, self.folds.metric)) for name in self.precisions),

@@ -22,8 +22,12 @@ def findings(run: Run) -> list[FindingEntry]:
 
 
 def is_good(run: Run) -> bool:
-    """Whether nothing serious is known: only then may a tick stand beside a result."""
-    return not any(finding.serious for finding in findings(run))
+    """Whether the network was reviewed and nothing serious found: only then a tick may be shown."""
+    try:
+        found = optional(run, Findings, run.paths.findings)
+    except MissingError:
+        return False  # the page says so at its top
+    return found is not None and not found.serious
 
 
 def warnings(run: Run) -> Markup:

@@ -157,8 +157,12 @@ def _tiles(run: Run, held_out: Evaluation | None, export: Export | None) -> Mark
         if held_out.confusion is None:
             small = counted(held_out.count, "held-out clip")
         else:
-            low, high = wilson(int(held_out.confusion.trace()), held_out.count)
-            small = f"{percent(low)} to {percent(high)}, {counted(held_out.count, 'clip')}"
+            right = int(held_out.confusion.trace())
+            if name == "accuracy":
+                low, high = wilson(right, held_out.count)
+                small = f"{percent(low)} to {percent(high)}, {counted(held_out.count, 'clip')}"
+            else:  # the interval is of the share of right answers alone
+                small = f"{right} of {counted(held_out.count, 'clip')} right"
         tiles.append(_tile(f"held-out {words(name)}", metric(name, value), small))
         if (part := held_out_baselines(run)) is not None:
             beside = f"{majority_name(part)}: {metric(name, part.majority.get(name))}"
