@@ -160,7 +160,7 @@ def survey(
         levels: Of a sample of the recordings.
     """
     named = {clip.group for clip in clips if clip.group is not None}
-    key = None if named else group_key(clips)
+    key = group_key(clips)
     found = {clip.group for clip in grouped(clips, key)} if key else named
     return Survey(
         counts=clips.counts,
