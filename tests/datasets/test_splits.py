@@ -169,7 +169,8 @@ def test_three_groups_are_enough_to_part():
 def test_copies_stay_together():
     clips = table([(label,) for label in "ab" * 20])
     copied = [
-        replace(clip, copy_of=f"clip {i - 2}" if i % 4 > 1 else None) for i, clip in enumerate(clips)
+        replace(clip, copy_of=f"clip {i - 2}" if i % 4 > 1 else None)
+        for i, clip in enumerate(clips)
     ]
     found = split(replace(clips, clips=tuple(copied)), SplitSettings(), seed=0)
     for part in parts(found):

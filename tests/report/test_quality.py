@@ -115,7 +115,7 @@ def test_recipes_are_compared(run: Path) -> None:
         records.RecipeEntry("strong", "recipes/strong", {}, None, None, None, None),
     )
     chosen = {"augmentation": {}, "sampling": "natural"}
-    record = records.Recipes("0a", "99 parameters", 80, 5, 20, entries, "light", chosen, chosen)
+    record = records.Recipes("0a", "99 parameters", 80, 5, 20, entries, "light", chosen)
     record.write(RunPaths(run).recipes)
     page = Page(write(run))
     rows = page.rows("recipes", "Recipes on the validation clips")

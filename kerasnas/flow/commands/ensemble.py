@@ -58,9 +58,7 @@ class TrainedEnsemble(Result):
 
     def table(self) -> Table:
         """For the screen."""
-        table = Table(
-            title=Text(f"{self.directory.name} on the test clips", style="table.title")
-        )
+        table = Table(title=Text(f"{self.directory.name} on the test clips", style="table.title"))
         table.add_column("trained without")
         for name in self.metrics:
             table.add_column(name.replace("_", " "), justify="right")

@@ -105,9 +105,7 @@ def init(
     except KerasnasError:
         output.unlink()
         raise
-    lines = _found(survey) + [
-        f"warning: {text}" for text in (*warnings, *_warnings(survey, split))
-    ]
+    lines = _found(survey) + [f"warning: {text}" for text in (*warnings, *_warnings(survey, split))]
     return "\n".join([*lines, f"wrote {output}", f"next: kerasnas search {output}"])
 
 

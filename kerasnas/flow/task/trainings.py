@@ -197,9 +197,7 @@ class Trainings(Result):
     def table(self) -> Table:
         """For the screen."""
         table = Table(
-            title=Text(
-                f"{self.label}: {self.folds.metric.replace('_', ' ')}", style="table.title"
-            ),
+            title=Text(f"{self.label}: {self.folds.metric.replace('_', ' ')}", style="table.title"),
             caption=None
             if self.deviation(self.precisions[0]) is None
             else "±: standard deviation over seeds",
