@@ -113,7 +113,7 @@ class Clips:
         return self.count()
 
     def digest(self) -> str:
-        """Short text that changes with the clips, their labels, folds, splits, groups and copies."""
+        """Short text that changes with the clips: labels, folds, splits, groups and copies."""
         rows = [[clip.id, clip.labels, clip.fold, clip.split, clip.group] for clip in self.clips]
         copies = [(clip.id, clip.copy_of) for clip in self.clips if clip.copy_of is not None]
         text = json.dumps([self.classes, rows, copies] if copies else [self.classes, rows])

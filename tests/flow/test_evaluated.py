@@ -14,7 +14,7 @@ def test_scores_are_shown_in_a_console_and_in_a_notebook() -> None:
     nothing = np.zeros((2, 2), np.float32)
     result = ClipScores({"macro_f1": 0.25}, None, None, nothing, nothing, np.arange(2))
     found = Evaluated(Path("<x>.tflite"), "test", ("a", "b"), result)
-    assert repr(found) == "Evaluated(model: <x>.tflite, clips: 2 test, macro f1: 0.2500)"
+    assert repr(found) == "Evaluated(model: <x>.tflite, clips: 2 test, macro F1: 0.2500)"
     assert "&lt;x&gt;.tflite" in found._repr_html_()
 
 

@@ -99,12 +99,33 @@ def test_few_outliers_do_not_make_all_clips_long(tmp_path: Path) -> None:
     text = call(root, code=0)
     assert "0.25 to 2.00 s; 0.25 s covers 98%; 1 clip cut" in text
     assert settings()["features"]["seconds"] == 0.25
-    # Clips that are filled may be rolled; where there is padding, nothing moves it into a sound.
-    assert settings()["training"]["final"]["augmentation"]["time_roll"] is True
+    # Clips that are filled may begin earlier or later, but no word is rolled in two.
+    augmentation = settings()["training"]["final"]["augmentation"]
+    assert augmentation["time_shift"] == 0.1
+    assert "time_roll" not in augmentation
     for index in range(10):
         write(root / "cat" / f"{index}.wav", seconds=0.2)
     call(root, "-o", "padded.yaml", code=0)
-    assert "time_roll" not in settings("padded.yaml")["training"]["final"]["augmentation"]
+    padded = settings("padded.yaml")["training"]["final"]["augmentation"]
+    assert not {"time_roll", "time_masks"} & set(padded)
+
+
+def test_gain_is_for_levels_that_differ(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    call(root, code=0)
+    assert "gain" not in settings()["training"]["candidate"]["augmentation"]
+    write(root / "dog" / "loud.wav", amplitude=0.24)
+    call(root, "-o", "loud.yaml", code=0)
+    assert settings("loud.yaml")["training"]["candidate"]["augmentation"]["gain"] == 6
+
+
+def test_comments_count_the_steps_of_trainings(tmp_path: Path) -> None:
+    call(recordings(tmp_path / "data", cat=40, dog=40), code=0)
+    training = settings()["training"]
+    # 80 clips, of which 16 are tested on; 13 of the others choose, and train winners in the end.
+    text = Path("experiment.yaml").read_text()
+    assert f"# {2 * training['candidate']['epochs']} steps: 51 clips to train on" in text
+    assert f"# {2 * training['final']['epochs']} steps: 64 clips" in text
 
 
 def test_more_examples_make_fewer_epochs(tmp_path: Path) -> None:

@@ -124,6 +124,8 @@ def test_recipes_are_compared(run: Path) -> None:
     marked = [row.attrib.get("class") for row in page.section("recipes").iter("tr")]
     assert marked == [None, None, "marked", None]
     assert "for 5 epochs, of 20 of a final training" in page.text("recipes")
+    assert "within one standard error (±) of the best is used" in page.text("recipes")
+    assert "The recipe (augmentation, and how classes are drawn)" in page.text("selection")
 
 
 @pytest.mark.parametrize("name", ["findings", "baselines", "recipes"])

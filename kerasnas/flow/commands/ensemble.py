@@ -27,6 +27,7 @@ from kerasnas.report import write as write_report
 from kerasnas.runs.records import Ensemble, Evaluation
 from kerasnas.runs.values import Figures
 from kerasnas.tuners.runners.base import Job
+from kerasnas.words import words
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +62,7 @@ class TrainedEnsemble(Result):
         table = Table(title=Text(f"{self.directory.name} on the test clips", style="table.title"))
         table.add_column("trained without")
         for name in self.metrics:
-            table.add_column(name.replace("_", " "), justify="right")
+            table.add_column(words(name), justify="right")
         for label, metrics in {**self.members, "ensemble": self.metrics}.items():
             shown = ("" if value is None else f"{value:.4f}" for value in metrics.values())
             table.add_row(Text(label), *shown)

@@ -96,9 +96,9 @@ def init(
         shape = _input_shape(path, survey)
         cuts = _cuts(path, shape, survey.classes, budget)
         choices = replace(choices, pretrained=path, cuts=cuts, input_shape=shape)
-    examples = len(datasets.split(clips, split, seed=0).train)
+    parts = datasets.split(clips, split, seed=0)
     name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
-    text = starter(name, data, split, survey, examples, choices)
+    text = starter(name, data, split, survey, parts, choices)
     write_atomically(output, text)
     try:
         experiment.load(output).space(survey.classes)

@@ -18,18 +18,12 @@ from kerasnas.flow.task.result import Result
 from kerasnas.paths import StrPath
 from kerasnas.report import networks
 from kerasnas.report import write as write_report
-from kerasnas.report.html.formats import (
-    count,
-    mean_and_deviation,
-    megabytes,
-    metric,
-    millions,
-    words,
-)
+from kerasnas.report.html.formats import count, mean_and_deviation, megabytes, metric, millions
 from kerasnas.report.networks import PRECISIONS, Row
 from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.run import Run
+from kerasnas.words import words
 
 
 @dataclass(frozen=True, repr=False)

@@ -358,7 +358,7 @@ def _base(final: Recipe, epochs: int) -> Recipe:
 
 
 def _chosen(facts: Facts, augmentation: str, name: str) -> Json:
-    """Return the recipe that was compared: longer trainings get no masks that it was not tried with.
+    """Return the recipe as it was compared: longer trainings have the same masks, or none.
 
     Args:
         facts: Those that it was compared by.

@@ -25,6 +25,7 @@ from kerasnas.runs.table import write_table
 from kerasnas.runs.trials import Trial, Trials, cost_of
 from kerasnas.tuners import Controller, Results, Search, repair
 from kerasnas.tuners.runners.base import Event, Failed, Finished
+from kerasnas.words import words
 
 _EVERY = 10.0
 
@@ -137,7 +138,7 @@ def table(run: Path, width: int = UNLIMITED) -> RenderableType:
         for trial in trials.all
     ]
     return figures_table(
-        [name.replace("_", " ") for name in names],
+        [words(name) for name in names],
         rows,
         width,
         title=str(run),

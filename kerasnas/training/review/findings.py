@@ -24,6 +24,7 @@ from kerasnas import measures
 from kerasnas.errors import counted
 from kerasnas.training.scoring.metrics import ClipScores, score
 from kerasnas.training.scoring.thresholds import DEFAULT
+from kerasnas.words import words
 
 Kind = Literal["one_answer", "baseline", "missed_classes", "drop", "silent_tags", "chance", "few"]
 
@@ -152,7 +153,7 @@ def _baseline(
     if gain > _ERRORS * error:
         return None
     figures = (
-        f"{_words(metric)} {_shown(metric, test.metrics[metric])} against "
+        f"{words(metric)} {_shown(metric, test.metrics[metric])} against "
         f"{_shown(metric, other.metrics[metric])} on "
         f"{counted(len(test.labels), 'test clip')}"
     )
@@ -191,7 +192,7 @@ def _drop(test: ClipScores, metric: str, validation: float, seed: int) -> Findin
     if not drop > LARGEST_DROP:  # or there is no value
         return None
     error = _standard_error(lambda rows: _score(test, metric, rows), len(test.labels), seed)
-    clips, name = len(test.labels), _words(metric)
+    clips, name = len(test.labels), words(metric)
     changed = "rose by" if measures.direction(metric) == "min" else "lost"
     noise = f", within the noise of {clips} clips" if drop <= _ERRORS * error else ""
     sentence = (
@@ -293,10 +294,6 @@ def _listed(names: Sequence[str]) -> str:
     """Return names as a part of a sentence: the first ones, and how many more there are."""
     more = len(names) - _NAMES
     return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _words(metric: str) -> str:
-    return metric.replace("_", " ").replace("auc", "AUC").replace("f1", "F1")
 
 
 def _shown(metric: str, value: float) -> str:
