@@ -159,6 +159,7 @@ def test_mistakes_are_seen_and_heard(run: Path) -> None:
     text = page.text("mistakes")
     assert f"{CLASSES[0]} taken for {HOSTILE} (0.75): {HOSTILE}.wav, from 0.5 to 2.0 s" in text
     assert f"{CLASSES[0]} missed (0.75)" in text
+    assert f"{CLASSES[1]}: right, but only just (0.75)" in text
     assert "media-src data:" in page.source
     assert "SUQz" not in RunPaths(run).model_card.read_text(encoding="utf-8")
 

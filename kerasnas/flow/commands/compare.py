@@ -90,10 +90,10 @@ def compare(
 ) -> Compared:
     """Compare the chosen networks of two runs on the test clips of both.
 
-    Clips count as independent: where several are of one speaker, the interval is too narrow, as
-    the result says. The interval of an accuracy is Tango's (see `kerasnas.export.check.paired`); that of any other
+    The interval of an accuracy is Tango's (see `kerasnas.export.check.paired`); that of any other
     score is the percentile interval of a bootstrap over the clips (Efron & Tibshirani, "An
-    introduction to the bootstrap", 1993, section 13.3).
+    introduction to the bootstrap", 1993, section 13.3). Clips count as independent: where several
+    are of one speaker, the interval is too narrow, as the result says.
 
     Args:
         first: Run directory.

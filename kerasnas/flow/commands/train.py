@@ -32,6 +32,7 @@ from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
 from kerasnas.runs.records import Description, Evaluation, FoldTraining
 from kerasnas.runs.records.review import WHOLE
+from kerasnas.runs.records.trained import OPTIMISTIC
 from kerasnas.runs.values import Json
 from kerasnas.training.scoring.metrics import ByClass
 

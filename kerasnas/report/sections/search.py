@@ -167,8 +167,8 @@ def _how_it_went(run: Run) -> Markup:
     limits = " or the limits" if (run.settings.get("search") or {}).get("limits") else ""
     return paragraph(
         f"{text}, in {duration(state.seconds)}. Of {count(state.proposed)} proposals, "
-        f"{count(state.rejected)} ({share}) lay outside the window{limits} and were rejected before any "
-        "training."
+        f"{count(state.rejected)} ({share}) lay outside the window{limits} and were rejected "
+        "before any training."
     )
 
 
