@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kerasnas.errors import DamagedError, KerasnasError
+
+_MIDDLE = 4096  # bytes
+_SOMETHING = 128  # bytes that are not zero: headers of silent recordings have fewer
+_BLOCK = 1 << 20
 
 
 def write_atomically(path: Path, content: str | bytes, durable: bool = True) -> None:
@@ -124,3 +130,42 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def copies(paths: Sequence[Path]) -> dict[int, int]:
+    """Return which files hold the same bytes as one before them: its index, by their own.
+
+    Files of few bytes that are not zero hold nothing that could be copied: silence is all alike.
+    """
+    found: dict[int, int] = {}
+    by_size: dict[int, list[int]] = {}
+    for index, path in enumerate(paths):
+        by_size.setdefault(path.stat().st_size, []).append(index)
+    by_middle: dict[tuple[int, bytes], list[int]] = {}
+    for size, indices in by_size.items():
+        for index in indices if len(indices) > 1 else ():
+            with paths[index].open("rb") as file:  # most files of one size differ already here
+                file.seek(size // 2)
+                by_middle.setdefault((size, file.read(_MIDDLE)), []).append(index)
+    for indices in by_middle.values():
+        first: dict[str, int] = {}
+        for index in indices if len(indices) > 1 else ():
+            if _holds_something(paths[index]):
+                known = first.setdefault(digest(paths[index]), index)
+                if known != index:
+                    found[index] = known
+    return found
+
+
+def _holds_something(path: Path) -> bool:
+    heard = 0
+    with path.open("rb") as file:
+        while heard < _SOMETHING and (block := file.read(_BLOCK)):
+            heard += len(block) - block.count(0)
+    return heard >= _SOMETHING

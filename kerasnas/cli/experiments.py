@@ -172,6 +172,8 @@ def train(
         return
     trained = train(source, **given, folds=folds, seeds=seeds)
     OUT.print(trained.table())
+    if trained.caveat is not None:
+        OUT.print(f"note: {trained.caveat}.", markup=False)
     if problems := trained.problems():
         OUT.print(problems, markup=False)
 

@@ -25,6 +25,7 @@ class Clip:
         fold: The official fold, when the data set has folds.
         split: `train`, `validation` or `test`, when the data set is already split.
         group: Clips of one group (a recording, a house), which no split made here separates.
+        copy_of: Id of the clip before it whose file holds the same bytes: the two are as one group.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Clip:
     fold: str | None = None
     split: str | None = None
     group: str | None = None
+    copy_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,16 @@ class Clips:
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Number of each clip's group, `(clips,)`; a clip without one has a number of its own."""
-        names = [clip.group or f"\0{index}" for index, clip in enumerate(self.clips)]
+        """Number of each clip's group, `(clips,)`.
+
+        A clip without one has a number of its own, which its copies share.
+        """
+        place = {clip.id: index for index, clip in enumerate(self.clips)}
+        names = [
+            clip.group
+            or f"\0{index if clip.copy_of is None else place.get(clip.copy_of, clip.copy_of)}"
+            for index, clip in enumerate(self.clips)
+        ]
         return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
     @property
@@ -103,9 +113,10 @@ class Clips:
         return self.count()
 
     def digest(self) -> str:
-        """Short text that changes with the clips, their labels, folds, splits and groups."""
+        """Short text that changes with the clips: labels, folds, splits, groups and copies."""
         rows = [[clip.id, clip.labels, clip.fold, clip.split, clip.group] for clip in self.clips]
-        text = json.dumps([self.classes, rows])
+        copies = [(clip.id, clip.copy_of) for clip in self.clips if clip.copy_of is not None]
+        text = json.dumps([self.classes, rows, copies] if copies else [self.classes, rows])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def targets(self) -> NDArray[Any]:

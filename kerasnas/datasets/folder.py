@@ -5,6 +5,7 @@ several labels of a clip are separated by `;`.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,9 +22,11 @@ from kerasnas.datasets.table import (
     printable,
     rows,
 )
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import KerasnasError, counted
+from kerasnas.files import copies
 
 SPLITS = ("train", "validation", "test")
+_SHOWN = 3
 
 
 class FolderSettings(LayoutSettings):
@@ -52,12 +55,12 @@ class FolderSettings(LayoutSettings):
         return self
 
     def read(self, root: Path, cache: Path) -> Clips:
-        """See `load_directories` and `load_csv`."""
+        """See `load_directories`, `load_csv` and `with_copies`."""
         if self.csv is None:
             clips = load_directories(root)
         else:
             clips = load_csv(root, self.csv, multi_label=self.multi_label)
-        return clips if self.group_by is None else grouped(clips, self.group_by)
+        return with_copies(clips if self.group_by is None else grouped(clips, self.group_by))
 
 
 def load_directories(root: Path) -> Clips:
@@ -131,6 +134,38 @@ def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
     if not clips:
         raise KerasnasError(f"{table}: lists no clips below its header")
     return Clips(tuple(clips), _classes(clips), multi_label, root.name, root)
+
+
+def with_copies(clips: Clips) -> Clips:
+    """Return clips of which those know it that are copies of others, byte by byte.
+
+    Raises:
+        KerasnasError: With every copy that has other labels than its original, or another group.
+    """
+    problems, table, found = Problems(), list(clips), copies([clip.path for clip in clips])
+    for index, original in found.items():
+        clip, first = clips[index], clips[original]
+        table[index] = replace(clip, copy_of=first.id)
+        same = f"{clip.path}: holds the same bytes as {first.id}"
+        if set(clip.labels) != set(first.labels):
+            labels = ";".join(first.labels) or "nothing"
+            problems.add(f"{same}, labelled {labels}; remove one of the two")
+        elif clip.group != first.group:
+            problems.add(
+                f"{same}, of group {first.group}, and is of group {clip.group}; remove one of the "
+                "two, or correct its group"
+            )
+    problems.check()
+    if not found:
+        return clips
+    pairs = [f"{clips[one].id} of {clips[other].id}" for one, other in found.items()]
+    more = f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
+    note = (
+        f"{counted(len(pairs), 'recording')} found that hold the same bytes as others "
+        f"({', '.join(pairs[:_SHOWN])}{more}): no split made here parts them; remove copies, "
+        "which count twice"
+    )
+    return replace(clips, clips=tuple(table), notes=(*clips.notes, note))
 
 
 def _is_audio(relative: Path, path: Path) -> bool:

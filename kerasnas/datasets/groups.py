@@ -12,15 +12,20 @@ from typing import Literal
 from kerasnas.datasets.clips import Clip, Clips
 
 GroupKey = Literal["prefix", "directory"]
+_FEWEST = 4  # groups of a label: two to train on, and one each to choose by and to test on
 
 
 def group_key(clips: Clips) -> GroupKey | None:
     """Return what in the files' names tells groups apart, or None where nothing does.
 
-    A group (a speaker, a recording) has several clips. A name tells groups only if it varies within
-    every label, so that each can be parted into training, validation and test clips: what names
-    the label itself (`dog_001.wav`), or every single clip, is no group.
+    A group (a speaker, a recording) has several clips. Names tell groups only if each occurs under
+    several labels, and every label has four or more, so that each can be parted into training,
+    validation and test clips: what names the label itself (`dog_001.wav`), a kind of it
+    (`dog/beagle_3.wav`), or every single clip, is no group. Where a list of clips has folds, splits
+    or groups, it is not for names to tell them.
     """
+    if any(clip.fold or clip.split or clip.group for clip in clips):
+        return None
     for key, group_of in _KEYS.items():
         names = [group_of(clip) for clip in clips]
         if None not in names and _tells_groups([str(name) for name in names], clips):
@@ -48,7 +53,13 @@ def _tells_groups(names: list[str], clips: Clips) -> bool:
         len(set(found)) == len(found) for found in of_labels.values()
     ):
         return False  # clips are numbered within each label
-    return all(len(set(found)) >= 3 for found in of_labels.values())
+    labels_of: dict[str, set[str]] = defaultdict(set)
+    for label, found in of_labels.items():
+        for name in found:
+            labels_of[name].add(label)
+    if any(len(labels) < 2 for labels in labels_of.values()):
+        return False
+    return all(len(set(found)) >= _FEWEST for found in of_labels.values())
 
 
 def _prefix(clip: Clip) -> str | None:

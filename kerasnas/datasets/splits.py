@@ -19,6 +19,9 @@ from kerasnas.streams import Stream
 
 Indices = NDArray[np.int64]
 
+_FEWEST = 4
+"""Clips of a class that the usual fractions can part into training, validation and test."""
+
 
 class SplitSettings(BaseModel):
     """How clips are parted into training, validation and test clips."""
@@ -235,7 +238,15 @@ def _parts(
     groups = np.unique(clips.groups[among], return_inverse=True)[1]
     stream = Stream.TEST_CLIPS if name == "test" else Stream.VALIDATION_CLIPS
     rng = np.random.default_rng((seed, stream))
-    part = stratified(clips.targets()[among], groups, (1 - fraction, fraction), rng)
+    targets = clips.targets()[among]
+    part = stratified(targets, groups, (1 - fraction, fraction), rng)
+    grouped = any(clips[int(index)].group is not None for index in among)
+    if grouped and not part.any() and groups.any():
+        # Less than half of a group is wanted. Take one with the most classes, and of few clips.
+        counts = np.zeros((int(groups.max()) + 1, targets.shape[1]))
+        np.add.at(counts, groups, targets)
+        taken = np.lexsort((np.bincount(groups), -(counts > 0).sum(axis=1)))[0]
+        part = (groups == taken).astype(np.int64)
     return among[part == 0], among[part == 1]
 
 
@@ -265,9 +276,11 @@ def _check_classes(clips: Clips, members: Indices, where: str, always: bool = Fa
         return
     missing = [name for name, count in clips.count(members).items() if count == 0]
     if missing:
+        count = clips.counts[missing[0]]
+        few = f": a class needs {_FEWEST} or more" if count < _FEWEST else ""
         raise KerasnasError(
             f"{clips.root}: no clip of {', '.join(missing)} in {where} "
-            f"({clips.counts[missing[0]]} of {missing[0]} in all); add clips (of further groups, "
+            f"({count} of {missing[0]} in all); add clips{few} (of further groups, "
             "when there are groups), or leave the class out (data: classes)"
         )
 
@@ -276,8 +289,9 @@ def _check_number_of_groups(clips: Clips, least: int, parts: str) -> None:
     groups = clips.groups
     if (count := int(groups.max()) + 1) < min(least, len(groups)):
         names = ", ".join(sorted({clip.group for clip in clips if clip.group}))
+        number = "one group" if count == 1 else f"{count} groups"
         raise KerasnasError(
-            f"{clips.root}: all clips are of {count} group{'s' * (count > 1)} ({names}), and "
+            f"{clips.root}: all clips belong to {number} ({names}), and "
             f"{parts} need {least} or more, which no group may share; correct the groups, add "
             "clips of others, or leave the groups out if their clips are independent"
         )
@@ -296,8 +310,10 @@ def _check_groups(clips: Clips, parts: Split, cut: tuple[str, ...]) -> None:
         owners = owner[groups[indices]]
         if len(shared := np.flatnonzero((owners >= 0) & (owners != number))):
             first = shared[0]
+            clip = clips[int(indices[first])]
+            what = f"group {clip.group}" if clip.group else f"{clip.copy_of or clip.id}, or a copy,"
             raise KerasnasError(
-                f"{clips.root}: group {clips[int(indices[first])].group} is both in the "
-                f"{names[owners[first]]} and the {name} clips; correct its fold or split"
+                f"{clips.root}: {what} is both in the {names[owners[first]]} and the {name} clips; "
+                "correct its fold or split"
             )
         owner[groups[indices]] = number

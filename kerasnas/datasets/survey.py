@@ -59,11 +59,9 @@ class Levels:
 
     Attributes:
         peaks: Largest absolute value of each recording, full scale 1, `(sample,)`.
-        quiet: Share of each recording that lies 60 dB or more below its peak, `(sample,)`.
     """
 
     peaks: NDArray[np.float64]
-    quiet: NDArray[np.float64]
 
     @property
     def silent(self) -> int:
@@ -81,13 +79,7 @@ class Levels:
 
 def levels_of(waveforms: Sequence[NDArray[np.float32]]) -> Levels:
     """Return the levels of waveforms, `(samples, channels)` each."""
-    peaks, quiet = [], []
-    for waveform in waveforms:
-        loud = np.abs(waveform).max(axis=1)
-        peak = float(loud.max())
-        peaks.append(peak)
-        quiet.append(float(np.mean(loud <= peak / 1000)) if peak else 1.0)
-    return Levels(np.array(peaks), np.array(quiet))
+    return Levels(np.array([float(np.abs(waveform).max()) for waveform in waveforms]))
 
 
 @dataclass(frozen=True)
@@ -160,7 +152,7 @@ def survey(
         levels: Of a sample of the recordings.
     """
     named = {clip.group for clip in clips if clip.group is not None}
-    key = None if named else group_key(clips)
+    key = group_key(clips)
     found = {clip.group for clip in grouped(clips, key)} if key else named
     return Survey(
         counts=clips.counts,

@@ -11,7 +11,6 @@ recognition", ICASSP 2017.
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from kerasnas.errors import KerasnasError
 from kerasnas.features.audio import Waveform, read, read_header
 from kerasnas.features.clip_features import clip_features, fit_length
 from kerasnas.features.front_ends import RecordingFrontEnd
+from kerasnas.files import digest
 
 
 class Version(BaseModel):
@@ -230,7 +230,7 @@ def check_sources(clips: Clips, version: Version) -> None:
             read_header(source)  # says which file cannot be read
             real = source.resolve()
             equal = [real] if real in paths else sizes.get(real.stat().st_size, [])
-            twins = [path for path in equal if path == real or _digest(path) == _digest(real)]
+            twins = [path for path in equal if path == real or digest(path) == digest(real)]
             if twins:
                 same.append(f"{source.relative_to(folder)} is {paths[twins[0]]}")
         if same:
@@ -240,8 +240,3 @@ def check_sources(clips: Clips, version: Version) -> None:
                 f"of the data set ({shown}): move them elsewhere, or a clip that is tested on is "
                 "heard in training"
             )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

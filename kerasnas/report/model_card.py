@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from kerasnas.report.html.formats import computing, count, counted, kilobytes, millions, percent
+from kerasnas.report.html.formats import (
+    computing,
+    count,
+    counted,
+    kilobytes,
+    metric,
+    millions,
+    percent,
+)
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export
 from kerasnas.report.sections.network import layers, read_architecture
@@ -21,6 +29,7 @@ from kerasnas.report.sections.statistics import wilson
 from kerasnas.report.sections.trunk import origin
 from kerasnas.runs.records import Evaluation, Export
 from kerasnas.runs.run import Run
+from kerasnas.words import words
 
 _NAMES = {"keras": "model.keras (float32)"}
 _KINDS = {True: "several tags a clip", False: "one label a clip"}
@@ -126,20 +135,22 @@ def _network(run: Run) -> list[str]:
 
 
 def _accuracy(run: Run, export: Export) -> str:
-    several = export.multi_label
+    several, judged = export.multi_label, _judged(run)
     rows = []
     for name, accuracy in export.accuracy.items():
         low, high = _interval(run, name, accuracy, export.clips.test, several)
         interval = f"{percent(low)} to {percent(high)}"
+        scores = [metric(each, _score(run, name, each)) for each in judged]
         if (entry := export.files.get(name)) is None:
-            rows.append([_NAMES.get(name, name), percent(accuracy), interval, "", ""])
+            title = _NAMES.get(name, name)
+            rows.append([title, percent(accuracy), interval, *scores, "", ""])
         else:
             drop = entry.accuracy_drop
             lost = f"{percent(drop.mean)}, ≤ {percent(drop.bounds[1])}"
-            shown = [percent(accuracy), interval, lost, percent(entry.agreement)]
+            shown = [percent(accuracy), interval, *scores, lost, percent(entry.agreement)]
             rows.append([f"`{entry.file}`", *shown])
-    for cells in baseline_rows(run, ["accuracy"]):
-        rows.append([*map(str, cells), "", "", ""])
+    for name, accuracy, *scores in baseline_rows(run, ["accuracy", *judged]):
+        rows.append([str(name), str(accuracy), "", *map(str, scores), "", ""])
     measured = "share of right decisions" if several else "accuracy"
     method = (
         "mean over clips ± 1.96 standard errors" if several else "Wilson's interval, clips as units"
@@ -148,6 +159,7 @@ def _accuracy(run: Run, export: Export) -> str:
         "model",
         measured,
         "95 % interval",
+        *map(words, judged),
         "loss, upper 95 % bound (Tango)",
         "agreement with float32",
     ]
@@ -161,18 +173,33 @@ def _accuracy(run: Run, export: Export) -> str:
     )
 
 
+def _judged(run: Run) -> list[str]:
+    """Return the score that the network was chosen by, where that is not the accuracy."""
+    return [name for name in run.trials.scores[:1] if name != "accuracy"]
+
+
+def _score(run: Run, name: str, score: str) -> float | None:
+    """Return a score of the trained network (`keras`) or of a file; None where it is not known."""
+    evaluation = _evaluation(run, name)
+    return None if evaluation is None else evaluation.metrics.get(score)
+
+
+def _evaluation(run: Run, name: str) -> Evaluation | None:
+    try:
+        path = run.paths.export.evaluation(name)
+        if name == "keras":
+            path = training_of(run, chosen(run)).evaluation
+        return optional(run, Evaluation, path)
+    except MissingError:
+        return None  # the report says so at its top
+
+
 def _interval(
     run: Run, name: str, accuracy: float, clips: int, several: bool
 ) -> tuple[float | None, float | None]:
     if not several:
         return wilson(accuracy * clips, clips)
-    try:
-        path = run.paths.export.evaluation(name)
-        if name == "keras":
-            path = training_of(run, chosen(run)).evaluation
-        known = optional(run, Evaluation, path)
-    except MissingError:
-        known = None
+    known = _evaluation(run, name)
     if known is None:
         return None, None
     right = np.mean((known.predictions >= 0.5) == (known.labels > 0.5), axis=1)

@@ -323,7 +323,7 @@ class RunPaths:
 
     def recipe(self, name: str) -> TrainingPaths:
         """The training by a recipe that is tried, by the recipe's name."""
-        return TrainingPaths(self.path / "recipes" / name.replace(", ", "-"))
+        return TrainingPaths(self.path / "recipes" / name.replace(" + ", "-"))
 
     def winner(self, name: str) -> TrainingPaths:
         """The final training of a winner, by the first of its names."""

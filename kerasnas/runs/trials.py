@@ -87,7 +87,7 @@ class Trials:
 
     @property
     def rejected(self) -> int:
-        """Candidates outside the window, which became no trials."""
+        """Candidates outside the window or the limits, which became no trials."""
         return self._results.rejected
 
     @property

@@ -14,7 +14,7 @@ def table(*names: str) -> Clips:
     return Clips(tuple(clips), classes, False, "table", Path("root"))
 
 
-def names(pattern: str, people=("ann", "bob", "cleo"), labels=("no", "yes"), count=3):
+def names(pattern: str, people=("ann", "bob", "cleo", "dan"), labels=("no", "yes"), count=4):
     return [
         pattern.format(label=label, who=who, n=n)
         for label in labels
@@ -34,11 +34,23 @@ def names(pattern: str, people=("ann", "bob", "cleo"), labels=("no", "yes"), cou
         ("{label}/{n}{who}.wav", None),
         ("{label}/rec_{who}{n}.wav", None),  # does not vary within labels
         ("{label}/{n}_{who}.wav", "prefix"),  # as the folds of ESC-50
+        ("{label}/{label}{who}_{n}.wav", None),  # kinds of a label
         ("{label}/{who}_x.wav", "prefix"),  # everybody says each word once
     ],
 )
 def test_what_tells_groups(pattern, key):
     assert group_key(table(*names(pattern))) == key
+
+
+def test_three_names_are_too_few_to_part():
+    assert group_key(table(*names("{label}/{who}_{n}.wav", people=("ann", "bob", "cleo")))) is None
+
+
+@pytest.mark.parametrize("known", [{"fold": "1"}, {"split": "test"}, {"group": "house 1"}])
+def test_what_a_list_says_is_not_guessed(known):
+    clips = table(*names("{label}/{who}_{n}.wav"))
+    listed = replace(clips, clips=tuple(replace(clip, **known) for clip in clips))
+    assert group_key(listed) is None
 
 
 def test_prefixes_of_single_clips_are_no_groups():
@@ -55,7 +67,7 @@ def test_one_label_of_one_group_makes_all_unknown():
 
 def test_clips_that_have_groups_keep_them():
     clips = table(*names("{label}/{who}_{n}.wav"))
-    assert {clip.group for clip in grouped(clips, "prefix")} == {"ann", "bob", "cleo"}
+    assert {clip.group for clip in grouped(clips, "prefix")} == {"ann", "bob", "cleo", "dan"}
     known = replace(clips, clips=(replace(clips[0], group="house 1"), *clips.clips[1:]))
     assert grouped(known, "prefix")[0].group == "house 1"
 
@@ -65,5 +77,5 @@ def test_an_experiment_names_what_tells_them(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     clips = load(data_settings(dataset="folder", group_by="prefix"), tmp_path)
-    assert {clip.group for clip in clips} == {"ann", "bob", "cleo"}
+    assert {clip.group for clip in clips} == {"ann", "bob", "cleo", "dan"}
     assert {clip.group for clip in load(data_settings(dataset="folder"), tmp_path)} == {None}

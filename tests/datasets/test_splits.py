@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,11 +152,37 @@ def test_test_clips_are_in_no_fold_and_rare_classes_get_fewer_folds():
         with_folds(table([("a",), ("a",), ("b",)]), seed=0)
 
 
-@pytest.mark.parametrize("groups", ["g", "gh"])
-def test_too_few_groups_to_part(groups):
+@pytest.mark.parametrize(("groups", "number"), [("g", "one group"), ("gh", "2 groups")])
+def test_too_few_groups_to_part(groups, number):
     rows = [(label, None, None, groups[i % len(groups)]) for i, label in enumerate("aabb" * 10)]
-    with pytest.raises(KerasnasError, match=rf"all clips are of {len(groups)} group.* need 3"):
+    with pytest.raises(KerasnasError, match=rf"all clips belong to {number} .* need 3"):
         split(table(rows), SplitSettings(), seed=0)
+
+
+def test_three_groups_are_enough_to_part():
+    rows = [(label, None, None, "ghi"[i // 8]) for i, label in enumerate("ab" * 12)]
+    clips = table(rows)
+    found = split(clips, SplitSettings(), seed=0)
+    assert sorted({clips[i].group for i in part}.pop() for part in parts(found)) == list("ghi")
+
+
+def test_copies_stay_together():
+    clips = table([(label,) for label in "ab" * 20])
+    copied = [
+        replace(clip, copy_of=f"clip {i - 2}" if i % 4 > 1 else None)
+        for i, clip in enumerate(clips)
+    ]
+    found = split(replace(clips, clips=tuple(copied)), SplitSettings(), seed=0)
+    for part in parts(found):
+        assert all((i - 2 if i % 4 > 1 else i + 2) in part for i in part)
+
+
+def test_few_clips_of_a_class_are_said():
+    for count in (1, 2, 3):
+        rows = [("a",)] * 9 + [("b",)] * count
+        with pytest.raises(KerasnasError, match=f"{count} of b in all.* a class needs 4 or more"):
+            split(table(rows), SplitSettings(), seed=0)
+    split(table([("a",)] * 9 + [("b",)] * 4), SplitSettings(), seed=0)
 
 
 @pytest.mark.parametrize(

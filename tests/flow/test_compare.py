@@ -1,5 +1,6 @@
 """Two runs on the same test clips."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,7 @@ def test_equal_networks_show_no_difference_and_no_certainty(tmp_path: Path) -> N
     assert low < 0 < high
     assert found.verdict == "no difference is shown by 120 clips"
     assert "95 % interval" in repr(found)
+    assert "too narrow where several are of one speaker" in repr(found)
 
 
 @pytest.mark.slow  # thousands of resamples
@@ -84,6 +86,14 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     one = run(tmp_path / "a", 6)
     with pytest.raises(KerasnasError, match="120 clips and .*/b on 90, of which 90 are the same"):
         compare(one, run(tmp_path / "b", 6, clips=90))
+    relabelled = run(tmp_path / "c", 6)
+    path = RunPaths(relabelled).winner("best").evaluation
+    record = Evaluation.read(path)
+    labels = record.labels.copy()
+    labels[7] = np.roll(labels[7], 1)
+    dataclasses.replace(record, labels=labels).write(path)
+    with pytest.raises(KerasnasError, match=r"1 clip labelled otherwise in .*/c .*\(clip 7\)"):
+        compare(one, relabelled)
     with pytest.raises(KerasnasError, match="metric: 'loss' is unknown; both runs have accuracy"):
         compare(one, one, "loss")
     with pytest.raises(KerasnasError, match=r"evaluation_float16.json does not exist"):

@@ -85,6 +85,8 @@ def test_plain_lines_where_there_is_no_terminal() -> None:
     assert search.rejected
     assert f"{search.rejected} candidates outside the window (" in screen.display.state()
     assert "left" not in screen.display.state()
+    limited = Display(screen.console, search, 6, 1, outside="the window or the limits")
+    assert f"{search.rejected} candidates outside the window or the limits" in limited.state()
 
 
 def test_a_run_that_is_repeated_is_no_failure() -> None:

@@ -14,7 +14,7 @@ def test_scores_are_shown_in_a_console_and_in_a_notebook() -> None:
     nothing = np.zeros((2, 2), np.float32)
     result = ClipScores({"macro_f1": 0.25}, None, None, nothing, nothing, np.arange(2))
     found = Evaluated(Path("<x>.tflite"), "test", ("a", "b"), result)
-    assert repr(found) == "Evaluated(model: <x>.tflite, clips: 2 test, macro f1: 0.2500)"
+    assert repr(found) == "Evaluated(model: <x>.tflite, clips: 2 test, macro F1: 0.2500)"
     assert "&lt;x&gt;.tflite" in found._repr_html_()
 
 
@@ -45,3 +45,14 @@ def test_tags_have_a_row_each() -> None:
     ]
     assert ["a", "4", "0.750"] in rows
     assert ["b", "0", "-"] in rows
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
+    nothing = np.zeros((2, 2), np.float32)
+    result = ClipScores({}, np.eye(2, dtype=int), None, nothing, nothing, np.arange(2))
+    found = Evaluated(Path("a[/red].tflite"), "test", ("[/red]", "[bold]"), result)
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(found.table(), found.class_table(100))
+    shown = console.export_text()
+    assert "a[/red].tflite on" in shown
+    assert {"[/red]", "[bold]"} <= {line.split()[0] for line in shown.splitlines() if line.strip()}

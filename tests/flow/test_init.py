@@ -1,6 +1,7 @@
 """`kerasnas init`: what it finds out about recordings, and the experiments that it writes."""
 
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def call(*arguments: str | Path, code: int = 2) -> str:
 
 def write(path: Path, seconds: float = 0.25, amplitude: float = 0.1) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(zlib.crc32(os.fsencode(path)))  # no two files hold the same bytes
     soundfile.write(path, amplitude * rng.standard_normal(round(seconds * RATE)), RATE)
     return path
 
@@ -98,12 +99,33 @@ def test_few_outliers_do_not_make_all_clips_long(tmp_path: Path) -> None:
     text = call(root, code=0)
     assert "0.25 to 2.00 s; 0.25 s covers 98%; 1 clip cut" in text
     assert settings()["features"]["seconds"] == 0.25
-    # Clips that are filled may be rolled; where there is padding, nothing moves it into a sound.
-    assert settings()["training"]["final"]["augmentation"]["time_roll"] is True
+    # Clips that are filled may begin earlier or later, but no word is rolled in two.
+    augmentation = settings()["training"]["final"]["augmentation"]
+    assert augmentation["time_shift"] == 0.1
+    assert "time_roll" not in augmentation
     for index in range(10):
         write(root / "cat" / f"{index}.wav", seconds=0.2)
     call(root, "-o", "padded.yaml", code=0)
-    assert "time_roll" not in settings("padded.yaml")["training"]["final"]["augmentation"]
+    padded = settings("padded.yaml")["training"]["final"]["augmentation"]
+    assert not {"time_roll", "time_masks"} & set(padded)
+
+
+def test_gain_is_for_levels_that_differ(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    call(root, code=0)
+    assert "gain" not in settings()["training"]["candidate"]["augmentation"]
+    write(root / "dog" / "loud.wav", amplitude=0.24)
+    call(root, "-o", "loud.yaml", code=0)
+    assert settings("loud.yaml")["training"]["candidate"]["augmentation"]["gain"] == 6
+
+
+def test_comments_count_the_steps_of_trainings(tmp_path: Path) -> None:
+    call(recordings(tmp_path / "data", cat=40, dog=40), code=0)
+    training = settings()["training"]
+    # 80 clips, of which 16 are tested on; 13 of the others choose, and train winners in the end.
+    text = Path("experiment.yaml").read_text()
+    assert f"# {2 * training['candidate']['epochs']} steps: 51 clips to train on" in text
+    assert f"# {2 * training['final']['epochs']} steps: 64 clips" in text
 
 
 def test_more_examples_make_fewer_epochs(tmp_path: Path) -> None:
@@ -121,8 +143,57 @@ def test_groups_in_the_names_of_the_files(tmp_path: Path) -> None:
         for label in ("no", "yes"):
             for index in range(4):
                 write(tmp_path / "data" / label / f"{speaker}_{index}.wav")
-    assert "the names of the files tell 5 groups (prefix)" in call(tmp_path / "data", code=0)
+    text = call(tmp_path / "data", code=0)
+    assert "the names of the files tell 5 groups (prefix): clips of one group stay" in text
     assert settings()["data"]["group_by"] == "prefix"
+
+
+def test_groups_that_were_guessed_never_stand_in_the_way(tmp_path: Path) -> None:
+    for index in range(9):  # three speakers a label
+        for label, names in {"dog": "abc", "cat": "bcd"}.items():
+            write(tmp_path / "three" / label / f"{names[index % 3]}_{index}.wav")
+    assert "no groups are known" in call(tmp_path / "three", "-o", "three.yaml", code=0)
+    for kind in ("beagle", "poodle", "pug", "collie"):  # kinds of a label
+        for index in range(4):
+            write(tmp_path / "kinds" / "dog" / f"{kind}_{index}.wav")
+            write(tmp_path / "kinds" / "cat" / f"{kind}cat_{index}.wav")
+    assert "no groups are known" in call(tmp_path / "kinds", "-o", "kinds.yaml", code=0)
+
+
+def test_a_list_with_splits_and_names_like_groups(tmp_path: Path) -> None:
+    root, lines = tmp_path / "data", []
+    for label in ("no", "yes"):
+        for who in ("ann", "bob", "cleo", "dan"):
+            for index, split in enumerate(("train", "train", "validation", "test")):
+                write(root / label / f"{who}_{index}.wav")
+                lines.append(f"{label}/{who}_{index}.wav,{label},{split}\n")
+    (root / "list.csv").write_text("filename,labels,split\n" + "".join(lines))
+    call(root, code=0)
+    assert settings()["split"] == {"by": "split"}
+    assert "group_by" not in settings()["data"]
+
+
+def test_a_guess_by_which_clips_cannot_be_parted_is_dropped(tmp_path: Path) -> None:
+    for who in ("ann", "bob", "cleo", "dan"):
+        for label in ("no", "yes"):
+            for index in range(4):
+                write(tmp_path / "data" / label / f"{who}_{index}.wav")
+    # One recording under the names of two speakers: they would have to be one group.
+    copy = tmp_path / "data" / "no" / "bob_9.wav"
+    copy.write_bytes((tmp_path / "data" / "no" / "ann_1.wav").read_bytes())
+    text = call(tmp_path / "data", code=0)
+    assert "the names of the files look like groups (ann, bob, …), but clips cannot be" in text
+    assert "no groups are known" in text
+    assert "group_by" not in settings()["data"]
+    assert "no/bob_9.wav of no/ann_1.wav" in text  # as a copy it stays with its original
+
+
+def test_one_fold_alone(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    lines = [f"{label}/{i}.wav,{label},1\n" for label in ("cat", "dog") for i in range(9)]
+    (root / "list.csv").write_text("filename,labels,fold\n" + "".join(lines))
+    assert "has a single fold (1), and folds need two or more" in call(root, code=0)
+    assert settings()["split"] == {"by": "fractions"}
 
 
 def test_unknown_groups_are_said(tmp_path: Path) -> None:
@@ -185,6 +256,11 @@ def test_recordings_that_cannot_be_searched(tmp_path: Path) -> None:
     root = recordings(tmp_path / "damaged", cat=9, dog=9)
     (root / "cat" / "1.wav").write_text("not audio")
     assert "1.wav: cannot be read as audio" in call(root)
+    (root / "dog" / "2.wav").write_text("not audio either")
+    text = call(root)  # all of them at once
+    assert "cat/1.wav: cannot be read as audio" in text
+    assert "dog/2.wav: cannot be read as audio" in text
+    write(root / "dog" / "2.wav")
     soundfile.write(root / "cat" / "1.wav", np.zeros(0), RATE)
     assert "1.wav: holds 0 samples; remove it" in call(root)
     soundfile.write(root / "cat" / "1.wav", np.zeros(RATE), RATE)
@@ -214,7 +290,7 @@ def test_all_clips_of_one_group(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=9, dog=9)
     lines = [f"{label}/{i}.wav,{label},ann\n" for label in ("cat", "dog") for i in range(9)]
     (root / "list.csv").write_text("filename,labels,group\n" + "".join(lines))
-    assert "all clips are of 1 group (ann)" in call(root)
+    assert "all clips belong to one group (ann)" in call(root)
 
 
 def test_all_problems_of_a_list(tmp_path: Path) -> None:
@@ -228,6 +304,15 @@ def test_one_file_under_two_labels(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=9, dog=9)
     (root / "dog" / "same.wav").symlink_to(root / "cat" / "3.wav")
     assert "same.wav: is the same file as cat/3.wav, labelled cat" in call(root)
+
+
+def test_a_copy_under_another_label(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=9, dog=9)
+    (root / "dog" / "copy.wav").write_bytes((root / "cat" / "3.wav").read_bytes())
+    os.link(root / "cat" / "4.wav", root / "dog" / "link.wav")
+    text = call(root)
+    assert "dog/copy.wav: holds the same bytes as cat/3.wav, labelled cat; remove one" in text
+    assert "dog/link.wav: holds the same bytes as cat/4.wav" in text
 
 
 def test_names_that_need_care(tmp_path: Path) -> None:
@@ -256,11 +341,12 @@ def test_a_recording_of_two_hours(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ten_thousand_short_recordings(tmp_path: Path) -> None:
-    whole = write(tmp_path / "one.wav", seconds=0.05).read_bytes()
+    whole = write(tmp_path / "one.wav", seconds=0.05).read_bytes()[:-4]
     for label in ("a", "b", "c", "d"):
         (tmp_path / "data" / label).mkdir(parents=True)
         for index in range(2500):
-            (tmp_path / "data" / label / f"{index}.wav").write_bytes(whole)
+            own = zlib.crc32(f"{label}{index}".encode()).to_bytes(4, "little")  # the last samples
+            (tmp_path / "data" / label / f"{index}.wav").write_bytes(whole + own)
     assert "10000 clips of 4 classes" in call(tmp_path / "data", code=0)
     written = experiment.load(Path("experiment.yaml"))
     assert written.features.seconds == 0.05

@@ -1,6 +1,7 @@
 """Scores of recordings by an exported file; whole ones are in test_search.py."""
 
 import csv
+import io
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 from typer.testing import CliRunner
 
 from kerasnas import export
@@ -46,6 +48,15 @@ def test_clips_in_which_nothing_is_heard_are_unknown(
     assert [cell.startswith("unknown (") for cell in cells] == [
         tags == "unknown" for tags in expected
     ]
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
+    found = Prediction(Path("a[/red].ogg"), CLASSES, TIMES, SCORES)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(found.table())
+    shown = console.export_text()
+    assert "a[/red].ogg" in shown
+    assert "dog [wet] 0.90" in shown
 
 
 @pytest.fixture

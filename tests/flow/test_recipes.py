@@ -125,14 +125,14 @@ def test_the_best_recipe_is_that_of_candidates_winners_and_workers(
 def test_balanced_sampling_is_tried_where_classes_differ(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = {"none, balanced": 3, "light, balanced": 3, "strong, balanced": 3, "none": 6}
+    wrong = {"none + balanced": 3, "light + balanced": 3, "strong + balanced": 3, "none": 6}
     trainings = Trainings(wrong)
     monkeypatch.setattr(stage, "train_missing", trainings)
     session = choose_recipe(session_of(imbalanced(task), tmp_path))
     assert set(trainings.trained) == set(wrong)
-    assert trainings.recipes["none, balanced"]["sampling"] == "balanced"
+    assert trainings.recipes["none + balanced"]["sampling"] == "balanced"
     assert trainings.recipes["none"]["sampling"] == "natural"
-    assert Recipes.read(RunPaths(tmp_path).recipes).chosen == "none, balanced"
+    assert Recipes.read(RunPaths(tmp_path).recipes).chosen == "none + balanced"
     assert session.experiment.training.final.sampling == "balanced"
 
 
@@ -178,6 +178,43 @@ def test_recipes_take_at_most_a_quarter_of_the_time(task: Task) -> None:
     assert spent <= 0.25 * (spent + work.rest)
     assert work.epochs(3, most=2) == 2
     assert work.epochs(10_000, most=2) == 1
+
+
+def test_recipes_take_at_most_a_quarter_of_the_hours(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = work_of(task)
+    one = 3 * work.epoch / stage._SPEED  # seconds of an epoch of three recipes
+    assert dataclasses.replace(work, seconds=8.5 * one).epochs(3, most=1000) == 2
+    assert dataclasses.replace(work, seconds=0.1 * one).epochs(3, most=1000) == 1
+    # What three trainings of 30 s took comes out of the hours, and a quarter of them at most.
+    monkeypatch.setattr(stage, "train_missing", Trainings({"none": 0, "light": 0, "strong": 0}))
+    for hours, left in ((1.0, 1 - 90 / 3600), (0.01, 0.0075)):
+        search = task.experiment.search.model_copy(update={"hours": hours, "workers": 1})
+        experiment = task.experiment.model_copy(update={"search": search})
+        run = tmp_path / f"{hours}"
+        run.mkdir()
+        for _ in range(2):  # and the same where the run is resumed
+            session = choose_recipe(
+                session_of(dataclasses.replace(task, experiment=experiment), run)
+            )
+            assert session.experiment.search.hours == pytest.approx(left)
+
+
+def test_masks_are_decided_once(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = task.experiment.training.final.model_copy(update={"epochs": 500})
+    training = task.experiment.training.model_copy(update={"final": final})
+    experiment = task.experiment.model_copy(update={"training": training})
+    trainings = Trainings({"none": 6, "light": 6, "strong": 0})
+    monkeypatch.setattr(stage, "train_missing", trainings)
+    monkeypatch.setattr(stage.Work, "epochs", lambda work, recipes, most: 21)
+    session = choose_recipe(session_of(dataclasses.replace(task, experiment=experiment), tmp_path))
+    tried = trainings.recipes["strong"]["augmentation"]
+    for recipe in (session.experiment.training.candidate, session.experiment.training.final):
+        assert recipe.augmentation.model_dump(mode="json") == tried
+        assert not recipe.augmentation.time_masks.count
 
 
 def test_the_time_of_a_search_is_estimated_from_the_recipes(

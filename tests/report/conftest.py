@@ -259,6 +259,7 @@ def write_run(path: Path) -> Path:
     write_winner(path, "accuracy", CHOSEN)
     write_winner(path, "loss", LOWEST_LOSS)
     write_winners(path)
+    records.Findings({"float32": ()}).write(paths.findings)
     export_report().write(paths.export.report)
     make_evaluation().write(paths.export.evaluation("float16"))
     make_evaluation(RIGHT - 1).write(paths.export.evaluation("int8"))

@@ -30,8 +30,3 @@ SPACE = "\N{NARROW NO-BREAK SPACE}"
 )
 def test_numbers_as_printed(text, expected):
     assert text.replace(SPACE, " ") == expected
-
-
-def test_words():
-    assert formats.words("macro_f1") == "macro F1"
-    assert formats.words("mean_auc") == "mean AUC"

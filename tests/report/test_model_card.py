@@ -5,7 +5,7 @@ from kerasnas.report.model_card import model_card
 from kerasnas.report.sections.statistics import wilson
 from kerasnas.runs.layout import RunPaths
 
-from .conftest import CLASSES, COUNT, export_report, whole_file
+from .conftest import CLASSES, COUNT, export_report, whole_file, write_trials
 
 
 def _rows(card: str, heading: str) -> list[list[str]]:
@@ -32,6 +32,15 @@ def test_a_card_says_what_how_good_and_how_to_run(run: Path):
     for word in ("interpreter.invoke()", "```kotlin", "```swift", "kerasnas predict"):
         assert word in card
     assert "allocateDirect(4 * 512)" in card  # 32 frames of 16 bins
+
+
+def test_the_score_that_networks_are_judged_by_stands_beside_the_accuracy(run: Path):
+    write_trials(run, "macro_f1")
+    card = model_card(run)
+    assert card is not None
+    assert "| 95 % interval | macro F1 | loss, upper" in card
+    rows = _rows(card, "Accuracy on held-out clips")
+    assert [row[3] for row in rows] == ["0.812"] * 3
 
 
 def test_the_architecture_is_a_table_whose_parameters_add_up(run: Path):

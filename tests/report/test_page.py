@@ -358,6 +358,22 @@ def test_several_labels_give_tables_of_tags(run, evaluation):
     assert "tuned F1" not in page.text("held-out")  # no threshold was chosen
 
 
+def test_folds_that_the_search_did_not_keep_apart_are_optimistic(run):
+    assert "optimistic" not in Page(write(run)).text("folds")
+    path = RunPaths(run).experiment
+    text = path.read_text()
+    path.write_text(text.replace("by: fold\n  test_fold: '5'", "by: fractions\n  test_fold: null"))
+    assert "figures over folds are optimistic" in Page(write(run)).text("folds")
+
+
+def test_an_interval_stands_beside_an_accuracy_only(run):
+    assert "64.0 % to 94.8 %, 20 clips" in Page(write(run)).text("summary")
+    write_trials(run, "macro_f1")
+    text = Page(write(run)).text("summary")
+    assert "17 of 20 clips right" in text
+    assert "94.8 %, 20 clips" not in text
+
+
 def test_one_candidate_alone_is_drawn(run):
     write_trials(run, only=slice(1, 2))
     page = Page(write(run))

@@ -60,6 +60,15 @@ def test_a_serious_finding_stands_first_and_no_tick_beside_it(run: Path) -> None
     assert card.splitlines()[2] == f"- **Warning**: {WORSE.sentence}."
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_network_that_was_not_reviewed_has_no_tick(run: Path, damaged: bool) -> None:
+    passing(run)
+    RunPaths(run).findings.unlink()
+    if damaged:
+        RunPaths(run).findings.write_text("{")
+    assert "✓" not in Page(write(run)).source
+
+
 def test_a_finding_of_a_file_alone_names_it(run: Path) -> None:
     passing(run)
     write_findings(run, float32=(), int8=(DROPS,))
@@ -106,7 +115,7 @@ def test_recipes_are_compared(run: Path) -> None:
         records.RecipeEntry("strong", "recipes/strong", {}, None, None, None, None),
     )
     chosen = {"augmentation": {}, "sampling": "natural"}
-    record = records.Recipes("0a", "99 parameters", 80, 5, 20, entries, "light", chosen, chosen)
+    record = records.Recipes("0a", "99 parameters", 80, 5, 20, entries, "light", chosen)
     record.write(RunPaths(run).recipes)
     page = Page(write(run))
     rows = page.rows("recipes", "Recipes on the validation clips")
@@ -115,6 +124,8 @@ def test_recipes_are_compared(run: Path) -> None:
     marked = [row.attrib.get("class") for row in page.section("recipes").iter("tr")]
     assert marked == [None, None, "marked", None]
     assert "for 5 epochs, of 20 of a final training" in page.text("recipes")
+    assert "within one standard error (±) of the best is used" in page.text("recipes")
+    assert "The recipe (augmentation, and how classes are drawn)" in page.text("selection")
 
 
 @pytest.mark.parametrize("name", ["findings", "baselines", "recipes"])
@@ -148,6 +159,7 @@ def test_mistakes_are_seen_and_heard(run: Path) -> None:
     text = page.text("mistakes")
     assert f"{CLASSES[0]} taken for {HOSTILE} (0.75): {HOSTILE}.wav, from 0.5 to 2.0 s" in text
     assert f"{CLASSES[0]} missed (0.75)" in text
+    assert f"{CLASSES[1]}: right, but only just (0.75)" in text
     assert "media-src data:" in page.source
     assert "SUQz" not in RunPaths(run).model_card.read_text(encoding="utf-8")
 

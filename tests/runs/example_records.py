@@ -171,7 +171,6 @@ EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Pa
             9,
             (records.RecipeEntry("none", "recipes/none", {"loss": 0.5}, 0.25, 0.0, None, 1.5),),
             "none",
-            {"augmentation": {}, "sampling": "natural"},
             {"augmentation": {}, "sampling": "balanced"},
         ),
         lambda run: run.recipes,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError, counted
@@ -18,10 +19,12 @@ from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Evaluation
 from kerasnas.runs.run import chosen_training
 from kerasnas.training.scoring import metrics
+from kerasnas.words import words
 
 Precision = Literal["float32", "float16", "int8"]
 
 _RESAMPLES = 2000
+_SHOWN = 3
 
 _WHOLE = ("loss", "channel_macro_f1")
 """Scores that need more than the clips' scores."""
@@ -67,7 +70,7 @@ class Compared(Result):
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""
-        name = self.metric.replace("_", " ")
+        name = words(self.metric)
         low, high = self.interval
         facts = {
             f"{run}, {name} in {self.precision}": f"{score:.4f}"
@@ -76,6 +79,9 @@ class Compared(Result):
         facts["difference"] = f"{self.difference:+.4f} (95 % interval {low:+.4f} to {high:+.4f})"
         if self.only is not None:
             facts["right in one run only"] = f"{self.only[0]} and {counted(self.only[1], 'clip')}"
+        facts["interval"] = (
+            "of independent clips; it is too narrow where several are of one speaker or recording"
+        )
         return {**facts, "verdict": self.verdict}
 
 
@@ -86,7 +92,8 @@ def compare(
 
     The interval of an accuracy is Tango's (see `kerasnas.export.check.paired`); that of any other
     score is the percentile interval of a bootstrap over the clips (Efron & Tibshirani, "An
-    introduction to the bootstrap", 1993, section 13.3).
+    introduction to the bootstrap", 1993, section 13.3). Clips count as independent: where several
+    are of one speaker, the interval is too narrow, as the result says.
 
     Args:
         first: Run directory.
@@ -97,13 +104,14 @@ def compare(
 
     Raises:
         KerasnasError: A run has no such network yet, the runs were tested on different clips or
-            classes, or the score is unknown.
+            classes, clips are labelled otherwise in one of them, or the score is unknown.
     """
     paths = Path(first), Path(second)
     one, other = (_evaluation(run, precision) for run in paths)
     _check_alike(paths, one, other)
     order = {clip: row for row, clip in enumerate(other.ids)}
     rows = np.array([order[clip] for clip in one.ids])
+    _check_labels(paths, one, other, rows)
     labels = one.labels.astype(np.float32)
     predictions = tuple(
         each.astype(np.float32) for each in (one.predictions, other.predictions[rows])
@@ -151,6 +159,20 @@ def _check_alike(runs: tuple[Path, Path], one: Evaluation, other: Evaluation) ->
         raise KerasnasError(
             f"{runs[0]} was tested on {one.count} clips and {runs[1]} on {other.count}, of which "
             f"{both} are the same: search both with the same data, split and seed"
+        )
+
+
+def _check_labels(
+    runs: tuple[Path, Path], one: Evaluation, other: Evaluation, rows: NDArray[np.int64]
+) -> None:
+    """Refuse labels that differ; `rows` of the second run are the clips of the first."""
+    differ = np.flatnonzero((one.labels != other.labels[rows]).any(axis=1))
+    if len(differ):
+        shown = ", ".join(one.ids[int(row)] for row in differ[:_SHOWN])
+        more = f" and {len(differ) - _SHOWN} more" if len(differ) > _SHOWN else ""
+        raise KerasnasError(
+            f"{counted(len(differ), 'clip')} labelled otherwise in {runs[1]} than in {runs[0]} "
+            f"({shown}{more}): search both with the same labels"
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.train import Network, open_network
@@ -26,6 +27,7 @@ from kerasnas.report import write as write_report
 from kerasnas.runs.records import Ensemble, Evaluation
 from kerasnas.runs.values import Figures
 from kerasnas.tuners.runners.base import Job
+from kerasnas.words import words
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,13 +59,13 @@ class TrainedEnsemble(Result):
 
     def table(self) -> Table:
         """For the screen."""
-        table = Table(title=f"{self.directory.name} on the test clips")
+        table = Table(title=Text(f"{self.directory.name} on the test clips", style="table.title"))
         table.add_column("trained without")
         for name in self.metrics:
-            table.add_column(name.replace("_", " "), justify="right")
+            table.add_column(words(name), justify="right")
         for label, metrics in {**self.members, "ensemble": self.metrics}.items():
             shown = ("" if value is None else f"{value:.4f}" for value in metrics.values())
-            table.add_row(label, *shown)
+            table.add_row(Text(label), *shown)
         return table
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError, counted
@@ -24,6 +25,7 @@ from kerasnas.paths import StrPath, path_or_none
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.run import description_of
 from kerasnas.training.scoring.metrics import ClipScores
+from kerasnas.words import words
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,18 +47,17 @@ class Evaluated(Result):
         return {
             "model": str(self.model),
             "clips": f"{len(self.result.clips)} {self.part}",
-            **{name.replace("_", " "): f"{value:.4f}" for name, value in self.metrics.items()},
+            **{words(name): f"{value:.4f}" for name, value in self.metrics.items()},
         }
 
     def table(self) -> Table:
         """For the screen."""
-        table = Table(
-            title=f"{self.model} on {counted(len(self.result.clips), f'{self.part} clip')}"
-        )
+        title = f"{self.model} on {counted(len(self.result.clips), f'{self.part} clip')}"
+        table = Table(title=Text(title, style="table.title"))
         table.add_column("metric")
         table.add_column("value", justify="right")
         for name, value in self.metrics.items():
-            table.add_row(name.replace("_", " "), f"{value:.4f}")
+            table.add_row(words(name), f"{value:.4f}")
         return table
 
     def class_table(self, width: int) -> RenderableType:
@@ -68,7 +69,7 @@ class Evaluated(Result):
         """
         if self.result.confusion is None:
             assert self.result.by_class is not None
-            heads = ["class", *(name.replace("_", " ") for name in self.result.by_class)]
+            heads = ["class", *(words(name) for name in self.result.by_class)]
             columns = [
                 [f"{value:.0f}" if name == "positives" else _figure(value) for value in values]
                 for name, values in self.result.by_class.items()

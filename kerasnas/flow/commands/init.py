@@ -12,7 +12,7 @@ from kerasnas import datasets, experiment
 from kerasnas.datasets import Clips, DataSettings, SplitSettings
 from kerasnas.datasets.esc50 import Esc50Settings
 from kerasnas.datasets.folder import FolderSettings
-from kerasnas.datasets.groups import grouped
+from kerasnas.datasets.groups import GroupKey, grouped
 from kerasnas.datasets.survey import Survey
 from kerasnas.datasets.table import Problems, rows
 from kerasnas.errors import KerasnasError, counted
@@ -33,6 +33,7 @@ from kerasnas.runs.layout import EXPERIMENT
 
 _PER_CLASS = 20
 _CUTS = 4
+_GROUPS_SHOWN = 2
 _RANDOM = "size_constrained_random"
 
 
@@ -79,27 +80,33 @@ def init(
         recordings = counted(survey.levels.silent, "recording")
         raise KerasnasError(
             f"{folder} holds only silence: all samples of the {recordings} that were listened "
-            "to are 0; record again"
+            "to are 0; record them again"
         )
-    split = _split(clips)
+    split, warnings = _split(clips)
+    warnings += clips.notes
     if survey.group_by and isinstance(data, FolderSettings):
-        data = data.model_copy(update={"group_by": survey.group_by})
-        clips = grouped(clips, survey.group_by)
+        guessed = data.model_copy(update={"group_by": survey.group_by})
+        if problem := _cannot_part(guessed, split):
+            warnings.append(_dropped(clips, survey.group_by, problem))
+            survey = replace(survey, groups=0, group_by=None)
+        else:
+            data, clips = guessed, grouped(clips, survey.group_by)
     if pretrained is not None:
         path = expanded(pretrained).absolute()
         shape = _input_shape(path, survey)
         cuts = _cuts(path, shape, survey.classes, budget)
         choices = replace(choices, pretrained=path, cuts=cuts, input_shape=shape)
-    examples = len(datasets.split(clips, split, seed=0).train)
+    parts = datasets.split(clips, split, seed=0)
     name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
-    text = starter(name, data, split, survey, examples, choices)
+    text = starter(name, data, split, survey, parts, choices)
     write_atomically(output, text)
     try:
         experiment.load(output).space(survey.classes)
     except KerasnasError:
         output.unlink()
         raise
-    return "\n".join([*_found(survey, split), f"wrote {output}", f"next: kerasnas search {output}"])
+    lines = _found(survey) + [f"warning: {text}" for text in (*warnings, *_warnings(survey, split))]
+    return "\n".join([*lines, f"wrote {output}", f"next: kerasnas search {output}"])
 
 
 def _input_shape(file: Path, survey: Survey) -> Shape:
@@ -184,15 +191,40 @@ def _lists_clips(path: Path) -> bool:
     return {"filename", "labels"} <= set(header)
 
 
-def _split(clips: Clips) -> SplitSettings:
-    if clips.folds:
-        return SplitSettings(by="fold", test_fold=clips.folds[-1])
+def _split(clips: Clips) -> tuple[SplitSettings, list[str]]:
+    """Return how clips are parted, and what to warn of."""
+    if len(clips.folds) > 1:
+        return SplitSettings(by="fold", test_fold=clips.folds[-1]), []
     if {clip.split for clip in clips} >= {"train", "test"}:
-        return SplitSettings(by="split")
-    return SplitSettings()
+        return SplitSettings(by="split"), []
+    if clips.folds:
+        return SplitSettings(), [
+            f"the list of clips has a single fold ({clips.folds[0]}), and folds need two or more: "
+            "clips are parted by fractions instead"
+        ]
+    return SplitSettings(), []
 
 
-def _found(survey: Survey, split: SplitSettings) -> list[str]:
+def _cannot_part(data: FolderSettings, split: SplitSettings) -> str | None:
+    """Return why recordings cannot be parted without cutting groups; None where they can."""
+    try:
+        datasets.split(datasets.load(data, data.root), split, seed=0)
+    except KerasnasError as error:
+        return str(error)
+    return None
+
+
+def _dropped(clips: Clips, key: GroupKey, problem: str) -> str:
+    """Return the warning that groups by the names of the files are not used."""
+    names = sorted({clip.group or "" for clip in grouped(clips, key)})
+    shown = ", ".join(names[:_GROUPS_SHOWN]) + ", …" * (len(names) > _GROUPS_SHOWN)
+    return (
+        f"the names of the files look like groups ({shown}), but clips cannot be parted by them: "
+        f"{problem}"
+    )
+
+
+def _found(survey: Survey) -> list[str]:
     """Return what a user should know about the recordings, a line each."""
     counts, lengths, seconds = survey.counts, survey.lengths, clip_seconds(survey)
     cut = lengths.cut(seconds)
@@ -210,7 +242,6 @@ def _found(survey: Survey, split: SplitSettings) -> list[str]:
             f"the largest class has {survey.imbalance:.0f} times the clips of the smallest: "
             "the search goes by macro F1, and training draws the classes equally often"
         )
-    lines += [f"warning: {text}" for text in _warnings(survey, split)]
     return lines
 
 
@@ -223,8 +254,8 @@ def _warnings(survey: Survey, split: SplitSettings) -> list[str]:
         )
     if survey.group_by:
         warnings.append(
-            f"the names of the files tell {survey.groups} groups ({survey.group_by}), which are "
-            "not parted; remove data.group_by if they are none"
+            f"the names of the files tell {survey.groups} groups ({survey.group_by}): clips of one "
+            "group stay together; remove data.group_by if they are none"
         )
     few = [name for name, count in survey.counts.items() if count < _PER_CLASS]
     if few:

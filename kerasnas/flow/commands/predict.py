@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
@@ -112,7 +113,10 @@ class Prediction(Result):
         if self.thresholds is not None:
             caption = "* reaches its threshold"
         table = Table(
-            title=str(self.recording), title_justify="left", caption=caption, caption_justify="left"
+            title=Text(str(self.recording), style="table.title"),
+            title_justify="left",
+            caption=caption,
+            caption_justify="left",
         )
         table.add_column("seconds", justify="right")
         table.add_column("tags")

@@ -25,6 +25,7 @@ from kerasnas.paths import StrPath, path_or_none
 from kerasnas.report import write as write_report
 from kerasnas.runs.layout import RunPaths
 from kerasnas.tuners.settings import RandomSettings
+from kerasnas.words import words
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class RandomSearch:
 
     def summary(self) -> str:
         """For the screen."""
-        name = self.objective.replace("_", " ")
+        name = words(self.objective)
         return f"Random search: best {name} {self.best:.3f}.\nReport: {self.report}"
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from kerasnas import measures
 from kerasnas.blocks.architecture import SizeRule
-from kerasnas.datasets import DataSettings, SplitSettings
+from kerasnas.datasets import DataSettings, Split, SplitSettings
 from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.survey import Survey
 from kerasnas.export.network.ops import Shape
 from kerasnas.training.presets import epochs_for
+from kerasnas.words import words
 
 BATCH = 32
 CANDIDATE_SHARE = 1 / 6
@@ -34,6 +35,7 @@ _COVERED = 0.95
 _SMALL = 50_000
 # Padding beyond this share is told apart from sound: nothing may move it into the sound.
 _FULL = 0.01
+_LEVELS = 6.0  # dB: a network could tell recordings apart by such differences of level
 
 _SPACES = {
     "wu_lee": """\
@@ -125,10 +127,15 @@ def recipe_for(survey: Survey, decibels: bool = True) -> str:
         survey: What the recordings are like.
         decibels: Whether features are in dB; else they are natural logarithms of magnitudes.
     """
-    full = survey.lengths.padding(clip_seconds(survey)) < _FULL
-    lines = [f"gain: {'6  # dB' if decibels else '0.7  # 6 dB'}: recordings differ in level"]
+    full, lines = survey.lengths.padding(clip_seconds(survey)) < _FULL, []
+    quietest, loudest = survey.levels.decibels
+    if loudest - quietest >= _LEVELS:
+        lines.append(
+            f"gain: {'6  # dB' if decibels else '0.7  # 6 dB'}: recordings differ in level, with "
+            f"peaks from {quietest:.0f} to {loudest:.0f} dB"
+        )
     if full:
-        lines.append("time_roll: true  # clips are filled: a sound may begin anywhere")
+        lines.append("time_shift: 0.1  # a sound may begin earlier or later; none is cut in two")
         lines.append("time_masks: {count: 1, width: 0.1}")
     lines.append("frequency_masks: {count: 1, width: 0.1}")
     return "".join(f"      {line}\n" for line in lines)
@@ -139,7 +146,7 @@ def starter(
     data: DataSettings,
     split: SplitSettings,
     survey: Survey,
-    examples: int,
+    parts: Split,
     choices: Choices,
 ) -> str:
     """Return the experiment as YAML.
@@ -149,7 +156,7 @@ def starter(
         data: The data set.
         split: How it is parted.
         survey: What it is like.
-        examples: Number of training clips.
+        parts: The clips that candidates are trained on, and so on.
         choices: What the user asks for.
     """
     space = _SPACES.get(choices.space, "")
@@ -171,9 +178,9 @@ features:
 model:
 {model}\
 search:
-{_search(survey, examples, choices)}\
+{_search(survey, len(parts.train), choices)}\
 training:
-{_training(survey, examples, choices)}\
+{_training(survey, parts, choices)}\
 export:
   budget: {choices.budget}  # bytes of each file
 """
@@ -274,7 +281,7 @@ def _rates(survey: Survey) -> str:
 
 def _search(survey: Survey, examples: int, choices: Choices) -> str:
     score, file = score_of(survey), choices.pretrained
-    shown = score.replace("_", " ")
+    shown = words(score)
     loss = "balanced_loss" if score == "macro_f1" else "loss"
     if choices.oracle == "nsga2":
         objectives = f"[{score}, macs]  # a front of good and cheap networks"
@@ -361,12 +368,13 @@ def score_of(survey: Survey) -> str:
     return measures.scores(survey.multi_label)[0]
 
 
-def _training(survey: Survey, examples: int, choices: Choices) -> str:
+def _training(survey: Survey, parts: Split, choices: Choices) -> str:
+    examples, all_of_them = len(parts.train), len(parts.not_tested)
     final = epochs_for(examples, BATCH)
     candidate = epochs_for(examples, BATCH, CANDIDATE_SHARE)
     if choices.supernet:  # all of whose options share its steps
         candidate = final
-    steps = math.ceil(examples / BATCH)
+    steps, final_steps = (candidate * _steps(examples), final * _steps(all_of_them))
     loss = sampling = ""
     if choices.space in _SIGMOID and not survey.multi_label:
         loss = "    loss: binary_crossentropy  # the space gives every class a score of its own\n"
@@ -375,10 +383,10 @@ def _training(survey: Survey, examples: int, choices: Choices) -> str:
             f"    sampling: balanced  # the largest class has {survey.imbalance:.0f} times the "
             "clips of the smallest\n"
         )
-    average = max(0.9, min(1 - 20 / (steps * final), 0.995))
+    average = max(0.9, min(1 - 20 / final_steps, 0.995))
     return f"""\
   candidate: &recipe
-    epochs: {candidate}  # {candidate * steps} steps: {examples} clips to train on
+    epochs: {candidate}  # {steps} steps: {examples} clips to train on
     batch_size: {BATCH}
     optimizer: adamw
     learning_rate: 0.002
@@ -390,10 +398,15 @@ def _training(survey: Survey, examples: int, choices: Choices) -> str:
 {recipe_for(survey, choices.pretrained is None)}\
   final:
     <<: *recipe
-    epochs: {final}  # {final * steps} steps
+    epochs: {final}  # {final_steps} steps: {all_of_them} clips, those that validate among them
     warm_up_epochs: {_warm_up(final)}
     weight_average: {average:.3g}
 """
+
+
+def _steps(examples: int) -> int:
+    """Return the steps of an epoch, as `kerasnas.training.batches` counts them."""
+    return max(1, round(examples / BATCH))
 
 
 def _warm_up(epochs: int) -> int:

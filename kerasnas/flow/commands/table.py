@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.train import locate, train
@@ -17,18 +18,12 @@ from kerasnas.flow.task.result import Result
 from kerasnas.paths import StrPath
 from kerasnas.report import networks
 from kerasnas.report import write as write_report
-from kerasnas.report.html.formats import (
-    count,
-    mean_and_deviation,
-    megabytes,
-    metric,
-    millions,
-    words,
-)
+from kerasnas.report.html.formats import count, mean_and_deviation, megabytes, metric, millions
 from kerasnas.report.networks import PRECISIONS, Row
 from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.run import Run
+from kerasnas.words import words
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,7 +71,7 @@ class NetworkTable(Result):
             folds = [row.over_folds(name) for name in PRECISIONS] * over
             scores = (row.scores(name, self.metric) for name in PRECISIONS)
             table.add_row(
-                row.name,
+                Text(row.name),
                 count(None if row.cost is None else row.cost.parameters),
                 millions(None if row.cost is None else row.cost.macs),
                 *(megabytes(row.size(name)) for name in PRECISIONS),
@@ -90,12 +85,12 @@ class NetworkTable(Result):
         table = Table(title=f"{words(networks.class_measure(first))} of every class, float32")
         table.add_column("class")
         for row in self.rows:
-            table.add_column(row.name, justify="right")
+            table.add_column(Text(row.name), justify="right")
         columns = [row.by_class() for row in self.rows]
         for index, name in enumerate(first.classes):
             values = [None if column is None else float(column[index]) for column in columns]
             table.add_row(
-                name,
+                Text(name),
                 *("–" if each is None or not isfinite(each) else f"{each:.3f}" for each in values),
             )
         return table

@@ -32,6 +32,7 @@ from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import WINNER_LABEL, NetworkPaths, TrainingPaths
 from kerasnas.runs.records import Description, Evaluation, FoldTraining
 from kerasnas.runs.records.review import WHOLE
+from kerasnas.runs.records.trained import OPTIMISTIC
 from kerasnas.runs.values import Json
 from kerasnas.training.scoring.metrics import ByClass
 
@@ -79,7 +80,10 @@ def train(
     ):
         names = _parse_folds(folds, session.task)
         jobs = _jobs(session, network, names, seeds)
-        result = _train(session, network, jobs)
+        result = replace(
+            _train(session, network, jobs),
+            caveat=_caveat(session.task, str(architecture or source), names),
+        )
         if session.paths.winners.exists():
             write_report(session.run)
     return result
@@ -213,6 +217,19 @@ def _find_network(
     own = WINNER_LABEL if path.resolve() == run.resolve() else path.resolve().name
     label = own if name is None else f"{own}-{name}"
     return label, network, tuned, described.values
+
+
+def _caveat(task: Task, network: str, folds: list[str | None]) -> str | None:
+    """Return what to say of folds on whose clips the network was searched; None elsewhere.
+
+    Args:
+        task: Of the trainings.
+        network: Name of a reference, or run directory of a search.
+        folds: That are tested on.
+    """
+    if folds == [None] or task.experiment.split.by == "fold" or has_trunks(task):
+        return None
+    return None if searched_network(network) is None else OPTIMISTIC
 
 
 def _parse_folds(folds: str | None, task: Task) -> list[str | None]:

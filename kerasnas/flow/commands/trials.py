@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console, RenderableType
-from rich.markup import escape
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
@@ -15,6 +14,7 @@ from kerasnas.paths import StrPath
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.trials import Trial, Trials, cost_of
 from kerasnas.tuners import repair
+from kerasnas.words import words
 
 Plain = bool | int | float | str | None
 """A value of a table."""
@@ -63,7 +63,7 @@ def table(run: StrPath, width: int = UNLIMITED) -> RenderableType:
         for trial in trials.all
     ]
     return figures_table(
-        [name.replace("_", " ") for name in names],
+        [words(name) for name in names],
         rows,
         width,
         title=str(run),
@@ -75,7 +75,7 @@ def table(run: StrPath, width: int = UNLIMITED) -> RenderableType:
 def _values(trial: Trial) -> str:
     """Return a trial's values, and the reason why it failed, as a cell of the table."""
     values = " ".join(f"{name}={value}" for name, value in trial.values.items())
-    return escape(f"{values}\n{trial.message}" if trial.message else values)
+    return f"{values}\n{trial.message}" if trial.message else values
 
 
 def trial_rows(trials: Trials) -> list[dict[str, Plain]]:

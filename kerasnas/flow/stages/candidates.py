@@ -88,7 +88,12 @@ def _run_trials(session: Session, search: Search, supernet: Path | None) -> None
         closing(book),
         _open_runner(session, max(1, left), resident=supernet is not None) as workers,
         Display(
-            session.console, search, settings.trials, workers.slots, _epochs(session, supernet)
+            session.console,
+            search,
+            settings.trials,
+            workers.slots,
+            _epochs(session, supernet),
+            "the window or the limits" if settings.limits else "the window",
         ) as display,
     ):
         run_loop(

@@ -1,7 +1,8 @@
 """Which recipe suits the recordings: tried on the validation clips before the search, not guessed.
 
 One small network of the space is trained by each of a few recipes (`kerasnas.training.presets`),
-for as many epochs as a final training has, or as many as a quarter of the search's time allows.
+for as many epochs as a final training has, or as many as a quarter of the search's time allows;
+what that takes comes out of `search.hours`.
 First the amounts of augmentation are compared, then, where classes differ in size, whether to draw
 them equally often. The mildest recipe that is not clearly worse than the best is used.
 """
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError, counted
+from kerasnas.experiment import Experiment
 from kerasnas.features.settings import Spectrogram
 from kerasnas.flow.stages.baselines import judged_by
 from kerasnas.flow.stages.limits import Sizes
@@ -49,6 +51,10 @@ _DRAWN, _KEPT = 400, 24  # candidates among which a small one is chosen
 _OVERHEAD = 1_000_000
 """Multiply-accumulates that take as long as all else an example costs: very roughly."""
 
+_SPEED = 0.9e9
+"""Multiply-accumulates of training in a second on the usual machine, of two cores: very roughly. A
+number that was measured would differ whenever a search is made again."""
+
 _QUARTER = 1 / 4
 _AT_A_TIME = 2
 """Trainings side by side on the usual machine: the number of epochs must not depend on this one."""
@@ -66,16 +72,20 @@ class Work:
         network: The network by which recipes are tried.
         epoch: Work of an epoch of it.
         rest: Work of all candidates and winners.
+        seconds: Time for all of the search, `search.hours`; None: as long as it takes.
     """
 
     network: Architecture
     epoch: float
     rest: float
+    seconds: float | None = None
 
     def epochs(self, recipes: int, most: int) -> int:
         """Return how many epochs each of so many recipes can have in a quarter of all time."""
-        share = _QUARTER / (1 - _QUARTER)
-        return max(1, min(most, math.floor(share * self.rest / (recipes * self.epoch))))
+        share = _QUARTER / (1 - _QUARTER) * self.rest
+        if self.seconds is not None:
+            share = min(share, _QUARTER * self.seconds * _SPEED)
+        return max(1, min(most, math.floor(share / (recipes * self.epoch))))
 
 
 def choose_recipe(session: Session) -> Session:
@@ -96,13 +106,29 @@ def choose_recipe(session: Session) -> Session:
         record = _compare(session, made_from)
         record.write(session.paths.recipes)
     session.console.print(in_words(record), markup=False)
-    experiment = with_chosen(session.experiment, record)
+    experiment = _without_time_of(with_chosen(session.experiment, record), record)
     return replace(session, task=replace(session.task, experiment=experiment))
+
+
+def _without_time_of(experiment: Experiment, record: Recipes) -> Experiment:
+    """Return an experiment with the hours that the comparison has left, three quarters at least."""
+    search = experiment.search
+    if search.hours is None:
+        return experiment
+    spent = sum(each.seconds or 0.0 for each in record.tried) / _workers(experiment) / 3600
+    left = search.hours - min(spent, _QUARTER * search.hours)
+    return experiment.model_copy(update={"search": search.model_copy(update={"hours": left})})
+
+
+def _workers(experiment: Experiment) -> int:
+    """Return how many trainings run side by side."""
+    search = experiment.search
+    return search.workers or max(1, available_cores() // (search.threads or 1))
 
 
 def in_words(record: Recipes) -> str:
     """Return what came of a comparison, for the screen."""
-    losses = ", ".join(
+    losses = "; ".join(
         f"{each.name} {'failed' if each.loss is None else f'{each.loss:.3f}'}"
         for each in record.tried
     )
@@ -124,8 +150,7 @@ def estimate(session: Session) -> str | None:
         return None
     search, work = session.experiment.search, work_of(session.task)
     speed = len(known) * record.epochs * work.epoch / sum(known)
-    workers = search.workers or max(1, available_cores() // (search.threads or 1))
-    seconds = work.rest / speed / workers
+    seconds = work.rest / speed / _workers(session.experiment)
     if search.hours is not None:
         seconds = min(seconds, 3600 * search.hours)
     minutes = max(1, round(seconds / 60))
@@ -151,7 +176,9 @@ def work_of(task: Task) -> Work:
     candidates = 1 if search.supernet is not None else search.trials * folds
     candidate = candidates * training.candidate.epochs * train
     final = len(experiment.winners) * training.final.epochs * (train + rest)
-    return Work(small, train * (small.cost().macs + _OVERHEAD), mean * (candidate + final))
+    epoch = train * (small.cost().macs + _OVERHEAD)
+    seconds = None if search.hours is None else 3600 * search.hours
+    return Work(small, epoch, mean * (candidate + final), seconds)
 
 
 def _drawn(task: Task) -> list[Architecture]:
@@ -207,14 +234,13 @@ def _compare(session: Session, made_from: str) -> Recipes:
         experiment.training.final.epochs,
         tuple(trial.entries(ordered)),
         chosen,
-        _chosen(facts, experiment.training.candidate, augmentation, chosen),
-        _chosen(facts, experiment.training.final, augmentation, chosen),
+        _chosen(facts, augmentation, chosen),
     )
 
 
 def recipe_name(augmentation: str, sampling: str) -> str:
-    """Return what a recipe is called: `light`, or `light, balanced`."""
-    return augmentation if sampling == "natural" else f"{augmentation}, {sampling}"
+    """Return what a recipe is called: `light`, or `light + balanced`."""
+    return augmentation if sampling == "natural" else f"{augmentation} + {sampling}"
 
 
 class _Trial:
@@ -332,10 +358,16 @@ def _base(final: Recipe, epochs: int) -> Recipe:
     )
 
 
-def _chosen(facts: Facts, recipe: Recipe, augmentation: str, name: str) -> Json:
-    """Return a preset as it is for the epochs of a recipe."""
-    preset = presets(replace(facts, epochs=recipe.epochs))[augmentation]
-    sampling = "natural" if name == augmentation else name.removeprefix(f"{augmentation}, ")
+def _chosen(facts: Facts, augmentation: str, name: str) -> Json:
+    """Return the recipe as it was compared: longer trainings have the same masks, or none.
+
+    Args:
+        facts: Those that it was compared by.
+        augmentation: Name of its preset.
+        name: Its own.
+    """
+    preset = presets(facts)[augmentation]
+    sampling = "natural" if name == augmentation else name.removeprefix(f"{augmentation} + ")
     return {"augmentation": preset.model_dump(mode="json"), "sampling": sampling}
 
 

@@ -14,6 +14,7 @@ from kerasnas.experiment.search import Option, WinnerRule
 from kerasnas.tuners import Trial
 from kerasnas.tuners.core.ranking import pareto_front, ranking
 from kerasnas.tuners.results import Results
+from kerasnas.words import words
 
 
 def choose_winners(results: Results, experiment: Experiment) -> dict[str, Trial]:
@@ -30,14 +31,12 @@ def choose_winners(results: Results, experiment: Experiment) -> dict[str, Trial]
 def describe_rule(rule: WinnerRule, experiment: Experiment) -> str:
     """Say what a rule asks for, as a part of a sentence."""
     if rule.rule == "knee":
-        text = "knee of the front of " + " and ".join(
-            name.replace("_", " ") for name in experiment.objectives
-        )
+        text = "knee of the front of " + " and ".join(words(name) for name in experiment.objectives)
     else:
         by = rule.by or experiment.criteria[0]
-        text = f"{measures.superlative(by)} validation {by.replace('_', ' ')}"
-    asked = [f"{name.replace('_', ' ')} {value}" for name, value in rule.where.items()]
-    asked += [f"at most {most:,} {name.replace('_', ' ')}" for name, most in rule.limits.items()]
+        text = f"{measures.superlative(by)} validation {words(by)}"
+    asked = [f"{words(name)} {value}" for name, value in rule.where.items()]
+    asked += [f"at most {most:,} {words(name)}" for name, most in rule.limits.items()]
     return f"{text} with {' and '.join(asked)}" if asked else text
 
 

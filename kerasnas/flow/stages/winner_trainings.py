@@ -37,7 +37,7 @@ def train_winners(session: Session, winners: Mapping[str, Trial]) -> None:
             f"trial {winners[first].number} ({', '.join(_names_of(winners, first))})"
             for first in waiting
         )
-        session.console.print(f"Training {names} with the final recipe ...")
+        session.console.print(f"Training {names} with the final recipe ...", markup=False)
         if not experiment.search.tune:  # new clips are made here, where one sees it
             session.task.examples(session.task.final_parts(None)[0], experiment.training.final)
         # As many as there are rules, since how many trials they choose may change on the way.

@@ -31,7 +31,7 @@ def with_chosen(experiment: Experiment, record: Recipes) -> Experiment:
     """Return an experiment with the recipe that a comparison has chosen."""
     known = experiment.training
     training = TrainingSettings(
-        candidate=_with(known.candidate, record.candidate), final=_with(known.final, record.final)
+        candidate=_with(known.candidate, record.recipe), final=_with(known.final, record.recipe)
     )
     return experiment.model_copy(update={"training": training})
 

@@ -56,12 +56,12 @@ def _table(
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in columns:
         if text_last and column == len(heads) - 1:
-            table.add_column(heads[column], overflow="fold", min_width=_TEXT_WIDTH)
+            table.add_column(Text(heads[column]), overflow="fold", min_width=_TEXT_WIDTH)
         else:
             head = "\n".join(heads[column].split())
-            table.add_column(head, justify="right" if column else "left", no_wrap=True)
+            table.add_column(Text(head), justify="right" if column else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(row[column] for column in columns))
+        table.add_row(*(Text(row[column]) for column in columns))  # labels may look like markup
     return table
 
 

@@ -84,8 +84,7 @@ class Task:
             return {None: (self.split.train, self.split.validation)}
         clips = self.split.not_tested
         if isinstance(folds, int):
-            names = [self.clips[int(index)].group or f"\0{index}" for index in clips]
-            groups = np.unique(names, return_inverse=True)[1]
+            groups = np.unique(self.clips.groups[clips], return_inverse=True)[1]
             rng = np.random.default_rng((self.experiment.seed, Stream.FOLDS))
             part = stratified(self.targets[clips], groups, (1 / folds,) * folds, rng)
             fold_of = [str(number + 1) for number in part]

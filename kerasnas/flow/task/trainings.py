@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from kerasnas.flow.task.result import Result
 from kerasnas.runs.records import FoldClasses, Folds, FoldTraining
 from kerasnas.runs.values import Figures, known
 from kerasnas.training.scoring.fold_means import class_fold_means, fold_means
 from kerasnas.training.scoring.metrics import ByClass, ClipScores
+from kerasnas.words import words
 
 BASELINE = "baseline"
 """Among the precisions of a training's figures by class."""
@@ -149,10 +151,12 @@ class Trainings(Result):
     Attributes:
         directory: Holds the directory of each.
         folds: What they score.
+        caveat: What to say of the figures; None: nothing.
     """
 
     directory: Path
     folds: Folds
+    caveat: str | None = None
 
     @property
     def label(self) -> str:
@@ -179,12 +183,13 @@ class Trainings(Result):
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""
-        metric = self.folds.metric.replace("_", " ")
+        metric = words(self.folds.metric)
         return {
             "network": self.label,
             "directory": str(self.directory),
             "trainings": f"{len(self.trainings)}",
             **{f"{metric} in {name}": self._total(name) for name in self.precisions},
+            **({} if self.caveat is None else {"note": self.caveat}),
         }
 
     def _total(self, precision: str) -> str:
@@ -196,7 +201,7 @@ class Trainings(Result):
     def table(self) -> Table:
         """For the screen."""
         table = Table(
-            title=f"{self.label}: {self.folds.metric.replace('_', ' ')}",
+            title=Text(f"{self.label}: {words(self.folds.metric)}", style="table.title"),
             caption=None
             if self.deviation(self.precisions[0]) is None
             else "±: standard deviation over seeds",
@@ -211,7 +216,7 @@ class Trainings(Result):
         for training in self.trainings:
             size = training.score(self.precisions[-1], "bytes")
             table.add_row(
-                training.tested_on,
+                Text(training.tested_on),
                 str(training.seed),
                 str(training.count),
                 *(_shown(training.score(name, self.folds.metric)) for name in self.precisions),

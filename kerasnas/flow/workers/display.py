@@ -37,16 +37,24 @@ class Display:
         trials: How many there will be.
         slots: Number of workers.
         epochs: Of a trial; None where they are not known.
+        outside: What rejected candidates lie outside of, in words.
     """
 
     def __init__(
-        self, console: Console, search: Search, trials: int, slots: int, epochs: int | None = None
+        self,
+        console: Console,
+        search: Search,
+        trials: int,
+        slots: int,
+        epochs: int | None = None,
+        outside: str = "the window",
     ) -> None:
         self._console = console
         self._search = search
         self._trials = trials
         self._slots = slots
         self._epochs = epochs
+        self._outside = outside
         self._metric = search.objectives[0].name
         self._busy: dict[int, _Busy] = {}
         # What has ended is added up: to go through thousands of trials takes longer than some run.
@@ -134,7 +142,7 @@ class Display:
             parts.append(f"{self._failed} failed")
         if rejected:
             share = rejected / (rejected + len(self._search.history.trials))
-            parts.append(f"{counted(rejected, 'candidate')} outside the window ({share:.0%})")
+            parts.append(f"{counted(rejected, 'candidate')} outside {self._outside} ({share:.0%})")
         if (left := self._left()) is not None:
             parts.append(f"{_duration(left)} left")
         while width is not None and len(parts) > 2 and len(", ".join(parts)) > width:

@@ -219,7 +219,7 @@ def train_missing(
     """
     waiting = {name: job for name, job in jobs.items() if prepare_training(session, *job)}
     if waiting:
-        session.console.print(f"Training {', '.join(waiting)} ...", markup=False)
+        session.console.print(f"Training {'; '.join(waiting)} ...", markup=False)
         return run_finals(
             session,
             group,

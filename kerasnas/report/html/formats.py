@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from kerasnas.measures import COSTS
+from kerasnas.words import words
 
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _SHARES = ("accuracy", "agreement")
 _KEPT = "keeps state: reset between clips"
-_ABBREVIATIONS = {"f1": "F1", "auc": "AUC"}
 
 
 def percent(value: float | None, digits: int | None = 1) -> str:
@@ -31,11 +31,6 @@ def metric(name: str, value: float | None) -> str:
 def named(name: str, value: float | None) -> str:
     """A score or a cost; costs are whole numbers."""
     return count(value) if name in COSTS else metric(name, value)
-
-
-def words(name: str) -> str:
-    """A metric's or a column's name in words."""
-    return " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
 
 
 def computing(form: str, recurrent: str | None, keeps_state: bool = False) -> str:

@@ -14,8 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from kerasnas.report.html.elements import Markup
-from kerasnas.report.html.formats import metric, percent, words
+from kerasnas.report.html.formats import metric, percent
 from kerasnas.report.html.svg import BLUE, GREEN, INK, MUTED, ORANGE, SERIES, render, style
+from kerasnas.words import words
 
 WIDTH = 4.8  # inches of 96 pixels: still legible on a telephone's 360 pixels
 _CELLS_WITH_NUMBERS = 15

@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from kerasnas.report.html.elements import Markup
-from kerasnas.report.html.formats import words
 from kerasnas.report.html.svg import BLUE, INK, MUTED, ORANGE, SERIES, render, style
 from kerasnas.report.pictures.charts import label_score
+from kerasnas.words import words
 
 _WIDTH = 4.8
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from kerasnas.measures import direction
 from kerasnas.report.html.elements import Markup
-from kerasnas.report.html.formats import words
 from kerasnas.report.html.svg import BLUE, INK, MUTED, ORANGE, render, style
 from kerasnas.report.pictures.charts import WIDTH, label_score, short
+from kerasnas.words import words
 
 
 def front(

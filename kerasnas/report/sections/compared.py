@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.report.html.elements import Markup, Node, join, note, table, tag
-from kerasnas.report.html.formats import count, mean_and_deviation, megabytes, millions, words
+from kerasnas.report.html.formats import count, mean_and_deviation, megabytes, millions
 from kerasnas.report.networks import PRECISIONS, Row, networks, primary_metric, rows
 from kerasnas.report.reading import optional
 from kerasnas.runs.records import Evaluation, FoldClasses, Folds
 from kerasnas.runs.run import Run
+from kerasnas.words import words
 
 _RATE = "equal_error_rate"
 

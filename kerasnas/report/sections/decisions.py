@@ -10,13 +10,14 @@ import numpy as np
 
 from kerasnas.measures import direction
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
-from kerasnas.report.html.formats import counted, named, words
+from kerasnas.report.html.formats import counted, named
 from kerasnas.report.pictures import search as pictures
 from kerasnas.report.reading import optional
 from kerasnas.report.sections.trunk import trunk_settings
 from kerasnas.runs.records import ControllerCurve
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, value_of
+from kerasnas.words import words
 
 _MOST_VALUES = 8
 _NUMBER = re.compile(r"\d+")

@@ -20,7 +20,7 @@ from kerasnas.report.html.elements import (
     table,
     tag,
 )
-from kerasnas.report.html.formats import kilobytes, metric, percent, words
+from kerasnas.report.html.formats import kilobytes, metric, percent
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, chosen, place, required, training_of
 from kerasnas.report.sections.quality import REGRESSION, baseline_rows
@@ -28,7 +28,9 @@ from kerasnas.report.sections.statistics import class_scores, wilson, worst_conf
 from kerasnas.report.sections.trunk import trunk_settings
 from kerasnas.runs.layout import WINNER_LABEL
 from kerasnas.runs.records import Evaluation, Folds, FoldTraining
+from kerasnas.runs.records.trained import OPTIMISTIC
 from kerasnas.runs.run import Run
+from kerasnas.words import words
 
 _PRECISIONS = ("float32", "float16", "int8")
 
@@ -209,18 +211,24 @@ def _folds_of(run: Run, folds: Folds) -> Markup:
                 for sentence, where in folds.serious().items()
             ),
             note(
-                f"{spread}int8 files of at most {kilobytes(max(sizes))}. {_chosen_with(run, label)}"
-                if sizes and test_fold
-                else spread
+                spread,
+                f"int8 files of at most {kilobytes(max(sizes))}. " if sizes else "",
+                _chosen_with(run, folds),
             ),
         ]
     )
 
 
-def _chosen_with(run: Run, label: str) -> str:
-    if label == WINNER_LABEL and trunk_settings(run) is not None:
+def _chosen_with(run: Run, folds: Folds) -> str:
+    """Return on which clips the network was chosen, where that concerns the folds."""
+    if all(training.fold is None for training in folds.trainings):
+        return ""
+    own = folds.architecture == WINNER_LABEL
+    if own and trunk_settings(run) is not None:
         return "Each fold has a network of its own, searched anew without the fold's clips."
-    return "The network was chosen with clips of every fold but the held-out one."
+    if (run.settings.get("split") or {}).get("test_fold"):
+        return "The network was chosen with clips of every fold but the held-out one."
+    return f"{OPTIMISTIC}." if own else ""
 
 
 def _spread(trainings: Sequence[FoldTraining], measured: str) -> str:

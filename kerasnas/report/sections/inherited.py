@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kerasnas.errors import KerasnasError
 from kerasnas.measures import COSTS
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
-from kerasnas.report.html.formats import counted, metric, words
+from kerasnas.report.html.formats import counted, metric
 from kerasnas.report.networks import f1_of
 from kerasnas.report.networks import rows as compared
 from kerasnas.report.pictures import inherited as pictures
@@ -20,6 +20,7 @@ from kerasnas.runs.layout import WINNER_LABEL
 from kerasnas.runs.records import Agreement, Evaluation, Hypervolume
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import value_of
+from kerasnas.words import words
 
 if TYPE_CHECKING:
     from kerasnas.blocks.architecture import Architecture
@@ -132,7 +133,7 @@ def classes(run: Run) -> Markup | None:
         return None
     found: dict[str, Evaluation] = {}
     places = {
-        "single": training_of(run, winner).evaluation,
+        "one network": training_of(run, winner).evaluation,
         "ensemble of folds": run.paths.ensemble(WINNER_LABEL).evaluation,
     }
     for label, path in places.items():

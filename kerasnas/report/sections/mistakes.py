@@ -59,7 +59,7 @@ def _clip(entry: ExcerptEntry) -> Markup:
 def _in_words(entry: ExcerptEntry) -> str:
     score = f"{entry.score:.2f}"
     if entry.label == entry.answer:
-        return f"{entry.label}, just so ({score}):"
+        return f"{entry.label}: right, but only just ({score}):"
     if entry.answer is None:
         return f"{entry.label} missed ({score}):"
     if entry.label is None:

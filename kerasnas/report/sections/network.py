@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from kerasnas.errors import KerasnasError
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
-from kerasnas.report.html.formats import count, kilobytes, millions, words
+from kerasnas.report.html.formats import count, kilobytes, millions
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, chosen, place, required, training_of
 from kerasnas.runs.records import Description, Winner
 from kerasnas.runs.run import Run
+from kerasnas.words import words
 
 if TYPE_CHECKING:
     from kerasnas.blocks.architecture import Architecture

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kerasnas.report.html.elements import Markup, Node, badge, join, note, table, tag
-from kerasnas.report.html.formats import counted, metric, words
+from kerasnas.report.html.formats import counted, metric
 from kerasnas.report.reading import MissingError, optional, required
 from kerasnas.runs.records import Baselines, BaselineScores, FindingEntry, Findings, Recipes
 from kerasnas.runs.run import Run
+from kerasnas.words import words
 
 CHANCE = "chance"
 REGRESSION = "logistic regression"
@@ -22,8 +23,12 @@ def findings(run: Run) -> list[FindingEntry]:
 
 
 def is_good(run: Run) -> bool:
-    """Whether nothing serious is known: only then may a tick stand beside a result."""
-    return not any(finding.serious for finding in findings(run))
+    """Whether the network was reviewed and nothing serious found: only then a tick may be shown."""
+    try:
+        found = optional(run, Findings, run.paths.findings)
+    except MissingError:
+        return False  # the page says so at its top
+    return found is not None and not found.serious
 
 
 def warnings(run: Run) -> Markup:
@@ -131,8 +136,7 @@ def recipes(run: Run) -> Markup | None:
             note(
                 f"One network ({found.network}) was trained by each recipe on {found.examples} "
                 f"examples for {counted(found.epochs, 'epoch')}, {epochs}. The mildest recipe "
-                "counts that is at most one standard error (±) above the best; candidates and "
-                "winners are trained by it."
+                "within one standard error (±) of the best is used, for candidates and winners."
             ),
         ]
     )

@@ -17,7 +17,6 @@ from kerasnas.report.html.formats import (
     metric,
     millions,
     percent,
-    words,
 )
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, optional, winners
@@ -28,6 +27,7 @@ from kerasnas.report.sections.trunk import trunk_settings
 from kerasnas.runs.records import SearchState
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, cost_of, held_out_of, value_of
+from kerasnas.words import words
 
 _NO_TRIALS = "No candidate has been scored yet."
 _BEST = 10
@@ -164,10 +164,11 @@ def _how_it_went(run: Run) -> Markup:
     if state is None:
         return paragraph(f"{text}.")
     share = percent(state.rejected / state.proposed) if state.proposed else "none"
+    limits = " or the limits" if (run.settings.get("search") or {}).get("limits") else ""
     return paragraph(
         f"{text}, in {duration(state.seconds)}. Of {count(state.proposed)} proposals, "
-        f"{count(state.rejected)} ({share}) lay outside the window and were rejected before any "
-        "training."
+        f"{count(state.rejected)} ({share}) lay outside the window{limits} and were rejected "
+        "before any training."
     )
 
 

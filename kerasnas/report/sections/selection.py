@@ -17,6 +17,7 @@ def section(run: Run) -> Markup:
     several = bool((settings.get("data") or {}).get("multi_label"))
     criteria = [
         ("The architecture", f"validation clips: {_validation(settings)}"),
+        *_recipe(run),
         *_trunk(run),
         (
             "Weights of candidates",
@@ -57,6 +58,18 @@ def section(run: Run) -> Markup:
             ),
         ]
     )
+
+
+def _recipe(run: Run) -> list[tuple[str, str]]:
+    """What recipes that were tried add to the list; nothing where none were."""
+    if not run.paths.recipes.is_file():
+        return []
+    return [
+        (
+            "The recipe (augmentation, and how classes are drawn)",
+            "the same validation clips, by one network, before the search",
+        )
+    ]
 
 
 def _trunk(run: Run) -> list[tuple[str, str]]:

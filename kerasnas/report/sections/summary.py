@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kerasnas.measures import direction
 from kerasnas.report.html.elements import Markup, Node, join, note, paragraph, tag
-from kerasnas.report.html.formats import count, counted, kilobytes, metric, named, percent, words
+from kerasnas.report.html.formats import count, counted, kilobytes, metric, named, percent
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export, verdict
 from kerasnas.report.sections.quality import held_out_baselines, majority_name, tick, warnings
@@ -13,6 +13,7 @@ from kerasnas.report.sections.trunk import begins_with_a_trunk
 from kerasnas.runs.records import Evaluation, Export, Winner
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, cost_of, held_out_of, value_of
+from kerasnas.words import words
 
 _RULES = {"float32_params": "trainable float32 parameters"}
 
@@ -157,8 +158,12 @@ def _tiles(run: Run, held_out: Evaluation | None, export: Export | None) -> Mark
         if held_out.confusion is None:
             small = counted(held_out.count, "held-out clip")
         else:
-            low, high = wilson(int(held_out.confusion.trace()), held_out.count)
-            small = f"{percent(low)} to {percent(high)}, {counted(held_out.count, 'clip')}"
+            right = int(held_out.confusion.trace())
+            if name == "accuracy":
+                low, high = wilson(right, held_out.count)
+                small = f"{percent(low)} to {percent(high)}, {counted(held_out.count, 'clip')}"
+            else:  # the interval is of the share of right answers alone
+                small = f"{right} of {counted(held_out.count, 'clip')} right"
         tiles.append(_tile(f"held-out {words(name)}", metric(name, value), small))
         if (part := held_out_baselines(run)) is not None:
             beside = f"{majority_name(part)}: {metric(name, part.majority.get(name))}"

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from kerasnas.report.html.elements import Markup, join, paragraph, tag
-from kerasnas.report.html.formats import metric, words
+from kerasnas.report.html.formats import metric
 from kerasnas.report.reading import MissingError, chosen, winners
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, value_of
+from kerasnas.words import words
 
 _SCRATCH = "scratch"
 

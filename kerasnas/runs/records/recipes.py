@@ -13,7 +13,7 @@ class RecipeEntry(Entry):
     """A recipe that was tried.
 
     Attributes:
-        name: `light`, or `light, balanced`.
+        name: `light`, or `light + balanced`.
         directory: Of its training, relative to the run.
         metrics: On the validation clips.
         loss: Mean of what `kerasnas.training.presets.clip_losses` gives; None without a training.
@@ -43,8 +43,7 @@ class Recipes(Record):
         final_epochs: Of a final training, which `epochs` are where the time allows.
         tried: From the mildest recipe on.
         chosen: Name of the mildest one that is not clearly worse than the best.
-        candidate: Its `augmentation` and `sampling`, for candidates.
-        final: The same for winners, whose trainings are longer.
+        recipe: Its `augmentation` and `sampling`, for candidates and winners.
     """
 
     made_from: str
@@ -54,8 +53,7 @@ class Recipes(Record):
     final_epochs: int
     tried: tuple[RecipeEntry, ...]
     chosen: str
-    candidate: Json
-    final: Json
+    recipe: Json
 
     def __post_init__(self) -> None:
         names = [each.name for each in self.tried]

@@ -25,7 +25,7 @@ class SearchState(Record):
 
     Attributes:
         proposed: Candidates that the oracle has proposed.
-        rejected: Those of them outside the window.
+        rejected: Those of them outside the window or `search.limits`.
         window: What candidates may cost.
         objectives: Names and directions, the most important first.
         front: Numbers of the trials that no other dominates.

@@ -10,6 +10,12 @@ from kerasnas.runs.record import Entry, Record
 from kerasnas.runs.records.review import FindingEntry
 from kerasnas.runs.values import Column, Figure, Figures
 
+OPTIMISTIC = (
+    "The network, and the recipe where several were tried, were chosen on clips of all these "
+    "folds: figures over folds are optimistic. Those on the experiment's own test clips are not"
+)
+"""What to say of folds that a search has not kept apart, without a full stop."""
+
 
 @dataclass(frozen=True, eq=False)
 class FoldTraining(Entry):

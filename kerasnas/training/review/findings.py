@@ -24,6 +24,7 @@ from kerasnas import measures
 from kerasnas.errors import counted
 from kerasnas.training.scoring.metrics import ClipScores, score
 from kerasnas.training.scoring.thresholds import DEFAULT
+from kerasnas.words import words
 
 Kind = Literal["one_answer", "baseline", "missed_classes", "drop", "silent_tags", "chance", "few"]
 
@@ -32,7 +33,7 @@ LARGEST_DROP = 0.10
 
 _ERRORS = 1.6448536269514722  # standard errors of a one-sided 95 % bound
 _PARTS = 20
-_CLIPS_TO_MISS = 3  # fewer clips of a class are missed by chance
+_CLIPS_TO_MISS = 3  # of all missed classes together: fewer are missed by chance
 _POSITIVES_TO_RANK = 5
 _WIDEST = 0.10  # of a 95 % interval, to either side
 _NAMES = 5
@@ -156,7 +157,7 @@ def _baseline(
     if gain > _ERRORS * error:
         return None
     figures = (
-        f"{_words(metric)} {_shown(metric, test.metrics[metric])} against "
+        f"{words(metric)} {_shown(metric, test.metrics[metric])} against "
         f"{_shown(metric, other.metrics[metric])} on "
         f"{counted(len(test.labels), 'test clip')}"
     )
@@ -183,7 +184,7 @@ def _missed_classes(
         f"{classes[index]} (0 of {counts[index]}, trained on {trained_on.get(classes[index], 0)})"
         for index in order
     ]
-    serious = bool(counts[order[0]] >= _CLIPS_TO_MISS)
+    serious = bool(counts[missed].sum() >= _CLIPS_TO_MISS)
     return Finding(
         "missed_classes", serious, f"The network recognises no test clip of {_listed(names)}"
     )
@@ -195,12 +196,15 @@ def _drop(test: ClipScores, metric: str, validation: float, seed: int) -> Findin
     if not drop > LARGEST_DROP:  # or there is no value
         return None
     error = _standard_error(lambda rows: _score(test, metric, rows), len(test.labels), seed)
+    clips, name = len(test.labels), words(metric)
+    changed = "rose by" if measures.direction(metric) == "min" else "lost"
+    noise = f", within the noise of {clips} clips" if drop <= _ERRORS * error else ""
     sentence = (
-        f"{_words(metric).capitalize()} is {_shown(metric, validation)} on the validation clips "
-        f"and {_shown(metric, value)} on the {len(test.labels)} test clips (standard error "
-        f"{_points(metric, error)}): the network may not do as well on other recordings"
+        f"{name[0].upper()}{name[1:]} {changed} {_points(metric, drop)} from validation to test"
+        f"{noise}: {_shown(metric, validation)} on the validation clips, {_shown(metric, value)} "
+        f"on the {clips} test clips; the network may not do as well on other recordings"
     )
-    return Finding("drop", not drop <= _ERRORS * error, sentence)
+    return Finding("drop", True, sentence)
 
 
 def _silent_tags(test: ClipScores, classes: Sequence[str]) -> Finding | None:
@@ -214,7 +218,7 @@ def _silent_tags(test: ClipScores, classes: Sequence[str]) -> Finding | None:
         f"{classes[i]} ({counted(round(positives[i]), 'clip')})"
         for i in _largest(silent, positives)
     ]
-    serious = bool(positives[silent].max() >= _CLIPS_TO_MISS)
+    serious = bool(positives[silent].sum() >= _CLIPS_TO_MISS)
     return Finding(
         "silent_tags",
         serious,
@@ -294,10 +298,6 @@ def _listed(names: Sequence[str]) -> str:
     """Return names as a part of a sentence: the first ones, and how many more there are."""
     more = len(names) - _NAMES
     return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _words(metric: str) -> str:
-    return metric.replace("_", " ").replace("auc", "AUC").replace("f1", "F1")
 
 
 def _shown(metric: str, value: float) -> str:

@@ -82,13 +82,28 @@ RARE = np.repeat([0, 1], [382, 8])
             {},
             [("missed_classes", False, "other (0 of 2, trained on 40)")],
         ),
+        # Two classes of two clips each are not both missed by chance.
+        (
+            np.repeat([0, 1, 2], [76, 2, 2]),
+            np.r_[np.zeros(79, np.int64), 1],
+            None,
+            {},
+            [("missed_classes", True, "off (0 of 2, trained on 40), other (0 of 2")],
+        ),
         # From validation to test.
         (
             EVEN,
             _wrong(EVEN, 60),
             None,
             {"validation": {"accuracy": 0.95}},
-            [("drop", True, "Accuracy is 95.0 % on the validation clips and 80.0 % on the 300")],
+            [
+                (
+                    "drop",
+                    True,
+                    "Accuracy lost 15.0 points from validation to test: 95.0 % on the validation "
+                    "clips, 80.0 % on the 300 test clips",
+                )
+            ],
         ),
         (EVEN, _wrong(EVEN, 60), None, {"validation": {"accuracy": 0.89}}, []),
         # Few clips say little.
@@ -104,7 +119,10 @@ RARE = np.repeat([0, 1], [382, 8])
             _wrong(EVEN[:12], 2),
             None,
             {"validation": {"accuracy": 0.95}},
-            [("drop", False, "standard error"), ("few", False, "10 right")],
+            [
+                ("drop", True, "test, within the noise of 12 clips: 95.0 %"),
+                ("few", False, "10 right"),
+            ],
         ),
     ],
 )
