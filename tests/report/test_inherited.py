@@ -10,6 +10,7 @@ import yaml
 from sklearn.metrics import confusion_matrix, f1_score
 
 from kerasnas.models.nasc import NascSpace
+from kerasnas.models.wu_lee import WuLeeSpace
 from kerasnas.report import write
 from kerasnas.report.networks import f1_of
 from kerasnas.report.sections import decisions, inherited, search, selection, summary
@@ -184,9 +185,13 @@ def test_other_searches_have_none_of_it(run: Path) -> None:
     paths = RunPaths(run)
     paths.experiment.write_text(yaml.safe_dump(experiment))
     paths.journal.unlink()
+    other = WuLeeSpace((32, 16, 1), 3).reference("model_a")
+    describe(other).write(paths.winner("accuracy").description)
     genes = [Gene("layer1", values=(0,))]
     write_journal(run, genes, [("accuracy", "max")], [Candidate({"layer1": 0}, 1, {"accuracy": 1})])
     read = Run.read(run)
     assert inherited.generations(read) is None
     assert inherited.agreement(read) is None
     assert inherited.layers(read) is None
+    paths.winners.unlink()
+    assert inherited.layers(Run.read(run)) is None

@@ -139,10 +139,10 @@ def test_a_run_in_use_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
         [sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
         assert other.stdout.readline() == b"held\n"
-        (tmp_path / "trials.csv").write_text("kept")
+        (tmp_path / "report.html").write_text("kept")
         for overwrite in (False, True):
             with pytest.raises(KerasnasError, match=f"in use by process {other.pid}"):
                 make_run(tmp_path, MINE, overwrite)
         other.kill()
-    assert (tmp_path / "trials.csv").exists()
+    assert (tmp_path / "report.html").exists()
     make_run(tmp_path, MINE)
