@@ -22,7 +22,7 @@ from kerasnas.datasets.table import (
     printable,
     rows,
 )
-from kerasnas.errors import KerasnasError, counted
+from kerasnas.errors import KerasnasError
 from kerasnas.files import copies
 
 SPLITS = ("train", "validation", "test")
@@ -137,7 +137,7 @@ def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
 
 
 def with_copies(clips: Clips) -> Clips:
-    """Return clips of which those know it that are copies of others, byte by byte.
+    """Mark the clips whose files hold the same bytes as another clip's.
 
     Raises:
         KerasnasError: With every copy that has other labels than its original, or another group.
@@ -161,9 +161,8 @@ def with_copies(clips: Clips) -> Clips:
     pairs = [f"{clips[one].id} of {clips[other].id}" for one, other in found.items()]
     more = f" and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
     note = (
-        f"{counted(len(pairs), 'recording')} found that hold the same bytes as others "
-        f"({', '.join(pairs[:_SHOWN])}{more}): no split made here parts them; remove copies, "
-        "which count twice"
+        f"copies of recordings: {', '.join(pairs[:_SHOWN])}{more}; no split made here parts them "
+        "from their originals, but they count twice: remove them"
     )
     return replace(clips, clips=tuple(table), notes=(*clips.notes, note))
 

@@ -210,7 +210,11 @@ class SearchSettings(_Settings):
         900.0, gt=0, description="seconds a worker may take to import and to load its data"
     )
     trial_seconds: float | None = Field(None, gt=0, description="time limit of one trial")
-    hours: float | None = Field(None, gt=0, description="no trial starts after this time")
+    hours: float | None = Field(
+        None,
+        gt=0,
+        description="no trial starts after this time, of which recipes take a quarter at most",
+    )
     retries: int = Field(0, ge=0, description="how often a failed trial is tried again")
     consecutive_failures: int = Field(3, ge=1, description="failures in a row that end a search")
     stop_hopeless: bool = Field(

@@ -149,8 +149,9 @@ def _accuracy(run: Run, export: Export) -> str:
             lost = f"{percent(drop.mean)}, ≤ {percent(drop.bounds[1])}"
             shown = [percent(accuracy), interval, *scores, lost, percent(entry.agreement)]
             rows.append([f"`{entry.file}`", *shown])
-    for name, accuracy, *scores in baseline_rows(run, ["accuracy", *judged]):
-        rows.append([str(name), str(accuracy), "", *map(str, scores), "", ""])
+    for cells in baseline_rows(run, ["accuracy", *judged]):
+        title, shown_accuracy, *beside = map(str, cells)
+        rows.append([title, shown_accuracy, "", *beside, "", ""])
     measured = "share of right decisions" if several else "accuracy"
     method = (
         "mean over clips ± 1.96 standard errors" if several else "Wilson's interval, clips as units"

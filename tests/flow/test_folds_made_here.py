@@ -7,6 +7,7 @@ import pytest
 
 from kerasnas import datasets
 from kerasnas.experiment import Experiment
+from kerasnas.flow.commands.train import _caveat
 from kerasnas.flow.task.task import Task
 from tests.test_cli import recordings
 
@@ -48,3 +49,12 @@ def test_an_ensembles_member_trains_without_its_fold(tmp_path: Path, fold: str) 
     train, _, test = task.final_parts(fold, "test")
     assert not any(task.folded[int(index)].fold == fold for index in train)
     np.testing.assert_array_equal(test, task.split.test)
+
+
+def test_folds_that_a_search_has_seen_are_called_optimistic(tmp_path: Path) -> None:
+    task, run = _task(tmp_path), tmp_path / "run"
+    run.mkdir()
+    (run / "experiment.yaml").touch()
+    assert "figures over folds are optimistic" in (_caveat(task, str(run), ["1", "2"]) or "")
+    assert _caveat(task, str(run), [None]) is None  # the experiment's own test clips
+    assert _caveat(task, "compact", ["1", "2"]) is None  # nobody has searched it

@@ -120,12 +120,13 @@ def test_gain_is_for_levels_that_differ(tmp_path: Path) -> None:
 
 
 def test_comments_count_the_steps_of_trainings(tmp_path: Path) -> None:
-    call(recordings(tmp_path / "data", cat=40, dog=40), code=0)
+    call(recordings(tmp_path / "data", cat=30, dog=30), code=0)
     training = settings()["training"]
-    # 80 clips, of which 16 are tested on; 13 of the others choose, and train winners in the end.
+    # 60 clips, of which 12 are tested on; 10 of the others choose, and train winners in the end.
+    # Of 38 clips a batch of 32 is one step, and what is left is less than half of another.
     text = Path("experiment.yaml").read_text()
-    assert f"# {2 * training['candidate']['epochs']} steps: 51 clips to train on" in text
-    assert f"# {2 * training['final']['epochs']} steps: 64 clips" in text
+    assert f"# {training['candidate']['epochs']} steps: 38 clips to train on" in text
+    assert f"# {2 * training['final']['epochs']} steps: 48 clips" in text
 
 
 def test_more_examples_make_fewer_epochs(tmp_path: Path) -> None:

@@ -84,13 +84,13 @@ def init(
         )
     split, warnings = _split(clips)
     warnings += clips.notes
-    if survey.group_by and isinstance(data, FolderSettings):
-        guessed = data.model_copy(update={"group_by": survey.group_by})
+    if (key := survey.group_by) and isinstance(data, FolderSettings):
+        guessed = data.model_copy(update={"group_by": key})
         if problem := _cannot_part(guessed, split):
-            warnings.append(_dropped(clips, survey.group_by, problem))
+            warnings.append(_dropped(clips, key, problem))
             survey = replace(survey, groups=0, group_by=None)
         else:
-            data, clips = guessed, grouped(clips, survey.group_by)
+            data, clips = guessed, grouped(clips, key)
     if pretrained is not None:
         path = expanded(pretrained).absolute()
         shape = _input_shape(path, survey)

@@ -115,7 +115,8 @@ def _without_time_of(experiment: Experiment, record: Recipes) -> Experiment:
     search = experiment.search
     if search.hours is None:
         return experiment
-    spent = sum(each.seconds or 0.0 for each in record.tried) / _workers(experiment) / 3600
+    at_a_time = min(_workers(experiment), len(record.tried))
+    spent = sum(each.seconds or 0.0 for each in record.tried) / at_a_time / 3600
     left = search.hours - min(spent, _QUARTER * search.hours)
     return experiment.model_copy(update={"search": search.model_copy(update={"hours": left})})
 

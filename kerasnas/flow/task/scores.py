@@ -17,6 +17,7 @@ from kerasnas.training.examples import Examples
 from kerasnas.training.recipe import Loss
 from kerasnas.training.scoring.metrics import ClipScores, Predict, evaluate
 from kerasnas.training.scoring.thresholds import choose
+from kerasnas.words import words
 
 Thresholds = NDArray[np.float64]
 
@@ -28,7 +29,7 @@ def format_metrics(metrics: Mapping[str, float | None]) -> str:
         metrics: By name, as `evaluation.json` holds them.
     """
     return ", ".join(
-        f"{name} {value:.3f}"
+        f"{words(name)} {value:.3f}"
         for name, value in metrics.items()
         if value is not None and name != "scored_classes"
     )

@@ -120,10 +120,11 @@ class Inspection:
         Args:
             console: A `rich.console.Console`.
         """
+        from rich.markup import escape
         from rich.table import Table
 
         for word, value in self.facts():
-            console.print(f"[bold]{word}[/bold]: {value}", highlight=False)
+            console.print(f"[bold]{word}[/bold]: {escape(value)}", highlight=False)
         table = Table(
             title=f"Costs on {_times(self.input_shape)}; a trunk can be cut where there are some"
         )
