@@ -201,7 +201,8 @@ def _introduce(session: Session) -> None:
     console.print(
         f"{session.experiment.name}: {len(task.clips)} clips of {len(task.clips.classes)} classes, "
         f"{len(task.split.train)} to train, {len(task.split.validation)} to choose by, "
-        f"{len(task.split.test)} to test on; features {task.features.shape[2:]}"
+        f"{len(task.split.test)} to test on; features {task.features.shape[2:]}",
+        markup=False,
     )
     if session.experiment.split.validation == "test_list":
         console.print("note: architectures are chosen on the test clips: figures are optimistic")

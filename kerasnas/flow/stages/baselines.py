@@ -17,6 +17,7 @@ from kerasnas.runs.records import Baselines, BaselineScores, SuspectEntry
 from kerasnas.training.review import baseline
 from kerasnas.training.review.label_errors import suspects
 from kerasnas.training.scoring.metrics import ClipScores, evaluation
+from kerasnas.words import words
 
 REGRESSION = "a logistic regression"
 
@@ -169,7 +170,7 @@ def to_beat(task: Task, found: Baselines) -> str:
         for name, metrics in zip(names, (part.majority, part.regression.metrics), strict=True)
         if metrics.get(metric) is not None
     ]
-    return f"to beat: {metric.replace('_', ' ')} {', '.join(reversed(shown))}"
+    return f"to beat: {words(metric)} {', '.join(reversed(shown))}"
 
 
 def _digest(task: Task, parts: _Parts) -> str:
