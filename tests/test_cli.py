@@ -162,8 +162,8 @@ def test_a_search_of_an_unknown_reference_makes_no_features(tmp_path: Path) -> N
 
 def test_unknown_folds(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=10, dog=10)
-    text = call("train", experiment(root), "--architecture", "model_a", "--folds", "all")
-    assert "2 folds need 2 clips" in text
+    text = call("train", experiment(root), "--architecture", "model_a", "--folds", "9")
+    assert "there is no fold '9': there are 1, 2, 3, 4, 5" in text
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "model.keras"])
