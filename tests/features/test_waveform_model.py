@@ -39,9 +39,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    for label in ("a", "b"):
+    for label, sign in (("a", 1), ("b", -1)):
         (tmp_path / "data" / label).mkdir(parents=True)
-        soundfile.write(tmp_path / "data" / label / "1.wav", WAVE, RATE, subtype="FLOAT")
+        soundfile.write(tmp_path / "data" / label / "1.wav", sign * WAVE, RATE, subtype="FLOAT")
     return tmp_path / "data" / "a" / "1.wav"
 
 
