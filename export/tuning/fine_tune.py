@@ -107,8 +107,8 @@ def _cluster(twin: Twin, x: Floats, y: Floats, request: dict[str, Any]) -> None:
     model = tf_keras.models.clone_model(twin.model, clone_function=wrapped)
     if not wrappers:
         raise ExportError(
-            f"clusters= of {count}: no kernel of a convolution or a dense layer has more weights; "
-            "give fewer, or leave clusters= out"
+            f"clusters is {count}, and no kernel of a convolution or dense layer has more weights: "
+            "give fewer, or leave it out"
         )
     _fit(model, x, y, request, [])
     for wrapper in wrappers:
