@@ -32,6 +32,13 @@ MASKED_EPOCHS = 60
 STEPS, FEWEST, MOST = 1000, 12, 100
 """What `epochs_for` goes by: as many steps as a search of 1 000 clips has time for."""
 
+OVERHEAD = 1_000_000
+"""Multiply-accumulates that take as long as all else an example costs: very roughly."""
+
+SPEED = 0.9e9
+"""Multiply-accumulates of training in a second on the usual machine, of two cores: very roughly. A
+number that was measured would differ whenever a search is made again."""
+
 _EPSILON = 1e-7
 LEAST = 1e-3
 """Score that a clip's own class has at least, when recipes are compared."""

@@ -23,6 +23,7 @@ from kerasnas.flow.task.task import Task, load_task
 from kerasnas.flow.workers.pool import FinalTraining, prepare_training
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Recipes
+from kerasnas.training.presets import SPEED
 from kerasnas.training.scoring.metrics import evaluation
 
 
@@ -184,7 +185,7 @@ def test_recipes_take_at_most_a_quarter_of_the_hours(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = work_of(task)
-    one = 3 * work.epoch / stage._SPEED  # seconds of an epoch of three recipes
+    one = 3 * work.epoch / SPEED  # seconds of an epoch of three recipes
     assert dataclasses.replace(work, seconds=8.5 * one).epochs(3, most=1000) == 2
     assert dataclasses.replace(work, seconds=0.1 * one).epochs(3, most=1000) == 1
     # What three trainings of 30 s took comes out of the hours, and a quarter of them at most.

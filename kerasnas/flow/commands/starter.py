@@ -13,7 +13,7 @@ from kerasnas.datasets import DataSettings, Split, SplitSettings
 from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.survey import Survey
 from kerasnas.export.network.ops import Shape
-from kerasnas.training.presets import epochs_for
+from kerasnas.training.presets import OVERHEAD, SPEED, epochs_for
 from kerasnas.words import words
 
 BATCH = 32
@@ -73,11 +73,8 @@ _SPACES = {
   dense_units: 64
 """,
 }
-_WORK = 540e9
-"""Multiply-accumulates, of training, for which a search of ten minutes has time on two cores."""
-_OVERHEAD, _SPREAD = 1e6, 1.7
-"""What else an example takes, in multiply-accumulates; the largest network by the mean one. Both
-are rough."""
+_SECONDS = 600  # of a search, for its trainings
+_SPREAD = 1.7  # the largest network of a space by the mean one, roughly
 _FEWEST_MACS, _MOST_MACS = 2_000_000, 10_000_000
 _LIMITED = ("wu_lee",)
 """Spaces whose largest networks a search of minutes has no time for."""
@@ -315,7 +312,7 @@ def _search(survey: Survey, examples: int, choices: Choices) -> str:
 def _macs(examples: int, epochs: int) -> int:
     """Return the multiply-accumulates of the largest network that there is time for."""
     passes = examples * epochs * (1 + TRIALS * CANDIDATE_SHARE)
-    macs = _SPREAD * (_WORK / passes - _OVERHEAD)
+    macs = _SPREAD * (_SECONDS * SPEED / passes - OVERHEAD)
     return 1_000_000 * round(min(max(_FEWEST_MACS, macs), _MOST_MACS) / 1e6)
 
 

@@ -34,6 +34,8 @@ from kerasnas.runs.records import Evaluation, RecipeEntry, Recipes
 from kerasnas.runs.values import Json
 from kerasnas.streams import Stream
 from kerasnas.training.presets import (
+    OVERHEAD,
+    SPEED,
     Facts,
     clip_losses,
     facts_of,
@@ -48,13 +50,6 @@ from kerasnas.tuners.core.propose import Window, uniform
 from kerasnas.tuners.runners.environment import available_cores
 
 _DRAWN, _KEPT = 400, 24  # candidates among which a small one is chosen
-_OVERHEAD = 1_000_000
-"""Multiply-accumulates that take as long as all else an example costs: very roughly."""
-
-_SPEED = 0.9e9
-"""Multiply-accumulates of training in a second on the usual machine, of two cores: very roughly. A
-number that was measured would differ whenever a search is made again."""
-
 _QUARTER = 1 / 4
 _AT_A_TIME = 2
 """Trainings side by side on the usual machine: the number of epochs must not depend on this one."""
@@ -84,7 +79,7 @@ class Work:
         """Return how many epochs each of so many recipes can have in a quarter of all time."""
         share = _QUARTER / (1 - _QUARTER) * self.rest
         if self.seconds is not None:
-            share = min(share, _QUARTER * self.seconds * _SPEED)
+            share = min(share, _QUARTER * self.seconds * SPEED)
         return max(1, min(most, math.floor(share / (recipes * self.epoch))))
 
 
@@ -171,13 +166,13 @@ def work_of(task: Task) -> Work:
     search, training = experiment.search, experiment.training
     networks = sorted(_drawn(task), key=lambda network: network.cost().macs)
     small = networks[len(networks) // 4]
-    mean = float(np.mean([network.cost().macs + _OVERHEAD for network in networks]))
+    mean = float(np.mean([network.cost().macs + OVERHEAD for network in networks]))
     train, rest = len(task.split.train), len(task.split.validation)
     folds = 1 if search.folds is None else len(task.candidate_parts())
     candidates = 1 if search.supernet is not None else search.trials * folds
     candidate = candidates * training.candidate.epochs * train
     final = len(experiment.winners) * training.final.epochs * (train + rest)
-    epoch = train * (small.cost().macs + _OVERHEAD)
+    epoch = train * (small.cost().macs + OVERHEAD)
     seconds = None if search.hours is None else 3600 * search.hours
     return Work(small, epoch, mean * (candidate + final), seconds)
 

@@ -12,6 +12,7 @@ from kerasnas.features import LogMel, Mfcc, Pcen, clip_features, front_end
 from kerasnas.features.spectral.log_mel import log_mel
 from kerasnas.features.spectral.mfcc import mfcc
 from kerasnas.features.spectral.pcen import pcen
+from tests.features.spectral.librosa_reference import mel_of_librosa
 
 DRAWS = 12
 
@@ -40,24 +41,6 @@ def drawn(rng: Generator) -> dict[str, Any]:
 def wave(rng: Generator, settings: LogMel | Mfcc | Pcen) -> np.ndarray:
     fading = np.geomspace(1, 1e-3, settings.samples)
     return (0.2 * fading * rng.standard_normal(settings.samples)).astype(np.float32)
-
-
-def mel_of_librosa(x: np.ndarray, settings: LogMel | Mfcc | Pcen) -> np.ndarray:
-    return librosa.feature.melspectrogram(
-        y=x,
-        sr=settings.sample_rate,
-        n_fft=settings.n_fft,
-        hop_length=settings.hop_length,
-        win_length=settings.window_length,
-        window=settings.window,
-        center=settings.center,
-        power=settings.power,
-        n_mels=settings.mel_bins,
-        fmin=settings.fmin,
-        fmax=settings.fmax,
-        htk=settings.htk,
-        norm=settings.mel_norm,
-    )
 
 
 def in_decibels(mel: np.ndarray, settings: LogMel | Mfcc) -> np.ndarray:

@@ -6,6 +6,7 @@ from scipy.signal import get_window
 from kerasnas.features import LogMel, clip_features, sliding
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.spectral.log_mel import log_mel
+from tests.features.spectral.librosa_reference import mel_of_librosa
 
 
 def noise(seconds=1.0, rate=16000, channels=1):
@@ -17,21 +18,7 @@ def librosa_log_mel(wave, settings):
     """librosa's own calls, one after another, as its documentation writes them."""
     import librosa
 
-    mel = librosa.feature.melspectrogram(
-        y=wave,
-        sr=settings.sample_rate,
-        n_fft=settings.n_fft,
-        hop_length=settings.hop_length,
-        win_length=settings.window_length,
-        window=settings.window,
-        center=settings.center,
-        power=settings.power,
-        n_mels=settings.mel_bins,
-        fmin=settings.fmin,
-        fmax=settings.fmax,
-        htk=settings.htk,
-        norm=settings.mel_norm,
-    )
+    mel = mel_of_librosa(wave, settings)
     to_db = librosa.power_to_db if settings.power == 2 else librosa.amplitude_to_db
     reference = np.max if settings.ref == "max" else settings.ref
     return to_db(mel, ref=reference, amin=settings.amin, top_db=settings.top_db).T
