@@ -11,13 +11,12 @@ from kerasnas.experiment import Experiment
 from kerasnas.flow.commands.trials import Plain, trial_rows
 from kerasnas.flow.stages import agreement, hypervolume
 from kerasnas.flow.stages.baselines import measure_baselines, to_beat
-from kerasnas.flow.stages.candidates import prepare_supernet, score_candidates
+from kerasnas.flow.stages.candidates import prepare_supernet, prepare_trunk, score_candidates
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.stages.mistakes import keep_mistakes
 from kerasnas.flow.stages.recipes import choose_recipe, estimate
 from kerasnas.flow.stages.review import review_exported
-from kerasnas.flow.stages.trunk import prepare_trunk
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_training
 from kerasnas.flow.task.opening import fit_oracle, fit_recipes, open_run

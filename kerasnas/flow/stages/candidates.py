@@ -12,13 +12,15 @@ from kerasnas.flow.stages import trials
 from kerasnas.flow.stages.limits import Sizes
 from kerasnas.flow.stages.start import open_search, rehearse
 from kerasnas.flow.stages.supernet import train_missing_supernet
-from kerasnas.flow.task.frozen import has_trunks
+from kerasnas.flow.task.frozen import has_trunks, open_frozen
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task
 from kerasnas.flow.workers.display import Display
 from kerasnas.flow.workers.folds import FoldRunner, mean_of_folds
 from kerasnas.flow.workers.pool import open_workers
+from kerasnas.models.pretrained.either import EitherSpace
 from kerasnas.models.pretrained.settings import PretrainedSettings
+from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.tuners import MedianStop, Results, Search, SearchError, Trial
 from kerasnas.tuners.loop import run as run_loop
 from kerasnas.tuners.runners.base import Event, Job, Runner
@@ -43,6 +45,30 @@ def prepare_supernet(session: Session) -> Path | None:
         return None
     rehearse(session.task)
     return train_missing_supernet(session)
+
+
+def prepare_trunk(session: Session) -> None:
+    """Compute what the unpruned blocks of a trunk make of the clips; workers share it.
+
+    Nothing is done for other spaces, where the cache has it already, or where it is computed
+    elsewhere: on a cluster, or for candidates with features of their own.
+
+    Raises:
+        KerasnasError: What is enqueued is no candidate, or the file of the trunk has changed.
+        TunerError: No candidate lies in the window.
+    """
+    if not has_trunks(session.task):
+        return
+    if not session.paths.journal.exists():
+        rehearse(session.task)
+    tuned = session.experiment.search.tune
+    if session.cluster is not None or any(name.startswith("features.") for name in tuned):
+        return
+    space = session.task.space
+    whole = space.pretrained if isinstance(space, EitherSpace) else space
+    assert isinstance(whole, PretrainedSpace)
+    with session.console.status("Running the first blocks of the trunk on all clips"):
+        open_frozen(session.task, whole)
 
 
 def score_candidates(session: Session, supernet: Path | None = None) -> Results:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.datasets.splits import SplitSettings
 from kerasnas.experiment import Experiment
-from kerasnas.flow.stages.candidates import score_candidates
-from kerasnas.flow.stages.trunk import prepare_trunk
+from kerasnas.flow.stages.candidates import prepare_trunk, score_candidates
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.task.opening import open_run, read_experiment
 from kerasnas.flow.task.session import Session
