@@ -25,7 +25,9 @@ from kerasnas.export.network.ops import Shape
 from kerasnas.features.recordings import look
 from kerasnas.features.settings import LogMel
 from kerasnas.files import write_atomically
-from kerasnas.flow.commands.starter import Choices, clip_seconds, size_rule, starter
+from kerasnas.flow.commands.starter.choices import Choices, size_rule
+from kerasnas.flow.commands.starter.experiment import starter
+from kerasnas.flow.commands.starter.features import clip_seconds
 from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.paths import StrPath, expanded

@@ -15,7 +15,8 @@ from kerasnas.flow.stages.candidates import prepare_supernet, prepare_trunk, sco
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.stages.mistakes import keep_mistakes
-from kerasnas.flow.stages.recipes import choose_recipe, estimate
+from kerasnas.flow.stages.recipes.choice import choose_recipe
+from kerasnas.flow.stages.recipes.work import estimate
 from kerasnas.flow.stages.review import review_exported
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_training
