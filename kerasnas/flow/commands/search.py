@@ -9,6 +9,7 @@ from rich.console import Console
 
 from kerasnas.experiment import Experiment
 from kerasnas.flow.commands.trials import Plain, trial_rows
+from kerasnas.flow.result import Result
 from kerasnas.flow.stages import agreement, hypervolume
 from kerasnas.flow.stages.baselines import measure_baselines, to_beat
 from kerasnas.flow.stages.candidates import prepare_supernet, prepare_trunk, score_candidates
@@ -21,7 +22,6 @@ from kerasnas.flow.stages.review import review_exported
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_training
 from kerasnas.flow.task.opening import fit_oracle, fit_recipes, open_run
-from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task
