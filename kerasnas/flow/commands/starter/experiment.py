@@ -5,9 +5,9 @@ from __future__ import annotations
 from kerasnas.datasets import DataSettings, Split, SplitSettings
 from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.survey import Survey
-from kerasnas.flow.commands.starter.choices import Choices
 from kerasnas.flow.commands.starter.features import features
 from kerasnas.flow.commands.starter.model import model
+from kerasnas.flow.commands.starter.request import Request
 from kerasnas.flow.commands.starter.search import search
 from kerasnas.flow.commands.starter.text import indented, quoted
 from kerasnas.flow.commands.starter.training import training
@@ -19,7 +19,7 @@ def starter(
     split: SplitSettings,
     survey: Survey,
     parts: Split,
-    choices: Choices,
+    request: Request,
 ) -> str:
     """Return the experiment as YAML.
 
@@ -29,7 +29,7 @@ def starter(
         split: How it is parted.
         survey: What it is like.
         parts: The clips that candidates are trained on, and so on.
-        choices: What the user asks for.
+        request: What the user asks for.
     """
     return f"""\
 # Written by `kerasnas init` for {survey.clips} clips of {survey.classes} classes.
@@ -40,15 +40,15 @@ data:
 split:
 {_split(split, survey)}\
 features:
-{features(survey, choices.pretrained)}\
+{features(survey, request.pretrained)}\
 model:
-{model(survey, choices)}\
+{model(survey, request)}\
 search:
-{search(survey, len(parts.train), choices)}\
+{search(survey, len(parts.train), request)}\
 training:
-{training(survey, parts, choices)}\
+{training(survey, parts, request)}\
 export:
-  budget: {choices.budget}  # bytes of each file
+  budget: {request.budget}  # bytes of each file
 """
 
 

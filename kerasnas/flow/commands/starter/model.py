@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kerasnas.datasets.survey import Survey
-from kerasnas.flow.commands.starter.choices import Choices
+from kerasnas.flow.commands.starter.request import Request
 from kerasnas.flow.commands.starter.text import quoted
 
 _SPACES = {
@@ -48,21 +48,21 @@ _TEXTURE_BYTES = 1200  # for each class, in float16
 _TEXTURE = "  texture: true  # also reads statistics over time, as a baseline does\n"
 
 
-def model(survey: Survey, choices: Choices) -> str:
+def model(survey: Survey, request: Request) -> str:
     """Return the lines of `model`."""
-    space = _SPACES.get(choices.space, "")
-    if choices.space == "wu_lee" and _TEXTURE_BYTES * survey.classes <= choices.budget / 4:
+    space = _SPACES.get(request.space, "")
+    if request.space == "wu_lee" and _TEXTURE_BYTES * survey.classes <= request.budget / 4:
         space += _TEXTURE
-    if choices.pretrained is not None:
-        return _pretrained(choices.pretrained, choices, space)
-    return f"  space: {choices.space}\n{space}"
+    if request.pretrained is not None:
+        return _pretrained(request.pretrained, request, space)
+    return f"  space: {request.space}\n{space}"
 
 
-def _pretrained(file: Path, choices: Choices, scratch: str) -> str:
-    frames, bins = (_stride(size) for size in choices.input_shape[:2])
+def _pretrained(file: Path, request: Request, scratch: str) -> str:
+    frames, bins = (_stride(size) for size in request.input_shape[:2])
     scratch = scratch.replace("stem_strides: [2, 2]", f"stem_strides: [{frames}, {bins}]")
     nested = "".join(f"    {line}\n" for line in scratch.splitlines())
-    cuts = ", ".join(map(str, choices.cuts))
+    cuts = ", ".join(map(str, request.cuts))
     return f"""\
   space: pretrained
   file: {quoted(str(file))}
@@ -70,7 +70,7 @@ def _pretrained(file: Path, choices: Choices, scratch: str) -> str:
   from_scratch:  # validation clips decide whether the file helps
     share: 0.2
     model:
-      space: {choices.space}
+      space: {request.space}
 {nested}"""
 
 

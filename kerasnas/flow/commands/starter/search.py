@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kerasnas import measures
 from kerasnas.datasets.survey import Survey
-from kerasnas.flow.commands.starter.choices import Choices, size_rule
+from kerasnas.flow.commands.starter.request import Request, size_rule
 from kerasnas.flow.commands.starter.text import indented
 from kerasnas.flow.commands.starter.training import BATCH, CANDIDATE_SHARE
 from kerasnas.training.presets import OVERHEAD, SPEED, epochs_for
@@ -21,20 +21,20 @@ _LIMITED = ("wu_lee",)
 """Spaces whose largest networks a search of minutes has no time for."""
 
 
-def search(survey: Survey, examples: int, choices: Choices) -> str:
+def search(survey: Survey, examples: int, request: Request) -> str:
     """Return the lines of `search`.
 
     Args:
         survey: What the recordings are like.
         examples: Number of clips that candidates are trained on.
-        choices: What the user asks for.
+        request: What the user asks for.
     """
-    score, file = _score_of(survey), choices.pretrained
+    score, file = _score_of(survey), request.pretrained
     shown = words(score)
     loss = "balanced_loss" if score == "macro_f1" else "loss"
-    if choices.oracle == "nsga2":
+    if request.oracle == "nsga2":
         objectives = f"[{score}, macs]  # a front of good and cheap networks"
-    elif choices.oracle == "controller":
+    elif request.oracle == "controller":
         objectives = f"[{score}]  # its reward"
     else:
         objectives = f"[{score}, {loss}]"
@@ -42,21 +42,21 @@ def search(survey: Survey, examples: int, choices: Choices) -> str:
     why = f"  # steadier than {shown} on few validation clips" if by != score else ""
     if score == "macro_f1":
         objectives += "  # the mean over the classes: accuracy hides the small ones"
-    rule = size_rule(choices.budget)
+    rule = size_rule(request.budget)
     tried = "auto  # tries augmentations, and balanced sampling, before the candidates"
     lines = [
         f"recipes: {'off' if file else tried}",
-        *_oracle(choices),
+        *_oracle(request),
         f"objectives: {objectives}",
         *_winners(by, why, file is not None),
         "window:",
         f"  rule: {rule}  # the larger of the two files",
-        f"  maximum: {choices.budget}",
+        f"  maximum: {request.budget}",
     ]
-    if choices.space in _LIMITED and file is None:
+    if request.space in _LIMITED and file is None:
         macs = _macs(examples, epochs_for(examples, BATCH))
         lines.append(f"limits: {{macs: {macs:_}}}  # larger networks take hours to search")
-    if choices.supernet:
+    if request.supernet:
         lines.append("supernet: {recalibration_clips: 64}  # candidates inherit its weights")
     return indented(lines)
 
@@ -79,30 +79,30 @@ def _winners(by: str, why: str, pretrained: bool) -> list[str]:
     ]
 
 
-def _oracle(choices: Choices) -> list[str]:
-    if choices.pretrained is not None and choices.oracle not in ("nsga2", "controller"):
-        return [f"oracle: {choices.oracle}", f"trials: {PRETRAINED_TRIALS}"]
-    if choices.supernet:  # scoring a candidate takes moments
-        if choices.oracle == "nsga2":
+def _oracle(request: Request) -> list[str]:
+    if request.pretrained is not None and request.oracle not in ("nsga2", "controller"):
+        return [f"oracle: {request.oracle}", f"trials: {PRETRAINED_TRIALS}"]
+    if request.supernet:  # scoring a candidate takes moments
+        if request.oracle == "nsga2":
             return ["oracle: {name: nsga2, population: 20, exploitation: 0.8}", "trials: 200"]
-        return [f"oracle: {choices.oracle}", "trials: 200"]
-    if choices.oracle == "nsga2":
+        return [f"oracle: {request.oracle}", "trials: 200"]
+    if request.oracle == "nsga2":
         return [
             "oracle: {name: nsga2, population: 6, exploitation: 0.8}  # 4 generations",
             "trials: 24",
         ]
-    if choices.oracle == "controller":
+    if request.oracle == "controller":
         return [
             "oracle: {name: controller, budget: 24, settled: 8, batch: 4, learning_rate: 0.01, "
             "shared: false}",
             "trials: 28  # 24 to learn from",
         ]
-    if choices.oracle == "grid":
+    if request.oracle == "grid":
         return [
             "oracle: grid  # in order: the space's fields must leave few combinations",
             f"trials: {TRIALS}",
         ]
-    return [f"oracle: {choices.oracle}", f"trials: {TRIALS}"]
+    return [f"oracle: {request.oracle}", f"trials: {TRIALS}"]
 
 
 def _score_of(survey: Survey) -> str:

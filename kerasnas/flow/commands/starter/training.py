@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kerasnas.datasets import Split
 from kerasnas.datasets.survey import Survey
-from kerasnas.flow.commands.starter.choices import Choices
 from kerasnas.flow.commands.starter.features import FULL, clip_seconds
+from kerasnas.flow.commands.starter.request import Request
 from kerasnas.training.presets import epochs_for
 
 BATCH = 32
@@ -16,22 +16,22 @@ _LEVELS = 6.0  # dB: a network could tell recordings apart by such differences o
 _SIGMOID = ("liu_zhang", "li_gated")
 
 
-def training(survey: Survey, parts: Split, choices: Choices) -> str:
+def training(survey: Survey, parts: Split, request: Request) -> str:
     """Return the lines of `training`.
 
     Args:
         survey: What the recordings are like.
         parts: The clips that candidates are trained on, and so on.
-        choices: What the user asks for.
+        request: What the user asks for.
     """
     examples, all_of_them = len(parts.train), len(parts.not_tested)
     final = epochs_for(examples, BATCH)
     candidate = epochs_for(examples, BATCH, CANDIDATE_SHARE)
-    if choices.supernet:  # all of whose options share its steps
+    if request.supernet:  # all of whose options share its steps
         candidate = final
     steps, final_steps = (candidate * _steps(examples), final * _steps(all_of_them))
     loss = sampling = ""
-    if choices.space in _SIGMOID and not survey.multi_label:
+    if request.space in _SIGMOID and not survey.multi_label:
         loss = "    loss: binary_crossentropy  # the space gives every class a score of its own\n"
     if survey.imbalanced and not survey.multi_label:
         sampling = (
@@ -50,7 +50,7 @@ def training(survey: Survey, parts: Split, choices: Choices) -> str:
     weight_decay: 0.001
 {loss}{sampling}\
     augmentation:  # with search.recipes: off; else what was tried takes its place
-{_augmentation(survey, choices.pretrained is None)}\
+{_augmentation(survey, request.pretrained is None)}\
   final:
     <<: *recipe
     epochs: {final}  # {final_steps} steps: {all_of_them} clips, those that validate among them

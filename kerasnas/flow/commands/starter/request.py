@@ -13,7 +13,7 @@ _SMALL = 50_000
 
 
 @dataclass(frozen=True)
-class Choices:
+class Request:
     """What the user asks for.
 
     Attributes:
