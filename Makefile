@@ -35,7 +35,7 @@ lint: .venv/tools
 
 # MediaPipe's AudioClassifier on exported files, in an environment of its own: its pins are not ours.
 mediapipe-test: .venv/tools .venv-mediapipe/installed
-	$(BIN)/pytest tests/flow/test_waveform.py
+	$(BIN)/pytest tests/flow/task/test_waveform.py
 
 .venv-mediapipe/installed:
 	$(PYTHON) -m venv .venv-mediapipe

@@ -70,17 +70,6 @@ def test_links_of_the_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_where_to_start_names_files_that_exist() -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = page.partition("## Where to start")[2]
-    named = [
-        text for text in re.findall(r"`([^`]+)`", table) if re.fullmatch(r"[\w/.]+/[\w/.]*", text)
-    ]
-    assert len(named) > 30
-    rooms = (ROOT, ROOT / "kerasnas")
-    assert [name for name in named if not any((room / name).exists() for room in rooms)] == []
-
-
 def test_the_papers_page_names_networks_and_sections_that_exist() -> None:
     text = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
     commands = [line for line in text.splitlines() if line.startswith("kerasnas ")]

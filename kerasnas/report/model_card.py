@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasnas.report.how_to_run import how_to_run, in_mediapipe
 from kerasnas.report.html.formats import (
     computing,
     count,
@@ -58,7 +59,7 @@ def model_card(path: Path) -> str | None:
         _files(export),
         *_waveform_files(export),
         _limits(export),
-        _usage(export),
+        how_to_run(export),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -267,19 +268,8 @@ def _waveform_files(export: Export) -> list[str]:
         f"Their input is float32 of shape ({samples},), mono, full scale ±1, at {rate} Hz: the "
         "front end, labels and sample rate are in the file, as MediaPipe's AudioClassifier reads "
         "them.",
-        *[_MEDIAPIPE.format(file=whole.file) for whole in taken[:1]],
+        *[in_mediapipe(whole.file) for whole in taken[:1]],
     ]
-
-
-_MEDIAPIPE = """Python (`pip install mediapipe`); for Android and iOS MediaPipe takes it, too:
-
-```python
-from mediapipe.tasks.python.audio import AudioClassifier
-from mediapipe.tasks.python.components.containers import AudioData
-
-with AudioClassifier.create_from_model_path("export/{file}") as classifier:
-    results = classifier.classify(AudioData.create_from_array(samples, sample_rate))
-```"""
 
 
 def _limits(export: Export) -> str:
@@ -313,68 +303,6 @@ _KEPT = (
     "- Files whose form says that they keep state (fused LSTM) go on from the clip before: an app "
     "has to reset them before each clip. Figures here were taken so. MediaPipe does not do it."
 )
-
-
-def _usage(export: Export) -> str:
-    # The smallest file is the one for phones; order and shapes are the same in all.
-    smallest = min(export.files.values(), key=lambda entry: entry.bytes)
-    file, shape, classes = smallest.file, export.input_shape, len(export.classes)
-    size = int(np.prod(shape))
-    shell = f"""## How to run it
-
-Recordings, from a shell: `kerasnas predict export/{file} RECORDING...`"""
-    if smallest.recurrent == "step":
-        return f"""{shell}
-
-In an app: each call takes one frame, float32 of shape {(1, 1, *shape[1:])}, and the states
-(`state0`, ...) that the call before it gave, zeros at first; it gives the scores so far, in the
-order of `export/labels.txt`, and the states for the next call."""
-    python, kotlin, swift = (code if smallest.keeps_state else "" for code in _RESETS)
-    return f"""{shell}
-
-Python (`pip install ai-edge-litert`), `features` being float32 of shape {shape}:
-
-```python
-from ai_edge_litert.interpreter import Interpreter
-
-interpreter = Interpreter(model_path="export/{file}")
-interpreter.allocate_tensors()
-interpreter.set_tensor(interpreter.get_input_details()[0]["index"], features[None])
-{python}interpreter.invoke()
-scores = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
-```
-
-Android (`com.google.ai.edge.litert:litert`), the file in `assets/`:
-
-```kotlin
-val interpreter = Interpreter(FileUtil.loadMappedFile(context, "{file}"))
-val input = ByteBuffer.allocateDirect(4 * {size}).order(ByteOrder.nativeOrder())
-input.asFloatBuffer().put(features) // frames, then bins, then channels
-val scores = Array(1) {{ FloatArray({classes}) }}
-{kotlin}interpreter.run(input, scores)
-```
-
-iOS (pod `TensorFlowLiteSwift`), the file in the bundle:
-
-```swift
-let path = Bundle.main.path(forResource: "{Path(file).stem}", ofType: "tflite")!
-let interpreter = try Interpreter(modelPath: path){swift}
-try interpreter.allocateTensors()
-try interpreter.copy(features.withUnsafeBytes {{ Data($0) }}, toInputAt: 0) // [Float] of {size}
-try interpreter.invoke()
-let output = try interpreter.output(at: 0)
-let scores = output.data.withUnsafeBytes {{ Array($0.bindMemory(to: Float.self)) }}
-```
-
-Scores are in the order of `export/labels.txt`."""
-
-
-_RESETS = (
-    "interpreter.reset_all_variables()  # before each clip: the file keeps its state\n",
-    "interpreter.resetVariableTensors() // before each clip: the file keeps its state\n",
-    " // anew for each clip: the file keeps its state",
-)
-"""How applications begin a clip anew, in Python, Kotlin and Swift, whose interpreter cannot."""
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -1,5 +1,6 @@
 """A small run directory, written as a search, an export and a training leave it."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -268,9 +269,9 @@ def write_run(path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
+def run(whole_run: Path, tmp_path: Path) -> Path:
     """A run that holds everything, for one test to change."""
-    return write_run(tmp_path / "kitchen")
+    return shutil.copytree(whole_run, tmp_path / "kitchen")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from kerasnas.errors import counted
 from kerasnas.export import timing
 from kerasnas.export.timing import Benchmark
 from kerasnas.files import write_json
-from kerasnas.flow.task.tables import UNLIMITED, figures_table
+from kerasnas.flow.commands.tables import UNLIMITED, figures_table
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.runs.record import SCHEMA
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kerasnas import measures
 from kerasnas.errors import KerasnasError, counted
 from kerasnas.export.check.paired import upper_bound
-from kerasnas.flow.task.result import Result
+from kerasnas.flow.result import Result
 from kerasnas.paths import StrPath
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Evaluation

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.train import Network, open_network
-from kerasnas.flow.task.result import Result
+from kerasnas.flow.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task

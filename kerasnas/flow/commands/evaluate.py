@@ -15,10 +15,10 @@ from rich.text import Text
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError, counted
 from kerasnas.flow.commands.predict import front_end
+from kerasnas.flow.commands.tables import figures_table
+from kerasnas.flow.result import Result
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.opening import read_experiment, run_of
-from kerasnas.flow.task.result import Result
-from kerasnas.flow.task.tables import figures_table
 from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.paths import StrPath, path_or_none

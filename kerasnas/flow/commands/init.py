@@ -25,7 +25,9 @@ from kerasnas.export.network.ops import Shape
 from kerasnas.features.recordings import look
 from kerasnas.features.settings import LogMel
 from kerasnas.files import write_atomically
-from kerasnas.flow.commands.starter import Choices, clip_seconds, size_rule, starter
+from kerasnas.flow.commands.starter.experiment import starter
+from kerasnas.flow.commands.starter.features import clip_seconds
+from kerasnas.flow.commands.starter.request import Request, size_rule
 from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.paths import StrPath, expanded
@@ -66,8 +68,8 @@ def init(
     folder, output = Path(folder), Path(EXPERIMENT if output is None else output)
     if output.exists():
         raise KerasnasError(f"{output} exists: move it away, or give another --output")
-    choices = Choices(budget, space, oracle or ("nsga2" if supernet else _RANDOM), supernet)
-    _check_names(choices)
+    request = Request(budget, space, oracle or ("nsga2" if supernet else _RANDOM), supernet)
+    _check_names(request)
     if pretrained is not None and (supernet or space == "pretrained"):
         raise KerasnasError(
             "pretrained: candidates with a file are not trained on a supernet; give the space of "
@@ -95,10 +97,10 @@ def init(
         path = expanded(pretrained).absolute()
         shape = _input_shape(path, survey)
         cuts = _cuts(path, shape, survey.classes, budget)
-        choices = replace(choices, pretrained=path, cuts=cuts, input_shape=shape)
+        request = replace(request, pretrained=path, cuts=cuts, input_shape=shape)
     parts = datasets.split(clips, split, seed=0)
     name = re.sub(r"[^\w.-]+", "_", output.stem).lstrip("_.-") or "experiment"
-    text = starter(name, data, split, survey, parts, choices)
+    text = starter(name, data, split, survey, parts, request)
     write_atomically(output, text)
     try:
         experiment.load(output).space(survey.classes)
@@ -145,17 +147,17 @@ def _cuts(file: Path, shape: Shape, classes: int, budget: int) -> tuple[int, ...
     )
 
 
-def _check_names(choices: Choices) -> None:
+def _check_names(request: Request) -> None:
     spaces, oracles = _tags(Experiment, "model"), _tags(SearchSettings, "oracle")
-    if choices.space not in spaces:
-        raise KerasnasError(f"space: {choices.space!r} is unknown; there are {', '.join(spaces)}")
-    if choices.oracle not in oracles:
+    if request.space not in spaces:
+        raise KerasnasError(f"space: {request.space!r} is unknown; there are {', '.join(spaces)}")
+    if request.oracle not in oracles:
         raise KerasnasError(
-            f"oracle: {choices.oracle!r} is unknown; there are {', '.join(oracles)}"
+            f"oracle: {request.oracle!r} is unknown; there are {', '.join(oracles)}"
         )
-    if choices.supernet and choices.space != "nasc":
+    if request.supernet and request.space != "nasc":
         raise KerasnasError(
-            f"supernet: the space {choices.space} has no choices that could share weights; "
+            f"supernet: the space {request.space} has no choices that could share weights; "
             "take the space nasc, or leave the supernet out"
         )
 

@@ -22,7 +22,7 @@ from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import write_atomically, write_json
-from kerasnas.flow.task.result import Result
+from kerasnas.flow.result import Result
 from kerasnas.flow.task.scores import Thresholds, read_thresholds
 from kerasnas.paths import StrPath
 from kerasnas.runs.layout import ExportPaths

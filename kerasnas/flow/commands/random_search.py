@@ -14,7 +14,7 @@ from rich.console import Console
 from kerasnas.experiment import Experiment
 from kerasnas.flow.stages import hypervolume
 from kerasnas.flow.stages.candidates import prepare_supernet, prepare_trunk, score_candidates
-from kerasnas.flow.stages.recipes import choose_recipe
+from kerasnas.flow.stages.recipes.choice import choose_recipe
 from kerasnas.flow.task.opening import fit_oracle, fit_recipes, open_run
 from kerasnas.flow.task.recipes import take_over_recipe
 from kerasnas.flow.task.session import Session, resolve

@@ -9,18 +9,19 @@ from rich.console import Console
 
 from kerasnas.experiment import Experiment
 from kerasnas.flow.commands.trials import Plain, trial_rows
+from kerasnas.flow.result import Result
 from kerasnas.flow.stages import agreement, hypervolume
 from kerasnas.flow.stages.baselines import measure_baselines, to_beat
 from kerasnas.flow.stages.candidates import prepare_supernet, prepare_trunk, score_candidates
 from kerasnas.flow.stages.export_network import export_missing
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.stages.mistakes import keep_mistakes
-from kerasnas.flow.stages.recipes import choose_recipe, estimate
+from kerasnas.flow.stages.recipes.choice import choose_recipe
+from kerasnas.flow.stages.recipes.work import estimate
 from kerasnas.flow.stages.review import review_exported
 from kerasnas.flow.stages.winner_rules import choose_winners
 from kerasnas.flow.stages.winner_trainings import train_winners, winner_training
 from kerasnas.flow.task.opening import fit_oracle, fit_recipes, open_run
-from kerasnas.flow.task.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session, resolve
 from kerasnas.flow.task.task import load_task

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.train import locate, train
-from kerasnas.flow.task.result import Result
+from kerasnas.flow.result import Result
 from kerasnas.paths import StrPath
 from kerasnas.report import networks
 from kerasnas.report import write as write_report

@@ -8,8 +8,8 @@ from rich.console import Console, RenderableType
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
+from kerasnas.flow.commands.tables import UNLIMITED, figures_table
 from kerasnas.flow.task.opening import read_experiment
-from kerasnas.flow.task.tables import UNLIMITED, figures_table
 from kerasnas.paths import StrPath
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.trials import Trial, Trials, cost_of

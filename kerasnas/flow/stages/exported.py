@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasnas.flow.task.result import Result
+from kerasnas.flow.result import Result
 from kerasnas.report.html.formats import computing
 from kerasnas.runs.records import Export, FileEntry, FileFigures, TuningEntry, WaveformEntry
 

@@ -13,7 +13,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from kerasnas.flow.task.result import Result
+from kerasnas.flow.result import Result
 from kerasnas.runs.records import FoldClasses, Folds, FoldTraining
 from kerasnas.runs.values import Figures, known
 from kerasnas.training.scoring.fold_means import class_fold_means, fold_means

@@ -23,7 +23,7 @@ from kerasnas.flow.task.waveform import graph_front_end
 
 MEDIAPIPE = Path(
     os.environ.get(
-        "KERASNAS_MEDIAPIPE", Path(__file__).parents[2] / ".venv-mediapipe" / "bin" / "python"
+        "KERASNAS_MEDIAPIPE", Path(__file__).parents[3] / ".venv-mediapipe" / "bin" / "python"
     )
 )
 SMALL = {"sample_rate": 8000, "n_fft": 256, "hop_length": 160, "mel_bins": 20, "seconds": 0.5}

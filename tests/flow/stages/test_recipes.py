@@ -14,8 +14,9 @@ from rich.console import Console
 
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment, load
-from kerasnas.flow.stages import recipes as stage
-from kerasnas.flow.stages.recipes import choose_recipe, estimate, in_words, work_of
+from kerasnas.flow.stages.recipes import comparison
+from kerasnas.flow.stages.recipes.choice import choose_recipe, in_words
+from kerasnas.flow.stages.recipes.work import Work, estimate, work_of
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.recipes import decided, take_over_recipe
 from kerasnas.flow.task.session import Session
@@ -94,7 +95,7 @@ def test_ties_go_to_the_milder_recipe(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainings = Trainings({"none": 1, "light": 0, "strong": 0})
-    monkeypatch.setattr(stage, "train_missing", trainings)
+    monkeypatch.setattr(comparison, "train_missing", trainings)
     session = choose_recipe(session_of(task, tmp_path))
     record = Recipes.read(RunPaths(tmp_path).recipes)
     assert trainings.trained == ["none", "light", "strong"]
@@ -108,7 +109,9 @@ def test_ties_go_to_the_milder_recipe(
 def test_the_best_recipe_is_that_of_candidates_winners_and_workers(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "train_missing", Trainings({"none": 6, "light": 0, "strong": 0}))
+    monkeypatch.setattr(
+        comparison, "train_missing", Trainings({"none": 6, "light": 0, "strong": 0})
+    )
     session = choose_recipe(session_of(task, tmp_path))
     training = session.experiment.training
     assert training.candidate.augmentation.speeds == training.final.augmentation.speeds
@@ -128,7 +131,7 @@ def test_balanced_sampling_is_tried_where_classes_differ(
 ) -> None:
     wrong = {"none + balanced": 3, "light + balanced": 3, "strong + balanced": 3, "none": 6}
     trainings = Trainings(wrong)
-    monkeypatch.setattr(stage, "train_missing", trainings)
+    monkeypatch.setattr(comparison, "train_missing", trainings)
     session = choose_recipe(session_of(imbalanced(task), tmp_path))
     assert set(trainings.trained) == set(wrong)
     assert trainings.recipes["none + balanced"]["sampling"] == "balanced"
@@ -141,16 +144,16 @@ def test_a_comparison_is_made_once_and_again_with_other_settings(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = Trainings({"none": 0, "light": 0, "strong": 0})
-    monkeypatch.setattr(stage, "train_missing", first)
+    monkeypatch.setattr(comparison, "train_missing", first)
     choose_recipe(session_of(task, tmp_path))
     again = Trainings({})
-    monkeypatch.setattr(stage, "train_missing", again)
+    monkeypatch.setattr(comparison, "train_missing", again)
     choose_recipe(session_of(task, tmp_path))
     RunPaths(tmp_path).recipes.unlink()
     choose_recipe(session_of(task, tmp_path))  # what was trained is not trained again
     assert again.trained == []
     other = Trainings({"none": 0, "light": 0, "strong": 0})
-    monkeypatch.setattr(stage, "train_missing", other)
+    monkeypatch.setattr(comparison, "train_missing", other)
     changed = task.experiment.model_copy(update={"seed": 1})
     choose_recipe(session_of(dataclasses.replace(task, experiment=changed), tmp_path))
     assert other.trained == ["none", "light", "strong"]
@@ -159,13 +162,15 @@ def test_a_comparison_is_made_once_and_again_with_other_settings(
 def test_a_recipe_that_cannot_be_trained_is_left_out(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "train_missing", Trainings({"none": 2, "light": 1, "strong": None}))
+    monkeypatch.setattr(
+        comparison, "train_missing", Trainings({"none": 2, "light": 1, "strong": None})
+    )
     choose_recipe(session_of(task, tmp_path))
     record = Recipes.read(RunPaths(tmp_path).recipes)
     assert record.chosen == "none"
     assert "strong failed" in in_words(record)
     nothing = Trainings({"none": None, "light": None, "strong": None})
-    monkeypatch.setattr(stage, "train_missing", nothing)
+    monkeypatch.setattr(comparison, "train_missing", nothing)
     (tmp_path / "other").mkdir()
     with pytest.raises(KerasnasError, match="no recipe could be trained"):
         choose_recipe(session_of(task, tmp_path / "other"))
@@ -189,7 +194,9 @@ def test_recipes_take_at_most_a_quarter_of_the_hours(
     assert dataclasses.replace(work, seconds=8.5 * one).epochs(3, most=1000) == 2
     assert dataclasses.replace(work, seconds=0.1 * one).epochs(3, most=1000) == 1
     # What three trainings of 30 s took comes out of the hours, and a quarter of them at most.
-    monkeypatch.setattr(stage, "train_missing", Trainings({"none": 0, "light": 0, "strong": 0}))
+    monkeypatch.setattr(
+        comparison, "train_missing", Trainings({"none": 0, "light": 0, "strong": 0})
+    )
     for hours, left in ((1.0, 1 - 90 / 3600), (0.01, 0.0075)):
         search = task.experiment.search.model_copy(update={"hours": hours, "workers": 1})
         experiment = task.experiment.model_copy(update={"search": search})
@@ -209,8 +216,8 @@ def test_masks_are_decided_once(
     training = task.experiment.training.model_copy(update={"final": final})
     experiment = task.experiment.model_copy(update={"training": training})
     trainings = Trainings({"none": 6, "light": 6, "strong": 0})
-    monkeypatch.setattr(stage, "train_missing", trainings)
-    monkeypatch.setattr(stage.Work, "epochs", lambda work, recipes, most: 21)
+    monkeypatch.setattr(comparison, "train_missing", trainings)
+    monkeypatch.setattr(Work, "epochs", lambda work, recipes, most: 21)
     session = choose_recipe(session_of(dataclasses.replace(task, experiment=experiment), tmp_path))
     tried = trainings.recipes["strong"]["augmentation"]
     for recipe in (session.experiment.training.candidate, session.experiment.training.final):
@@ -221,7 +228,9 @@ def test_masks_are_decided_once(
 def test_the_time_of_a_search_is_estimated_from_the_recipes(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "train_missing", Trainings({"none": 0, "light": 0, "strong": 0}))
+    monkeypatch.setattr(
+        comparison, "train_missing", Trainings({"none": 0, "light": 0, "strong": 0})
+    )
     session = session_of(task, tmp_path)
     assert estimate(session) is None
     session = choose_recipe(session)

@@ -11,7 +11,7 @@ from kerasnas.datasets import SyntheticSettings
 from kerasnas.datasets.synthetic import embeddings, mixtures
 from kerasnas.runs.layout import RunPaths
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 SECONDS = 0.8
 RECORDED: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
     "esc50": (mixtures.write_esc50, {"sample_rate": 44_100, "folds": 5}),

@@ -1,4 +1,4 @@
-"""Scores of recordings by an exported file; whole ones are in test_search.py."""
+"""Scores of recordings by an exported file; test_search.py has whole files."""
 
 import csv
 import io
