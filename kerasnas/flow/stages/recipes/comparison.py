@@ -18,7 +18,6 @@ from kerasnas.flow.task.task import Task
 from kerasnas.flow.task.winners import describe
 from kerasnas.flow.workers.pool import FinalTraining, train_missing
 from kerasnas.runs.records import Evaluation, RecipeEntry, Recipes
-from kerasnas.runs.values import Json
 from kerasnas.training.presets import (
     Facts,
     clip_losses,
@@ -54,7 +53,8 @@ def compare(session: Session, made_from: str) -> Recipes:
     names, samplings = experiment.search.tried_recipes, tuple(weightings(facts))
     work = work_of(task)
     count = len(names) + len(samplings) - 1
-    turns = math.ceil(len(names) / _AT_A_TIME) + len(samplings) - 1  # these wait for the others
+    waves = (len(samplings), len(names) - 1) if len(samplings) > 1 else (len(names),)
+    turns = sum(math.ceil(wave / _AT_A_TIME) for wave in waves)
     epochs = work.epochs(turns * _AT_A_TIME, experiment.training.final.epochs)
     facts = replace(facts, epochs=epochs)
     session.console.print(
@@ -63,11 +63,13 @@ def compare(session: Session, made_from: str) -> Recipes:
         markup=False,
     )
     trial = _Trial(session, work.network, facts, _base(experiment.training.final, epochs), count)
-    sampling = samplings[-1]  # else small classes are not learned, and nothing is compared
-    first = trial.losses([(name, sampling) for name in names])
-    augmentation = names[list(first).index(milder_of_ties(first))]
-    chosen = milder_of_ties(trial.losses([(augmentation, each) for each in samplings]))
-    losses = trial.found
+    sampling = samplings[0]
+    if len(samplings) > 1:
+        found = trial.losses([(names[0], each) for each in samplings])
+        sampling = samplings[list(found).index(milder_of_ties(found))]
+    found = trial.losses([(name, sampling) for name in names])
+    augmentation = names[list(found).index(milder_of_ties(found))]
+    preset, losses = presets(facts)[augmentation], trial.found
     ordered = {
         name: losses[name]
         for each in samplings
@@ -81,8 +83,11 @@ def compare(session: Session, made_from: str) -> Recipes:
         epochs,
         experiment.training.final.epochs,
         tuple(trial.entries(ordered)),
-        chosen,
-        _chosen(facts, augmentation, chosen),
+        recipe_name(augmentation, sampling),
+        {
+            "augmentation": preset.model_dump(mode="json"),
+            "sampling": sampling,
+        },
     )
 
 
@@ -204,19 +209,6 @@ def _base(final: Recipe, epochs: int) -> Recipe:
             "warm_up_epochs": min(final.warm_up_epochs, warm_up),
         }
     )
-
-
-def _chosen(facts: Facts, augmentation: str, name: str) -> Json:
-    """Return the recipe as it was compared: longer trainings have the same masks, or none.
-
-    Args:
-        facts: Those that it was compared by.
-        augmentation: Name of its preset.
-        name: Its own.
-    """
-    preset = presets(facts)[augmentation]
-    sampling = "natural" if name == augmentation else name.removeprefix(f"{augmentation} + ")
-    return {"augmentation": preset.model_dump(mode="json"), "sampling": sampling}
 
 
 def _described(network: Architecture) -> str:
