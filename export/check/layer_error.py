@@ -99,6 +99,7 @@ def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
         if times[call.operation.name] == len(call.output_tensors) == 1
     }
     inner = keras.Model(model.inputs, outputs)
+    inner.jit_compile = False  # XLA would compile for longer than this takes
     with quiet():
         values = inner.predict(examples, batch_size=_EXAMPLES, verbose=0)
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}

@@ -169,6 +169,7 @@ class _Joint:
         import keras
 
         model = keras.Model(inputs, output)
+        model.jit_compile = False  # XLA would compile for longer than this takes
         values = [self._values[id(tensor)] for tensor in inputs]
         return np.asarray(model.predict(values, batch_size=8, verbose=0), np.float32)
 

@@ -158,6 +158,8 @@ class _Training:
             # On a CPU, XLA is slower than TensorFlow's own kernels; JAX is nothing without it.
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
+        # TensorFlow traces a step twice that makes variables, and tracing takes longest.
+        self.trainer.optimizer.build(self.trainer.trainable_variables)
 
     def run(self, validation: Examples | None, on_epoch: OnEpoch | None) -> list[Epoch]:
         """Train to the end and leave the weights to keep in the model."""

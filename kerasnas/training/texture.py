@@ -42,6 +42,7 @@ def fit_texture(model: keras.Model, examples: Examples, balanced: bool = False) 
     layers[COSINES].set_weights([cosines(bins, channels)])
     readings = [layers[name] for name in READINGS]
     reader = keras.Model(model.input, [layer.input for layer in readings])
+    reader.jit_compile = False  # XLA would compile for longer than this takes
     everything = (examples.features, *examples.versions, *examples.noisy)
     statistics = np.concatenate(
         [

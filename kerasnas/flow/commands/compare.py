@@ -23,7 +23,7 @@ from kerasnas.words import words
 
 Precision = Literal["float32", "float16", "int8"]
 
-_RESAMPLES = 2000
+RESAMPLES = 2000
 _SHOWN = 3
 
 _WHOLE = ("loss", "channel_macro_f1")
@@ -185,7 +185,7 @@ def _bootstrap(
     """Return the percentile interval of the second score less the first one, over clips."""
     rng = np.random.default_rng(0)
     differences = []
-    for _ in range(_RESAMPLES):
+    for _ in range(RESAMPLES):
         drawn = rng.integers(0, len(labels), len(labels))
         first, second = (
             metrics.score(name, labels[drawn], each[drawn], multi_label=multi_label)

@@ -81,6 +81,7 @@ def predictor(model: Any) -> Predict:
     takes some twenty times as long. Other models answer sooner than they are traced.
     """
     if recurrent_layers(model):
+        model.jit_compile = False  # XLA would compile for longer than it saves
         return model.predict_on_batch
     return lambda x: model(x, training=False)
 
