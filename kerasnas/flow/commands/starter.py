@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from kerasnas import measures
 from kerasnas.blocks.architecture import SizeRule
 from kerasnas.datasets import DataSettings, Split, SplitSettings
 from kerasnas.datasets.folder import FolderSettings
-from kerasnas.datasets.survey import Survey
+from kerasnas.datasets.survey import SILENT, Lengths, Survey
 from kerasnas.export.network.ops import Shape
 from kerasnas.training.presets import OVERHEAD, SPEED, epochs_for
 from kerasnas.words import words
@@ -35,6 +36,9 @@ _COVERED = 0.95
 _SMALL = 50_000
 # Padding beyond this share is told apart from sound: nothing may move it into the sound.
 _FULL = 0.01
+# From this mean share of the recordings on, cutting their silent ends is worth a thought.
+_SILENT_SHARE = 0.05
+_COMMENT = 96  # letters of a line
 _LEVELS = 6.0  # dB: a network could tell recordings apart by such differences of level
 
 _SPACES = {
@@ -111,7 +115,10 @@ def clip_seconds(survey: Survey) -> float:
 
     95 % of the recordings are not cut, and none is where that makes clips a quarter longer at most.
     """
-    lengths = survey.lengths
+    return _covering(survey.lengths)
+
+
+def _covering(lengths: Lengths) -> float:
     covering = lengths.quantile(_COVERED)
     seconds = lengths.longest if lengths.longest <= 1.25 * covering else covering
     return min(max(_SHORTEST, math.ceil(20 * seconds - 1e-6) / 20), _LONGEST)
@@ -246,6 +253,7 @@ def _features(survey: Survey, pretrained: Path | None = None) -> str:
                 "kind: log_mel",
                 f"like: {_quoted(str(pretrained))}  # what the file makes of a waveform",
                 f"seconds: {clip_seconds(survey):g}",
+                *_trim(survey),
             ]
         )
     rate, seconds, lengths = min(survey.rate, _HIGHEST_RATE), clip_seconds(survey), survey.lengths
@@ -264,11 +272,33 @@ def _features(survey: Survey, pretrained: Path | None = None) -> str:
             f"sample_rate: {rate}  # recordings: {survey.rate} Hz{others}",
             f"seconds: {seconds:g}  # recordings: {lengths.shortest:.2f} to "
             f"{lengths.longest:.2f} s, median {lengths.quantile(0.5):.2f} s; {kept}{filled}",
+            *_trim(survey),
             f"n_fft: {n_fft}",
             f"hop_length: {hop}  # {1 + samples // hop} frames",
             f"mel_bins: {_BANDS if rate <= _NARROW else _MORE_BANDS}",
         ]
     )
+
+
+def _trim(survey: Survey) -> list[str]:
+    """Return lines that offer to cut silent ends; none where few recordings have any."""
+    levels = survey.levels
+    if levels.silent_share < _SILENT_SHARE:
+        return []
+    rest, seconds = levels.sounding, _covering(levels.sounding)
+    text = (
+        f"{levels.silent_ends} of the {len(levels.peaks)} recordings that were listened to begin "
+        f"or end with silence ({levels.silent_share:.0%} of the length of all). To cut it, add "
+        f"trim: {SILENT:g}, which counts samples so many dB below a recording's largest as silent; "
+        f"{rest.shortest:.2f} to {rest.longest:.2f} s are left then"
+    )
+    if seconds < clip_seconds(survey):
+        text += f", seconds: {seconds:g} are enough, and networks cost less"
+    text += (
+        ". It is not set, since scores may not change by it, and whatever runs the network has to "
+        "cut silence, too: files that take waveforms cannot. It needs pip install 'kerasnas[tfio]'."
+    )
+    return [f"# {line}" for line in textwrap.wrap(text, _COMMENT)]
 
 
 def _rates(survey: Survey) -> str:
