@@ -114,6 +114,14 @@ def test_stored_embeddings_and_audioset_belong_together(tmp_path: Path) -> None:
             "split: {by: split, validation: test_list}\ntraining: {final: {patience: 3}}",
             "leave patience out",
         ),
+        (  # the two that would be found when the files are written
+            "features: {trim: 40}\nexport: {waveform: true}",
+            "cannot look for the silent ends that features.trim: 40 cuts",
+        ),
+        (
+            "features: {channels: stereo}\nexport: {waveform: true}",
+            "files take one channel, these features are of 2",
+        ),
         (
             "features: {kind: scalogram, n_fft: 2048, logarithm: before_bank}\n"
             "training: {candidate: {augmentation: {mixup: beta, mixup_domain: power}}}",

@@ -18,6 +18,11 @@ from kerasnas.datasets.groups import GroupKey, group_key, grouped
 IMBALANCED = 3.0
 """The largest class has so many times the clips of the smallest: accuracy hides the smallest."""
 
+SILENT = 40.0
+"""Samples so many dB below a recording's largest are silent, ends of which may be cut."""
+
+_NOTABLE = 1 / 20
+
 
 @dataclass(frozen=True)
 class Lengths:
@@ -59,9 +64,14 @@ class Levels:
 
     Attributes:
         peaks: Largest absolute value of each recording, full scale 1, `(sample,)`.
+        heard: How much of each was listened to, seconds, `(sample,)`.
+        ends: Silence before and behind its sound, of what was listened to, seconds, `(sample, 2)`;
+            none in a recording that is silent throughout.
     """
 
     peaks: NDArray[np.float64]
+    heard: NDArray[np.float64]
+    ends: NDArray[np.float64]
 
     @property
     def silent(self) -> int:
@@ -76,10 +86,36 @@ class Levels:
             return (-np.inf, -np.inf)
         return (20 * float(np.log10(heard.min())), 20 * float(np.log10(heard.max())))
 
+    @property
+    def silent_ends(self) -> int:
+        """Number of recordings of the sample whose ends are silent for a twentieth of them."""
+        return int((self.ends.sum(axis=1) >= _NOTABLE * self.heard).sum())
 
-def levels_of(waveforms: Sequence[NDArray[np.float32]]) -> Levels:
-    """Return the levels of waveforms, `(samples, channels)` each."""
-    return Levels(np.array([float(np.abs(waveform).max()) for waveform in waveforms]))
+    @property
+    def silent_share(self) -> float:
+        """Share of a recording that is silent ends, the mean over the sample."""
+        return float((self.ends.sum(axis=1) / self.heard).mean())
+
+    @property
+    def sounding(self) -> Lengths:
+        """Lengths of the sample without silent ends."""
+        return Lengths(np.sort(self.heard - self.ends.sum(axis=1)))
+
+
+def levels_of(waveforms: Sequence[NDArray[np.float32]], rate: int) -> Levels:
+    """Return the levels of waveforms, `(samples, channels)` each, of so many samples a second."""
+    sizes = [np.abs(waveform).max(axis=1) for waveform in waveforms]
+    return Levels(
+        np.array([float(size.max()) for size in sizes]),
+        np.array([len(size) / rate for size in sizes]),
+        np.array([_silent_ends(size) for size in sizes]) / rate,
+    )
+
+
+def _silent_ends(size: NDArray[np.float32]) -> tuple[int, int]:
+    """Return how many samples at either end are silent, as `features.trim` counts them."""
+    sound = np.flatnonzero(size > size.max() * 10 ** (-SILENT / 20))
+    return (int(sound[0]), len(size) - 1 - int(sound[-1])) if len(sound) else (0, 0)
 
 
 @dataclass(frozen=True)

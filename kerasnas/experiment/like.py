@@ -24,6 +24,7 @@ _OWN = frozenset(
         "seconds",
         "channels",
         "channel_examples",
+        "trim",
         "pad",
         "segment_frames",
         "segment_hop",

@@ -20,7 +20,7 @@ from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
 from kerasnas.export.settings import ExportSettings
 from kerasnas.features.embedding_settings import StoredEmbedding
-from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.front_ends import FrontEnd, in_files
 from kerasnas.features.like import settings_like
 from kerasnas.features.settings import LogMel, Spectrogram
 from kerasnas.models.papers import PAPERS, space_names
@@ -134,6 +134,7 @@ class Experiment(BaseModel):
                 "search.recipes does not go together with shuffling_and_mixing: set "
                 "search.recipes: off, or leave shuffling_and_mixing out"
             )
+        self._check_waveform()
         self._check_stored()
         self._check_trunk()
         self._check_objectives()
@@ -153,6 +154,14 @@ class Experiment(BaseModel):
             for option in options:
                 self._check_option(field, option)
         return self
+
+    def _check_waveform(self) -> None:
+        """What would fail after the search: files that cannot begin with the front end."""
+        if self.export.waveform:
+            try:
+                in_files(self.features)
+            except KerasnasError as error:
+                raise ValueError(str(error)) from None
 
     def _check_stored(self) -> None:
         """Stored embeddings are no recordings."""

@@ -26,7 +26,7 @@ from rich.progress import Progress
 from kerasnas.datasets import Clips, cache_root
 from kerasnas.datasets.places import filled_beside
 from kerasnas.errors import KerasnasError
-from kerasnas.features import stored
+from kerasnas.features import stored, tfio
 from kerasnas.features.clip_features import cut_segments, fit_length
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
@@ -167,8 +167,9 @@ def _key(clips: Clips, settings: FrontEnd) -> dict[str, Any]:
         files.append([str(clip.path.absolute()), status.st_size, status.st_mtime_ns])
     model = {"model": digest(settings)} if isinstance(settings, Embedding) else {}
     libraries = (*LIBRARIES, *(["ai-edge-litert"] if model else []))
-    if isinstance(settings, TfioLogMel):
-        libraries = (*LIBRARIES, "tensorflow", "tensorflow-io")
+    if (setting := tfio.needed_by(settings)) is not None:
+        tfio.check_installed(setting)
+        libraries = (*libraries, "tensorflow", "tensorflow-io")
     return {
         "version": VERSION,
         "libraries": {name: importlib.metadata.version(name) for name in libraries},
@@ -219,12 +220,10 @@ def _together(
     paths: Sequence[Path], settings: TfioLogMel, version: Version, rows: range
 ) -> NDArray[np.float32]:
     """Return features of some clips, computed as one batch: each channel is a row of it."""
-    from kerasnas.features.tfio import of_waveforms
-
     waveforms = [
         fit_length(version_waveform(paths[row], settings, version, row), settings) for row in rows
     ]
-    found = of_waveforms([channel for each in waveforms for channel in each.T], settings)
+    found = tfio.of_waveforms([channel for each in waveforms for channel in each.T], settings)
     segments = [cut_segments(each[..., None], settings) for each in found]
     shape = (len(rows), settings.segments, *settings.input_shape)
     return np.stack(segments).reshape(shape)

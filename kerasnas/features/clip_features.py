@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas.features import tfio
 from kerasnas.features.audio import Waveform, read
 from kerasnas.features.embedding_settings import Embedding
 from kerasnas.features.front_ends import RecordingFrontEnd
@@ -43,8 +44,40 @@ def of_file(path: Path, settings: RecordingFrontEnd) -> NDArray[np.float32]:
     Raises:
         KerasnasError: Naming the file, when it cannot be used (see `audio.read`).
     """
-    rate, seconds = settings.sample_rate, settings.seconds  # of hours, too, only the beginning
-    return clip_features(read(path, rate, settings.file_channels, seconds), settings)
+    return clip_features(read_clip(path, settings), settings)
+
+
+def read_clip(path: Path, settings: RecordingFrontEnd, sample_rate: int | None = None) -> Waveform:
+    """Read a clip: the beginning of a recording, without its silent ends where they are cut.
+
+    Args:
+        path: The recording.
+        settings: The front end's parameters.
+        sample_rate: Hz; by default the front end's.
+
+    Returns:
+        float32 `(samples, channels)`, at most `settings.samples`.
+
+    Raises:
+        KerasnasError: Naming the file, when it cannot be used (see `audio.read`).
+    """
+    rate = settings.sample_rate if sample_rate is None else sample_rate
+    # Of hours, too, only the beginning is read, unless silence can lie before it and behind it.
+    seconds = settings.samples / rate if settings.trim is None else None
+    waveform = read(path, rate, settings.file_channels, seconds)
+    return waveform[sounding(waveform, settings)][: settings.samples]
+
+
+def sounding(waveform: Waveform, settings: Spectrogram | Embedding) -> slice:
+    """Return the samples of a recording that clips are made of.
+
+    Args:
+        waveform: All of it, `(samples, channels)`.
+        settings: The front end's parameters.
+    """
+    if settings.trim is None:
+        return slice(0, len(waveform))
+    return tfio.sound(waveform, settings.trim)
 
 
 def clip_features(waveform: Waveform, settings: RecordingFrontEnd) -> NDArray[np.float32]:
@@ -93,9 +126,7 @@ def _of_kind(waveform: Waveform, settings: Spectrogram) -> NDArray[np.float32]:
         case Scalogram():
             return scalogram(waveform, settings)
         case TfioLogMel():
-            from kerasnas.features.tfio import of_waveforms
-
-            return of_waveforms([waveform[:, 0]], settings)[0, ..., None]
+            return tfio.of_waveforms([waveform[:, 0]], settings)[0, ..., None]
     raise TypeError(f"features of kind {settings.kind} are made elsewhere")
 
 

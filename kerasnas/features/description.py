@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.features.audio import read
-from kerasnas.features.clip_features import clip_features, fit_length
+from kerasnas.features.clip_features import clip_features, fit_length, read_clip
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.settings import Mel, Scalogram
@@ -56,8 +55,9 @@ def golden(path: Path, settings: FrontEnd) -> dict[str, Any]:
 
     Returns:
         `waveform`: int16 `(samples, channels)`, full scale 32768, at the front end's sample rate
-        and of the clip length; `features`: float32 `(segments, frames, bins, channels)` of exactly
-        these samples. Each is `{"dtype", "shape", "base64"}`, little-endian, last axis fastest.
+        and of the clip length, its silent ends cut where the front end cuts them; `features`:
+        float32 `(segments, frames, bins, channels)` of exactly these samples. Each is `{"dtype",
+        "shape", "base64"}`, little-endian, last axis fastest.
 
     Of stored embeddings there is `codes` instead of `waveform`: every byte in turn, uint8
     `(frames, values)`.
@@ -69,8 +69,7 @@ def golden(path: Path, settings: FrontEnd) -> dict[str, Any]:
         codes = np.resize(np.arange(256, dtype=np.uint8), settings.input_shape)
         features = dequantized(codes, settings)[None]
         return {"codes": encode(codes), "features": encode(features)}
-    waveform = read(path, settings.sample_rate, settings.file_channels)
-    scaled = np.rint(fit_length(waveform, settings) * 32768)
+    scaled = np.rint(fit_length(read_clip(path, settings), settings) * 32768)
     samples = np.clip(scaled, -32768, 32767).astype(np.int16)
     features = clip_features(samples.astype(np.float32) / np.float32(32768), settings)
     return {"waveform": encode(samples), "features": encode(features)}

@@ -35,7 +35,7 @@ def look(clips: Clips) -> Survey:
         np.array([header.seconds for header in headers]),
         Counter(header.rate for header in headers),
         Counter(header.channels for header in headers),
-        levels_of(_of_all(_beginning, [clips[int(index)].path for index in chosen])),
+        levels_of(_of_all(_beginning, [clips[int(index)].path for index in chosen]), _RATE),
     )
 
 

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms by tensorflow-io: one graph for training, `tf.data` and phones.
+"""What tensorflow-io does: log-mel spectrograms as one graph, and where silent ends are.
 
 The one place that imports tensorflow-io, and only when it is used. Its compiled plugins do not load
 beside current TensorFlow (undefined symbols), which it warns of on import; its audio functions are
@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
+from kerasnas.features.audio import Waveform
+from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.features.mel_settings import TfioLogMel
 
 
@@ -61,7 +63,7 @@ def log_mel(
     """
     import tensorflow as tf
 
-    audio = _audio()
+    audio = _audio("features.kind: tfio_log_mel")
 
     def one(waveform: Any) -> Any:
         spectrum = audio.spectrogram(waveform, n_fft, window_length or n_fft, hop_length)
@@ -100,6 +102,45 @@ def frozen(settings: TfioLogMel) -> bytes:
     return content
 
 
+def sound(waveform: Waveform, depth: float) -> slice:
+    """Return where a recording sounds: its samples without the silent ends.
+
+    `tfio.audio.trim` compares samples with its limit, not their size, and each channel on its own.
+    It is given the largest absolute value of the channels, which stay together so.
+
+    Args:
+        waveform: float32 `(samples, channels)`.
+        depth: Samples this far below the largest are silent, dB.
+
+    Returns:
+        All of a recording that is silent throughout.
+
+    Raises:
+        KerasnasError: tensorflow-io is not installed.
+    """
+    size = np.abs(waveform).max(axis=1)
+    limit = np.float32(size.max() * 10 ** (-depth / 20))
+    start, stop = np.asarray(_audio("features.trim").trim(size, 0, limit))
+    return slice(int(start), int(stop)) if start < stop else slice(0, len(waveform))
+
+
+def needed_by(settings: RecordingFrontEnd) -> str | None:
+    """Return the setting for which a front end needs tensorflow-io; None where it needs none."""
+    if isinstance(settings, TfioLogMel):
+        return "features.kind: tfio_log_mel"
+    return None if settings.trim is None else "features.trim"
+
+
+def check_installed(setting: str) -> None:
+    """Refuse a setting that needs tensorflow-io where it is missing.
+
+    Raises:
+        KerasnasError: It is.
+    """
+    if find_spec("tensorflow_io") is None:
+        raise KerasnasError(f"{setting} needs tensorflow-io: pip install 'kerasnas[tfio]'")
+
+
 @lru_cache(maxsize=4)
 def _batched(settings: TfioLogMel) -> Any:
     import tensorflow as tf
@@ -124,16 +165,13 @@ def _of(waveforms: Any, settings: TfioLogMel) -> Any:
 
 
 @cache
-def _audio() -> Any:
-    """Return tensorflow-io's audio functions.
+def _audio(setting: str) -> Any:
+    """Return tensorflow-io's audio functions, for a setting that needs them.
 
     Raises:
         KerasnasError: It is not installed.
     """
-    if find_spec("tensorflow_io") is None:
-        raise KerasnasError(
-            "features.kind: tfio_log_mel needs tensorflow-io: pip install 'kerasnas[tfio]'"
-        )
+    check_installed(setting)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of plugins that do not load
         import tensorflow_io

@@ -25,7 +25,7 @@ from kerasnas.datasets import Clips
 from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
 from kerasnas.features.audio import Waveform, read, read_header
-from kerasnas.features.clip_features import clip_features, fit_length
+from kerasnas.features.clip_features import clip_features, fit_length, read_clip
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import digest
 
@@ -95,8 +95,7 @@ def version_waveform(
         KerasnasError: Naming the file, when one cannot be used (see `audio.read`).
     """
     rate = round(settings.sample_rate / version.speed)  # and taken for settings.sample_rate
-    seconds = settings.samples / rate  # of hours, too, only the beginning is read
-    waveform = read(path, rate, settings.file_channels, seconds)
+    waveform = read_clip(path, settings, rate)
     rng = np.random.default_rng((version.seed, version.number, row))
     if version.rooms is not None:
         waveform = reverberated(waveform, version.rooms, settings.sample_rate, rng)

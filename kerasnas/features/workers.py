@@ -23,6 +23,9 @@ from kerasnas.features.versions import Version
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+_TENSORFLOW = {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+"""Where silent ends are cut, each worker would take a GPU's memory, and a line of greeting."""
+
 
 def run_workers(
     paths: Sequence[Path],
@@ -83,7 +86,7 @@ def start_worker() -> "subprocess.Popen[str]":
     """Start a process that answers requests for features, line by line."""
     package_home = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package_home, os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": path}
+    environment = {**os.environ, **dict.fromkeys(THREADS, "1"), **_TENSORFLOW, "PYTHONPATH": path}
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "kerasnas.features.worker"],
         stdin=subprocess.PIPE,

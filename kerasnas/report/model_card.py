@@ -92,6 +92,13 @@ def _head(run: Run, export: Export) -> str:
                 "over its channels."
                 if features.get("channel_examples")
                 else ""
+            )
+            + (
+                " The silent ends of a recording are cut first: samples "
+                f"{features['trim']:g} dB below its largest one. Figures are of recordings without "
+                "them: an app that listens on, in windows or frame by frame, has no ends to cut."
+                if features.get("trim")
+                else ""
             ),
         ]
     )

@@ -29,9 +29,9 @@ from rich.progress import track
 
 from kerasnas.datasets import Clips, cache_root
 from kerasnas.errors import KerasnasError
-from kerasnas.features import clip_features, read
+from kerasnas.features import clip_features
 from kerasnas.features.cache import VERSION as FEATURES_VERSION
-from kerasnas.features.clip_features import fit_length
+from kerasnas.features.clip_features import fit_length, read_clip
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import write_atomically
 from kerasnas.training.examples import Indices
@@ -192,8 +192,7 @@ def mix_features(clips: Clips, mix: Mix, front_end: RecordingFrontEnd) -> NDArra
     """Return the features of one mix, `(segments, frames, bins, channels)`."""
     waveforms = []
     for index, order in zip(mix.clips, mix.orders, strict=True):
-        path = clips[index].path
-        waveform = read(path, front_end.sample_rate, front_end.file_channels)
+        waveform = read_clip(clips[index].path, front_end)
         waveforms.append(shuffled(fit_length(waveform, front_end), order))
     return clip_features(waveforms[0] + waveforms[1], front_end)
 

@@ -1,6 +1,6 @@
 """How a network is trained: every choice, as settings of an experiment.
 
-Wu & Lee, DCASE 2020, section 4.1, train with Adam, binary cross-entropy, weight decay 0.0015
+Wu & Lee, DCASE 2020, section 4.3, train with Adam, binary cross-entropy, weight decay 0.0015
 (their code gives it to PyTorch's Adam) and mixup: `{loss: binary_crossentropy, weight_decay:
 0.0015, learning_rate: 0.001, schedule: step}` with `{epochs: 3, step_factor: 0.1, step_epochs: 1}`
 for candidates and `{epochs: 60, step_factor: 0.5, step_epochs: 4}` for the winners.

@@ -12,7 +12,17 @@ import soundfile
 
 from kerasnas.datasets import data_settings, load
 from kerasnas.errors import KerasnasError
-from kerasnas.features import LogMel, cache, clip_features, extract, read, workers
+from kerasnas.features import (
+    LogMel,
+    TfioLogMel,
+    cache,
+    clip_features,
+    extract,
+    of_file,
+    read,
+    tfio,
+    workers,
+)
 from kerasnas.features.versions import Version
 from tests.real_data import esc10_root
 
@@ -72,6 +82,23 @@ def test_a_faster_clip_is_higher(tmp_path, processes):
     mel = 2595 * np.log10(1 + np.array([0, 1000, 1250, 4000]) / 700)  # HTK's scale, as librosa's
     bins = 65 * mel / mel[-1] - 1
     assert [peaks[1.0], peaks[1.25]] == pytest.approx(bins[1:3], abs=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "setting"),
+    [
+        (SETTINGS.model_copy(update={"trim": 40.0}), "features.trim"),
+        (TfioLogMel(sample_rate=8000, seconds=0.5), "features.kind: tfio_log_mel"),
+    ],
+)
+def test_what_needs_tensorflow_io_says_so(data, tmp_path, monkeypatch, settings, setting):
+    monkeypatch.setattr(tfio, "find_spec", lambda name: None)
+    tfio._audio.cache_clear()
+    missing = rf"{setting} needs tensorflow-io: pip install 'kerasnas\[tfio\]'"
+    with pytest.raises(KerasnasError, match=missing):
+        run(clips_of(data), tmp_path, settings)
+    with pytest.raises(KerasnasError, match=missing):
+        of_file(data / "a" / "0.wav", settings)
 
 
 def test_rows_are_the_clips_in_order(data, tmp_path):

@@ -10,9 +10,13 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def test_networks_are_trained_as_the_report_trains_them() -> None:
-    """The rate stays the same, and winners train as candidates do."""
+    """Section 7.3, "Speed evaluation"; winners train as candidates do."""
     training = load(CONFIGS / "li_2018.yaml").training
     assert training.candidate == training.final
+    final = training.final
+    assert (final.epochs, final.batch_size, final.optimizer) == (10, 64, "adam")
+    assert (final.weight_decay, final.l2) == (0, 0)
+    assert (final.weight_average, final.patience) == (None, None)
     rates = {training.final.learning_rate_at(epoch) for epoch in range(training.final.epochs)}
     assert rates == {0.001}
     assert not training.final.balanced

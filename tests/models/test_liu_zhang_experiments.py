@@ -27,8 +27,24 @@ def test_the_search_is_the_papers(search: Experiment) -> None:
     assert search.training.candidate == search.training.final
     oracle = search.search.oracle
     assert oracle.name == "controller"
+    assert (oracle.budget, oracle.settled) == (250, 50)
+    assert (oracle.layers, oracle.units, oracle.scale) == (2, 32, 0.08)
+    assert oracle.learning_rate == 0.001
     assert search.search.trials == oracle.budget + 100
     assert search.choose == search.primary_metric == "equal_error_rate"
+
+
+@pytest.mark.parametrize("config", ["liu_zhang_2020.yaml", "liu_zhang_2020_grid.yaml"])
+def test_networks_are_trained_as_the_paper_trains_them(config: str) -> None:
+    """Sections 3.A, 5.B and 5.C: the window, epochs, early stopping, mixup and batches."""
+    experiment = load(CONFIGS / config)
+    assert (experiment.features.window, experiment.features.fft_window) == ("hamming", 1024)
+    for recipe in (experiment.training.candidate, experiment.training.final):
+        assert (recipe.epochs, recipe.patience, recipe.batch_size) == (100, 20, 44)
+        assert (recipe.augmentation.mixup, recipe.augmentation.mixup_alpha) == ("beta", 1.5)
+        assert recipe.output(multi_label=True) == "sigmoid"
+    space = experiment.model
+    assert (space.filters, space.heights, space.widths) == ((8, 16, 32, 64), (1, 3, 5), (1, 3, 5))
 
 
 def test_the_grid_is_the_papers_on_any_of_its_networks(grid: Experiment) -> None:

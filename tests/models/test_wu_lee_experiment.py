@@ -44,8 +44,11 @@ def test_search_and_recipes_are_the_papers(paper: Experiment) -> None:
     assert candidate.learning_rate_at(candidate.epochs) == pytest.approx(1e-6)
     for recipe in (candidate, final):
         assert recipe.output(multi_label=False) == "sigmoid"
-        # Section 4.1, and the authors' code: PyTorch's Adam adds 0.0015 times each weight.
-        assert (recipe.weight_decay, recipe.l2) == (0.0015, 0)
+        # Section 4.3, and the authors' code: PyTorch's Adam adds 0.0015 times each weight,
+        # batches have 64 segments, and mixup's share is uniform.
+        assert (recipe.optimizer, recipe.weight_decay, recipe.l2) == ("adam", 0.0015, 0)
+        assert (recipe.batch_size, recipe.augmentation.mixup) == (64, "uniform")
+    assert (candidate.epochs, final.epochs, paper.search.trials) == (3, 60, 510)
     assert paper.space(3).reference("model_b").input_shape == (128, 128, 2)
 
 

@@ -34,6 +34,16 @@ def test_a_card_says_what_how_good_and_how_to_run(run: Path):
     assert "allocateDirect(4 * 512)" in card  # 32 frames of 16 bins
 
 
+def test_silent_ends_that_are_cut_are_said(run: Path):
+    assert "silent ends" not in (model_card(run) or "")
+    path = run / "experiment.yaml"
+    path.write_text("features: {trim: 40}\n" + path.read_text())
+    card = model_card(run)
+    assert card is not None
+    assert "samples 40 dB below its largest one" in card
+    assert "an app that listens on, in windows or frame by frame, has no ends to cut" in card
+
+
 def test_the_score_that_networks_are_judged_by_stands_beside_the_accuracy(run: Path):
     write_trials(run, "macro_f1")
     card = model_card(run)

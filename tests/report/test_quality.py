@@ -125,6 +125,11 @@ def test_recipes_are_compared(run: Path) -> None:
     assert marked == [None, None, "marked", None]
     assert "for 5 epochs, of 20 of a final training" in page.text("recipes")
     assert "within one standard error (±) of the best is used" in page.text("recipes")
+    text = (run / "experiment.yaml").read_text()
+    split = "split:\n  by: split\n  validation: test_list\n"
+    (run / "experiment.yaml").write_text(split + text[text.index("search:") :])
+    chosen = "the architecture and the recipe were chosen on the same clips"
+    assert chosen in Page(write(run)).text("selection")
     assert "The recipe (augmentation, and how classes are drawn)" in page.text("selection")
 
 

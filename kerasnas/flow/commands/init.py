@@ -237,6 +237,12 @@ def _found(survey: Survey) -> list[str]:
         f"{lengths.shortest:.2f} to {lengths.longest:.2f} s; {seconds:g} s covers "
         f"{1 - cut / survey.clips:.0%}; {counted(cut, 'clip')} cut",
     ]
+    if survey.levels.silent_ends:
+        lines.append(
+            f"{survey.levels.silent_ends} of {len(survey.levels.peaks)} recordings that were "
+            f"listened to begin or end with silence, {survey.levels.silent_share:.0%} of the "
+            "length of all"
+        )
     if not survey.multi_label:
         lines.append(f"to beat: {share:.1%} right by always answering {largest}")
     if survey.imbalanced and not survey.multi_label:

@@ -19,7 +19,7 @@ from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
 from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
 from kerasnas.features import front_end as front_end_of
-from kerasnas.features.clip_features import fit_length
+from kerasnas.features.clip_features import fit_length, sounding
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import write_atomically, write_json
 from kerasnas.flow.result import Result
@@ -187,9 +187,10 @@ class Predictor:
             settings = settings.model_copy(update={"channel_examples": waveform.shape[1]})
         else:
             waveform = read(recording, settings.sample_rate, settings.file_channels)
-        times, scores = [], []
-        for window in sliding(waveform, settings, hop_seconds):
-            times.append((window.start, window.stop))
+        sound = sounding(waveform, settings)
+        cut, times, scores = sound.start / settings.sample_rate, [], []
+        for window in sliding(waveform[sound], settings, hop_seconds):
+            times.append((cut + window.start, cut + window.stop))
             if len(network.input_shape) == 1:
                 scores.append(network.predict(fit_length(window.waveform, settings).T)[0])
             else:
@@ -213,7 +214,8 @@ def predict(
         model: A `.tflite` file beside its `labels.txt` and `features.json`, and the
             `thresholds.json` that exports of taggers have.
         recording: Any length and format, and any number of channels where each is an example; the
-            last clip ends where the recording ends.
+            last clip ends where the recording ends. Silent ends are cut first, where the front end
+            cuts them.
         hop_seconds: Time between the beginnings of two clips; the clip length by default.
         threshold: Score below which a class does not count as heard, 0 to 1; replaces the
             thresholds of the export. Clips in which nothing is heard are unknown.

@@ -100,9 +100,8 @@ def _heard(
     file = next(iter(exported.files.values()), None)
     if file is not None and task.features.shape[1] > 1:
         where = _evidence(task, listed, clips, file)
-    seconds = front_end.samples / front_end.sample_rate
     made = (
-        excerpt(task.clips[clip].path, seconds, part)
+        excerpt(task.clips[clip].path, front_end, part)
         for clip, part in zip(clips, where, strict=True)
     )
     return list(within(made))

@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform, read, read_header
+from kerasnas.features.clip_features import sounding
 from kerasnas.features.embedding_settings import Embedding
 from kerasnas.features.settings import Spectrogram
 
@@ -61,27 +62,40 @@ def evidence(
     return start, start + frames * second
 
 
-def excerpt(path: Path, seconds: float, where: tuple[float, float] | None = None) -> Excerpt:
+def excerpt(
+    path: Path, settings: Spectrogram | Embedding, where: tuple[float, float] | None = None
+) -> Excerpt:
     """Cut at most `MOST_SECONDS` out of a recording and encode them.
 
     Args:
         path: The recording.
-        seconds: Length of a clip: what comes after was never heard by the network.
-        where: Begin and end, seconds, of the part that matters, as `evidence` gives it; longer ones
-            give their loudest part. None for the loudest part of the clip.
+        settings: The front end: what comes after a clip, or lies in silent ends that are cut, was
+            never heard by the network.
+        where: Begin and end in the clip, seconds, of the part that matters, as `evidence` gives it;
+            longer ones give their loudest part. None for the loudest part of the clip.
 
     Raises:
         KerasnasError: Naming the file, when it cannot be used.
     """
     rate = _RATES[read_header(path).rate > _RATES[0]]
-    start, stop = where or (0.0, seconds)
-    samples = read(path, rate)[: round(seconds * rate)]
+    cut, end = _heard(path, settings)
+    start, stop = (cut + second for second in where or (0.0, settings.seconds))
+    samples = read(path, rate)[: round(end * rate)]
     first = min(round(start * rate), len(samples) - 1)
     part = samples[first : max(round(stop * rate), first + 1)]
     offset = _loudest(part, rate)
     part = part[offset : offset + round(MOST_SECONDS * rate)]
     begin = (first + offset) / rate
     return Excerpt(begin, begin + len(part) / rate, _mp3(part, rate))
+
+
+def _heard(path: Path, settings: Spectrogram | Embedding) -> tuple[float, float]:
+    """Return where a clip begins and ends in its recording, seconds."""
+    if settings.trim is None:
+        return 0.0, settings.seconds
+    rate = settings.sample_rate
+    sound = sounding(read(path, rate, settings.file_channels), settings)
+    return sound.start / rate, min(sound.stop / rate, sound.start / rate + settings.seconds)
 
 
 def within(excerpts: Iterable[Excerpt], most: int = MOST_BYTES) -> Iterator[Excerpt]:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.errors import KerasnasError
 from kerasnas.export.waveforms.file import WaveformInput
 from kerasnas.export.waveforms.front_end import FrozenFrontEnd, WaveformFrontEnd, decibels
-from kerasnas.features import FrontEnd, LogMel, Mfcc, Pcen, Scalogram, TfioLogMel, read
+from kerasnas.features import FrontEnd, LogMel, Mfcc, Scalogram, TfioLogMel, read
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.description import decode
+from kerasnas.features.front_ends import in_files
 from kerasnas.features.spectral.log_mel import mel_filters
 from kerasnas.features.spectral.mfcc import cosines
 from kerasnas.features.spectral.morlet import bank
@@ -25,10 +25,10 @@ def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd | FrozenFrontEnd:
     """What `kerasnas.export.with_front_end` writes into a file for an experiment's front end.
 
     Raises:
-        KerasnasError: It takes more than one channel, or is no spectrogram.
+        KerasnasError: See `kerasnas.features.front_ends.in_files`.
         ExportError: Its transform has a length that no phone's runtime knows.
     """
-    settings = _mono(settings)
+    settings = in_files(settings)
     if isinstance(settings, TfioLogMel):
         return _frozen(settings)
     in_decibels = settings.log == "db"
@@ -98,32 +98,12 @@ def waveforms(task: Task, clips: Indices) -> Iterator[NDArray[np.float32]]:
     """Waveforms of clips, cropped or filled up to the clip length, float32 `(samples,)` each.
 
     Raises:
-        KerasnasError: The front end takes more than one channel, or is no spectrogram.
+        KerasnasError: See `kerasnas.features.front_ends.in_files`.
     """
-    settings = _mono(task.experiment.features)
+    settings = in_files(task.experiment.features)
     for clip in clips:
         waveform = read(task.clips[int(clip)].path, settings.sample_rate)
         yield np.ascontiguousarray(fit_length(waveform, settings)[:, 0])
-
-
-def _mono(settings: FrontEnd) -> LogMel | Mfcc | Scalogram | TfioLogMel:
-    """The settings, if a file that takes waveforms can be made of them."""
-    if isinstance(settings, Pcen):
-        raise KerasnasError(
-            "export.waveform: features of kind pcen go by a moving average, which files do not "
-            "compute: leave waveform out, or take log_mel, mfcc or scalogram"
-        )
-    if not isinstance(settings, LogMel | Mfcc | Scalogram | TfioLogMel):
-        raise KerasnasError(
-            f"export.waveform: features of kind {settings.kind} are made by another network, which "
-            "cannot be put into the file: leave waveform out, or take log_mel, mfcc or scalogram"
-        )
-    if settings.file_channels != 1:
-        raise KerasnasError(
-            f"export.waveform: files take one channel, these features are of "
-            f"{settings.file_channels}: leave waveform out, or train with channels: mono"
-        )
-    return settings
 
 
 def _filters(settings: LogMel | Mfcc | Scalogram) -> NDArray[np.float32]:

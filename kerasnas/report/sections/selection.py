@@ -15,6 +15,9 @@ def section(run: Run) -> Markup:
     settings = run.settings
     stops = ((settings.get("training") or {}).get("final") or {}).get("patience") is not None
     several = bool((settings.get("data") or {}).get("multi_label"))
+    what, were = "the architecture", "was"
+    if run.paths.recipes.is_file():
+        what, were = "the architecture and the recipe", "were"
     criteria = [
         ("The architecture", f"validation clips: {_validation(settings)}"),
         *_recipe(run),
@@ -27,14 +30,14 @@ def section(run: Run) -> Markup:
             "Weights of winners",
             "training clips; the validation clips tell when to stop, and which epoch to keep"
             if stops
-            else "training and validation clips together, last epoch",
+            else "all clips that are not tested on, last epoch",
         ),
         ("Ranges of the integer file", "clips that the winner was trained on"),
         ("Decision threshold", _threshold(several, stops)),
         (
             "Held-out clips",
-            "the architecture, since split.validation is test_list: figures of the searched "
-            "network are optimistic. Nothing else was chosen on them"
+            f"{what}, since split.validation is test_list: figures of the searched network are "
+            "optimistic. Nothing else was chosen on them"
             if run.chosen_on_test
             else "nothing. They are only scored here"
             + ("" if run.inherits else ", and in the column of trials, which no choice looks at"),
@@ -44,7 +47,7 @@ def section(run: Run) -> Markup:
     return join(
         [
             paragraph(
-                "Held-out figures are optimistic: the architecture was chosen on the same clips "
+                f"Held-out figures are optimistic: {what} {were} chosen on the same clips "
                 "(split.validation: test_list)."
                 if run.chosen_on_test
                 else "Held-out figures come from clips that nothing was chosen on. Validation "

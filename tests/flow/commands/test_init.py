@@ -1,6 +1,7 @@
 """`kerasnas init`: what it finds out about recordings, and the experiments that it writes."""
 
 import os
+import re
 import zlib
 from pathlib import Path
 
@@ -108,6 +109,26 @@ def test_few_outliers_do_not_make_all_clips_long(tmp_path: Path) -> None:
     call(root, "-o", "padded.yaml", code=0)
     padded = settings("padded.yaml")["training"]["final"]["augmentation"]
     assert not {"time_roll", "time_masks"} & set(padded)
+
+
+def test_silent_ends_are_said_and_offered_to_be_cut(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    assert "with silence" not in call(root, code=0)
+    assert "trim" not in Path("experiment.yaml").read_text()
+    for path in sorted(root.rglob("*.wav"))[::2]:
+        samples = soundfile.read(path)[0]
+        soundfile.write(path, np.pad(samples[:-400], (200, 600)), RATE)
+    text = call(root, "-o", "ends.yaml", code=0)
+    said = "10 of 20 recordings that were listened to begin or end with silence, 1[5-7]%"
+    assert re.search(said, text)
+    comment = " ".join(Path("ends.yaml").read_text().split()).replace("# ", "")
+    left = r"0.2[01] to 0.25 s are left then, seconds: 0.25 are enough, and networks cost less\."
+    assert re.search(left, comment)
+    offered = settings("ends.yaml")
+    assert "trim" not in offered["features"]
+    offered["features"] |= yaml.safe_load(comment[comment.index("trim: 40") :].split(",")[0])
+    Path("cut.yaml").write_text(yaml.safe_dump(offered))
+    assert experiment.load(Path("cut.yaml")).features.trim == 40
 
 
 def test_gain_is_for_levels_that_differ(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def _recording(path: Path, seconds: float, loud: tuple[float, float], rate: int 
 
 def test_the_loudest_part_of_a_long_clip_is_cut_out(tmp_path: Path):
     path = _recording(tmp_path / "a.wav", 10, (5, 7))
-    found = excerpt(path, seconds=10)
+    found = excerpt(path, LogMel(seconds=10))
     assert found.stop - found.start == pytest.approx(3)
     assert found.start <= 5
     assert found.stop >= 7
@@ -37,24 +37,24 @@ def test_the_loudest_part_of_a_long_clip_is_cut_out(tmp_path: Path):
 
 
 def test_what_the_network_never_heard_is_left_out(tmp_path: Path):
-    found = excerpt(_recording(tmp_path / "a.wav", 10, (8, 10)), seconds=4)
+    found = excerpt(_recording(tmp_path / "a.wav", 10, (8, 10)), LogMel(seconds=4))
     assert found.stop <= 4
 
 
 def test_the_part_that_matters_is_cut_out(tmp_path: Path):
     path = _recording(tmp_path / "a.wav", 10, (0, 1), rate=44_100)
-    found = excerpt(path, 10, where=(4.0, 5.5))
+    found = excerpt(path, LogMel(seconds=10), where=(4.0, 5.5))
     assert (found.start, found.stop) == (pytest.approx(4), pytest.approx(5.5))
     assert soundfile.info(io.BytesIO(found.mp3)).samplerate == 32_000
-    padding = excerpt(path, 20, where=(12.0, 13.0))  # behind the recording's end
+    padding = excerpt(path, LogMel(seconds=20), where=(12.0, 13.0))  # behind the recording's end
     assert padding.stop - padding.start < 0.01
 
 
 def test_silence_and_short_clips_are_encoded(tmp_path: Path):
     soundfile.write(tmp_path / "a.wav", np.zeros(RATE // 20), RATE)
-    assert excerpt(tmp_path / "a.wav", 1).mp3
+    assert excerpt(tmp_path / "a.wav", LogMel()).mp3
     with pytest.raises(KerasnasError, match="no such file"):
-        excerpt(tmp_path / "b.wav", 1)
+        excerpt(tmp_path / "b.wav", LogMel())
 
 
 def test_evidence_is_the_segment_with_the_highest_score():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 
-from kerasnas.datasets.survey import Survey
+from kerasnas.datasets.survey import SILENT, Lengths, Survey
 from kerasnas.flow.commands.starter.text import indented, quoted
 
 # Padding beyond this share is told apart from sound: nothing may move it into the sound.
@@ -19,6 +20,9 @@ _LONGEST_HOP = 0.04  # seconds
 # Mel bands: up to 8 kHz, and beyond.
 _BANDS, _MORE_BANDS, _NARROW = 40, 64, 16_000
 _COVERED = 0.95
+# From this mean share of the recordings on, cutting their silent ends is worth a thought.
+_SILENT_SHARE = 0.05
+_COMMENT = 96  # letters of a line
 
 
 def clip_seconds(survey: Survey) -> float:
@@ -26,7 +30,10 @@ def clip_seconds(survey: Survey) -> float:
 
     95 % of the recordings are not cut, and none is where that makes clips a quarter longer at most.
     """
-    lengths = survey.lengths
+    return _covering(survey.lengths)
+
+
+def _covering(lengths: Lengths) -> float:
     covering = lengths.quantile(_COVERED)
     seconds = lengths.longest if lengths.longest <= 1.25 * covering else covering
     return min(max(_SHORTEST, math.ceil(20 * seconds - 1e-6) / 20), _LONGEST)
@@ -40,6 +47,7 @@ def features(survey: Survey, pretrained: Path | None = None) -> str:
                 "kind: log_mel",
                 f"like: {quoted(str(pretrained))}  # what the file makes of a waveform",
                 f"seconds: {clip_seconds(survey):g}",
+                *_trim(survey),
             ]
         )
     rate, seconds, lengths = min(survey.rate, _HIGHEST_RATE), clip_seconds(survey), survey.lengths
@@ -58,11 +66,33 @@ def features(survey: Survey, pretrained: Path | None = None) -> str:
             f"sample_rate: {rate}  # recordings: {survey.rate} Hz{others}",
             f"seconds: {seconds:g}  # recordings: {lengths.shortest:.2f} to "
             f"{lengths.longest:.2f} s, median {lengths.quantile(0.5):.2f} s; {kept}{filled}",
+            *_trim(survey),
             f"n_fft: {n_fft}",
             f"hop_length: {hop}  # {1 + samples // hop} frames",
             f"mel_bins: {_BANDS if rate <= _NARROW else _MORE_BANDS}",
         ]
     )
+
+
+def _trim(survey: Survey) -> list[str]:
+    """Return lines that offer to cut silent ends; none where few recordings have any."""
+    levels = survey.levels
+    if levels.silent_share < _SILENT_SHARE:
+        return []
+    rest, seconds = levels.sounding, _covering(levels.sounding)
+    text = (
+        f"{levels.silent_ends} of the {len(levels.peaks)} recordings that were listened to begin "
+        f"or end with silence ({levels.silent_share:.0%} of the length of all). To cut it, add "
+        f"trim: {SILENT:g}, which counts samples so many dB below a recording's largest as silent; "
+        f"{rest.shortest:.2f} to {rest.longest:.2f} s are left then"
+    )
+    if seconds < clip_seconds(survey):
+        text += f", seconds: {seconds:g} are enough, and networks cost less"
+    text += (
+        ". It is not set, since scores may not change by it, and whatever runs the network has to "
+        "cut silence, too: files that take waveforms cannot. It needs pip install 'kerasnas[tfio]'."
+    )
+    return [f"# {line}" for line in textwrap.wrap(text, _COMMENT)]
 
 
 def _rates(survey: Survey) -> str:
