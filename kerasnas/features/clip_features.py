@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,26 @@ from kerasnas.features.spectral.log_mel import log_mel
 from kerasnas.features.spectral.mfcc import mfcc
 from kerasnas.features.spectral.pcen import pcen
 from kerasnas.features.spectral.scalogram import scalogram
+
+
+class ClipLength(Protocol):
+    """What is cut from recordings: front ends say it, and files that take waveforms."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of a clip."""
+
+    @property
+    def samples(self) -> int:
+        """The same, in samples."""
+
+    @property
+    def pad(self) -> Literal["zeros", "repeat"]:
+        """How a shorter clip is filled up at its end."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +120,7 @@ def _of_kind(waveform: Waveform, settings: Spectrogram) -> NDArray[np.float32]:
     raise TypeError(f"features of kind {settings.kind} are made elsewhere")
 
 
-def fit_length(waveform: Waveform, settings: RecordingFrontEnd) -> Waveform:
+def fit_length(waveform: Waveform, settings: ClipLength) -> Waveform:
     """Crop the end of `(samples, channels)`, or fill it up, to exactly `settings.samples`."""
     missing = settings.samples - len(waveform)
     if missing <= 0:
@@ -110,7 +131,7 @@ def fit_length(waveform: Waveform, settings: RecordingFrontEnd) -> Waveform:
 
 
 def sliding(
-    waveform: Waveform, settings: RecordingFrontEnd, hop_seconds: float | None = None
+    waveform: Waveform, settings: ClipLength, hop_seconds: float | None = None
 ) -> Iterator[Slice]:
     """Cut a recording of any length into clips, the last one ending where the recording ends.
 
@@ -119,7 +140,7 @@ def sliding(
 
     Args:
         waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least one sample.
-        settings: The front end's parameters; `settings.seconds` is the length of a clip.
+        settings: The length of a clip.
         hop_seconds: Time between the beginnings of two clips; the clip length by default.
     """
     rate = settings.sample_rate
