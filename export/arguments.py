@@ -42,6 +42,15 @@ def validate(
             "task='sequence' gives scores of frames, which neither a waveform nor the recurrent "
             "form step can do: leave them out"
         )
+    if settings.target == "tflm" and "int8" not in settings.formats:
+        raise ExportError(
+            "the target tflm takes integer files alone: add int8 to the formats, or take the "
+            "target phone"
+        )
+    if settings.arena_bytes is not None and settings.target != "tflm":
+        raise ExportError(
+            "the limit of the arena is for the target tflm: set that, or leave the limit out"
+        )
     if settings.tuned and train is None:
         raise ExportError(
             "sparsity, qat and clusters need training clips and labels to fine-tune on, in "

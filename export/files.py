@@ -114,5 +114,8 @@ def _entries(report: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield entry
         if entry["waveform"] is not None:
             yield entry["waveform"]
+        if entry["micro"] is not None:
+            yield entry["micro"]
+            yield entry["micro"]["header"]
     if report["tuning"] is not None:
         yield report["tuning"]

@@ -20,6 +20,8 @@ from .flatbuffer.delegation import read_delegation
 from .flatbuffer.facts import read_facts
 from .flatbuffer.runtimes import too_new
 from .forms import TaskKind
+from .micro.file import MicroFile, examine_micro
+from .micro.sources import MicroInput
 from .settings import ExportSettings, Format
 from .waveforms.file import WaveformFile, WaveformInput, examine_waveform, waveform_name
 
@@ -37,6 +39,7 @@ class Reference:
         segments: Of a clip.
         held_on: What the clips are, in words.
         waveform: What a file that takes waveforms is made of; None where none is wanted.
+        micro: What C++ sources of an integer file hold besides; None where none are wanted.
     """
 
     network: KerasNetwork
@@ -47,6 +50,7 @@ class Reference:
     segments: int = 1
     held_on: str = TEST_CLIPS
     waveform: WaveformInput | None = None
+    micro: MicroInput | None = None
 
     @property
     def clips(self) -> int:
@@ -75,6 +79,7 @@ class Examined:
         checks: Verdicts on them, and on the waveform file.
         failures: What came of the forms that were tried before it.
         waveform: The file that takes waveforms, if one is wanted.
+        micro: What came of it on TensorFlow Lite Micro, if it is to run there.
     """
 
     candidate: Candidate
@@ -85,6 +90,7 @@ class Examined:
     checks: list[FileCheck]
     failures: tuple[str, ...]
     waveform: WaveformFile | None = None
+    micro: MicroFile | None = None
 
     @property
     def _rank(self) -> tuple[int, int]:
@@ -140,8 +146,16 @@ def climb_down(
             progress(f"Checking {candidate} on {reference.clips} waveforms")
             waveform = _with_waveform(reference, measured, path, format_, settings)
             checks += waveform.checks
+        micro = None
+        if reference.micro is not None and format_ == "int8":
+            progress(f"Running {candidate} in TensorFlow Lite Micro")
+            name, x = file_name(format_), reference.examples
+            micro = examine_micro(path, name, x, scores, reference.micro, settings)
+            checks += micro.checks
         tried = tuple(failures)
-        made.append(Examined(candidate, network, stock, scores, measured, checks, tried, waveform))
+        made.append(
+            Examined(candidate, network, stock, scores, measured, checks, tried, waveform, micro)
+        )
         if worst(checks) != "failed" or settings.on_fail != "next-form":
             return made[-1]
         failures += [
@@ -155,7 +169,9 @@ def climb_down(
 def _convert(
     network: KerasNetwork, candidate: Candidate, path: Path, scratch: Path, settings: ExportSettings
 ) -> int | None:
-    return convert_candidate(network.path, candidate, path, scratch, settings, network.name)
+    return convert_candidate(
+        network.path, candidate, path, scratch, settings, network.name, network.custom
+    )
 
 
 def _open(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
@@ -167,7 +183,9 @@ def _open(path: Path, candidate: Candidate) -> TfliteNetwork | StepNetwork:
     try:
         network = load(path)
     except ExportError as error:
-        raise ExportError(f"{candidate}: the runtime does not take the file: {error}") from None
+        # It lies where nobody will find it.
+        reason = str(error).replace(str(path), path.name)
+        raise ExportError(f"{candidate}: the runtime does not take the file: {reason}") from None
     assert not isinstance(network, KerasNetwork)
     return network
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,14 @@ from .convert.lowering import CALIBRATION, require_lstm
 from .errors import CheckFailed, ExportError
 from .files import LABELS, RECORD, file_name, write_atomically
 from .forms import TaskKind
+from .keras_model.custom import CustomCode
 from .keras_model.model_file import check_model
 from .keras_model.private import flat_layers
 from .keras_model.recurrent import recurrent_layers
 from .labels import checked_classes, dense_labels
 from .ladder import Examined, Reference, climb_down
+from .micro.file import source_names
+from .micro.sources import MicroInput, Parameter
 from .record import describe, describe_files
 from .result import ExportResult
 from .settings import ExportSettings, Format
@@ -58,12 +61,16 @@ def export(
     train: tuple[Floats, Any] | None = None,
     settings: ExportSettings | None = None,
     waveform: WaveformInput | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    modules: Sequence[str] = (),
+    parameters: Mapping[str, Parameter] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> ExportResult:
     """Write `model_float16.tflite`, `model_int8.tflite`, `labels.txt` and `export.json`.
 
     With `waveform` also `model_float16_waveform.tflite` and `model_int8_waveform.tflite`: the same
-    files with their front end before them.
+    files with their front end before them. For microcontrollers (the target `tflm` in the
+    settings) also `model_int8.h` and `model_int8.cc`: the int8 file as C++ sources.
 
     Each conversion runs in a child process with limits; every figure of the report is measured on
     the written file.
@@ -89,6 +96,13 @@ def export(
             model, `model_tuned.keras`, and are held against it, and it against `model`.
         settings: Formats, budget, agreement floor, limits.
         waveform: The front end of files that take the waveform, and what to check them on.
+        custom_objects: Layers, cells and functions of the model that are neither Keras's own nor
+            registered here, by the names that Keras saves them under, as for
+            `keras.saving.load_model`. Conversions run in other processes, so that each must be
+            found in a module that can be imported.
+        modules: Modules to import, here and there, whose layers are registered with Keras.
+        parameters: Of what computes the features, by name, for the header of the target `tflm`:
+            numbers, texts and truth values.
         progress: Called with a line before each slow step.
 
     Returns:
@@ -109,20 +123,22 @@ def export(
     validate(directory, task, train, waveform, settings, calibration, (test_x, test_y))
     with tempfile.TemporaryDirectory(prefix="kerasnas-") as temporary:
         scratch = Path(temporary)
-        network = _open(model, scratch)
+        network = _open(model, scratch, CustomCode.of(custom_objects, modules))
         if settings.recurrent == "fused_lstm":
             require_lstm(recurrent_layers(network.model))
         require_fitting_shape(task, network.output_shape)
         names = checked_classes(classes, network.outputs)
-        given = _reference(network, task, test_x, test_y, calibration, waveform, progress)
+        given = _reference(network, task, test_x, test_y, calibration, progress)
+        if settings.target == "tflm":
+            given = replace(given, micro=MicroInput(names, parameters or {}))
+        given = replace(given, waveform=waveform)
         if "int8" in settings.formats:
             assert calibration is not None
             examples = calibration_examples(calibration, network.input_shape)
             np.save(scratch / CALIBRATION, examples)
         made = _convert(given, train, scratch, settings, progress)
         _write(directory, made, names)
-        model_made = made.reference.network.model
-        entries = describe_files(made.files, model_made, made.tuned, made.unfused, settings)
+        entries = describe_files(made.files, made.reference, made.tuned, made.unfused, settings)
     report = describe(given, entries, made.checks, made.tuned, calibration, names, settings)
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     write_atomically(directory / RECORD, text.encode())
@@ -159,15 +175,17 @@ class _Made:
         return checks if self.tuned is None else checks + self.tuned.checks
 
 
-def _open(model: keras.Model | str | os.PathLike[str], scratch: Path) -> KerasNetwork:
+def _open(
+    model: keras.Model | str | os.PathLike[str], scratch: Path, custom: CustomCode
+) -> KerasNetwork:
     """Return the model with its file: a model in memory is saved to `scratch` first."""
     if isinstance(model, str | os.PathLike):
-        return open_keras(Path(model).absolute(), os.fspath(model))
+        return open_keras(Path(model).absolute(), os.fspath(model), custom)
     name = f"the model {getattr(model, 'name', '')!r}"
     check_model(model, name)
     path = scratch / "model.keras"
     model.save(path)
-    return open_keras(path, name)
+    return open_keras(path, name, custom)
 
 
 def _reference(
@@ -176,7 +194,6 @@ def _reference(
     test_x: Floats | None,
     test_y: Any,
     calibration: Floats | None,
-    waveform: WaveformInput | None,
     progress: Callable[[str], None],
 ) -> Reference:
     """Return what files are held against: scores of the best clips that there are."""
@@ -202,7 +219,7 @@ def _reference(
     if not np.isfinite(scores).all():
         raise ExportError(f"{network.name} gives scores that are not finite: train again")
     require_fitting_scores(task, scores)
-    return Reference(network, examples, scores, task, labels, segments, held_on, waveform)
+    return Reference(network, examples, scores, task, labels, segments, held_on)
 
 
 def _noise(network: KerasNetwork) -> Floats:
@@ -266,6 +283,8 @@ def _write(directory: Path, made: _Made, classes: tuple[str, ...] | None) -> Non
     for name, file in made.files.items():
         contents[file_name(name)] = file.network.path.read_bytes()
         contents[waveform_name(name)] = None if file.waveform is None else file.waveform.content
+        contents |= dict.fromkeys(source_names(file_name(name)))
+        contents |= {} if file.micro is None else file.micro.sources
     for title, content in contents.items():
         if content is None:
             (directory / title).unlink(missing_ok=True)

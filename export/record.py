@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .arrays import Floats
 from .check.checks import TEST_CLIPS, FileCheck, worst
 from .check.interpreter import latency
+from .check.layer_table import layer_table
 from .errors import ExportError
 from .files import file_name, sha256
 from .forms import PREDICTED, Form
@@ -26,7 +27,7 @@ SCHEMA = 1
 
 def describe_files(
     examined: dict[Format, Examined],
-    model: keras.Model,
+    reference: Reference,
     tuned: Tuned | None,
     unfused: dict[str, dict[str, Any]],
     settings: ExportSettings,
@@ -35,13 +36,13 @@ def describe_files(
 
     Args:
         examined: The files, by format.
-        model: What they were made of.
+        reference: What they were made of and held against.
         tuned: What fine-tuning made of it, for `without_tuning`; None without.
         unfused: By format, figures of files whose LSTM layers are not fused, for
             `without_fusing`, where there are any.
         settings: What was required.
     """
-    predicted = _predictions(model)
+    predicted = _predictions(reference.network.model)
     entries: dict[str, dict[str, Any]] = {}
     for name, file in examined.items():
         entries[name] = {
@@ -49,8 +50,36 @@ def describe_files(
             "without_tuning": None if tuned is None else tuned.without[name],
             "without_fusing": unfused.get(name),
             "waveform": None if file.waveform is None else file.waveform.entry,
+            "micro": None if file.micro is None else file.micro.entry,
+            "larger": None,
+            "layers": _layers(file, reference),
         }
+    if {"float16", "int8"} <= set(entries):
+        entries["int8"]["larger"] = _larger(entries["int8"], entries["float16"])
     return entries
+
+
+def _layers(file: Examined, reference: Reference) -> list[dict[str, Any]]:
+    """Return what each layer costs; nothing of a file of one frame, which has other outputs."""
+    if file.candidate.recurrent == "step":
+        return []
+    model, path = reference.network.model, file.network.path
+    return layer_table(model, path, reference.examples, file.measured.delegation)
+
+
+def _larger(int8: dict[str, Any], float16: dict[str, Any]) -> str | None:
+    """Say why an integer file is larger than that of floats, and None where it is not."""
+    if int8["bytes"] <= float16["bytes"]:
+        return None
+    reason = "the scales of its channels take more bytes than its few weights save"
+    if int8["recurrent"] == "unroll":
+        reason = "its recurrent layers are written out, frame by frame"
+    elif int8["form"] == "int8_weights":
+        reason = "what makes its weights floats again takes more bytes than they save"
+    return (
+        f"{int8['file']} has {int8['bytes']:,} bytes and {float16['file']} {float16['bytes']:,}: "
+        f"{reason}; where bytes alone count, take {float16['file']}"
+    )
 
 
 def describe(

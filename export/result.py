@@ -28,12 +28,18 @@ class ExportResult:
 
     @property
     def files(self) -> dict[str, Path]:
-        """Paths by format, `float16` and `int8`; those that take waveforms as `int8_waveform`."""
+        """Paths by format, `float16` and `int8`.
+
+        Those that take waveforms as `int8_waveform`, C++ sources as `int8_source`, `int8_header`.
+        """
         found = {}
         for name, entry in self.report["files"].items():
             found[name] = self.directory / entry["file"]
             if entry["waveform"] is not None:
                 found[f"{name}_waveform"] = self.directory / entry["waveform"]["file"]
+            if entry["micro"] is not None:
+                found[f"{name}_source"] = self.directory / entry["micro"]["file"]
+                found[f"{name}_header"] = self.directory / entry["micro"]["header"]["file"]
         return found
 
     @property

@@ -11,6 +11,7 @@ from .forms import Rule
 Format = Literal["float16", "int8"]
 Lowering = Literal["auto", "int8_loop", "while", "unroll", "step", "fused_lstm"]
 OnFail = Literal["next-form", "error", "report"]
+Target = Literal["phone", "tflm"]
 
 
 class ExportSettings(BaseModel):
@@ -32,8 +33,20 @@ class ExportSettings(BaseModel):
         "keeps its state from one clip to the next, and must be reset before each by "
         "reset_all_variables()",
     )
+    target: Target = Field(
+        "phone",
+        description="phone: runtimes with all operators; tflm: the int8 file must also run in "
+        "TensorFlow Lite Micro, with the same answers, and is written as C++ sources, too "
+        "(model_int8.h, model_int8.cc)",
+    )
     budget: int | None = Field(
         None, ge=1, description="most bytes of a file; null: as many as it takes"
+    )
+    arena_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="for the target tflm, most bytes of memory that the int8 file may need while "
+        "it runs; null: as many as it takes",
     )
     rule: Rule = Field(
         "file",

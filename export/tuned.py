@@ -25,6 +25,7 @@ from .forms import TaskKind
 from .keras_model.private import flat_layers
 from .labels import dense_labels
 from .ladder import Examined, Reference, climb_down
+from .micro.runtime import PACKAGE as MICRO
 from .process.child import run_module
 from .settings import ExportSettings
 from .tuning.fine_tune import clustered_kernels, pruned_kernels
@@ -51,7 +52,7 @@ class Tuned:
 
 
 def require_packages(settings: ExportSettings) -> None:
-    """See that what the settings need of tf_keras can be imported.
+    """See that what the settings need of optional packages can be imported.
 
     Raises:
         ExportError: Naming the package that is missing.
@@ -62,13 +63,15 @@ def require_packages(settings: ExportSettings) -> None:
             ("tf_keras", "tensorflow_model_optimization"),
         ),
         "the recurrent form fused_lstm": (settings.recurrent == "fused_lstm", ("tf_keras",)),
+        "the target tflm": (settings.target == "tflm", (MICRO,)),
     }
     for what, (asked, packages) in needed.items():
         for package in packages if asked else ():
             if importlib.util.find_spec(package) is None:
+                extra = "micro" if package == MICRO else "tuning"
                 raise ExportError(
                     f"{package} is not installed, which is needed for {what}: "
-                    "pip install 'kerasnas[tuning]'"
+                    f"pip install 'kerasnas[{extra}]'"
                 )
 
 
@@ -133,7 +136,7 @@ def figures(
     apart = Path(tempfile.mkdtemp(dir=scratch))
     if (scratch / CALIBRATION).exists():
         (apart / CALIBRATION).symlink_to(scratch / CALIBRATION)
-    plain = replace(reference, waveform=None)
+    plain = replace(reference, waveform=None, micro=None)
     once = settings.model_copy(update={"repeat": False})
     return {
         name: _figures(climb_down(plain, name, apart, once, progress)) for name in settings.formats
@@ -157,6 +160,7 @@ def fine_tuned(
             "x": str(scratch / "train_x.npy"),
             "y": str(scratch / "train_y.npy"),
             "name": network.name,
+            "custom": network.custom.to_json(),
             "loss": _loss(task, excludes(task, given.scores)),
             "sparsity": settings.sparsity,
             "clusters": settings.clusters,

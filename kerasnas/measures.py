@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-COSTS = ("parameters", "macs", "int8_bytes", "float16_bytes", "peak_activation_bytes")
+COSTS = (
+    "parameters",
+    "macs",
+    "int8_bytes",
+    "float16_bytes",
+    "peak_activation_bytes",
+    "arena_bytes",
+)
 """Figures of an architecture that are known before it is trained; lower is better."""
 
 _SCORES = {

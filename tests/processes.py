@@ -26,6 +26,7 @@ _PLACES = (
     "kerasnas.export.convert.lowering",
     "kerasnas.export.flatbuffer.runtimes",
     "kerasnas.export.check.interpreter",
+    "kerasnas.export.micro.runtime",
     "kerasnas.export.process.child",
 )
 

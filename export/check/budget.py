@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import Form, Rule
+from ..forms import INTEGERS, Form, Rule
 from ..keras_model.private import flat_layers
 
 
@@ -55,5 +55,7 @@ def _width(name: str, values: np.ndarray, form: Form) -> int:
         return 4
     if form == "float16":
         return 2
-    is_kernel = name != "bias" and (form == "full_int8" or values.ndim >= 2)
+    if name == "bias" and form == "int16":
+        return 8
+    is_kernel = name != "bias" and (form in INTEGERS or values.ndim >= 2)
     return 1 if is_kernel else 4  # biases are int32 in `full_int8`

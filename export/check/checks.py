@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from ..arrays import finite_or_none
 from ..flatbuffer.delegation import Delegation
 from ..flatbuffer.facts import FileFacts
+from ..forms import INTEGERS
 from ..settings import ExportSettings
 from .parity import Parity
 
@@ -109,7 +110,7 @@ def check_file(file: str, measured: Measured, settings: ExportSettings) -> list[
         _runtime(file, measured, settings),
         _delegated(file, measured.delegation, settings),
     ]
-    if measured.form == "full_int8":
+    if measured.form in INTEGERS:
         floats = ", ".join(f"{count} {name}" for name, count in facts.float_operators.items())
         checks.append(
             _check(
@@ -159,7 +160,7 @@ def _budget(file: str, measured: Measured, settings: ExportSettings) -> list[Fil
     if over <= 0:
         finding = f"within the budget of {budget:,}"
     else:
-        smaller = "" if measured.form == "full_int8" else "export to full int8, "
+        smaller = "" if measured.form in INTEGERS else "export to full int8, "
         finding = (
             f"{over:,} ({over / budget:.1%}) more than the budget of {budget:,}: {smaller}take a "
             "smaller network, or raise the budget"

@@ -17,6 +17,7 @@ from ..errors import ExportError, counted
 from ..files import verify
 from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import looks_like_tflite, read_facts
+from ..keras_model.custom import CustomCode
 from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.step import STATE_NAME
 from ..process.child import REFUSED, ChildDied, run_module
@@ -66,12 +67,16 @@ def load(
     return TfliteNetwork(path, interpreter, shape, output_shape)
 
 
-def open_keras(path: Path, name: str | None = None) -> KerasNetwork:
+def open_keras(
+    path: Path, name: str | None = None, custom: CustomCode | None = None
+) -> KerasNetwork:
     """Open a `.keras` file of one input and one output.
 
     Args:
         path: The file.
         name: What to call it in messages; its path by default.
+        custom: Code of layers and functions that are not Keras's own; what is registered here
+            need not be among it.
 
     Raises:
         ExportError: As from `load`.
@@ -79,9 +84,10 @@ def open_keras(path: Path, name: str | None = None) -> KerasNetwork:
     name = name or str(path)
     if path.is_file():
         verify(path)
-    model = load_keras(path, name)
+    custom = custom or CustomCode()
+    model = load_keras(path, name, custom)
     check_model(model, name)
-    return KerasNetwork(path, model, name)
+    return KerasNetwork(path, model, name, custom.with_registered(path))
 
 
 def open_tflite(path: Path, threads: int = 1) -> Any:

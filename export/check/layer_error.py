@@ -32,12 +32,14 @@ class LayerError(NamedTuple):
         operator: What computes it in the file, by the schema's name; `input` for the file's input.
         error: Root mean square of the difference, relative to that of the layer's output.
         added: By how much that is more than the layer before had.
+        place: Number of that operator in the file's main graph; -1 for the file's input.
     """
 
     layer: str
     operator: str
     error: float
     added: float
+    place: int = -1
 
 
 def layer_errors(model: Any, path: str | os.PathLike[str], examples: Floats) -> list[LayerError]:
@@ -54,7 +56,7 @@ def layer_errors(model: Any, path: str | os.PathLike[str], examples: Floats) -> 
     for layer, values in _layer_outputs(model, examples).items():
         fitting = [
             (_relative(output, values), place)
-            for place, (_, output) in enumerate(found)
+            for place, (_, output, _) in enumerate(found)
             if output.shape == values.shape
         ]
         error, place = min(fitting, default=(np.inf, -1))
@@ -63,7 +65,8 @@ def layer_errors(model: Any, path: str | os.PathLike[str], examples: Floats) -> 
     errors: list[LayerError] = []
     before = 0.0
     for place, (error, layer) in sorted(best.items()):
-        errors.append(LayerError(layer, found[place][0], error, error - before))
+        operator, _, number = found[place]
+        errors.append(LayerError(layer, operator, error, error - before, number))
         before = error
     return errors
 
@@ -105,8 +108,10 @@ def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}
 
 
-def _operator_outputs(path: str | os.PathLike[str], examples: Floats) -> list[tuple[str, Floats]]:
-    """Return operators of the main graph, in order, with their output as numbers `(n, scalars)`."""
+def _operator_outputs(
+    path: str | os.PathLike[str], examples: Floats
+) -> list[tuple[str, Floats, int]]:
+    """Return operators of the main graph, in order, their output `(n, scalars)`, their number."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with quiet():
@@ -118,12 +123,12 @@ def _operator_outputs(path: str | os.PathLike[str], examples: Floats) -> list[tu
         interpreter.allocate_tensors()
     (source,) = interpreter.get_input_details()
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
-    wanted = [("input", source["index"])]
-    for operator in interpreter._get_ops_details():
-        wanted += [(operator["op_name"], int(index)) for index in operator["outputs"]]
+    wanted = [("input", source["index"], -1)]
+    for number, operator in enumerate(interpreter._get_ops_details()):
+        wanted += [(operator["op_name"], int(index), number) for index in operator["outputs"]]
     wanted = [
-        (name, index)
-        for name, index in wanted
+        (name, index, number)
+        for name, index, number in wanted
         if index in details and details[index]["dtype"] is not np.bool_  # -1: of no use, not kept
     ]
     seen: list[list[Floats]] = [[] for _ in wanted]
@@ -131,9 +136,12 @@ def _operator_outputs(path: str | os.PathLike[str], examples: Floats) -> list[tu
         interpreter.reset_all_variables()
         interpreter.set_tensor(source["index"], example[None])
         interpreter.invoke()
-        for values, (_, index) in zip(seen, wanted, strict=True):
+        for values, (_, index, _) in zip(seen, wanted, strict=True):
             values.append(_numbers(interpreter.get_tensor(index), details[index]))
-    return [(name, np.stack(values)) for (name, _), values in zip(wanted, seen, strict=True)]
+    return [
+        (name, np.stack(values), number)
+        for (name, _, number), values in zip(wanted, seen, strict=True)
+    ]
 
 
 def _numbers(values: NDArray[Any], details: Any) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats
 from ..errors import ExportError
+from ..keras_model.custom import CustomCode
 from ..process.quiet import quiet
 
 _KERAS_BATCH = 32
@@ -118,11 +119,13 @@ class KerasNetwork:
         path: Where it is.
         model: It, opened.
         name: What to call it in messages: its path, or what else its owner knows it by.
+        custom: Code that it needs beside Keras's own, wherever it is opened.
     """
 
     path: Path
     model: Any
     name: str
+    custom: CustomCode = field(default_factory=CustomCode)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

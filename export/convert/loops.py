@@ -7,9 +7,7 @@ written into the cuts by hand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,91 +16,14 @@ from ..errors import ExportError
 from ..flatbuffer.graph import Scale, TfliteFile, TfliteTensor
 from ..integer.loop import write_loop
 from ..integer.operators import with_integer_operators
-from ..integer.wide import WideOperation, compute, wide_operation, write_wide
+from ..integer.wide import compute, write_wide
 from ..integer.writer import IntegerWriter, int8_scale
-from ..keras_model.private import call_again, mask_of
-from ..keras_model.recurrent import Cell, Range, cells, trace
+from ..keras_model.recurrent import Cell, Range, trace
+from .cuts import Cut, Cutter
 from .stock import Converted, convert_stock
 
 if TYPE_CHECKING:
     import keras
-
-
-class _Cut(NamedTuple):
-    """What was taken out; symbolic tensors of its inputs and in place of its output."""
-
-    part: Cell | WideOperation
-    inputs: tuple[Any, ...]
-    output: Any
-
-
-@dataclass
-class _Cutter:
-    """Calls a network's layers again, with inputs in place of the outputs of what is cut out."""
-
-    loops: bool
-    cuts: list[_Cut] = field(default_factory=list)
-
-    def run(self, network: Any, inputs: Any) -> Any:
-        return call_again(network, inputs, self._call)
-
-    def _call(self, layer: Any, *arguments: Any, **keywords: Any) -> Any:
-        import keras
-
-        if isinstance(layer, keras.Model):
-            return self.run(layer, arguments[0])
-        recurrent = keras.layers.RNN | keras.layers.Bidirectional
-        if self.loops and isinstance(layer, recurrent):
-            return self._recurrent(layer, *arguments, **keywords)
-        inner = layer.layer if isinstance(layer, keras.layers.Wrapper) else None
-        if self.loops and isinstance(inner, recurrent):
-            raise _without_loop(inner)
-        inputs = keras.tree.flatten(arguments)
-        if all(isinstance(tensor, keras.KerasTensor) for tensor in inputs):
-            wide = {id(c.output) for c in self.cuts if isinstance(c.part, WideOperation)}
-            found = wide_operation(layer, inputs, any(id(tensor) in wide for tensor in inputs))
-            if found is not None:
-                output = layer(*arguments, **keywords)
-                return self._cut(found, inputs, output.shape[1:])
-        return layer(*arguments, **keywords)
-
-    def _recurrent(self, layer: Any, x: Any, *states: Any, **keywords: Any) -> Any:
-        found = cells(layer)
-        given = [*states, mask_of(x)]
-        given += [keywords.get(name) for name in ("initial_state", "mask")]
-        if found is None or any(value is not None for value in given):
-            raise _without_loop(layer)
-        results = [
-            self._cut(cell, (x,), (x.shape[1], cell.units) if cell.sequences else (cell.units,))
-            for cell in found
-        ]
-        return results[0] if len(results) == 1 else _merge(layer.merge_mode, results)
-
-    def _cut(self, part: Cell | WideOperation, inputs: Sequence[Any], shape: Any) -> Any:
-        import keras
-
-        output = keras.Input(shape)
-        self.cuts.append(_Cut(part, tuple(inputs), output))
-        return output
-
-
-def _without_loop(layer: Any) -> ExportError:
-    return ExportError(
-        f"the recurrent layer {layer.name!r} has no loop of integers: GRU and LSTM with tanh and "
-        "sigmoid have, without masks, initial states, returned states and layers around them"
-    )
-
-
-def _merge(mode: str | None, both: list[Any]) -> Any:
-    from keras import layers
-
-    merging = {
-        "concat": layers.Concatenate,
-        "sum": layers.Add,
-        "mul": layers.Multiply,
-        "ave": layers.Average,
-    }
-    return both if mode is None else merging[mode]()(both)
 
 
 def convert_integers(model: keras.Model, calibration: Floats, loops: bool) -> Converted:
@@ -120,7 +41,7 @@ def convert_integers(model: keras.Model, calibration: Floats, loops: bool) -> Co
     import keras
 
     features = keras.Input(model.inputs[0].shape[1:])
-    cutter = _Cutter(loops)
+    cutter = Cutter(loops)
     result = cutter.run(keras.Model(model.inputs[0], model.outputs[0]), features)
     if not cutter.cuts:
         stock = convert_stock(model, "full_int8", (calibration,))
@@ -133,17 +54,18 @@ def convert_integers(model: keras.Model, calibration: Floats, loops: bool) -> Co
 class _Joint:
     """The converted rest of a network, and what is written into its cuts."""
 
-    def __init__(self, features: Any, result: Any, cuts: list[_Cut], calibration: Floats) -> None:
+    def __init__(self, features: Any, result: Any, cuts: list[Cut], calibration: Floats) -> None:
         self._cuts = cuts
         self._values = {id(features): calibration}
         self._ranges: list[dict[str, Range]] = []
-        inputs = [features, *(cut.output for cut in cuts)]
-        self._given = {id(tensor): index for index, tensor in enumerate(inputs)}
-        for index, cut in enumerate(cuts):
+        inputs = [features]
+        for cut in cuts:
             for tensor in cut.inputs:
                 if id(tensor) not in self._values:
-                    self._values[id(tensor)] = self._predict(inputs[: index + 1], tensor)
+                    self._values[id(tensor)] = self._predict(inputs, tensor)
             self._evaluate(cut)
+            inputs += cut.outputs
+        self._given = {id(tensor): index for index, tensor in enumerate(inputs)}
         self._result = result
         wanted = {id(result): result}
         wanted |= {id(tensor): tensor for cut in cuts for tensor in cut.inputs}
@@ -154,15 +76,19 @@ class _Joint:
         self._outputs = [int(index) for index in self._file.main.t.outputs]
         self._written: dict[int, TfliteTensor] = {}  # by the input of the rest that it stands for
 
-    def _evaluate(self, cut: _Cut) -> None:
+    def _evaluate(self, cut: Cut) -> None:
         """Return what is cut out, in float on the calibration examples."""
         values = [self._values[id(tensor)] for tensor in cut.inputs]
+        outputs: tuple[Floats, ...]
         if isinstance(cut.part, Cell):
-            output, ranges = trace(cut.part, values[0])
+            mask = values.pop() if cut.masked else None
+            found = trace(cut.part, values[0], tuple(values[1:]), mask)
+            outputs, ranges = (found.output, *found.last), found.ranges
         else:
-            output = compute(cut.part, values)
-            ranges = {"output": Range.of(output)}
-        self._values[id(cut.output)] = output
+            outputs = (compute(cut.part, values),)
+            ranges = {"output": Range.of(outputs[0])}
+        for tensor, output in zip(cut.outputs, outputs, strict=False):
+            self._values[id(tensor)] = output
         self._ranges.append(ranges)
 
     def _predict(self, inputs: list[Any], output: Any) -> Floats:
@@ -189,18 +115,20 @@ class _Joint:
     def content(self) -> bytes:
         """Return the bytes of the joined file."""
         main = self._file.main
-        for index, (cut, ranges) in enumerate(zip(self._cuts, self._ranges, strict=True), 1):
+        for cut, ranges in zip(self._cuts, self._ranges, strict=True):
             inputs = [self._integers(tensor) for tensor in cut.inputs]
+            places = [self._given[id(tensor)] for tensor in cut.outputs]
+            outputs: tuple[TfliteTensor, ...]
             if isinstance(cut.part, Cell):
-                x = inputs[0]
-                if x.kind != "int8":
-                    values = self._values[id(cut.inputs[0])]
-                    x = IntegerWriter(main).narrow(x, int8_scale(Range.of(values)))
-                scale = self._scale(index) or int8_scale(ranges["output"])
-                output = write_loop(self._file, cut.part, x, ranges, scale)
+                mask = self._narrow(inputs.pop(), cut.inputs[-1]) if cut.masked else None
+                x = self._narrow(inputs[0], cut.inputs[0])
+                scale = self._scale(places[0]) or int8_scale(ranges["output"])
+                written = write_loop(self._file, cut.part, x, ranges, scale, inputs[1:], mask)
+                outputs = (written.output, *written.states)
             else:
-                output = write_wide(self._file, cut.part, inputs, ranges["output"])
-            self._feed(index, output)
+                outputs = (write_wide(self._file, cut.part, inputs, ranges["output"]),)
+            for index, output in zip(places, outputs, strict=False):
+                self._feed(index, output)
         result = self._place(self._result)
         if result in self._written:
             result = self._floats(self._written[result]).place
@@ -209,6 +137,13 @@ class _Joint:
         if any(main.consumers(place) for place in self._inputs[1:]):
             raise ExportError("what the converter made has a part that could not be joined")
         return self._file.content()
+
+    def _narrow(self, tensor: TfliteTensor, x: Any) -> TfliteTensor:
+        """Return what stands for a symbolic tensor in int8."""
+        if tensor.kind == "int8":
+            return tensor
+        scale = int8_scale(Range.of(self._values[id(x)]))
+        return IntegerWriter(self._file.main).narrow(tensor, scale)
 
     def _place(self, x: Any) -> int:
         """Return where the converter put a symbolic tensor."""

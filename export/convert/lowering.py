@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ExportError
-from ..forms import Form, Recurrent
+from ..forms import INTEGERS, Form, Recurrent
+from ..keras_model.custom import CustomCode
 from ..keras_model.private import calls_of
 from ..keras_model.recurrent import recurrent_layers
 from ..network.loop_size import loops_bytes, unrolled_bytes
@@ -35,7 +36,7 @@ class Candidate(NamedTuple):
 
 _FORMS: dict[Format, tuple[Form, ...]] = {
     "float16": ("float16",),
-    "int8": ("full_int8", "int8_weights"),
+    "int8": ("full_int8", "int16", "int8_weights"),
 }
 _RECURRENT: dict[Format, tuple[Candidate, ...]] = {
     "float16": (Candidate("float16", "while"), Candidate("float16", "unroll")),
@@ -54,7 +55,7 @@ def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Ca
     if not layers:
         return [Candidate(form) for form in _FORMS[format_]]
     if settings.recurrent in ("step", "fused_lstm"):
-        return [Candidate(form, settings.recurrent) for form in _FORMS[format_]]
+        return [Candidate(form, settings.recurrent) for form in _FORMS[format_] if form != "int16"]
     forms: dict[str | None, Candidate] = {each.recurrent: each for each in _RECURRENT[format_]}
     if settings.recurrent in forms:
         return [forms[settings.recurrent]]
@@ -109,6 +110,7 @@ def convert_candidate(
     scratch: Path,
     limits: ExportSettings,
     name: str | None = None,
+    custom: CustomCode | None = None,
 ) -> int | None:
     """Convert in a child process.
 
@@ -119,6 +121,7 @@ def convert_candidate(
         scratch: A directory, with the calibration clips for an integer file.
         limits: Of a conversion.
         name: What to call the model in messages; its path by default.
+        custom: Code that it needs beside Keras's own.
 
     Returns:
         The bytes of the stock converter's file, None where it makes none.
@@ -126,13 +129,14 @@ def convert_candidate(
     Raises:
         ExportError: This form does not convert.
     """
-    integer = candidate.form == "full_int8"
+    integer = candidate.form in INTEGERS
     stock = output.with_suffix(".json")
     run_module(
         "kerasnas.export.convert.program",
         {
             "model": str(model),
             "name": name or str(model),
+            "custom": (custom or CustomCode()).to_json(),
             "form": candidate.form,
             "recurrent": candidate.recurrent,
             "output": str(output),

@@ -19,6 +19,7 @@ from ..flatbuffer.graph import TfliteFile
 from ..forms import Form, Recurrent
 from ..integer.operators import with_integer_operators
 from ..integer.weights import with_int8_weights
+from ..keras_model.custom import CustomCode
 from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.recurrent import unrolled, without_recurrent_dropout
 from ..keras_model.step import STATE_NAME, step_calibration, stepwise
@@ -47,8 +48,10 @@ def convert(
             weights in int8 and computes products with the larger ones in int8, all else in
             float32.
             `full_int8` computes in integers alone; the input and the output stay float32, so that
-            an application hands over features and reads scores without knowing scales.
-        calibration: For `full_int8`, `(examples, *input shape)`.
+            an application hands over features and reads scores without knowing scales. `int16`
+            does so with outputs of int16 between its layers, whose weights are int8: 256 times
+            finer, for networks without recurrent layers; XNNPACK takes none of its operators.
+        calibration: For forms of integers, `(examples, *input shape)`.
         recurrent: How recurrent layers compute, where there are any: step after step written out
             (`unroll`), one step alone (`step`, see `keras_model.step`), by the runtime's own
             operator, which keeps its state (`fused_lstm`, see `convert.fused`), or else in
@@ -68,7 +71,7 @@ def convert(
     if recurrent == "unroll":
         model = unrolled(model)
     if form != "full_int8":
-        stock = convert_stock(model, form)
+        stock = convert_stock(model, form, () if calibration is None else (calibration,))
         file = TfliteFile(stock)
         if form == "int8_weights":
             with_int8_weights(file)
@@ -95,8 +98,9 @@ def main(request: Path, error: Path) -> int:
     """Convert as `request` says; 0, or `REFUSED` when the file `error` says why not.
 
     Args:
-        request: JSON of `model` (a `.keras` file), its `name` for messages, `form`, `recurrent`
-            (null for a network without such layers), `output` (the `.tflite` file to write),
+        request: JSON of `model` (a `.keras` file), its `name` for messages, `custom` (code that
+            it needs beside Keras's own), `form`, `recurrent` (null for a network without such
+            layers), `output` (the `.tflite` file to write),
             `stock` (the JSON file to write, with `Converted.stock_bytes`) and `calibration` (a
             `.npy` file of float32 `(examples, *input shape)`, or null).
         error: Text file.
@@ -105,11 +109,13 @@ def main(request: Path, error: Path) -> int:
     path = Path(todo["model"])
     if todo["recurrent"] == "fused_lstm":
         os.environ["TF_USE_LEGACY_KERAS"] = "1"  # before TensorFlow is imported
+    custom = CustomCode.from_json(todo["custom"])
     try:
-        model = load_keras(path, todo["name"])
+        model = load_keras(path, todo["name"], custom)
         check_model(model, "the model")
         calibration = np.load(todo["calibration"]) if todo["calibration"] else None
-        content, stock = convert(model, todo["form"], calibration, todo["recurrent"])
+        with custom.imported():  # copies of the model are made, too
+            content, stock = convert(model, todo["form"], calibration, todo["recurrent"])
     except ExportError as refusal:
         error.write_text(f"{todo['name']} as {todo['form']}: {refusal}", encoding="utf-8")
         return REFUSED

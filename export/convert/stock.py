@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..arrays import Floats
 from ..errors import ExportError
-from ..forms import Form
+from ..forms import INTEGERS, Form
+from .masks import with_near_masks
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +35,7 @@ def convert_stock(model: keras.Model, form: Form, calibration: Sequence[Floats] 
     Args:
         model: Inputs of known shapes.
         form: See `kerasnas.export.convert.program`.
-        calibration: For `full_int8`: for each input, `(examples, *its shape)`.
+        calibration: For forms of integers: for each input, `(examples, *its shape)`.
 
     Raises:
         ExportError: The converter has no such operators.
@@ -44,6 +45,8 @@ def convert_stock(model: keras.Model, form: Form, calibration: Sequence[Floats] 
     )
 
     function = convert_variables_to_constants_v2(inference(model))
+    if form in INTEGERS:
+        function = with_near_masks(function, calibration)
     return convert_function(function, form, calibration)
 
 
@@ -74,9 +77,14 @@ def convert_function(
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if form == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    elif form == "full_int8":
+    elif form in INTEGERS:
+        sets = tf.lite.OpsSet
         converter.representative_dataset = lambda: _batches(calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.target_spec.supported_ops = [
+            sets.TFLITE_BUILTINS_INT8
+            if form == "full_int8"
+            else sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
     try:
         return bytes(converter.convert())
     except Exception as error:  # the converter's own types are private

@@ -36,11 +36,11 @@ def arena_bytes(content: bytes) -> int:
     return sum(plan(lifetimes(graph)) for graph in TfliteFile(content).graphs)
 
 
-def plan(tensors: list[Lifetime]) -> int:
+def plan(tensors: list[Lifetime], alignment: int = _ALIGNMENT) -> int:
     """Return the bytes of an arena that holds tensors, greedy by size."""
     placed: list[tuple[int, int, Lifetime]] = []  # begin, end, whose
     for tensor in sorted(tensors, key=lambda t: (-t.size, t.first)):
-        size = -(-tensor.size // _ALIGNMENT) * _ALIGNMENT
+        size = -(-tensor.size // alignment) * alignment
         begin, best = 0, None
         for low, high, other in sorted(placed, key=lambda entry: entry[:2]):
             if other.first > tensor.last or other.last < tensor.first:

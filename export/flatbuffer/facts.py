@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import ExportError
 
-_CONVERSIONS = frozenset({"CAST", "DEQUANTIZE", "QUANTIZE"})
+# Conversions, and comparisons, by which masks begin: they read floats, and compute none.
+_COMPUTING_NONE = frozenset({"CAST", "DEQUANTIZE", "EQUAL", "NOT_EQUAL", "QUANTIZE"})
 _FLOATS = frozenset({"FLOAT32", "FLOAT16", "FLOAT64"})
 
 
@@ -22,7 +23,8 @@ class FileFacts:
     Attributes:
         bytes: Of the whole file.
         operators: Operators by `NAME:version`, and how many of each.
-        float_operators: Those that compute in float, by name, without conversions to and from it.
+        float_operators: Those that compute in float, by name, without conversions to and from it
+            and comparisons.
         foreign_operators: Custom and Flex operators, which a phone's runtime does not have.
         minimum_runtime: Oldest TensorFlow Lite runtime that has all of its operators, as the
             converter writes it; None where it does not.
@@ -66,7 +68,7 @@ def read_facts(path: Path) -> FileFacts:
             operators[f"{name}:{code.Version()}"] += 1
             tensors = [*operator.InputsAsNumpy(), *operator.OutputsAsNumpy()]
             kinds = {types[graph.Tensors(int(i)).Type()] for i in tensors if i >= 0}
-            if kinds & _FLOATS and name not in _CONVERSIONS:
+            if kinds & _FLOATS and name not in _COMPUTING_NONE:
                 floats[name] += 1
     return FileFacts(
         len(data),

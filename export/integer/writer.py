@@ -8,6 +8,7 @@ loses nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -62,12 +63,19 @@ class IntegerWriter(GraphWriter):
         return self.write("FULLY_CONNECTED", inputs, shape, "int8", scale, version=4)
 
     def binary(
-        self, name: str, x: TfliteTensor, y: TfliteTensor, scale: Scale | None
+        self,
+        name: str,
+        x: TfliteTensor,
+        y: TfliteTensor,
+        scale: Scale | None,
+        relu: bool = False,
     ) -> TfliteTensor:
-        """ADD, SUB or MUL of int16 tensors that spread to one shape."""
+        """ADD, SUB or MUL of int16 tensors that spread to one shape; `relu` cuts off below 0."""
         version = {"ADD": 3, "SUB": 5, "MUL": 4}[name]
         shape = np.broadcast_shapes(x.shape, y.shape)
-        options = {} if name == "MUL" else {"potScaleInt16": False}
+        options: dict[str, Any] = {} if name == "MUL" else {"potScaleInt16": False}
+        if relu:
+            options["fusedActivationFunction"] = self.graph.file.schema.ActivationFunctionType.RELU
         return self.write(name, (x, y), shape, x.kind, scale, version=version, **options)
 
     def int32(self, name: str, x: TfliteTensor | int, y: TfliteTensor | int) -> TfliteTensor:
@@ -83,6 +91,10 @@ class IntegerWriter(GraphWriter):
         """int8 as int16, without loss."""
         assert x.scale is not None
         scale = Scale(x.scale.step / _FINER)
+        return self.write("QUANTIZE", (x,), x.shape, "int16", scale, version=2)
+
+    def rescale(self, x: TfliteTensor, scale: Scale) -> TfliteTensor:
+        """int8 or int16 as int16 of a scale."""
         return self.write("QUANTIZE", (x,), x.shape, "int16", scale, version=2)
 
     def narrow(self, x: TfliteTensor, scale: Scale | None) -> TfliteTensor:
@@ -121,8 +133,8 @@ class IntegerWriter(GraphWriter):
         return outputs
 
     def gather(self, x: TfliteTensor, row: TfliteTensor) -> TfliteTensor:
-        """Return one row of int16 `(rows, n)`: `(1, n)`."""
-        return self.write("GATHER", (x, row), (1, x.shape[1]), x.kind, x.scale, version=4)
+        """Return one row of int8 `(rows, n)`: `(1, n)`."""
+        return self.write("GATHER", (x, row), (1, x.shape[1]), x.kind, x.scale, version=2)
 
     def write_row(self, x: TfliteTensor, row: TfliteTensor, place: TfliteTensor) -> TfliteTensor:
         """Return `x` with `row` at `place`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,20 @@ import numpy as np
 
 from ..errors import ExportError, counted
 from ..process.quiet import quiet
+from .custom import CustomCode
 from .private import flat_layers, is_functional
 
 if TYPE_CHECKING:
     import keras
 
+# What Keras says of names that it does not know; of nested ones the outermost comes last.
+_UNKNOWN = re.compile(r"Could not locate (\w+) '([^']+)'")
+_REGISTERED = re.compile(r"'registered_name': '([^']+)'")
 
-def load_keras(path: Path, name: str | None = None) -> keras.Model:
+
+def load_keras(
+    path: Path, name: str | None = None, custom: CustomCode | None = None
+) -> keras.Model:
     """Open a `.keras` file from anywhere: nothing in it is executed (`safe_mode`).
 
     A model that was trained in mixed precision computes in float32, as its files will. An only
@@ -25,9 +33,11 @@ def load_keras(path: Path, name: str | None = None) -> keras.Model:
     Args:
         path: The file.
         name: What to call it in messages; its path by default.
+        custom: Code of layers and functions that are not Keras's own.
 
     Raises:
-        ExportError: The file is missing or damaged, or needs code that is not Keras's own.
+        ExportError: The file is missing or damaged, or needs code that is neither Keras's own nor
+            in `custom`.
     """
     with quiet():
         import keras
@@ -38,12 +48,22 @@ def load_keras(path: Path, name: str | None = None) -> keras.Model:
     if not zipfile.is_zipfile(path):
         raise ExportError(f"{name} is damaged, or no .keras file: save the model again")
     try:
-        with quiet():
+        with quiet(), (custom or CustomCode()).imported():
             model = _in_float32(keras.saving.load_model(path, compile=False, safe_mode=True))
             model = _with_plain_ends(model)
+    except ExportError:  # of custom code
+        raise
     except Exception as error:  # Keras raises what the damaged part happens to raise
         if "`Lambda` layer" in str(error):
             raise _no_lambda(f"{name} has a Lambda layer") from None
+        if unknown := _UNKNOWN.search(str(error)):
+            kind, title = unknown.groups()
+            *_, title = [title, *_REGISTERED.findall(str(error))]
+            raise ExportError(
+                f"{name} needs the {kind} {title!r}, which is not Keras's own: give it in "
+                f"custom_objects={{{title!r}: ...}} of kerasnas.export.export, or the module that "
+                "registers it in modules="
+            ) from None
         raise ExportError(
             f"{name} cannot be opened: {_first_line(error)} Save the model again, from stock "
             "layers in a functional model."

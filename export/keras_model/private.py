@@ -65,6 +65,11 @@ def mask_of(tensor: Any) -> Any:
     return getattr(tensor, "_keras_mask", None)
 
 
+def set_mask(tensor: Any, mask: Any) -> None:
+    """Let a mask come with a symbolic tensor."""
+    tensor._keras_mask = mask
+
+
 def name_operation(tensor: Any, name: str) -> None:
     """Name the operation of `keras.ops` that gave a symbolic tensor, before a model is made."""
     operation_of(tensor).name = name

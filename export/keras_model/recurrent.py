@@ -1,7 +1,7 @@
 """Recurrent layers as plain data: their weights, what they compute in float, and their ranges.
 
-Cells are those of Keras: Cho et al., 2014 (GRU), with `reset_after` as in cuDNN, and Hochreiter &
-Schmidhuber, 1997, with forget gates (LSTM).
+Cells are those of Keras: Cho et al., 2014 (GRU), with `reset_after` as in cuDNN, Hochreiter &
+Schmidhuber, 1997, with forget gates (LSTM), and Elman, 1990 (SimpleRNN).
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ import numpy as np
 from ..arrays import Floats
 from .private import flat_layers
 
+Activation = Literal["tanh", "sigmoid", "relu"]
+Gate = Literal["sigmoid", "hard_sigmoid"]
+_ACTIVATIONS = ("tanh", "sigmoid", "relu")
+_GATES = ("sigmoid", "hard_sigmoid")
+
 
 @dataclass(frozen=True)
 class Cell:
-    """One direction of a GRU or LSTM layer.
+    """One direction of a GRU, LSTM or SimpleRNN layer.
 
     Attributes:
         kind: Which cell.
@@ -30,9 +35,13 @@ class Cell:
         sequences: Whether it gives the state of every frame, `(frames, units)`, or the last one's.
         aligned: Whether a backward cell's output `t` belongs to the input's frame `t`, as inside
             `Bidirectional`, or to its step `t`.
+        activation: Of the candidate, and of an LSTM's cell state.
+        gate: What gates are computed by.
+        states: Whether it gives its last state, too, and an LSTM its cell state.
+        zeros: Whether it gives zeros for frames that a mask leaves out, or the state before them.
     """
 
-    kind: Literal["gru", "lstm"]
+    kind: Literal["gru", "lstm", "rnn"]
     kernel: Floats
     recurrent_kernel: Floats
     bias: Floats
@@ -40,11 +49,20 @@ class Cell:
     backward: bool = False
     sequences: bool = False
     aligned: bool = False
+    activation: Activation = "tanh"
+    gate: Gate = "sigmoid"
+    states: bool = False
+    zeros: bool = False
 
     @property
     def units(self) -> int:
         """Length of the state."""
         return len(self.recurrent_kernel)
+
+    @property
+    def carries(self) -> int:
+        """How many states go from step to step, `(units,)` each."""
+        return 2 if self.kind == "lstm" else 1
 
 
 class Range(NamedTuple):
@@ -59,40 +77,63 @@ class Range(NamedTuple):
         low = min(float(array.min()) for array in arrays)
         return cls(min(low, 0.0), max(max(float(array.max()) for array in arrays), 0.0))
 
+    @property
+    def most(self) -> float:
+        """The greatest absolute value."""
+        return max(-self.low, self.high)
+
 
 class Trace(NamedTuple):
     """What a cell computed in float on some examples.
 
     Attributes:
         output: `(examples, frames, units)`, or `(examples, units)`.
-        ranges: Of `inputs` (the input's product), `states` (the state's product), `candidates` (the
-            same for a GRU's candidate without `reset_after`), `memory` (an LSTM's cell state) and
-            `output`.
+        ranges: Of `inputs` (the input's product), `states` (the state's product), `products` (the
+            same for a GRU's candidate without `reset_after`), `sums` (of both, in front of
+            activations), `candidates` (behind them), `memory` (an LSTM's cell state) and `output`.
+        last: The last states, `(examples, units)` each: that, and an LSTM's cell state.
     """
 
     output: Floats
     ranges: dict[str, Range]
+    last: tuple[Floats, ...]
 
 
-def trace(cell: Cell, x: Floats) -> Trace:
-    """Run a cell in float over examples `(examples, frames, channels)`."""
+def trace(cell: Cell, x: Floats, first: tuple[Floats, ...] = (), mask: Any = None) -> Trace:
+    """Run a cell in float over examples.
+
+    Args:
+        cell: The cell.
+        x: `(examples, frames, channels)`.
+        first: First states, `(examples, units)` each; zeros by default.
+        mask: `(examples, frames)`, 1 for frames that are read and 0 for those that are left out,
+            where the state stays; None to read all.
+    """
     inputs = x @ cell.kernel + cell.bias
     frames = range(x.shape[1])
     order = list(reversed(frames)) if cell.backward else list(frames)
-    state = np.zeros((len(x), cell.units), np.float32)
-    memory = np.zeros_like(state)
-    seen: dict[str, list[Floats]] = {"memory": [], "output": []}
-    step = _lstm_step if cell.kind == "lstm" else _gru_step
+    zeros = np.zeros((len(x), cell.units), np.float32)
+    state = first[0] if first else zeros
+    memory = first[1] if len(first) > 1 else zeros
+    read = np.ones(x.shape[:2], bool) if mask is None else np.asarray(mask, bool)
+    seen: dict[str, list[Floats]] = {"memory": [memory], "output": [state]}
+    steps: list[Floats] = []
+    step = {"lstm": _lstm_step, "gru": _gru_step, "rnn": _rnn_step}[cell.kind]
     for frame in order:
-        state, memory = step(cell, inputs[:, frame], state, memory, seen)
+        after = step(cell, inputs[:, frame], state, memory, seen)
+        kept = read[:, frame, None]
+        state = np.where(kept, after[0], state)
+        memory = np.where(kept, after[1], memory)
+        steps.append(np.where(kept, state, 0) if cell.zeros else state)
         seen["output"].append(state)
         seen["memory"].append(memory)
     ranges = {name: Range.of(*arrays) for name, arrays in seen.items()}
     ranges["inputs"] = Range.of(inputs)
+    last = (state, memory)[: cell.carries]
     if not cell.sequences:
-        return Trace(state, ranges)
-    steps = reversed(seen["output"]) if cell.backward and cell.aligned else seen["output"]
-    return Trace(np.stack(list(steps), axis=1), ranges)
+        return Trace(state, ranges, last)
+    ordered = reversed(steps) if cell.backward and cell.aligned else steps
+    return Trace(np.stack(list(ordered), axis=1), ranges, last)
 
 
 def _gru_step(
@@ -101,16 +142,17 @@ def _gru_step(
     units = cell.units
     if cell.recurrent_bias is not None:
         products = state @ cell.recurrent_kernel + cell.recurrent_bias
-        gates = _sigmoid(inputs[:, : 2 * units] + products[:, : 2 * units])
+        gates = _gate(cell, inputs[:, : 2 * units] + products[:, : 2 * units])
         update, reset = gates[:, :units], gates[:, units:]
-        candidate = np.tanh(inputs[:, 2 * units :] + reset * products[:, 2 * units :])
+        sums = inputs[:, 2 * units :] + reset * products[:, 2 * units :]
     else:
         products = state @ cell.recurrent_kernel[:, : 2 * units]
-        gates = _sigmoid(inputs[:, : 2 * units] + products)
+        gates = _gate(cell, inputs[:, : 2 * units] + products)
         update, reset = gates[:, :units], gates[:, units:]
         inner: Any = (reset * state) @ cell.recurrent_kernel[:, 2 * units :]
-        seen.setdefault("candidates", []).append(inner)
-        candidate = np.tanh(inputs[:, 2 * units :] + inner)
+        seen.setdefault("products", []).append(inner)
+        sums = inputs[:, 2 * units :] + inner
+    candidate = _activate(cell, sums, seen)
     seen.setdefault("states", []).append(products)
     return candidate + update * (state - candidate), memory
 
@@ -121,19 +163,45 @@ def _lstm_step(
     products = state @ cell.recurrent_kernel
     seen.setdefault("states", []).append(products)
     let_in, forget, candidate, output = np.split(inputs + products, 4, axis=1)
-    memory = _sigmoid(forget) * memory + _sigmoid(let_in) * np.tanh(candidate)
-    return _sigmoid(output) * np.tanh(memory), memory
+    candidate = _activate(cell, candidate, seen)
+    memory = _gate(cell, forget) * memory + _gate(cell, let_in) * candidate
+    return _gate(cell, output) * _function(cell.activation, memory), memory
 
 
-def _sigmoid(x: Floats) -> Floats:
+def _rnn_step(
+    cell: Cell, inputs: Floats, state: Floats, memory: Floats, seen: dict[str, list[Floats]]
+) -> tuple[Floats, Floats]:
+    products = state @ cell.recurrent_kernel
+    seen.setdefault("states", []).append(products)
+    return _activate(cell, inputs + products, seen), memory
+
+
+def _activate(cell: Cell, sums: Floats, seen: dict[str, list[Floats]]) -> Floats:
+    candidate = _function(cell.activation, sums)
+    seen.setdefault("sums", []).append(sums)
+    seen.setdefault("candidates", []).append(candidate)
+    return candidate
+
+
+def _gate(cell: Cell, x: Floats) -> Floats:
+    if cell.gate == "hard_sigmoid":
+        return np.clip(x / 6 + 0.5, 0, 1)
+    return _function("sigmoid", x)
+
+
+def _function(name: Activation, x: Floats) -> Floats:
+    if name == "tanh":
+        return np.tanh(x)
+    if name == "relu":
+        return np.maximum(x, 0)
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 def cells(layer: Any) -> tuple[Cell, ...] | None:
     """Return the cells of a Keras layer, forward and backward; None for what has no plain ones.
 
-    Plain are `GRU`, `LSTM` and `Bidirectional` of them with their usual activations, stateless,
-    giving outputs alone.
+    Plain are `GRU`, `LSTM`, `SimpleRNN` and `Bidirectional` of them, stateless, with the
+    activations tanh, sigmoid and relu, and gates of sigmoid and hard_sigmoid.
     """
     from keras import layers
 
@@ -142,19 +210,40 @@ def cells(layer: Any) -> tuple[Cell, ...] | None:
         if layer.stateful or None in both:
             return None
         return tuple(replace(cell, aligned=True) for (cell,) in both if cell)  # type: ignore[misc]
-    if type(layer) not in (layers.GRU, layers.LSTM):
+    if type(layer) not in (layers.GRU, layers.LSTM, layers.SimpleRNN) or layer.stateful:
         return None
-    names = layer.activation.__name__, layer.recurrent_activation.__name__
-    if names != ("tanh", "sigmoid") or layer.stateful or layer.return_state:
+    plain = type(layer) is layers.SimpleRNN
+    activation = _name(layer.activation)
+    gate = "sigmoid" if plain else _name(layer.recurrent_activation)
+    if activation not in _ACTIVATIONS or gate not in _GATES:
+        return None
+    if layer.zero_output_for_mask and not layer.return_sequences:
         return None
     kernel, recurrent, *rest = (np.array(weight) for weight in layer.cell.weights)
     bias: Any = rest[0] if rest else np.zeros(kernel.shape[1], np.float32)
-    kind: Literal["gru", "lstm"] = "gru" if type(layer) is layers.GRU else "lstm"
+    kind = "rnn" if plain else "gru" if type(layer) is layers.GRU else "lstm"
     recurrent_bias = None
     if kind == "gru" and layer.reset_after:
         bias, recurrent_bias = bias if rest else (bias, bias)
-    backward, sequences = layer.go_backwards, layer.return_sequences
-    return (Cell(kind, kernel, recurrent, bias, recurrent_bias, backward, sequences),)
+    return (
+        Cell(
+            kind,  # type: ignore[arg-type]
+            kernel,
+            recurrent,
+            bias,
+            recurrent_bias,
+            layer.go_backwards,
+            layer.return_sequences,
+            activation=activation,  # type: ignore[arg-type]
+            gate=gate,  # type: ignore[arg-type]
+            states=layer.return_state,
+            zeros=layer.zero_output_for_mask,
+        ),
+    )
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", function))
 
 
 def recurrent_layers(model: Any) -> list[Any]:

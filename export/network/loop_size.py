@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..errors import ExportError
 from .ops import RECURRENT, Op
 
 
@@ -73,8 +74,18 @@ _UNROLLED = {
 
 
 def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
-    """Return the bytes of all recurrent layers of a network as loops, weights included."""
+    """Return the bytes of all recurrent layers of a network as loops, weights included.
+
+    Raises:
+        ExportError: A layer has other loops than those whose lengths are known here.
+    """
     layers = [op for op in ops if op.kind in RECURRENT]
+    for op in layers:
+        if not op.attributes.get("plain", True):
+            raise ExportError(
+                f"the bytes of the recurrent layer {op.name!r} cannot be predicted: those of GRU "
+                "and LSTM with tanh and sigmoid can be, without masks, first and returned states"
+            )
     width = _WIDTH[form]
     total = max((_LOOPS[form][op.kind].common for op in layers), default=0)
     if len({op.kind for op in layers}) > 1:

@@ -7,7 +7,9 @@ Named tuples, since a size-constrained search makes millions of them.
 Kinds that are not a plain Keras layer of the same name, with their attributes and the layer that
 computes them (shapes without the batch):
 
-- `gru`, `lstm`: `units`, `bidirectional`, `return_sequences`, and `reset_after` for `gru`.
+- `gru`, `lstm`: `units`, `bidirectional`, `return_sequences`, and `reset_after` for `gru`; `plain`
+  is false where activations are others than tanh and sigmoid, or there is a mask or a state that
+  goes in or out.
   `(frames, channels)` to `(frames, units)`, or `(units,)` without sequences; twice the units where
   bidirectional (`layers.Bidirectional`, outputs concatenated). Weights in Keras' order: `kernel`,
   `recurrent_kernel`, `bias`, the forward direction's before the backward direction's.
@@ -277,10 +279,10 @@ def _recurrent(
     bidirectional = type(layer).__name__ == "Bidirectional"
     inner = layer.forward_layer if bidirectional else layer
     kind = _KINDS.get(type(inner).__name__, type(inner).__name__)
-    if kind not in ("gru", "lstm") or (bidirectional and layer.merge_mode != "concat"):
+    if kind not in ("gru", "lstm") or (bidirectional and layer.merge_mode is None):
         raise ExportError(
             f"the arithmetic of the layer {name!r} is not known: use GRU or LSTM, with their "
-            "outputs concatenated where both directions are read"
+            "outputs merged where both directions are read"
         )
     attributes = {
         "units": inner.units,
@@ -289,6 +291,9 @@ def _recurrent(
     }
     if kind == "gru":
         attributes["reset_after"] = inner.reset_after
+    names = [getattr(f, "__name__", f) for f in (inner.activation, inner.recurrent_activation)]
+    if names != ["tanh", "sigmoid"] or inner.return_state or len(inputs) != 1:
+        attributes["plain"] = False
     macs = frames * sum(weight.size for weight in weights if "kernel" in weight.name)
     return Op(kind, name, inputs, shape, weights, macs, attributes)
 

@@ -27,6 +27,7 @@ import numpy as np
 
 from ..arrays import Floats
 from ..errors import ExportError, counted
+from ..keras_model.custom import CustomCode
 from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.twin import Twin, rebuild
 from ..process.child import REFUSED
@@ -145,11 +146,12 @@ def main(request: Path, error: Path) -> int:
     """Fine-tune as `request` says; 0, or `REFUSED` when the file `error` says why not.
 
     Args:
-        request: JSON of `model` (a `.keras` file), its `name` for messages, `x` and `y` (`.npy`
-            files of float32 `(examples, *input shape)` and `(examples, *output shape)`), `loss` (by
-            its Keras name), `sparsity` and `clusters` (null, both, for training with rounded
-            weights and outputs, see `kerasnas.export.tuning.fake_quantization`), `epochs`,
-            `learning_rate` and `output` (the `.keras` file to write).
+        request: JSON of `model` (a `.keras` file), its `name` for messages, `custom` (code that
+            it needs beside Keras's own), `x` and `y` (`.npy` files of float32
+            `(examples, *input shape)` and `(examples, *output shape)`), `loss` (by its Keras
+            name), `sparsity` and `clusters` (null, both, for training with rounded weights and
+            outputs, see `kerasnas.export.tuning.fake_quantization`), `epochs`, `learning_rate` and
+            `output` (the `.keras` file to write).
         error: Text file.
     """
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
@@ -157,7 +159,7 @@ def main(request: Path, error: Path) -> int:
     path = Path(todo["model"])
     x, y = np.load(todo["x"]), np.load(todo["y"])
     try:
-        model = load_keras(path, todo["name"])
+        model = load_keras(path, todo["name"], CustomCode.from_json(todo["custom"]))
         check_model(model, "the model")
         import tf_keras
 

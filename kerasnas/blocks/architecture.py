@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
+from kerasnas.export.network.arena import predict_arena
 from kerasnas.export.network.ops import Op, Shape
 from kerasnas.export.network.size import predict_bytes
 
@@ -36,6 +37,7 @@ class Cost:
         peak_activation_bytes: Most bytes of int8 tensors alive at once when operations run in
             order, batch normalisation and activations in place. A runtime's arena is larger by
             its alignment and scratch buffers.
+        arena_bytes: Predicted arena of the full-integer file in TensorFlow Lite Micro.
     """
 
     parameters: int
@@ -45,6 +47,7 @@ class Cost:
     float16_bytes: int
     int8_bytes: int
     peak_activation_bytes: int
+    arena_bytes: int
 
     def to_json(self) -> dict[str, int]:
         """All figures by name."""
@@ -84,6 +87,7 @@ class Architecture:
             float16_bytes=predict_bytes(self.ops, "float16"),
             int8_bytes=predict_bytes(self.ops, "full_int8"),
             peak_activation_bytes=_peak_activations(self.ops),
+            arena_bytes=predict_arena(self.ops),
         )
 
     def size(self, rule: SizeRule) -> int:

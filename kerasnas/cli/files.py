@@ -32,6 +32,13 @@ def export(
             "reset before each clip."
         ),
     ] = None,
+    target: Annotated[
+        Literal["phone", "tflm"] | None,
+        typer.Option(
+            help="tflm: the int8 file must run in TensorFlow Lite Micro, and is written as C++ "
+            "sources, too."
+        ),
+    ] = None,
     waveform: Annotated[
         bool | None,
         typer.Option(
@@ -69,6 +76,7 @@ def export(
         budget=budget,
         on_fail=on_fail,
         recurrent=recurrent,
+        target=target,
         waveform=waveform,
         sparsity=sparsity,
         qat=qat,

@@ -131,9 +131,9 @@ class SearchSettings(_Settings):
         None,
         min_length=1,
         description="scores on validation clips, and costs (parameters, macs, int8_bytes, "
-        "float16_bytes, peak_activation_bytes), that candidates are compared by, the most "
-        "important first; null: accuracy, or mean_average_precision where clips carry several "
-        "labels, and loss",
+        "float16_bytes, peak_activation_bytes, arena_bytes), that candidates are compared by, "
+        "the most important first; null: accuracy, or mean_average_precision where clips carry "
+        "several labels, and loss",
     )
     limits: dict[str, Annotated[int, Field(ge=0)]] = Field(
         {},

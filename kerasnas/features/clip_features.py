@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,30 @@ from kerasnas.features.spectral.log_mel import log_mel
 from kerasnas.features.spectral.mfcc import mfcc
 from kerasnas.features.spectral.pcen import pcen
 from kerasnas.features.spectral.scalogram import scalogram
+
+
+class ClipLength(Protocol):
+    """What is cut from recordings: front ends say it, and files that take waveforms."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+
+    @property
+    def seconds(self) -> float:
+        """Length of a clip."""
+
+    @property
+    def samples(self) -> int:
+        """The same, in samples."""
+
+    @property
+    def pad(self) -> Literal["zeros", "repeat"]:
+        """How a shorter clip is filled up at its end."""
+
+    @property
+    def trim(self) -> float | None:
+        """Level below which ends are cut as silent, in dB of the largest; None: they stay."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +93,12 @@ def read_clip(path: Path, settings: RecordingFrontEnd, sample_rate: int | None =
     return waveform[sounding(waveform, settings)][: settings.samples]
 
 
-def sounding(waveform: Waveform, settings: Spectrogram | Embedding) -> slice:
+def sounding(waveform: Waveform, settings: ClipLength) -> slice:
     """Return the samples of a recording that clips are made of.
 
     Args:
         waveform: All of it, `(samples, channels)`.
-        settings: The front end's parameters.
+        settings: Whether its silent ends are cut.
     """
     if settings.trim is None:
         return slice(0, len(waveform))
@@ -130,7 +155,7 @@ def _of_kind(waveform: Waveform, settings: Spectrogram) -> NDArray[np.float32]:
     raise TypeError(f"features of kind {settings.kind} are made elsewhere")
 
 
-def fit_length(waveform: Waveform, settings: RecordingFrontEnd) -> Waveform:
+def fit_length(waveform: Waveform, settings: ClipLength) -> Waveform:
     """Crop the end of `(samples, channels)`, or fill it up, to exactly `settings.samples`."""
     missing = settings.samples - len(waveform)
     if missing <= 0:
@@ -141,7 +166,7 @@ def fit_length(waveform: Waveform, settings: RecordingFrontEnd) -> Waveform:
 
 
 def sliding(
-    waveform: Waveform, settings: RecordingFrontEnd, hop_seconds: float | None = None
+    waveform: Waveform, settings: ClipLength, hop_seconds: float | None = None
 ) -> Iterator[Slice]:
     """Cut a recording of any length into clips, the last one ending where the recording ends.
 
@@ -150,7 +175,7 @@ def sliding(
 
     Args:
         waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least one sample.
-        settings: The front end's parameters; `settings.seconds` is the length of a clip.
+        settings: The length of a clip.
         hop_seconds: Time between the beginnings of two clips; the clip length by default.
     """
     rate = settings.sample_rate

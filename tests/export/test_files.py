@@ -12,8 +12,14 @@ from kerasnas.export.files import sha256, write_atomically
 
 
 def _export(directory: Path) -> Path:
-    """Three files and their record."""
-    contents = {"a.tflite": b"one", "a_waveform.tflite": b"two", "model_tuned.keras": b"three"}
+    """All kinds of files and their record."""
+    contents = {
+        "a.tflite": b"one",
+        "a_waveform.tflite": b"two",
+        "model_tuned.keras": b"three",
+        "a.cc": b"four",
+        "a.h": b"five",
+    }
     for name, content in contents.items():
         (directory / name).write_bytes(content)
     entries: dict[str, dict[str, Any]] = {
@@ -21,14 +27,20 @@ def _export(directory: Path) -> Path:
         for name, content in contents.items()
     }
     report = {
-        "files": {"float16": entries["a.tflite"] | {"waveform": entries["a_waveform.tflite"]}},
+        "files": {
+            "int8": entries["a.tflite"]
+            | {"waveform": entries["a_waveform.tflite"]}
+            | {"micro": entries["a.cc"] | {"header": entries["a.h"]}}
+        },
         "tuning": entries["model_tuned.keras"],
     }
     (directory / "export.json").write_text(json.dumps(report))
     return directory
 
 
-@pytest.mark.parametrize("name", ["a.tflite", "a_waveform.tflite", "model_tuned.keras"])
+@pytest.mark.parametrize(
+    "name", ["a.tflite", "a_waveform.tflite", "model_tuned.keras", "a.cc", "a.h"]
+)
 def test_a_changed_file_is_not_the_exported_one(tmp_path: Path, name: str):
     path = _export(tmp_path) / name
     assert verify(path) is True

@@ -250,7 +250,7 @@ def test_a_recurrent_layer_without_integers_keeps_int8_weights(tmp_path: Path):
     from keras import layers
 
     x = _clips(40)
-    model = _recurrent(layers.SimpleRNN(12, name="memory"), 40)
+    model = _recurrent(layers.SimpleRNN(12, activation="elu", name="memory"), 40)
     entry = export(
         model,
         tmp_path,

@@ -45,7 +45,21 @@ def _evaluation() -> records.Evaluation:
 
 def _export() -> records.Export:
     whole = whole_file("int8", 400, 500)
+    micro = records.MicroEntry(
+        file="model_int8.cc",
+        sha256="0" * 64,
+        header=records.SourceEntry("model_int8.h", "1" * 64),
+        arena_bytes=4096,
+        tensor_bytes=2048,
+        lasting_bytes=1000,
+        operators=("CONV_2D",),
+        resolver=("AddConv2D",),
+        examples=16,
+        steps={"mean": 0.25, "most": 2.0, "step": 1 / 256},
+        verdict="passed",
+    )
     tuned = {"waveform": whole, "without_tuning": FIGURES, "without_fusing": FIGURES}
+    tuned |= {"micro": micro, "larger": "it has many channels"}
     return records.Export(
         task="single_label",
         classes=("rain", "dog"),

@@ -83,6 +83,7 @@ def test_the_table_has_a_row_a_trial(run: Path) -> None:
         "int8_bytes": "900",
         "float16_bytes": "",
         "peak_activation_bytes": "",
+        "arena_bytes": "",
         "seconds": "1.2",
         "front": "yes",
         "error": "",

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
-from kerasnas.export.settings import ExportSettings, Lowering, OnFail
+from kerasnas.export.settings import ExportSettings, Lowering, OnFail, Target
 from kerasnas.flow.stages.export_network import describe_origin, export_network
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.opening import read_experiment, run_of
@@ -31,6 +31,7 @@ def export_run(
     budget: int | None = None,
     on_fail: OnFail | None = None,
     recurrent: Lowering | None = None,
+    target: Target | None = None,
     waveform: bool | None = None,
     sparsity: float | None = None,
     qat: int | None = None,
@@ -51,6 +52,7 @@ def export_run(
         budget: Largest size of a file in bytes; overrides `export.budget`.
         on_fail: What a failed check does; overrides `export.on_fail`.
         recurrent: How recurrent layers compute; overrides `export.recurrent`.
+        target: Where the int8 file must run; overrides `export.target`.
         waveform: Whether to write files that take the waveform; overrides the experiment.
         sparsity: Share of weights to make zero, with fine-tuning; overrides the experiment.
         qat: Epochs of quantisation-aware fine-tuning; overrides the experiment.
@@ -66,6 +68,7 @@ def export_run(
         "budget": budget,
         "on_fail": on_fail,
         "recurrent": recurrent,
+        "target": target,
         "waveform": waveform,
         "sparsity": sparsity,
         "qat": qat,

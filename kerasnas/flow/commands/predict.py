@@ -17,11 +17,14 @@ from rich.text import Text
 
 from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
+from kerasnas.export.errors import ExportError
 from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
 from kerasnas.features import front_end as front_end_of
 from kerasnas.features.clip_features import fit_length, sounding
 from kerasnas.features.front_ends import RecordingFrontEnd
+from kerasnas.features.settings import Spectrogram
 from kerasnas.files import write_atomically, write_json
+from kerasnas.flow.commands.foreign import WaveformClip, read_foreign
 from kerasnas.flow.result import Result
 from kerasnas.flow.task.scores import Thresholds, read_thresholds
 from kerasnas.paths import StrPath
@@ -139,7 +142,7 @@ class Predictor:
 
     Attributes:
         model: The `.tflite` file.
-        settings: Its front end.
+        settings: Its front end, or what it says of its waveform.
         classes: Its labels.
         network: See `kerasnas.export.load`.
         thresholds: Score from which each class counts as heard, `(classes,)`; None for the best.
@@ -147,7 +150,7 @@ class Predictor:
     """
 
     model: Path
-    settings: RecordingFrontEnd
+    settings: RecordingFrontEnd | WaveformClip
     classes: tuple[str, ...]
     network: Any
     thresholds: Thresholds | None
@@ -163,8 +166,8 @@ class Predictor:
         network = load(model)
         if network.outputs != len(classes):
             raise KerasnasError(
-                f"{model} gives {network.outputs} scores and its labels.txt has {len(classes)} "
-                "lines: keep the files of one export together"
+                f"{model} gives {network.outputs} scores and has {len(classes)} labels: keep the "
+                "files of one export together"
             )
         if isinstance(settings, StoredEmbedding):
             raise KerasnasError(
@@ -182,7 +185,8 @@ class Predictor:
     def predict(self, recording: Path, hop_seconds: float | None = None) -> Prediction:
         """Score a recording; see `predict`."""
         settings, network = self.settings, self.network
-        if getattr(settings, "channel_examples", None):  # however many this recording has
+        if isinstance(settings, Spectrogram) and settings.channel_examples:
+            # However many this recording has.
             waveform = read(recording, settings.sample_rate, None)
             settings = settings.model_copy(update={"channel_examples": waveform.shape[1]})
         else:
@@ -191,8 +195,9 @@ class Predictor:
         cut, times, scores = sound.start / settings.sample_rate, [], []
         for window in sliding(waveform[sound], settings, hop_seconds):
             times.append((cut + window.start, cut + window.stop))
-            if len(network.input_shape) == 1:
-                scores.append(network.predict(fit_length(window.waveform, settings).T)[0])
+            if isinstance(settings, WaveformClip) or len(network.input_shape) == 1:
+                found = network.predict(fit_length(window.waveform, settings).T)
+                scores.append(found.reshape(-1, network.outputs).mean(axis=0))
             else:
                 features = clip_features(window.waveform, settings)
                 scores.append(network.predict(features).mean(axis=0))
@@ -212,7 +217,8 @@ def predict(
 
     Args:
         model: A `.tflite` file beside its `labels.txt` and `features.json`, and the
-            `thresholds.json` that exports of taggers have.
+            `thresholds.json` that exports of taggers have; or one from elsewhere that takes a
+            waveform and has its sample rate and labels in its metadata.
         recording: Any length and format, and any number of channels where each is an example; the
             last clip ends where the recording ends. Silent ends are cut first, where the front end
             cuts them.
@@ -304,8 +310,8 @@ def _check_hop(hop_seconds: float | None) -> None:
         raise KerasnasError(f"hop_seconds: {hop_seconds:g} is not above 0")
 
 
-def front_end(model: Path) -> tuple[FrontEnd, tuple[str, ...]]:
-    """Front end and labels that lie beside a model file.
+def front_end(model: Path) -> tuple[FrontEnd | WaveformClip, tuple[str, ...]]:
+    """Front end and labels that lie beside a model file, or are in it.
 
     Raises:
         KerasnasError: They are not there, or are damaged.
@@ -316,10 +322,14 @@ def front_end(model: Path) -> tuple[FrontEnd, tuple[str, ...]]:
         raise KerasnasError(f"{model} is a Keras model: give a .tflite file of its export")
     paths = ExportPaths(model.parent)
     if not paths.front_end.is_file():
-        raise KerasnasError(
-            f"{model} needs {paths.front_end.name} and {paths.labels.name} of its export beside "
-            f"it: {paths.front_end} does not exist"
-        )
+        try:
+            return read_foreign(model)
+        except (ExportError, KerasnasError) as error:
+            raise KerasnasError(
+                f"{model} needs {paths.front_end.name} and {paths.labels.name} of its export "
+                "beside it, or the sample rate of a waveform and labels in its own metadata: "
+                f"{paths.front_end} does not exist; {error}"
+            ) from None
     settings = FrontEndDescription.read(paths.front_end).settings
     try:
         front = front_end_of(settings)

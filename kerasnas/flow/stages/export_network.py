@@ -102,6 +102,7 @@ def export_network(
                 train=(task.features[among], task.targets[among]) if settings.tuned else None,
                 settings=settings,
                 waveform=waveform,
+                parameters=_parameters(features.describe(front_end)),
                 progress=status.update,
             )
         except CheckFailed as failure:
@@ -117,6 +118,12 @@ def export_network(
         FrontEndDescription(*described).write(paths.front_end)
         made_from.write(paths.made_from)  # last, when all files are there
     return Exported(paths.path, report)
+
+
+def _parameters(described: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
+    """Return what a header says of a front end: its parameters that are single values."""
+    kinds = (bool, int, float, str)
+    return {name: value for name, value in described.items() if isinstance(value, kinds)}
 
 
 def describe_origin(

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from kerasnas.flow.result import Result
 from kerasnas.report.html.formats import computing
-from kerasnas.runs.records import Export, FileEntry, FileFigures, TuningEntry, WaveformEntry
+from kerasnas.runs.records import (
+    Export,
+    FileEntry,
+    FileFigures,
+    MicroEntry,
+    TuningEntry,
+    WaveformEntry,
+)
 
 _RESET = "keeps state: call reset_all_variables() before each clip"
 _REFUSED = " was refused: "
@@ -62,12 +69,18 @@ class Exported(Result):
                 for reason in entry.failed_forms
                 if _REFUSED in reason
             ),
+            *(entry.larger for entry in entries.values() if entry.larger is not None),
             *(
                 _unfused_line(name, entry.without_fusing)
                 for name, entry in entries.items()
                 if entry.without_fusing is not None
             ),
             *(_waveform_line(self.directory, whole) for whole in self.report.waveforms),
+            *(
+                _micro_line(self.directory, entry.micro)
+                for entry in entries.values()
+                if entry.micro is not None
+            ),
             *(
                 f"{_SAYING[check.verdict]}: {check.message}"
                 for check in self.report.checks
@@ -104,6 +117,14 @@ def _unfused_line(name: str, without: FileFigures) -> str:
     return (
         f"{name} without fusing: {without.bytes:,} bytes, accuracy {without.accuracy:.3f}, "
         f"agreement {without.agreement:.3f}; {computing(without.form, without.recurrent)}"
+    )
+
+
+def _micro_line(directory: Path, micro: MicroEntry) -> str:
+    return (
+        f"{directory / micro.file}: for TensorFlow Lite Micro, an arena of "
+        f"{micro.arena_bytes:,} bytes, {len(micro.operators)} kinds of operators; scores within "
+        f"{micro.steps['most']:.2g} steps of LiteRT's"
     )
 
 

@@ -59,7 +59,10 @@ def section(run: Run) -> Markup:
                 f"one thread of the machine that exported ({export.machine}), not of a phone. "
                 f"{versions}."
             ),
+            *(note(file.larger) for file in files if file.larger is not None),
+            _micro(files),
             _waveform(export),
+            *(_layers(file) for file in files if file.layers),
             table(
                 "Checks",
                 ["check", "verdict", "file", "finding"],
@@ -94,6 +97,45 @@ def _waveform(export: Export) -> Node:
     ]
     names = (whole.file for whole in wholes)
     return table("Files that take the waveform", ["", *names], rows)
+
+
+def _micro(files: Sequence[FileEntry]) -> Node:
+    """Integer files in TensorFlow Lite Micro; nothing where none was to run there."""
+    entries = [file.micro for file in files if file.micro is not None]
+    if not entries:
+        return None
+    rows: list[list[Node]] = [
+        ["arena, bytes", *(count(entry.arena_bytes) for entry in entries)],
+        ["of them shared by tensors", *(count(entry.tensor_bytes) for entry in entries)],
+        ["of them lasting", *(count(entry.lasting_bytes) for entry in entries)],
+        [
+            "steps that scores are off LiteRT's, mean and most",
+            *(f"{entry.steps['mean']:.2f}, {entry.steps['most']:.0f}" for entry in entries),
+        ],
+        ["operators", *(", ".join(entry.operators) for entry in entries)],
+    ]
+    return table("On microcontrollers", ["", *(entry.file for entry in entries)], rows)
+
+
+def _layers(file: FileEntry) -> Markup:
+    """Return what each layer costs in a file."""
+    return table(
+        f"Layers of {file.file}",
+        ["layer", "operator", "bytes", "multiply-accumulates", "error", "added", "delegate"],
+        [
+            [
+                row.layer,
+                row.operator,
+                count(row.bytes),
+                count(row.macs),
+                percent(row.error),
+                percent(row.added),
+                row.delegate or "–",
+            ]
+            for row in file.layers
+        ],
+        text_columns=(0, 1, 6),
+    )
 
 
 def verdict(run: Run, checks: Sequence[CheckEntry]) -> Markup:

@@ -114,6 +114,64 @@ class WaveformEntry(Entry):
 
 
 @dataclass(frozen=True, eq=False)
+class LayerEntry(Entry):
+    """What a layer costs in a file; see `kerasnas.export.check.layer_table`.
+
+    Attributes:
+        bytes: Of its constants.
+        macs: Multiply-accumulates; None where they are not known.
+        error: Of its output, relative to the Keras model's.
+        added: By how much that is more than the layer before had.
+        delegate: `XNNPACK`, or None where the runtime's own kernels compute some of it.
+    """
+
+    layer: str
+    operator: str
+    bytes: int
+    macs: int | None
+    error: float | None
+    added: float | None
+    delegate: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class SourceEntry(Entry):
+    """A C++ header."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class MicroEntry(Entry):
+    """An integer file on TensorFlow Lite Micro, as C++ sources.
+
+    Attributes:
+        file: Name of the source; that of the header is in `header`.
+        arena_bytes: Least arena in which it runs, on a computer of 64 bits.
+        tensor_bytes: Of these, what inner tensors share.
+        lasting_bytes: Of these, what is kept from start to end.
+        operators: Each once, by the schema's names.
+        resolver: Functions of a `MicroMutableOpResolver` that add them.
+        examples: It was run on so many.
+        steps: Differences from LiteRT's scores in steps of their integers, `mean` and `most`, and
+            the `step` itself.
+    """
+
+    file: str
+    sha256: str
+    header: SourceEntry
+    arena_bytes: int
+    tensor_bytes: int
+    lasting_bytes: int
+    operators: tuple[str, ...]
+    resolver: tuple[str, ...]
+    examples: int
+    steps: Mapping[Literal["mean", "most", "step"], float]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, eq=False)
 class FileEntry(Entry):
     """One exported file.
 
@@ -139,6 +197,9 @@ class FileEntry(Entry):
         without_tuning: Of the file of the model before fine-tuning; None without fine-tuning.
         without_fusing: Of the file with loops; None where no LSTM is fused.
         waveform: The file that takes the waveform; None where none was asked for.
+        micro: On TensorFlow Lite Micro; None where it was not asked for, or does not run there.
+        layers: What each layer costs that can be found in the file, in order.
+        larger: Why an integer file is larger than that of floats; None where it is not.
     """
 
     file: str
@@ -169,6 +230,9 @@ class FileEntry(Entry):
     without_tuning: FileFigures | None = None
     without_fusing: FileFigures | None = None
     waveform: WaveformEntry | None = None
+    micro: MicroEntry | None = None
+    larger: str | None = None
+    layers: tuple[LayerEntry, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +312,9 @@ class Export(Record):
     def checksums(self) -> Mapping[str, str]:
         """SHA-256 of every exported file, by its name."""
         tuned = () if self.tuning is None else (self.tuning,)
-        entries = (*self.files.values(), *self.waveforms, *tuned)
+        micro = [entry.micro for entry in self.files.values() if entry.micro]
+        headers = [entry.header for entry in micro]
+        entries = (*self.files.values(), *self.waveforms, *micro, *headers, *tuned)
         return {entry.file: entry.sha256 for entry in entries}
 
     @property

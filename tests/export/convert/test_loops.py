@@ -154,22 +154,79 @@ def test_an_embedding_of_numbers_given_as_floats_is_integer_too(tmp_path: Path):
     np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=0.02)
 
 
-@pytest.mark.parametrize("change", ["activation", "mask", "around"])
+def _encoder_and_decoder() -> Any:
+    """States of one layer begin another, of both directions."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((12, 5))
+    x, *states = layers.Bidirectional(layers.LSTM(6, return_sequences=True, return_state=True))(
+        inputs
+    )
+    x = layers.Bidirectional(layers.LSTM(6), merge_mode="sum")(x, initial_state=states)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def _masked() -> Any:
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((12, 5))
+    x = layers.GRU(6, return_sequences=True)(layers.Masking()(inputs))
+    x = layers.Bidirectional(layers.LSTM(6))(layers.Dense(5)(x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def _at_each_step() -> Any:
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((3, 8, 4))
+    x = layers.TimeDistributed(layers.GRU(6))(inputs)
+    x = layers.SimpleRNN(6, return_sequences=True)(x)
+    x = layers.GRU(6, recurrent_activation="hard_sigmoid")(x)
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "loops"), [(_encoder_and_decoder, 4), (_masked, 3), (_at_each_step, 5)]
+)
+def test_states_masks_and_layers_in_layers_are_integer(make, loops: int, tmp_path: Path):
+    import keras
+
+    keras.utils.set_random_seed(4)
+    model = make()
+    rng = np.random.default_rng(4)
+    for weight in model.weights:
+        if weight.name == "kernel":
+            weight.assign(weight * 2)
+    x = rng.normal(size=(24, *model.input_shape[1:])).astype(np.float32)
+    for number, example in enumerate(x if make is _masked else ()):
+        example[12 - number % 7 :] = 0
+    expected = model.predict(x, verbose=0)
+    content = convert(model, "full_int8", x[:16], "int8_loop").content
+    network = _open(content, tmp_path / "model.tflite")
+    error = np.sqrt(np.mean((network.predict(x) - expected) ** 2))
+    assert error < 0.15 * expected.std(axis=0).mean()
+    facts = read_facts(network.path)
+    assert facts.float_operators == {}
+    assert facts.operators["WHILE:1"] == loops
+
+
+@pytest.mark.parametrize("change", ["activation", "cell", "both"])
 def test_a_recurrent_layer_without_a_loop_is_named(change: str):
     import keras
     from keras import layers
 
     inputs = x = keras.Input((8, 4))
-    if change == "mask":
+    states = {}
+    layer = layers.GRU(3, activation="elu" if change == "activation" else "tanh", name="memory")
+    if change == "cell":
+        layer = layers.RNN(layers.GRUCell(3), name="memory")
+    if change == "both":
         x = layers.Masking()(x)
-    activation = "relu" if change == "activation" else "tanh"
-    layer = layers.GRU(3, activation=activation, name="memory")
-    if change == "around":
-        inputs = keras.Input((2, 8, 4))
-        x = layers.Flatten()(layers.TimeDistributed(layer)(inputs))
-    else:
-        x = layer(x)
-    model = keras.Model(inputs, layers.Dense(2)(x))
+        states = {"initial_state": layers.Dense(3)(inputs[:, 0])}
+    model = keras.Model(inputs, layers.Dense(2)(layer(x, **states)))
     examples = np.ones((2, *inputs.shape[1:]), np.float32)
     with pytest.raises(ExportError, match="'memory' has no loop of integers"):
         convert(model, "full_int8", examples, "int8_loop")
@@ -192,3 +249,34 @@ def test_recurrent_dropout_is_left_behind(form: Any, recurrent: Any, limit: floa
     network = _open(convert(model, form, x, recurrent).content, tmp_path / "model.tflite")
     np.testing.assert_allclose(network.predict(x), model.predict(x, verbose=0), atol=limit)
     assert model.layers[1].dropout == 0.2, "the given model keeps its own"
+
+
+@pytest.mark.parametrize("kind", ["causal", "masking", "softmax"])
+def test_masks_of_attention_leave_the_logits_their_steps(kind: str, tmp_path: Path):
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((12, 8))
+    if kind == "softmax":
+        scores = layers.Dot((2, 2))([layers.Dense(8)(inputs), layers.Dense(8)(inputs)])
+        weights = layers.Softmax()(scores, mask=np.tri(12, dtype=bool)[None])
+        x = layers.Dot((2, 1))([weights, layers.Dense(8)(inputs)])
+    else:
+        x = layers.Masking()(inputs) if kind == "masking" else inputs
+        attention = layers.MultiHeadAttention(2, 8)
+        x = attention(x, x, use_causal_mask=kind == "causal")
+    x = layers.Flatten()(layers.Add()([layers.Dense(8)(inputs), x]))
+    model = keras.Model(inputs, layers.Dense(4, activation="softmax")(x))
+    for weight in model.weights:
+        if weight.name == "kernel":
+            weight.assign(weight * 2)
+    x = np.random.default_rng(0).normal(size=(32, 12, 8)).astype(np.float32)
+    for number, example in enumerate(x):
+        example[12 - number % 5 :] = 0
+    expected = model.predict(x, verbose=0)
+    network = _open(convert(model, "full_int8", x[:16]).content, tmp_path / "model.tflite")
+    scores = network.predict(x)
+    assert np.mean(scores.argmax(axis=1) == expected.argmax(axis=1)) >= 0.9
+    error = np.sqrt(np.mean((scores - expected) ** 2))
+    assert error < 0.2 * expected.std(axis=0).mean()

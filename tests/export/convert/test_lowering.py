@@ -139,5 +139,9 @@ def test_fused_lstm_is_for_lstm_layers_alone_and_only_where_asked_for():
 def test_a_network_without_recurrent_layers_has_forms_without_loops():
     model = _model(20, recurrent=False)
     settings = ExportSettings(recurrent="unroll")
-    assert [str(c) for c in candidates(model, "int8", settings)] == ["full_int8", "int8_weights"]
+    assert [str(c) for c in candidates(model, "int8", settings)] == [
+        "full_int8",
+        "int16",
+        "int8_weights",
+    ]
     assert [str(c) for c in candidates(model, "float16", settings)] == ["float16"]

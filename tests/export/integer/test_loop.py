@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kerasnas.export.flatbuffer.graph import TfliteFile
+from kerasnas.export.flatbuffer.graph import Scale, TfliteFile
 from kerasnas.export.integer.loop import write_loop
 from kerasnas.export.integer.writer import int8_scale
 from kerasnas.export.keras_model.recurrent import Cell, Range, cells, trace
@@ -28,15 +28,36 @@ def _build(layer: Any, channels: int, rng: np.random.Generator) -> None:
         weight.assign(rng.normal(0, 1 / np.sqrt(weight.shape[0]), weight.shape))
 
 
-def _run(cell: Cell, x: np.ndarray) -> tuple[np.ndarray, float]:
-    """A loop's outputs, calibrated on the examples themselves, and their step."""
+def _run(
+    cell: Cell,
+    x: np.ndarray,
+    first: tuple[np.ndarray, ...] = (),
+    mask: np.ndarray | None = None,
+    which: int | None = None,
+) -> tuple[np.ndarray, float]:
+    """A loop's outputs, calibrated on the examples themselves, and their step.
+
+    `first` are states `(units,)`, `mask` is `(frames,)`, all the same for every example; `which`
+    of the last states is the output, if one is.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
-    found = trace(cell, x)
+    repeated = tuple(np.tile(state, (len(x), 1)).astype(np.float32) for state in first)
+    found = trace(cell, x, repeated, None if mask is None else np.tile(mask, (len(x), 1)))
     file = TfliteFile()
+    starts = []
+    for state in first:
+        step = int8_scale(Range.of(state))
+        integers = np.clip(np.round(state / step.step) + step.zero, -128, 127).astype(np.int8)
+        starts.append(file.main.constant(integers[None], step))
+    kept = None
+    if mask is not None:
+        kept = file.main.constant((255 * mask - 128).astype(np.int8)[None], Scale(1 / 255, -128))
     scale = int8_scale(Range.of(x))
     inputs = file.main.tensor((1, *x.shape[1:]), "int8", scale)
-    output = write_loop(file, cell, inputs, found.ranges, int8_scale(found.ranges["output"]))
+    scale_ = int8_scale(found.ranges["output"])
+    written = write_loop(file, cell, inputs, found.ranges, scale_, starts, kept)
+    output = written.output if which is None else written.states[which]
     file.main.t.inputs, file.main.t.outputs = [inputs.place], [output.place]
     interpreter = Interpreter(model_content=file.content(), num_threads=1)
     interpreter.allocate_tensors()
@@ -160,15 +181,79 @@ def test_a_slow_state_is_kept_for_many_frames():
     assert np.abs(outputs - expected).max() < 4 * step
 
 
+def _other(title: str, **changes: Any) -> tuple[Any, Cell, np.ndarray]:
+    """A layer that differs from the usual ones, its cell, and examples."""
+    from keras import layers
+
+    rng = np.random.default_rng(7)
+    layer = getattr(layers, title)(8, **changes)
+    _build(layer, 6, rng)
+    layer.cell.recurrent_kernel.assign(0.6 * layer.cell.recurrent_kernel)
+    (cell,) = cells(layer) or ()
+    return layer, cell, rng.normal(size=(8, 20, 6)).astype(np.float32)
+
+
+def _assert_close(outputs: np.ndarray, expected: np.ndarray, share: float = 0.02) -> None:
+    """By root mean square, as a share of the range that the numbers have."""
+    error = float(np.sqrt(np.mean((outputs - expected) ** 2)))
+    assert error < share * np.ptp(expected)
+    assert np.std(expected) > 5 * error, "there is something to get wrong"
+
+
+@pytest.mark.parametrize(
+    ("title", "changes"),
+    [
+        ("SimpleRNN", {}),
+        ("SimpleRNN", {"activation": "relu", "return_sequences": True}),
+        ("GRU", {"recurrent_activation": "hard_sigmoid", "return_sequences": True}),
+        ("GRU", {"activation": "relu", "reset_after": False}),
+        ("GRU", {"activation": "sigmoid", "go_backwards": True}),
+        ("LSTM", {"recurrent_activation": "hard_sigmoid", "activation": "relu"}),
+        ("LSTM", {"activation": "sigmoid", "return_sequences": True}),
+    ],
+)
+def test_cells_of_other_activations(title: str, changes: dict[str, Any]):
+    layer, cell, x = _other(title, **changes)
+    expected = layer(x).numpy()
+    np.testing.assert_allclose(trace(cell, x).output, expected, atol=1e-4)
+    _assert_close(_run(cell, x)[0], expected)
+
+
+@pytest.mark.parametrize("title", ["GRU", "LSTM", "SimpleRNN"])
+def test_first_states_go_in_and_last_states_come_out(title: str):
+    layer, cell, x = _other(title, return_state=True, return_sequences=True)
+    rng = np.random.default_rng(8)
+    first = tuple(rng.uniform(-1.5, 1.5, 8).astype(np.float32) for _ in range(cell.carries))
+    given = [np.tile(state, (len(x), 1)) for state in first]
+    expected = [value.numpy() for value in layer(x[:, :5], initial_state=given)]
+    _assert_close(_run(cell, x[:, :5], first)[0], expected[0])
+    for which, state in enumerate(expected[1:]):
+        _assert_close(_run(cell, x[:, :5], first, which=which)[0], state)
+
+
+@pytest.mark.parametrize("title", ["GRU", "LSTM", "SimpleRNN"])
+@pytest.mark.parametrize("backward", [False, True])
+def test_frames_that_a_mask_leaves_out_change_nothing(title: str, backward: bool):
+    changes = {"go_backwards": backward, "zero_output_for_mask": backward}
+    layer, cell, x = _other(title, return_sequences=True, **changes)
+    mask = np.ones(20)
+    mask[[0, 3, 4, 11, 18, 19]] = 0
+    expected = layer(x, mask=np.tile(mask, (8, 1)).astype(bool)).numpy()
+    np.testing.assert_allclose(
+        trace(cell, x, (), np.tile(mask, (8, 1))).output, expected, atol=1e-5
+    )
+    _assert_close(_run(cell, x, mask=mask)[0], expected)
+
+
 def test_what_has_no_loop_has_no_cells():
     from keras import layers
 
     for layer in (
-        layers.GRU(3, activation="relu"),
-        layers.LSTM(3, recurrent_activation="hard_sigmoid"),
-        layers.GRU(3, return_state=True),
+        layers.GRU(3, activation="elu"),
+        layers.LSTM(3, recurrent_activation="hard_silu"),
         layers.GRU(3, stateful=True),
-        layers.SimpleRNN(3),
-        layers.Bidirectional(layers.SimpleRNN(3)),
+        layers.GRU(3, zero_output_for_mask=True),
+        layers.RNN(layers.GRUCell(3)),
+        layers.Bidirectional(layers.RNN(layers.GRUCell(3))),
     ):
         assert cells(layer) is None

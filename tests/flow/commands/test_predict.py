@@ -19,6 +19,7 @@ from kerasnas.features import LogMel
 from kerasnas.flow.commands.predict import Prediction, find_recordings, predict, predict_files
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.records import FrontEndDescription
+from tests.real_data import yamnet_file
 
 CLASSES = ("rain", "dog [wet]")
 SCORES = np.array([[0.7, 0.3], [0.45, 0.55], [0.2, 0.9]], np.float32)
@@ -165,3 +166,69 @@ def test_channels_that_are_examples_may_be_any_number(
     assert scores["both"].shape == (1, 2)
     assert scores["both"] == pytest.approx((scores["left"] + scores["right"]) / 2, rel=1e-5)
     assert not np.allclose(scores["left"], scores["right"])
+
+
+def _foreign(path: Path, samples: int, *metadata: bytes, labels: tuple[str, ...] = ()) -> Path:
+    """A file whose scores are the first samples of its waveform."""
+    from kerasnas.export.flatbuffer.graph import TfliteFile
+    from kerasnas.export.flatbuffer.metadata import BUFFER, with_labels
+    from kerasnas.export.flatbuffer.writer import GraphWriter
+
+    file = TfliteFile()
+    main = file.main
+    writer = GraphWriter(main)
+    waveform = main.tensor((samples,), "float32")
+    bounds = (writer.indices([0]), writer.indices([2]))
+    first = writer.write("SLICE", (waveform, *bounds), (2,), "float32")
+    scores = writer.reshape(first, (1, 2))
+    main.t.inputs, main.t.outputs = [waveform.place], [scores.place]
+    for data in metadata:
+        entry = file.schema.MetadataT()
+        entry.name, entry.buffer = BUFFER, file.buffer(data)
+        file.model.metadata = [entry]
+    content = file.content()
+    path.write_bytes(with_labels(content, labels) if labels else content)
+    return path
+
+
+def test_a_file_from_elsewhere_says_its_rate_and_labels_itself(tmp_path: Path) -> None:
+    from kerasnas.export.flatbuffer.metadata import audio_metadata
+
+    model = _foreign(
+        tmp_path / "foreign.tflite", 400, audio_metadata("net", 8000), labels=("left", "right")
+    )
+    waveform = np.linspace(0, 0.5, 1000, dtype=np.float32)
+    soundfile.write(tmp_path / "a.wav", waveform, 8000, subtype="FLOAT")
+    found = predict(model, tmp_path / "a.wav")
+    assert found.classes == ("left", "right")
+    assert found.times == ((0.0, 0.05), (0.05, 0.1), (0.075, 0.125))
+    np.testing.assert_allclose(found.scores, [waveform[i : i + 2] for i in (0, 400, 600)])
+
+
+@pytest.mark.parametrize(
+    ("rate", "labels", "samples", "message"),
+    [
+        (8000, (), 400, "its metadata have only a sample rate"),
+        (None, ("a", "b"), 400, "its metadata have only labels"),
+        (None, (), 400, "its metadata have neither"),
+        (8000, ("a", "b", "c"), 400, "gives 2 scores and has 3 labels"),
+    ],
+)
+def test_a_file_from_elsewhere_that_does_not_say_enough(
+    tmp_path: Path, rate: int | None, labels: tuple[str, ...], samples: int, message: str
+) -> None:
+    from kerasnas.export.flatbuffer.metadata import audio_metadata
+
+    metadata = () if rate is None else (audio_metadata("net", rate),)
+    model = _foreign(tmp_path / "foreign.tflite", samples, *metadata, labels=labels)
+    with pytest.raises(KerasnasError, match=message):
+        predict(model, tmp_path / "a.wav")
+
+
+def test_yamnet_hears_speech() -> None:
+    model = yamnet_file()
+    found = predict(model, model.with_name("speech.wav"))
+    means = found.scores.mean(axis=0)
+    assert len(found.classes) == 521
+    assert found.classes[int(means.argmax())] == "Speech"
+    assert means.max() > 0.5
