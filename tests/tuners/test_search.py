@@ -10,7 +10,16 @@ import threading
 import numpy as np
 import pytest
 
-from kerasnas.tuners import Genes, JournalError, Objective, Results, Search, SearchError, Window
+from kerasnas.tuners import (
+    Gene,
+    Genes,
+    JournalError,
+    Objective,
+    Results,
+    Search,
+    SearchError,
+    Window,
+)
 from kerasnas.tuners.core.history import History
 from kerasnas.tuners.core.journal import Journal
 from kerasnas.tuners.core.trial import trial_id
@@ -109,6 +118,21 @@ def test_nothing_is_tried_twice_and_inactive_genes_do_not_count():
     assert len({tuple(sorted(t.values.items())) for t in search.trials}) == 64
     assert len(search.trials) == 64
     assert search.finished == "space exhausted: 5,000 candidates gave nothing new"
+
+
+def test_what_is_enqueued_is_tried_even_where_the_oracle_has_nothing_left():
+    gene = Gene("width", values=(1, 2))
+    search = Search(
+        [gene],
+        [("accuracy", "max")],
+        max_trials=5,
+        propose=lambda genes, history, rng, number: iter([{"width": 1}]),
+    )
+    search.tell(search.ask().id, {"accuracy": 0.5})
+    assert search.ask() is None
+    assert search.exhausted
+    assert search.enqueue({"width": 2})
+    assert search.ask().values == {"width": 2}
 
 
 def test_values_are_plain():
@@ -523,6 +547,15 @@ def test_a_journal_of_no_search_is_damage(tmp_path):
     Journal(tmp_path / "journal.jsonl", {"identity": {"objectives": 3}}).close()
     with pytest.raises(JournalError, match="line 1 is damaged; it names no objectives"):
         Results.read(tmp_path)
+
+
+@pytest.mark.parametrize("header", [{}, {"identity": None}, {"identity": ["seed"]}])
+def test_a_journal_without_an_identity_is_damage(tmp_path, header):
+    Journal(tmp_path / "journal.jsonl", header).close()
+    with pytest.raises(JournalError, match="line 1 is damaged; it names no objectives"):
+        Results.read(tmp_path)
+    with pytest.raises(JournalError, match="line 1 is damaged; it names no search"):
+        make(tmp_path)
 
 
 def test_only_ended_trials_wait_for_the_disk(tmp_path, monkeypatch):
