@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +35,39 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         ExportError: The directory cannot be written to, or the disk is full.
     """
-    name: str | None = None
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-        _sync_directory(path.parent)
+        _make_directory(path.parent)
+        try:
+            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            try:
+                view = memoryview(content)
+                while view:
+                    view = view[os.write(file, view) :]
+                os.fsync(file)
+            finally:
+                os.close(file)
+            os.replace(beside, path)  # noqa: PTH105, every change of the disk goes through `os`
+            _sync_directory(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(beside)  # noqa: PTH108
+            raise
     except OSError as error:
         raise ExportError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        if name is not None:
-            Path(name).unlink(missing_ok=True)
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory and those above it, each on the disk before anything is in it."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    try:
+        os.mkdir(directory)  # noqa: PTH102
+    except FileExistsError:
+        if not directory.is_dir():
+            raise
+    _sync_directory(directory.parent)
 
 
 def _sync_directory(directory: Path) -> None:
@@ -58,6 +77,9 @@ def _sync_directory(directory: Path) -> None:
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems cannot sync a directory
+            raise
     finally:
         os.close(handle)
 

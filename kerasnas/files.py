@@ -1,4 +1,8 @@
-"""Files that are never seen half-written, and are on the disk before they have their name."""
+"""Files that are never seen half-written, and are on the disk before they have their name.
+
+Whatever kerasnas keeps is written, renamed and forced to the disk here, through this module's `os`:
+a test puts a disk in its place that fails, or a machine that loses power, at any of these calls.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,20 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
+
+from filelock import FileLock
 
 from kerasnas.errors import DamagedError, KerasnasError
 
 _MIDDLE = 4096  # bytes
 _SOMETHING = 128  # bytes that are not zero: headers of silent recordings have fewer
 _BLOCK = 1 << 20
+_LETTERS = 8  # at random, behind the name of a file that is being written
 
 
 def write_atomically(path: Path, content: str | bytes, durable: bool = True) -> None:
@@ -32,26 +40,42 @@ def write_atomically(path: Path, content: str | bytes, durable: bool = True) -> 
         KerasnasError: The directory cannot be written to, or the disk is full.
     """
     data = content.encode() if isinstance(content, str) else content
-    name: str | None = None
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(_LETTERS // 2)}")
     try:
-        _make_directory(path.parent, durable)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(0o644)
-        publish(Path(name), path, durable)
+        make_directory(path.parent, durable)
+        try:
+            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(file, view) :]
+            finally:
+                os.close(file)
+            publish(beside, path, durable)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(beside)  # noqa: PTH108, every change of the disk goes through `os` here
+            raise
     except OSError as error:
         raise KerasnasError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        if name is not None:
-            Path(name).unlink(missing_ok=True)
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Delete what killed processes have left half-written in a directory, at any depth.
+
+    Nobody else may write there meanwhile.
+    """
+    for path in directory.rglob(f".*.{'[0-9a-f]' * _LETTERS}"):
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def publish(finished: Path, path: Path, durable: bool = True) -> None:
-    """Give a finished file the name that others look for, replacing what had it.
+    """Give a finished file or directory the name that others look for.
 
     Args:
-        finished: A whole file in the directory of `path`, which something else has written.
+        finished: A whole file in the directory of `path`, which something else has written, and
+            which replaces what has the name; or a directory of files, which replaces nothing.
         path: Its name from now on.
         durable: As of `write_atomically`.
 
@@ -59,10 +83,33 @@ def publish(finished: Path, path: Path, durable: bool = True) -> None:
         OSError: As from the file system.
     """
     if durable:
-        _sync(finished)
-    finished.replace(path)
+        for each in [*finished.rglob("*"), finished] if finished.is_dir() else [finished]:
+            _sync(each)
+    os.replace(finished, path)  # noqa: PTH105
     if durable:
         _sync(path.parent)
+
+
+def make_directory(directory: Path, durable: bool = True) -> None:
+    """Make a directory, and those above it, where they do not exist yet.
+
+    Args:
+        directory: Its path.
+        durable: Whether each is on the disk before anything is in it.
+
+    Raises:
+        OSError: As from the file system.
+    """
+    if directory.is_dir():
+        return
+    make_directory(directory.parent, durable)
+    try:
+        os.mkdir(directory)  # noqa: PTH102
+    except FileExistsError:
+        if not directory.is_dir():
+            raise
+    if durable:
+        _sync(directory.parent)
 
 
 def write_json(path: Path, data: Any, durable: bool = True) -> None:
@@ -112,16 +159,10 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no number of JSON")
 
 
-def _make_directory(directory: Path, durable: bool) -> None:
-    missing = [each for each in (directory, *directory.parents) if not each.exists()]
-    directory.mkdir(parents=True, exist_ok=True)
-    if durable:
-        for made in missing:
-            _sync(made.parent)
-
-
 def _sync(path: Path) -> None:
     """Wait until the disk has a file's content, or a directory's names."""
+    if os.name == "nt" and path.is_dir():
+        return  # Windows opens no directories
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -130,6 +171,29 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def taking_turns(path: Path) -> Iterator[None]:
+    """Wait until no other process holds `path`, and hold it; one that dies gives its turn up.
+
+    Nobody waits where the lock cannot be made, such as on a file system without locks: what is
+    done in turns is done twice there, and to no harm.
+
+    Args:
+        path: A file for the lock, made with missing directories; it stays.
+    """
+    lock = FileLock(path, fallback_to_soft=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except (OSError, NotImplementedError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def digest(path: Path) -> str:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from kerasnas.tuners.runners.environment import available_cores
@@ -19,6 +20,10 @@ os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 # A shell starts jobs in the background with interrupts ignored, and every child inherits that:
 # tests that interrupt a program would wait for ever.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# By day the same examples every time, and few; at night others, and many (`effort`).
+hypothesis.settings.register_profile("day", deadline=None, database=None, derandomize=True)
+hypothesis.settings.register_profile("night", deadline=None, database=None, print_blob=True)
 
 SEED = "KERASNAS_NIGHTLY_SEED"
 WITH_CHILDREN = [Path(__file__).parent / room for room in ("baselines", "export", "flow", "models")]
@@ -35,9 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the night's seed once, for all processes of pytest-xdist."""
-    if config.getoption("--nightly"):
+    """Draw the night's seed once, for all processes of pytest-xdist, and of Hypothesis, too."""
+    night = config.getoption("--nightly")
+    if night:
         os.environ.setdefault(SEED, str(secrets.randbelow(2**32)))
+        hypothesis.core.global_force_seed = int(os.environ[SEED])
+    hypothesis.settings.load_profile("night" if night else "day")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

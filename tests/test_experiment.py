@@ -322,3 +322,93 @@ def test_what_is_tuned_for_candidates_holds_for_the_final_recipe(tmp_path: Path)
     assert tuned.training.final.augmentation.mixup_alpha == 2.0
     assert tuned.features.mel_bins == 32
     assert given.tuned({}) == given
+
+
+def aliases(levels: int) -> str:
+    """Lists of lists of the same list: ten times as many values with every level."""
+    lines = ["name: a", "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    for level in range(1, levels):
+        lines.append(f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]")
+    return "\n".join([*lines, f"search: {{winners: {{x: *a{levels - 1}}}}}", ""])
+
+
+MONSTROUS = {
+    "an integer in words": ("seed: !!int abc", "2: not valid YAML: abc is no integer of 64 bits"),
+    "an integer without digits": ("seed: !!int ''", "2: .* is no integer"),
+    "a truth value that is none": ("report: {audio: !!bool abc}", "2: .*abc is no truth value"),
+    "an impossible date": ("seed: 2024-13-45", "2: seed: expected an integer, not '2024-13-45'"),
+    "a date": ("name: 2024-01-02\nseed: 2024-01-02", "2: 'name' is given a second time"),
+    "a tag of Python": ("seed: !!python/object/apply:os.system [ls]", "2: .*the tag .*leave it"),
+    "a set": ("search: {winners: !!set {a, b}}", "2: .*the tag 'set' is none of str, int"),
+    "bytes": ("data: {root: !!binary aGk=}", "2: .*the tag 'binary'"),
+    "5,000 digits": (f"seed: {'9' * 5000}", "2: not valid YAML: 9{60} ... is no integer"),
+    "5,000 hexadecimal digits": (f"seed: 0x{'f' * 5000}", "2: .*is no integer of 64 bits"),
+    "10**30": (f"search: {{trials: {10**30}}}", "2: .*is no integer of 64 bits"),
+    "10.0**30": ("search: {trials: 1.0e+30}", "2: search.trials: expected an? .*, not 1e"),
+    "an infinity": ("search: {hours: .inf}", "2: .*.inf is no finite number"),
+    "a number beyond floats": ("search: {hours: 1.0e+999}", "2: .*is no finite number"),
+    "not a number": ("training: {final: {epochs: .nan}}", "2: .*.nan is no finite number"),
+    "what contains itself": ("data: &a {root: *a}", "2: .*it contains itself"),
+    "a list that contains itself": ("search: {enqueue: &a [*a]}", "2: .*it contains itself"),
+    "what merges itself": ("data: &a {<<: *a}", "2: .*it contains itself"),
+    "lists 3,000 deep": (f"search: {{enqueue: {'[' * 3000}{']' * 3000}}}", "2: .*40 deep"),
+    "mappings 3,000 deep": ("search: " + "{a: " * 3000 + "}" * 3000, "2: .*40 deep"),
+    "an integer key": ("1: 2", "2: .*the name of a field is text, and 1 is none"),
+    "an integer key within": ("search: {winners: {1: {}}}", "2: .*and 1 is none"),
+    "a null key": ("~: 2", "2: .*and ~ is none"),
+    "a truth value as key": ("search: {yes: 2}", "2: .*and yes is none"),
+    "a list as key": ("? [a, b]\n: 2", "2: .*and this one is none"),
+    "a tuple too short": ("model: {stem_strides: [2]}", "2: model.stem_strides"),
+    "a tuple too long": ("model: {stem_strides: [2, 2, 2]}", "2: model.stem_strides"),
+    "a long name": (f"search: {{choose: {'x' * 300}}}", "2: search.choose is xxx"),
+    "a long name of a winner": (f"search: {{winners: {{{'x' * 300}: {{}}}}}}", "2: .*at most 50"),
+    "the character 0": ('data: {root: "a\\0b"}', "2: .*the character of number 0"),
+    "a text of a megabyte": (f"seed: {'x' * 900_000}", "2: seed: expected an integer, not 'xxx"),
+}
+
+
+@pytest.mark.parametrize(("fields", "words"), MONSTROUS.values(), ids=MONSTROUS)
+def test_monstrous_experiments_are_one_message(tmp_path: Path, fields: str, words: str) -> None:
+    text = problem(tmp_path, f"name: a\n{fields}\n")
+    assert re.search(f"^DIR/x.yaml:{words}", text), text[:500]
+    assert len(text) < 5_000
+
+
+def test_a_name_that_is_too_long_for_a_directory(tmp_path: Path) -> None:
+    text = problem(tmp_path, f"name: {'ä' * 150}\n")
+    assert text == (
+        "DIR/x.yaml:1: name: a name of 300 bytes is too long for a directory: give one of at most "
+        "200"
+    )
+
+
+def test_aliases_of_aliases_stand_for_too_much(tmp_path: Path) -> None:
+    assert "it stands for more than 50,000 values" in problem(tmp_path, aliases(9))
+    merged = "\n".join(
+        ["a0: &a0 {x: 1}"]
+        + [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 9)]
+    )
+    assert "it stands for more than 50,000 values" in problem(tmp_path, f"{merged}\n")
+
+
+def test_of_very_many_problems_the_first_are_told(tmp_path: Path) -> None:
+    unknown = "".join(f"field{number}: {number}\n" for number in range(20_000))
+    lines = problem(tmp_path, f"name: a\n{unknown}").splitlines()
+    assert len(lines) == 21
+    assert lines[0].startswith("DIR/x.yaml:2: field0: unknown field")
+    assert lines[-1] == "and 19,980 more fields to correct"
+    short = ", ".join(["[]"] * 20_000)
+    lines = problem(tmp_path, f"name: a\nsearch: {{enqueue: [{short}, {{a: []}}]}}\n").splitlines()
+    assert lines[0].startswith("DIR/x.yaml:2: search.enqueue")
+
+
+def test_a_file_that_is_no_experiment_at_all_is_not_read_to_its_end(tmp_path: Path) -> None:
+    assert "holds 1,000,001 characters" in problem(tmp_path, "x" * 1_000_001)
+    many = problem(tmp_path, f"name: a\nx: [{', '.join('1' * 200_000)}]\n")
+    assert "it stands for more than 50,000 values" in many
+
+
+def test_a_date_is_text(tmp_path: Path) -> None:
+    first = experiment.load(written(tmp_path, "name: 2024-01-02\n"))
+    assert first.name == "2024-01-02"
+    assert experiment.load(written(tmp_path, first.to_yaml())) == first

@@ -16,19 +16,19 @@ from kerasnas.files import publish, read_json, write_atomically, write_json
 def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of what is forced to the disk and renamed, in order."""
     seen: list[str] = []
-    fsync, replace = os.fsync, Path.replace
+    fsync, replace = os.fsync, os.replace
 
     def noted_fsync(descriptor: int) -> None:
         name = Path(f"/proc/self/fd/{descriptor}").readlink().name
         seen.append(f"sync {'temporary' if name.startswith('.') else name}")
         fsync(descriptor)
 
-    def noted_replace(path: Path, target: Path) -> Path:
+    def noted_replace(path: Path, target: Path) -> None:
         seen.append(f"rename to {target.name}")
-        return replace(path, target)
+        replace(path, target)
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(Path, "replace", noted_replace)
+    monkeypatch.setattr(os, "replace", noted_replace)
     return seen
 
 

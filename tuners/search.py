@@ -299,6 +299,7 @@ class Search(Results):
                         f"{self.window}: enqueue others or widen the window"
                     )
             self._ledger.record("enqueue", values=checked)
+            self._exhausted = None
             return True
 
     def extend(self, genes: Iterable[Gene]) -> None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # What Keras says of names that it does not know; of nested ones the outermost comes last.
 _UNKNOWN = re.compile(r"Could not locate (\w+) '([^']+)'")
 _REGISTERED = re.compile(r"'registered_name': '([^']+)'")
+LARGEST = 4_000_000_000
+"""Bytes that an archive may unpack to."""
+_LARGEST_CONFIG = 50_000_000  # bytes
+_RATIO, _SLACK = 20, 10_000_000  # of unpacked bytes to packed ones, and bytes beside them
 
 
 def load_keras(
@@ -45,8 +49,7 @@ def load_keras(
     name = name or str(path)
     if not path.is_file():
         raise ExportError(f"{name} does not exist: give a .keras file")
-    if not zipfile.is_zipfile(path):
-        raise ExportError(f"{name} is damaged, or no .keras file: save the model again")
+    check_archive(path, name)
     try:
         with quiet(), (custom or CustomCode()).imported():
             model = _in_float32(keras.saving.load_model(path, compile=False, safe_mode=True))
@@ -70,6 +73,39 @@ def load_keras(
         ) from None
     model.compile(jit_compile=False)  # predicting through XLA is a loss on CPUs
     return model
+
+
+def check_archive(path: Path, name: str) -> None:
+    """Refuse an archive that would unpack to far more than it is, before anything is unpacked.
+
+    Keras packs without compressing, and an archive's index cannot promise less than a member
+    holds: what is beyond it is never read.
+
+    Args:
+        path: A `.keras` file.
+        name: What to call it in messages.
+
+    Raises:
+        ExportError: It is damaged, is no archive, or is too large.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        raise ExportError(f"{name} is damaged, or no .keras file: save the model again") from None
+    whole = sum(member.file_size for member in members)
+    limit = min(LARGEST, _RATIO * path.stat().st_size + _SLACK)
+    if whole > limit:
+        raise ExportError(
+            f"{name} unpacks to {whole:,} bytes, where at most {limit:,} are taken: is it a model "
+            "that Keras has saved?"
+        )
+    for member in members:
+        if member.filename.endswith(".json") and member.file_size > _LARGEST_CONFIG:
+            raise ExportError(
+                f"{name}: its {member.filename[:60]} has {member.file_size:,} bytes, where at most "
+                f"{_LARGEST_CONFIG:,} are taken: is it a model that Keras has saved?"
+            )
 
 
 def check_model(model: keras.Model, name: str) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasnas.errors import KerasnasError
+from kerasnas.export.errors import ExportError
+from kerasnas.export.keras_model.model_file import check_archive
 from kerasnas.runs.layout import LABELS, MODEL, WINNERS, RunPaths, TrainingPaths
 from kerasnas.runs.records import Evaluation
 from kerasnas.runs.run import chosen_training, read_labels
@@ -61,6 +63,10 @@ def read(path: Path, optimizer: bool = True) -> tuple[keras.Model, Labels]:
             f"{file} cannot be loaded: {hint}; give a file of DNN.save or a model.keras, or a run "
             "directory of kerasnas search"
         )
+    try:
+        check_archive(file, str(file))
+    except ExportError as error:
+        raise KerasnasError(str(error)) from None
     with tempfile.TemporaryDirectory() as directory:
         link = Path(directory) / MODEL  # Keras goes by the name's ending
         link.symlink_to(file.absolute())

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from kerasnas.cli.application import OUT, Cache, Cluster, Data, Run, command
+from kerasnas.cli.application import ERR, OUT, Cache, Cluster, Data, Run, command
 from kerasnas.errors import KerasnasError
 
 
@@ -206,8 +206,11 @@ def trials(
 def report(run: Run) -> None:
     """Write report.html from what a run directory holds."""
     from kerasnas.report import write
+    from kerasnas.runs.damage import damaged
 
     OUT.print(str(write(run)), markup=False)
+    for fault in damaged(run):
+        ERR.print(f"warning: {fault}", markup=False)
 
 
 @command

@@ -27,6 +27,7 @@ from kerasnas.files import copies
 
 SPLITS = ("train", "validation", "test")
 _SHOWN = 3
+_QUOTED = 60  # characters of a field
 
 
 class FolderSettings(LayoutSettings):
@@ -102,7 +103,8 @@ def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
 
     Raises:
         KerasnasError: When the table is malformed; or with every line whose recording is missing
-            or listed twice (by whatever path), or whose labels do not fit `multi_label`.
+            or listed twice (by whatever path), whose labels do not fit `multi_label`, or which
+            holds a line break beside its file's name.
     """
     table = root / csv
     problems, clips = Problems(), list[Clip]()
@@ -113,6 +115,13 @@ def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
         name, split = Path(row["filename"]).as_posix(), row.get("split") or None
         if split not in (None, *SPLITS):
             problems.add(f"{where}: split is {split}; allowed are {', '.join(SPLITS)}")
+        broken = [each for each in row if each != "filename" and len(row[each].splitlines()) > 1]
+        if broken:
+            problems.add(
+                f"{where}: {broken[0]} holds a line break ({row[broken[0]][:_QUOTED]!r}); write it "
+                "on one line, and close what is quoted"
+            )
+            continue
         labels = tuple(dict.fromkeys(part.strip() for part in row["labels"].split(";")))
         labels = tuple(label for label in labels if label)
         if not multi_label and len(labels) != 1:

@@ -12,6 +12,7 @@ from platformdirs import user_cache_dir
 
 from kerasnas.datasets.table import printable
 from kerasnas.errors import KerasnasError
+from kerasnas.files import make_directory, publish
 
 
 def cache_root(cache: Path | str | None = None) -> Path:
@@ -47,7 +48,7 @@ def existing_directory(root: Path | None, dataset: str) -> Path:
 
 @contextmanager
 def filled_beside(directory: Path) -> Iterator[Path]:
-    """Make `directory` appear whole or not at all.
+    """Make `directory` appear whole or not at all, and on the disk before it appears.
 
     Yields a directory beside it to be filled, which is then moved into place; when another process
     has done the same meanwhile, that one's directory stays.
@@ -57,13 +58,13 @@ def filled_beside(directory: Path) -> Iterator[Path]:
     """
     partial = None
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(directory.parent)
         _remove_abandoned(directory)
         partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
         yield partial
         partial.chmod(0o755)  # mkdtemp's directories are closed to others
         try:
-            partial.rename(directory)
+            publish(partial, directory)
         except OSError:
             if not directory.is_dir():
                 raise

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+_SHOWN = 200  # characters of a value
+
 _EXPECTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
@@ -16,6 +18,7 @@ _EXPECTED = {
     "greater_than_equal": "a value of at least {ge:g}",
     "int_from_float": "an integer",
     "int_parsing": "an integer",
+    "int_parsing_size": "an integer of 64 bits",
     "int_type": "an integer",
     "less_than": "a value below {lt:g}",
     "less_than_equal": "a value of at most {le:g}",
@@ -23,6 +26,7 @@ _EXPECTED = {
     "model_attributes_type": "a name or fields",
     "path_type": "a path",
     "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_long": "text of at most {max_length} characters",
     "string_type": "text",
     "too_long": "a list of at most {max_length}",
     "too_short": "a list of at least {min_length}",
@@ -45,9 +49,13 @@ def problem(error: Any) -> str:
         return "this field is required"
     if error["type"] == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
-    given = error["input"]
-    shown = str(given).lower() if isinstance(given, bool) else repr(given)
-    return f"expected {expected(error)}, not {shown}"
+    return f"expected {expected(error)}, not {shown(error['input'])}"
+
+
+def shown(given: Any) -> str:
+    """Return what a field was given, as YAML has it, or the beginning of it."""
+    text = str(given).lower() if isinstance(given, bool) else repr(given)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
 
 
 def first_problem(error: ValidationError) -> str:

@@ -6,16 +6,21 @@ import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from kerasnas.errors import KerasnasError
-from kerasnas.experiment.problems import expected, problem
+from kerasnas.errors import KerasnasError, counted
+from kerasnas.experiment.problems import expected, problem, shown
 from kerasnas.experiment.schema import Experiment
 from kerasnas.paths import StrPath
+from kerasnas.yaml_text import read_yaml
+
+_SHOWN = 20  # problems
+_LONGEST = 2_000  # characters of one
 
 
 def load(path: StrPath) -> Experiment:
@@ -36,40 +41,27 @@ def load(path: StrPath) -> Experiment:
         raise KerasnasError(f"{path} is a directory, not an experiment file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise KerasnasError(f"the experiment {path} cannot be read: {error}") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise KerasnasError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise KerasnasError(f"{path} is not valid YAML: {error}") from None
+    data, node = read_yaml(text, path)
     if not isinstance(data, Mapping):
         raise KerasnasError(f"{path} holds no fields: an experiment is a mapping such as `name: x`")
-    _reject_repeated_keys(path, node)
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
-        problems = _problems(error.errors())
-        lines = [f"{path}:{_line(node, names)}: {text}" for names, text in problems]
+        found = _by_field(error.errors(include_url=False))
+        shown = islice(found.items(), _SHOWN)
+        lines = [_told(path, node, *_problem(names, faults)) for names, faults in shown]
+        if len(found) > _SHOWN:
+            lines.append(f"and {counted(len(found) - _SHOWN, 'more field')} to correct")
         raise KerasnasError("\n".join(lines)) from None
+    except (ArithmeticError, MemoryError) as error:
+        raise KerasnasError(
+            f"{path}: a number is too large to compute with ({error}): correct it"
+        ) from None
 
 
-def _reject_repeated_keys(path: Path, node: yaml.Node | None) -> None:
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                raise KerasnasError(
-                    f"{path}:{line}: {key.value!r} is given a second time (first on line "
-                    f"{seen[key.value]}): keep one"
-                )
-            seen[key.value] = line
-            _reject_repeated_keys(path, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _reject_repeated_keys(path, value)
+def _told(path: Path, node: yaml.Node | None, names: tuple[str, ...], text: str) -> str:
+    line = f"{path}:{_line(node, names)}: {text}"
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."
 
 
 class _Place(NamedTuple):
@@ -88,34 +80,38 @@ class _Place(NamedTuple):
     kinds: Mapping[str, type[BaseModel]] = {}
 
 
-def _problems(errors: Sequence[Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the field and the message of each problem; one a field, whatever types it may have."""
-    told: dict[tuple[str, ...], list[tuple[_Place, Any]]] = {}
-    locations = [error["loc"] for error in errors]
+_Faults = list[tuple[_Place, Any]]
+
+
+def _by_field(errors: Sequence[Any]) -> dict[tuple[str, ...], _Faults]:
+    """Return what is wrong with each field, by its names, whatever types it may have."""
+    told: dict[tuple[str, ...], _Faults] = {}
+    above = {error["loc"][:depth] for error in errors for depth in range(len(error["loc"]))}
     for error in errors:
         location = error["loc"]
-        if error["type"] == "too_short" and any(
-            other[: len(location)] == location != other for other in locations
-        ):
+        if error["type"] == "too_short" and location in above:
             continue  # items that are wrong are not counted
         unknown = error["type"] == "extra_forbidden"
         place = _walk(location[:-1] if unknown else location)
         names = (*place.names, str(location[-1])) if unknown else place.names
         told.setdefault(names, []).append((place, error))
-    for names, found in told.items():
-        if len(found) > 1:  # a field of several types, none of which fits
-            allowed = " or ".join(dict.fromkeys(expected(error) for _, error in found))
-            text = f"expected {allowed}, not {found[0][1]['input']!r}"
-        else:
-            text = _message(*found[0])
-        if not names and (named := re.match(r"[a-z]\w*(\.\w+)+", text)):
-            # A check of several fields together names the one to change.
-            names = tuple(named[0].split("."))
-            if names[0] in Experiment.model_fields:
-                yield names, text
-                continue
-            names = ()
-        yield names, f"{'.'.join(names) or 'experiment'}: {text}"
+    return told
+
+
+def _problem(names: tuple[str, ...], found: _Faults) -> tuple[tuple[str, ...], str]:
+    """Return the field to correct, and the message."""
+    if len(found) > 1:  # a field of several types, none of which fits
+        allowed = " or ".join(dict.fromkeys(expected(error) for _, error in found))
+        text = f"expected {allowed}, not {shown(found[0][1]['input'])}"
+    else:
+        text = _message(*found[0])
+    if not names and (named := re.match(r"[a-z]\w*(\.\w+)+", text)):
+        # A check of several fields together names the one to change.
+        names = tuple(named[0].split("."))
+        if names[0] in Experiment.model_fields:
+            return names, text
+        names = ()
+    return names, f"{'.'.join(names) or 'experiment'}: {text}"
 
 
 def _message(place: _Place, error: Any) -> str:
@@ -131,9 +127,9 @@ def _message(place: _Place, error: Any) -> str:
     if kind == "union_tag_invalid":
         tag = error["ctx"]
         name, allowed = tag["discriminator"].strip("'"), tag["expected_tags"].replace("'", "")
-        return f"unknown {name} {tag['tag']!r}: it can be {allowed}"
+        return f"unknown {name} {shown(tag['tag'])}: it can be {allowed}"
     if kind == "model_type":
-        return f"expected fields ({', '.join(_fields_of(place.annotation))}), not {given!r}"
+        return f"expected fields ({', '.join(_fields_of(place.annotation))}), not {shown(given)}"
     return problem(error)
 
 
@@ -147,6 +143,8 @@ def _line(node: yaml.Node | None, names: Sequence[str]) -> int:
                 continue
             line, node = found[0][0].start_mark.line, found[0][1]
         elif isinstance(node, yaml.SequenceNode) and name.isdigit():
+            if int(name) >= len(node.value):
+                break  # an item is missing
             node = node.value[int(name)]
             line = node.start_mark.line
     return line + 1

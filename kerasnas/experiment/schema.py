@@ -17,7 +17,13 @@ from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import like
 from kerasnas.experiment.problems import first_problem
-from kerasnas.experiment.search import Option, SearchSettings, TrainingSettings, WinnerRule
+from kerasnas.experiment.search import (
+    LONGEST_NAME,
+    Option,
+    SearchSettings,
+    TrainingSettings,
+    WinnerRule,
+)
 from kerasnas.export.settings import ExportSettings
 from kerasnas.features.embedding_settings import StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd, in_files
@@ -72,6 +78,11 @@ class Experiment(BaseModel):
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise ValueError(
                 f"{name!r} names no directory: use letters, digits and _, behind the first - and ."
+            )
+        if len(name.encode()) > LONGEST_NAME:
+            raise ValueError(
+                f"a name of {len(name.encode())} bytes is too long for a directory: give one of at "
+                f"most {LONGEST_NAME}"
             )
         return name
 

@@ -21,6 +21,10 @@ _TRIED_FIELDS = tuple(
 _TUNABLE = ("training.candidate.", "features.")
 
 
+LONGEST_NAME = 200
+"""Bytes of a name that a directory is given; file systems take 255."""
+
+
 def _check_costs(field: str, limits: dict[str, int]) -> None:
     for name in limits:
         if name not in COSTS:
@@ -140,7 +144,9 @@ class SearchSettings(_Settings):
         description="further costs that a candidate may have at most, by name; others are never "
         "scored",
     )
-    winners: dict[Annotated[str, Field(pattern=r"^\w[\w-]*$")], WinnerRule] = Field(
+    winners: dict[
+        Annotated[str, Field(pattern=r"^\w[\w-]*$", max_length=LONGEST_NAME // 4)], WinnerRule
+    ] = Field(
         {},
         description="candidates that are trained with the final recipe, by a name of yours; none: "
         "the best by every objective that is a score",

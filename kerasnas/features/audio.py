@@ -15,6 +15,11 @@ from kerasnas.errors import KerasnasError
 
 Waveform = NDArray[np.float32]
 BLOCK = 2**18
+LOUDEST = 2.0**31
+"""Of samples: integers of 32 bits that were taken for floats. The powers of far larger ones are
+infinite."""
+_STRETCH = 64
+"""Samples that at most are made of one: a damaged header could ask for the memory of a machine."""
 _MARGIN = 2**14
 """Samples beyond the end of what is asked for: more than the resampler's filter is long."""
 
@@ -43,6 +48,11 @@ def read(
     try:
         with soundfile.SoundFile(path) as file:
             promised, rate = file.frames, file.samplerate
+            if rate * _STRETCH < sample_rate:
+                raise KerasnasError(
+                    f"{path}: has {rate} samples a second by its header, where {sample_rate} are "
+                    "wanted: it is damaged; write it again, or remove it from the data set"
+                )
             most = promised
             if seconds is not None:
                 most = min(promised, math.ceil(seconds * rate) + _MARGIN)
@@ -115,11 +125,14 @@ def read_header(path: Path) -> Header:
 
 
 def _finite(path: Path, samples: Waveform) -> Waveform:
-    if np.isfinite(samples).all():
+    peak = np.abs(samples).max()
+    if peak <= LOUDEST:
         return samples
+    held = "that are infinite or not numbers"
+    if np.isfinite(peak):
+        held = f"of up to {peak:.3g}, where full scale is 1"
     raise KerasnasError(
-        f"{path}: holds samples that are infinite or not numbers; "
-        "write it again, or remove it from the data set"
+        f"{path}: holds samples {held}; write it again, or remove it from the data set"
     )
 
 

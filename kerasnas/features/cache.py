@@ -7,13 +7,11 @@ is filled beside its place and moved there whole, so two runs at once do no harm
 for the first, unless the file system has no locks.
 """
 
-import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +38,7 @@ from kerasnas.features.versions import (
 )
 from kerasnas.features.waveform_model import digest
 from kerasnas.features.workers import run_workers
+from kerasnas.files import taking_turns, write_atomically
 
 VERSION = 1
 """To be raised with every change of this package that changes features."""
@@ -121,7 +120,7 @@ def kept(
     letters = "".join(letter if letter.isalnum() else "_" for letter in name)
     entry = cache_root(cache) / kind / f"{letters}-{digest}"
     if not entry.is_dir():
-        with _alone(entry):
+        with taking_turns(entry.parent.with_name("locks") / entry.name):
             if not entry.is_dir():
                 with filled_beside(entry) as partial:
                     array = partial / f"{kind}.npy"
@@ -130,29 +129,13 @@ def kept(
                     described = {"schema": _SCHEMA, **(about or {}), **key}
                     described.pop("files", None)
                     text = json.dumps(described, indent=1) + "\n"
-                    (partial / "about.json").write_text(text)
+                    write_atomically(partial / "about.json", text, durable=False)
     return np.load(entry / f"{kind}.npy", mmap_mode="r")
 
 
 def processes_for(clips: int, cores: int) -> int:
     """How many processes make features of so many clips fastest on so many cores."""
     return max(1, min(cores, clips // CLIPS_WORTH_A_PROCESS))
-
-
-@contextmanager
-def _alone(entry: Path) -> Iterator[None]:
-    """Wait until no other process fills `entry`; a process that dies gives its turn up."""
-    try:
-        locks = entry.parent.with_name("locks")
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = (locks / entry.name).open("w")
-    except OSError:
-        yield  # filling it will say why nothing can be written there
-        return
-    with lock:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _key(clips: Clips, settings: FrontEnd) -> dict[str, Any]:

@@ -40,11 +40,33 @@ def record_of(path: Path) -> type[Record] | None:
     return _RECORDS.get(path.name)
 
 
+_NEVER_EMPTY = (
+    layout.MODEL,
+    layout.LABELS,
+    layout.TRIALS_TABLE,
+    layout.NETWORKS,
+    layout.SUPERNET,
+    "*.tflite",
+    "*.keras",
+)
+"""Patterns of further files that hold something as soon as they have their names."""
+
+
 def damaged(run: Path) -> Iterator[str]:
-    """Yield what is wrong with each record of a run that cannot be read, by the files' names."""
-    for path in sorted(run.rglob("*.json")):
-        if path.is_file() and (kind := record_of(path)) is not None:
+    """Yield what is wrong with each file of a run that is empty or cannot be read, in order.
+
+    Models are not opened: an export has the digests of its own.
+    """
+    for path in sorted(run.rglob("*")):
+        if path.name.startswith(".") or not path.is_file():
+            continue
+        if (kind := record_of(path)) is not None:
             try:
                 kind.read(path)
             except KerasnasError as error:
                 yield str(error)
+        elif not path.stat().st_size and any(map(path.match, _NEVER_EMPTY)):
+            yield (
+                f"{path} is empty: restore it from a copy, or delete it and run the command that "
+                "made it again"
+            )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kerasnas.errors import DamagedError, KerasnasError
-from kerasnas.files import write_atomically
+from kerasnas.files import make_directory, remove_unfinished, write_atomically
 from kerasnas.runs.layout import BASELINES, EXPERIMENT, LOCK, RunPaths
+from kerasnas.tuners.core.lock import HeldError, describe_holder, hold
+from kerasnas.yaml_text import read_yaml
 
 
 @contextmanager
@@ -51,13 +51,16 @@ def open_run(
                     path.unlink()
         if _is_begun(directory) and (directory / EXPERIMENT).exists():
             theirs, _ = read_settings(directory)
-            differences = sorted(_differences(yaml.safe_load(experiment), theirs, may_change))
+            differences = sorted(
+                _differences(read_yaml(experiment, directory / EXPERIMENT)[0], theirs, may_change)
+            )
             if differences:
                 raise KerasnasError(
                     f"{directory} holds the run of another experiment; it differs in "
                     f"{'; '.join(differences)}. Give another --run, or --overwrite to delete it"
                 )
         write_atomically(directory / EXPERIMENT, experiment)
+        remove_unfinished(directory)
         _require_journal(RunPaths(directory))
         yield
 
@@ -87,10 +90,10 @@ def read_settings(directory: Path) -> tuple[Mapping[str, Any], str]:
     path = directory / EXPERIMENT
     try:
         text = path.read_text(encoding="utf-8")
-        settings = yaml.safe_load(text)
+        settings, _ = read_yaml(text, path)
     except FileNotFoundError:
         raise KerasnasError(f"{directory} is no run directory: it has no {EXPERIMENT}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, KerasnasError) as error:
         raise KerasnasError(f"{path} cannot be read: {error}") from None
     if not isinstance(settings, dict):
         raise KerasnasError(
@@ -122,35 +125,84 @@ def _is_begun(directory: Path) -> bool:
     """Whether there is anything to lose.
 
     A search that found its data wrong leaves its experiment, which may then be corrected, and
-    baselines, which take seconds and say what they were made from.
+    baselines, which take seconds and say what they were made from. Hidden files are the lock, and
+    what a killed process has left half-written.
     """
-    return any(path.name not in (LOCK, EXPERIMENT, BASELINES) for path in directory.iterdir())
+    known = (EXPERIMENT, BASELINES)
+    return any(
+        path.name not in known and not path.name.startswith(".") for path in directory.iterdir()
+    )
 
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Hold the directory's lock, which a killed process gives up by dying."""
-    with (directory / LOCK).open("ab+", buffering=0) as file:
+    path = directory / LOCK
+    try:
+        lock = hold(path)
+    except HeldError:
+        raise KerasnasError(
+            f"{directory} is in use by {_holder(path)}: wait for it, stop it, or give another --run"
+        ) from None
+    except OSError as error:
+        raise KerasnasError(
+            f"{directory} cannot be locked ({error.strerror}): give another --run, on a disk of "
+            "this machine"
+        ) from None
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read().decode().strip() or "of another machine"
-            raise KerasnasError(
-                f"{directory} is in use by process {owner}: wait for it, stop it, or give "
-                "another --run"
-            ) from None
-        try:
-            file.truncate(0)
-            file.write(f"{os.getpid()}\n".encode())
+            with suppress(PermissionError):  # of Windows, where nobody else could read it
+                path.write_text(f"{os.getpid()} {socket.gethostname()}\n", encoding="utf-8")
+            held = path.stat()
         except OSError as error:
             raise KerasnasError(f"{directory} cannot be written to: {error.strerror}") from None
-        yield
+        try:
+            yield
+        except Exception as error:
+            require_kept(directory, held, error)
+            raise
+        require_kept(directory, held)
+    finally:
+        lock.release()
+
+
+def require_kept(
+    directory: Path, held: os.stat_result | None = None, cause: Exception | None = None
+) -> None:
+    """See that a run directory which this process holds is still there.
+
+    Args:
+        directory: The run directory.
+        held: Of the lock, when it was taken.
+        cause: What went wrong meanwhile.
+
+    Raises:
+        KerasnasError: Somebody has deleted, moved or replaced it.
+    """
+    lock = directory / LOCK
+    try:
+        found = lock.stat()
+    except OSError:
+        found = None
+    if found is None or (held is not None and not os.path.samestat(found, held)):
+        raise KerasnasError(
+            f"{directory} was deleted, moved or replaced while this command worked in it: put it "
+            "back and run the same command again to resume, or run it again to begin anew"
+        ) from cause
+
+
+def _holder(lock: Path) -> str:
+    """Return the process that has locked a run directory, in words."""
+    try:
+        pid, host = lock.read_text(encoding="utf-8").split()
+        return describe_holder(int(pid), host)
+    except (OSError, ValueError):
+        return "another process"
 
 
 def _check_writable(directory: Path) -> None:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
     except OSError as error:
         raise KerasnasError(
             f"the run directory {directory} cannot be made: {error.strerror}; give another --run"

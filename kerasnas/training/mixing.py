@@ -12,11 +12,9 @@ goes on from there.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +31,7 @@ from kerasnas.features import clip_features
 from kerasnas.features.cache import VERSION as FEATURES_VERSION
 from kerasnas.features.clip_features import fit_length, read_clip
 from kerasnas.features.front_ends import RecordingFrontEnd
-from kerasnas.files import write_atomically
+from kerasnas.files import taking_turns, write_atomically
 from kerasnas.training.examples import Indices
 from kerasnas.training.recipe import ShufflingAndMixing
 
@@ -152,9 +150,7 @@ def mixed(
     array, done = directory / "features.npy", directory / "done"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with (directory / ".lock").open("w") as lock:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds everything there
+        with taking_turns(directory / ".lock"):  # whoever comes second finds everything there
             first = int(done.read_text()) if done.exists() else 0
             if not first:
                 open_memmap(array, "w+", front_end.storage, (len(mixes), *shape)).flush()

@@ -80,6 +80,11 @@ def test_converted_files_are_found_under_their_old_names(tmp_path):
         ("filename,labels,split\na.wav,dog,dev\n", r"clips.csv:2: split is dev; allowed are train"),
         ("filename,labels\na.wav,dog\nb.wav,dog\n", r"every clip is labelled dog"),
         ('filename,labels\na.wav,"dog\n', r"clips.csv:2: not valid CSV"),
+        (
+            'filename,labels\na.wav,"dog;\nb.wav,cat"\n',
+            r"clips.csv:3: labels holds a line break \('dog;\\nb.wav,cat'\); write it on one line",
+        ),
+        ('filename,labels,group\na.wav,dog,"x\r\ny"\n', r"clips.csv:3: group holds a line break"),
     ],
 )
 def test_bad_csv_is_named_with_its_line(tmp_path, text, message):

@@ -1,11 +1,14 @@
 """What cannot be exported, run or timed is one message that says what to do."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from kerasnas.baselines import model_files
+from kerasnas.errors import KerasnasError
 from kerasnas.export import ExportError, from_keras, predict_bytes
 from kerasnas.export.keras_model.model_file import check_model, load_keras
 from kerasnas.export.keras_model.private import flat_layers
@@ -69,6 +72,38 @@ def _bad_models() -> list[tuple[Any, str]]:
         (_stateful(), r"has the stateful layer 'memory', .* build it with stateful=False"),
         (_not_a_number(), "not finite, in scores/kernel: train it again"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"model.weights.h5": 60_000_000}, r"unpacks to 60,000,000 bytes, where at most \d\d,"),
+        ({"config.json": 60_000_000, "x": 0}, "its config.json has 60,000,000 bytes"),
+    ],
+)
+def test_an_archive_that_unpacks_to_far_more_than_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: dict[str, int], message: str
+):
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, size in members.items():
+            with archive.open(name, "w") as member:
+                for _ in range(size // 10_000_000):
+                    member.write(bytes(10_000_000))
+        if "x" in members:
+            archive.writestr("y", np.random.default_rng(0).bytes(4_000_000))
+    with pytest.raises(ExportError, match=rf"bomb\.keras.*{message}"):
+        load_keras(path)
+    with pytest.raises(KerasnasError, match=message):
+        model_files.read(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_archive_is_one_message(tmp_path: Path, content: bytes):
+    path = tmp_path / "model.keras"
+    path.write_bytes(content)
+    with pytest.raises(ExportError, match=r"model\.keras (is damaged|cannot be opened)"):
+        load_keras(path)
 
 
 def test_models_that_cannot_be_exported_are_refused_with_the_remedy():

@@ -78,23 +78,23 @@ def test_a_recorded_file_that_is_gone_is_named(tmp_path: Path):
 
 def test_a_file_is_on_the_disk_before_its_name_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     events = []
-    sync, replace = os.fsync, Path.replace
+    sync, replace = os.fsync, os.replace
 
     def record_sync(handle: int) -> None:
         target = Path(f"/proc/self/fd/{handle}").resolve()
         events.append("directory" if target.is_dir() else "content")
         sync(handle)
 
-    def record_replace(self: Path, target: Path) -> Path:
+    def record_replace(path: Path, target: Path) -> None:
         events.append("name")
-        return replace(self, target)
+        replace(path, target)
 
     monkeypatch.setattr(os, "fsync", record_sync)
-    monkeypatch.setattr(Path, "replace", record_replace)
+    monkeypatch.setattr(os, "replace", record_replace)
     path = tmp_path / "new" / "file"
     write_atomically(path, b"content")
     assert path.read_bytes() == b"content"
-    assert events == ["content", "name", "directory"]
+    assert events == ["directory", "content", "name", "directory"]  # the first holds the new one
 
 
 def test_what_cannot_be_written_leaves_what_was_there(

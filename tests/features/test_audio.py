@@ -205,3 +205,16 @@ def test_what_is_no_recording_is_named(tmp_path):
         read(path, RATE)
     with pytest.raises(KerasnasError, match="is a directory"):
         read(tmp_path, RATE)
+
+
+@pytest.mark.parametrize("rate", [RATE, 48000])
+def test_samples_whose_powers_would_be_infinite_are_refused(tmp_path, rate):
+    path = tmp_path / "a.wav"
+    wave = tone(rate=rate)
+    wave[100] = 3e38
+    soundfile.write(path, wave, rate, subtype="FLOAT")
+    with pytest.raises(KerasnasError, match=r"a\.wav: holds samples of up to 3e\+38, where full"):
+        read(path, RATE)
+    wave[100] = -(2.0**31)  # integers of 32 bits, taken for floats
+    soundfile.write(path, wave, rate, subtype="FLOAT")
+    assert np.isfinite(of_file(path, LogMel(sample_rate=RATE, seconds=0.5))).all()

@@ -1,4 +1,3 @@
-import fcntl
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from threading import Thread
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock
 
 from kerasnas.datasets import data_settings, load
 from kerasnas.errors import KerasnasError
@@ -205,10 +205,10 @@ def test_a_cache_that_cannot_be_written(data, tmp_path):
 
 
 def test_without_locks_whoever_is_second_takes_the_first_ones_array(data, tmp_path, monkeypatch):
-    def without_locks(file, operation):
+    def without_locks(lock):
         raise OSError("not supported")
 
-    monkeypatch.setattr(cache.fcntl, "flock", without_locks)
+    monkeypatch.setattr(FileLock, "acquire", without_locks)
     clips = clips_of(data)
     compute = cache.compute
 
@@ -231,8 +231,7 @@ def test_who_comes_second_waits_and_computes_nothing(data, tmp_path, reads):
     reads.clear()
     found = []
     second = Thread(target=lambda: found.append(run(clips_of(data), tmp_path)))
-    with (tmp_path / "cache" / "locks" / entry.name).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(tmp_path / "cache" / "locks" / entry.name):
         second.start()
         second.join(0.3)
         (tmp_path / "kept").rename(entry)

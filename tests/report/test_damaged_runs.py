@@ -3,7 +3,9 @@
 import re
 
 import pytest
+from typer.testing import CliRunner
 
+from kerasnas.cli import app
 from kerasnas.errors import KerasnasError
 from kerasnas.report import write
 from kerasnas.runs.layout import RunPaths
@@ -75,6 +77,22 @@ def test_a_file_that_cannot_be_read_is_said_at_the_top(run, name, damage):
     (said,) = page.section("damage").iter("li")
     assert said.text.startswith(f"{name} {'is empty' if damage == 'emptied' else 'was changed'}")
     assert next(page.root.iter("section")).attrib["id"] == "damage"
+
+
+@pytest.mark.parametrize(
+    "name", ["winners/accuracy/model.keras", "export/model_int8.tflite", "trials.csv"]
+)
+def test_an_emptied_file_is_said_on_the_page_and_on_the_screen(run, name):
+    path = run / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    (run / "trials" / "0001" / "log.txt").write_text("")  # of a trial that printed nothing
+    (said,) = Page(write(run)).section("damage").iter("li")
+    assert said.text.startswith(f"{name} is empty: restore it")
+    result = CliRunner().invoke(app, ["report", str(run)])
+    assert result.exit_code == 0
+    assert f"warning: {path} is empty: restore it" in result.stderr
+    assert "log.txt" not in result.stderr
 
 
 def test_what_is_no_run_is_refused(tmp_path):

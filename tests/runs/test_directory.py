@@ -1,6 +1,7 @@
 """Run directories: who may use them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kerasnas.errors import KerasnasError
-from kerasnas.runs.directory import is_run, open_run, read_settings, run_of
+from kerasnas.runs.directory import is_run, open_run, read_settings, require_kept, run_of
 
 MINE = "name: mine\nseed: 3\nsearch: {trials: 20, window: {maximum: 9}}\n"
 MAY_CHANGE = ("search.trials", "export")
@@ -66,6 +67,14 @@ def test_a_damaged_experiment_is_refused(tmp_path: Path, text: str | None, messa
         (tmp_path / "experiment.yaml").write_text(text)
     with pytest.raises(KerasnasError, match=message):
         read_settings(tmp_path)
+
+
+def test_what_a_kill_left_half_written_is_no_run_and_is_deleted(tmp_path: Path) -> None:
+    half = tmp_path / ".experiment.yaml.0123abcd"
+    half.write_text("name: mi")
+    make_run(tmp_path, MINE)
+    assert read_settings(tmp_path)[1] == MINE
+    assert not half.exists()
 
 
 def test_another_experiment_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -141,8 +150,53 @@ def test_a_run_in_use_is_refused_and_nothing_is_lost(tmp_path: Path) -> None:
         assert other.stdout.readline() == b"held\n"
         (tmp_path / "report.html").write_text("kept")
         for overwrite in (False, True):
-            with pytest.raises(KerasnasError, match=f"in use by process {other.pid}"):
+            with pytest.raises(KerasnasError, match=f"in use by process {other.pid} on"):
                 make_run(tmp_path, MINE, overwrite)
         other.kill()
     assert (tmp_path / "report.html").exists()
     make_run(tmp_path, MINE)
+
+
+FORK = f"""
+import os, sys
+from pathlib import Path
+from kerasnas.runs.directory import open_run
+with open_run(Path(sys.argv[1]), {MINE!r}):
+    os.write(1, b"%d\\n" % os.fork())
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_that_was_forked_does_not_keep_the_run_of_its_dead_parent(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FORK, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        children = {int(parent.stdout.readline()), int(parent.stdout.readline())} - {0}
+        with pytest.raises(KerasnasError, match=f"in use by process {parent.pid} on"):
+            make_run(tmp_path, MINE)
+        parent.kill()
+        parent.wait()
+        os.kill(children.pop(), 0)  # it lives on
+        make_run(tmp_path, MINE)
+
+
+@pytest.mark.parametrize("error", [None, FileNotFoundError("no such file")])
+def test_a_run_that_was_deleted_meanwhile_is_said_to_be_gone(
+    tmp_path: Path, error: Exception | None
+) -> None:
+    run = tmp_path / "run"
+
+    def work() -> None:
+        with open_run(run, MINE):
+            require_kept(run)
+            shutil.rmtree(run)
+            with pytest.raises(KerasnasError, match="was deleted"):
+                require_kept(run)
+            if error is not None:
+                raise error
+
+    with pytest.raises(KerasnasError, match=r"run was deleted, moved or replaced .*to resume"):
+        work()
+    assert not run.exists()
+    make_run(run, MINE)

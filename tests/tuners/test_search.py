@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from kerasnas.tuners import Genes, Search, SearchError, Window
+from kerasnas.tuners import Gene, Genes, Search, SearchError, Window
 from tests.tuners.small_search import GENES, choice, cost, make, run, score, table, values
 
 # --- Suggestions -------------------------------------------------------------------------------
@@ -51,6 +51,36 @@ def test_nothing_is_tried_twice_and_inactive_genes_do_not_count():
     assert len({tuple(sorted(t.values.items())) for t in search.trials}) == 64
     assert len(search.trials) == 64
     assert search.finished == "space exhausted: 5,000 candidates gave nothing new"
+
+
+def test_what_is_enqueued_is_tried_even_where_the_oracle_has_nothing_left():
+    gene = Gene("width", values=(1, 2))
+    search = Search(
+        [gene],
+        [("accuracy", "max")],
+        max_trials=5,
+        propose=lambda genes, history, rng, number: iter([{"width": 1}]),
+    )
+    search.tell(search.ask().id, {"accuracy": 0.5})
+    assert search.ask() is None
+    assert search.exhausted
+    assert search.enqueue({"width": 2})
+    assert search.ask().values == {"width": 2}
+
+
+def test_what_is_enqueued_is_tried_even_where_the_oracle_has_nothing_left():
+    gene = Gene("width", values=(1, 2))
+    search = Search(
+        [gene],
+        [("accuracy", "max")],
+        max_trials=5,
+        propose=lambda genes, history, rng, number: iter([{"width": 1}]),
+    )
+    search.tell(search.ask().id, {"accuracy": 0.5})
+    assert search.ask() is None
+    assert search.exhausted
+    assert search.enqueue({"width": 2})
+    assert search.ask().values == {"width": 2}
 
 
 def test_values_are_plain():

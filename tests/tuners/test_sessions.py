@@ -158,6 +158,15 @@ def test_a_journal_of_no_search_is_damage(tmp_path):
         Results.read(tmp_path)
 
 
+@pytest.mark.parametrize("header", [{}, {"identity": None}, {"identity": ["seed"]}])
+def test_a_journal_without_an_identity_is_damage(tmp_path, header):
+    Journal(tmp_path / "journal.jsonl", header).close()
+    with pytest.raises(JournalError, match="line 1 is damaged; it names no objectives"):
+        Results.read(tmp_path)
+    with pytest.raises(JournalError, match="line 1 is damaged; it names no search"):
+        make(tmp_path)
+
+
 def test_only_ended_trials_wait_for_the_disk(tmp_path, monkeypatch):
     waits = []
     with make(tmp_path, max_retries=1) as search:

@@ -14,12 +14,15 @@ from .objective import Objective, objectives_from
 _REMEDY = "use another directory, or delete this one to start again"
 
 
-def check_identity(found: Mapping[str, Any], wanted: Mapping[str, Any], path: Path) -> None:
+def check_identity(found: Any, wanted: Mapping[str, Any], path: Path) -> None:
     """Refuse a journal whose header names another search.
 
     Raises:
         SearchError: With what differs.
+        JournalError: The header names none.
     """
+    if not isinstance(found, Mapping):
+        raise damaged(path, 1, "it names no search")
     there, here = dict(_flat(found)), dict(_flat(wanted))
     different = [
         f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"

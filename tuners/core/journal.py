@@ -7,14 +7,13 @@ is named (`Chain`).
 What is promised: a killed process loses nothing that was appended. A line that was being written
 is cut off when the journal is opened again. A failed write is undone, so that nothing half-written
 is ever read back. Completed trials are forced to disk (`fsync`), and so are a journal's beginning
-and its directory before anything is appended. While it is open, the file is locked (`flock`,
-POSIX), which a killed process gives up by dying.
+and its directory before anything is appended. While it is open, a lock beside it keeps other
+processes out (`lock`), which a killed process gives up by dying, and a forked child does not hold.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import weakref
@@ -23,8 +22,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from filelock import FileLock
+
 from .chain import FORMAT, SCHEMA, Chain, parse
 from .errors import JournalError
+from .lock import HeldError, describe_holder, hold
 
 JOURNAL = "journal.jsonl"
 
@@ -56,13 +58,14 @@ class Journal:
         self.events: list[dict[str, Any]] = []
         self.dropped = 0
         self._file = -1
+        self._lock: FileLock | None = None
         self._last = 0, Chain()  # the file's size and chain, as this object has left them
         if take_over and (other := _open_here.get(_name(self.path))) is not None:
             other.close()
         try:
             made = _make_directory(self.path.parent)
+            self._lock = lock(self.path)
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-            lock(self._file, self.path)
             self.header = self._read() or self._begin(header)
             os.fsync(self._file)
             for directory in made:
@@ -102,8 +105,8 @@ class Journal:
             ValueError: It holds NaN or an infinity, or the name `n` or `crc`.
         """
         try:
-            if self._file >= 0 and os.fstat(self._file).st_size != self._last[0]:
-                self.close()  # an interrupt fell between a line and the note of it
+            if self._file >= 0:
+                self._check()
             if self._file < 0:
                 raise JournalError(
                     f"the journal {self.path} is closed (after an interrupt or a fault of the "
@@ -121,6 +124,9 @@ class Journal:
         if self._file >= 0:
             file, self._file = self._file, -1
             os.close(file)
+        if self._lock is not None:
+            held, self._lock = self._lock, None
+            held.release()
 
     def __enter__(self) -> Self:
         return self
@@ -135,6 +141,33 @@ class Journal:
 
     def __del__(self) -> None:
         self.close()
+
+    def _check(self) -> None:
+        """Close the file where nothing can be appended to it any more.
+
+        Raises:
+            JournalError: It was deleted, moved or replaced, or this process is a forked child.
+        """
+        if self._lock is None or not self._lock.is_locked:
+            self.close()
+            raise JournalError(
+                f"the journal {self.path} is closed in this process, which was forked from the one "
+                "that opened it: open the search here, once it is closed there"
+            )
+        ours = os.fstat(self._file)
+        try:
+            kept = os.path.samestat(ours, os.stat(self.path))  # noqa: PTH116, `os` has the faults
+        except FileNotFoundError:
+            kept = False
+        if not kept:
+            self.close()
+            raise JournalError(
+                f"the journal {self.path} was deleted, moved or replaced while its search ran: "
+                "put it back and run the same search again to continue, or run it again to begin "
+                "anew"
+            )
+        if ours.st_size != self._last[0]:
+            self.close()  # an interrupt fell between a line and the note of it
 
     def _read(self) -> dict[str, Any] | None:
         """Return the header, after reading the events; None when the file holds nothing yet."""
@@ -170,18 +203,19 @@ class Journal:
         self._last = last
 
 
-def lock(file: int, path: Path) -> None:
+def lock(path: Path) -> FileLock:
     """Lock a journal for this process.
 
     Raises:
         JournalError: Another has it.
+        OSError: As from the file system.
     """
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = _owner(path.read_bytes())
+        return hold(path.with_name(f".{path.name}.lock"))
+    except HeldError:
         raise JournalError(
-            f"{path.parent} is in use by {owner}: wait for it, end it, or use another directory"
+            f"{path.parent} is in use by {_owner(path)}: wait for it, end it, or use another "
+            "directory"
         ) from None
 
 
@@ -196,6 +230,8 @@ def _make_directory(path: Path) -> list[Path]:
 
 def sync_directory(path: Path) -> None:
     """Wait until the disk has the names in a directory."""
+    if os.name == "nt":
+        return  # Windows opens no directories
     directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)
@@ -210,11 +246,12 @@ def _name(path: Path) -> str:
     return str(path.absolute())
 
 
-def _owner(data: bytes) -> str:
+def _owner(path: Path) -> str:
     """Return the process that opened the journal last, in words."""
-    opened = [line for line in data.split(b"\n") if b'"event":"open"' in line]
     try:
+        data = path.read_bytes()
+        opened = [line for line in data.split(b"\n") if b'"event":"open"' in line]
         event = json.loads(opened[-1])
-        return f"process {event['pid']} on {event['host']}"
-    except (IndexError, KeyError, ValueError):
+        return describe_holder(int(event["pid"]), str(event["host"]))
+    except (OSError, LookupError, ValueError, TypeError):
         return "another process that is just opening it"

@@ -53,7 +53,7 @@ class Ledger:
             self._journal = Journal(path, {"identity": given}, take_over=take_over)
         try:
             if self._journal is not None:
-                check_identity(self._journal.header.get("identity", {}), given, path)
+                check_identity(self._journal.header.get("identity"), given, path)
                 fold(self._journal.events, history, path)
                 self._journal.events.clear()
                 self._applied = self._journal.lines

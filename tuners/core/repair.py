@@ -52,10 +52,10 @@ def repair(path: Path | str) -> Repair:
     """
     path = Path(path)
     path = path / JOURNAL if path.is_dir() else path
-    file = -1
+    file, held = -1, None
     try:
         file = os.open(path, os.O_RDWR)
-        lock(file, path)
+        held = lock(path)
         data = path.read_bytes()
         kept, fault = _sound(data, path)
         if fault is None:
@@ -69,6 +69,8 @@ def repair(path: Path | str) -> Repair:
     finally:
         if file >= 0:
             os.close(file)
+        if held is not None:
+            held.release()
     return Repair(kept, len(lines) - kept, fault, copy)
 
 

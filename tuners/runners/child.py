@@ -13,12 +13,21 @@ from typing import Any
 
 import psutil
 
-from .base import Cause
+from .base import Cause, Job
 
 LOG_TAIL = 12
 """Lines of a dead worker's log that its message quotes."""
 
+LONGEST = 16_000_000
+"""Bytes of the longest reply: a larger result belongs in a file of the trial's directory."""
+
 _TAIL_BYTES = 4096
+_CHUNK = 1 << 16
+_TURN = 1 << 20  # bytes that are read at once, before other workers have their turn
+
+
+class BadReplyError(Exception):
+    """What came through a worker's pipe is no reply."""
 
 
 class Child:
@@ -35,8 +44,10 @@ class Child:
         self.replies, replies = os.pipe()
         os.set_blocking(self.replies, False)
         self.served = 0
+        self._asked = "", 0  # the job whose replies are awaited, and how many it had then served
         self.silent = False  # True once the other end of `replies` is closed
-        self._partial = b""
+        self._partial = bytearray()
+        self._fault: BadReplyError | None = None
         # -P: the current directory is on the path only where the parent has it there
         command = [sys.executable, "-u", "-P", "-m", "kerasnas.tuners.runners.worker"]
         descriptors = (requests, replies)
@@ -57,21 +68,60 @@ class Child:
         self.pid = self._process.pid
         self._kernel_kills = kernel_kills()
 
+    def run(self, job: Job, log: Path | None) -> None:
+        """Ask for one more job."""
+        self.served += 1
+        self._asked = job.id, self.served
+        self.send({"job": job.to_plain(), "run": self.served, "log": log and str(log)})
+
     def send(self, request: Mapping[str, Any]) -> None:
         """Write one request; a dead worker is noticed by `ended`, not here."""
-        data = json.dumps(request).encode() + b"\n"
+        view = memoryview(json.dumps(request).encode() + b"\n")
         with contextlib.suppress(BrokenPipeError):
-            while data:
-                data = data[os.write(self._requests, data) :]
+            while view:
+                view = view[os.write(self._requests, view) :]
 
-    def receive(self) -> list[dict[str, Any]]:
-        """The complete replies that have come in; never blocks."""
-        with contextlib.suppress(BlockingIOError):
-            while chunk := os.read(self.replies, 1 << 16):
-                self._partial += chunk
-            self.silent = True
-        *lines, self._partial = self._partial.split(b"\n")
-        return [json.loads(line) for line in lines]
+    def receive(self, at_most: float = _TURN) -> list[dict[str, Any]]:
+        """The complete replies to the last job that have come in; never blocks.
+
+        Args:
+            at_most: Bytes to read, about: other workers want their turn.
+
+        Raises:
+            BadReplyError: What came is longer than `LONGEST`, or is no reply.
+        """
+        if self._fault is not None:
+            raise self._fault
+        replies: list[dict[str, Any]] = []
+        try:
+            self._take_in(replies, at_most)
+        except BadReplyError as error:
+            if not replies:
+                raise
+            self._fault = error  # what came before it counts
+        return replies
+
+    def _take_in(self, replies: list[dict[str, Any]], at_most: float) -> None:
+        taken = 0
+        while taken < at_most:
+            try:
+                chunk = os.read(self.replies, _CHUNK)
+            except BlockingIOError:
+                return
+            if not chunk:
+                self.silent = True
+                return
+            taken += len(chunk)
+            *whole, rest = chunk.split(b"\n")
+            for part in whole:
+                line = bytes(self._partial + part)
+                self._partial.clear()
+                reply = _reply(line)
+                if (reply["id"], reply["run"]) == self._asked:
+                    replies.append(reply)
+            self._partial += rest
+            if len(self._partial) > LONGEST:
+                raise BadReplyError(f"it sent more than {LONGEST:,} bytes as one reply")
 
     def ended(self) -> bool:
         """Whether the process is gone."""
@@ -97,8 +147,12 @@ class Child:
 
     def kill(self) -> None:
         """End the process and all it started, and free what the parent holds of it."""
+        started = descendants(self.pid)  # what has left the group among them
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        for process in started:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
         self._process.wait()
         self.dismiss()
         os.close(self.replies)
@@ -118,6 +172,40 @@ class Child:
     def describe_end(self) -> tuple[Cause, str]:
         """Cause and words for a process that ended without being asked to."""
         return describe_exit(self._process.returncode, kernel_kills() > self._kernel_kills)
+
+
+_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "ready": {},
+    "progress": {"step": int, "metrics": dict},
+    "finished": {"result": dict, "seconds": (int, float)},
+    "failed": {"message": str, "traceback": str, "cause": str, "seconds": (int, float)},
+}
+"""What a reply of each kind has beside `event`, `id` and `run`; see `worker`."""
+
+
+def _reply(line: bytes) -> dict[str, Any]:
+    """Return the reply that a line is.
+
+    Raises:
+        BadReplyError: It is none.
+    """
+    try:
+        reply: dict[str, Any] = json.loads(line)
+        fields = {"id": str, "run": int, **_FIELDS[reply["event"]]}
+        whole = all(isinstance(reply[name], kind) for name, kind in fields.items())
+    except (ValueError, RecursionError, LookupError, TypeError):
+        whole = False
+    if not whole:
+        raise BadReplyError(f"what it sent is no reply: {line[:60]!r}")
+    return reply
+
+
+def descendants(pid: int) -> list[psutil.Process]:
+    """Return the processes that a process has started, and those started by them."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
 
 
 def held_memory(pid: int) -> int:

@@ -7,6 +7,7 @@ imports nothing of what a trial imports.
 The children are found by file descriptors and process groups: Linux and macOS, not Windows.
 """
 
+import math
 import os
 import platform
 import selectors
@@ -20,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.errors import TunerError
 from .base import Cause, Event, Failed, Finished, Job, Progress, Started
-from .child import Child
+from .child import BadReplyError, Child
 from .environment import available_cores, worker_environment
 
 LOOK_EVERY = 0.5
@@ -83,9 +84,14 @@ class LocalRunner:
     Workers start with the first job of their slot. Use it as a context manager, or call
     `close`; workers also end when this process dies in whatever way. Start and use it in one
     thread that outlives the trials: Linux ends the workers with the thread that started them.
+
+    Raises:
+        TunerError: On Windows, which has no process groups.
     """
 
     def __init__(self, settings: LocalSettings | None = None) -> None:
+        if os.name == "nt":
+            raise TunerError("trials cannot run in worker processes on Windows: use WSL")
         self.settings = settings or LocalSettings()
         self._children: dict[int, Child] = {}
         self._running: dict[int, _Running] = {}
@@ -115,8 +121,7 @@ class LocalRunner:
         child = self._children[slot]
         now = time.monotonic()
         self._running[slot] = _Running(job, log, now + self.settings.start_limit, now)
-        child.served += 1
-        child.send({"job": job.to_plain(), "log": log and str(log)})
+        child.run(job, log)
 
     def wait(self, timeout: float | None = None) -> list[Event]:
         """Events, as soon as there is one; see `Runner.wait`."""
@@ -190,7 +195,16 @@ class LocalRunner:
 
     def _receive(self, slot: int) -> None:
         """Turn what a worker wrote into events."""
-        for reply in self._children[slot].receive():
+        child = self._children[slot]
+        try:
+            replies = child.receive(math.inf) if child.ended() else child.receive()
+        except BadReplyError as error:
+            if slot in self._running:
+                self._fail(slot, "crash", f"the worker's pipe was written to by the trial: {error}")
+            else:
+                self._discard(slot)
+            return
+        for reply in replies:
             if slot in self._running:
                 self._take(slot, reply)
         if slot in self._children and self._children[slot].silent:

@@ -61,8 +61,9 @@ class Book:
                 self._write()
 
     def close(self) -> None:
-        """Write what is still unwritten."""
-        self._write()
+        """Write what is still unwritten, unless the search has lost its directory."""
+        if not self._search.closed:
+            self._write()
 
     def _write(self) -> None:
         trials, experiment = Trials(Results(self._search.history)), self._experiment

@@ -14,6 +14,7 @@ from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.workers.display import epoch_in_words
 from kerasnas.flow.workers.threads import fix_threads
+from kerasnas.runs.directory import require_kept
 from kerasnas.runs.layout import TrainingPaths
 from kerasnas.runs.records import Description, Evaluation
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress, Started
@@ -178,6 +179,7 @@ def run_jobs(
                 bar.update(tasks[waiting[0].id], note="starting a worker")
                 workers.start(waiting.pop(0), free.pop())
             for event in workers.wait():
+                require_kept(session.run)
                 match event:
                     case Started():
                         bar.update(tasks[event.id], note="building the network")

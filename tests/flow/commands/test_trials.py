@@ -2,7 +2,9 @@
 
 import csv
 import io
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
 from kerasnas.cli import app
+from kerasnas.errors import KerasnasError
 from kerasnas.experiment import Experiment
 from kerasnas.flow.commands.trials import table
 from kerasnas.flow.stages.trials import Book
@@ -94,6 +97,25 @@ def test_models_that_a_kill_left_half_written_are_deleted(search: Search, tmp_pa
     half.write_text("half a netw")
     Book(tmp_path, search, EXPERIMENT)
     assert not half.exists()
+
+
+def test_of_a_run_that_is_deleted_meanwhile_nothing_is_written_again(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    genes = [Gene("width", values=tuple(range(8)))]
+
+    def work() -> None:
+        with (
+            open_run(run, EXPERIMENT),
+            Search(genes, [("accuracy", "max")], max_trials=8, directory=run) as search,
+            closing(Book(run, search, EXPERIMENT)),
+        ):
+            id = ask(search)
+            shutil.rmtree(run)
+            search.tell(id, {"accuracy": 0.5})
+
+    with pytest.raises(KerasnasError, match="run was deleted, moved or replaced"):
+        work()
+    assert not run.exists()
 
 
 def test_a_damaged_journal_is_named_and_repaired(search: Search, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -179,6 +181,62 @@ def test_live_process_keeps_others_out_and_a_killed_one_does_not(path):
         holder.send_signal(signal.SIGKILL)
         holder.communicate()
     assert len(read(path)[0]) == 1
+
+
+FORK = """
+import os, sys, time
+from kerasnas.tuners import Gene, JournalError, Search
+search = Search([Gene("x", values=(1, 2))], [("y", "max")], max_trials=1, directory=sys.argv[1])
+trial = search.ask()
+if child := os.fork():
+    os.write(1, b"%d\\n" % child)
+    sys.stdin.read()
+try:
+    search.tell(trial.id, {"y": 1.0})
+except JournalError as error:
+    os.write(1, f"{error}\\n".encode())
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_holds_no_lock_and_appends_nothing(path):
+    command = [sys.executable, "-c", FORK, str(path.parent)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        child, said = sorted([process.stdout.readline(), process.stdout.readline()], key=len)
+        assert "which was forked" in said
+        process.kill()
+        process.wait()
+        os.kill(int(child), 0)  # it lives on
+        assert [event["event"] for event in read(path)[0]] == ["open", "genes", "start"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_holder_that_has_died_is_said_to_have(path, monkeypatch):
+    with Journal(path, HEADER) as journal:
+        for pid, words in [(os.getpid(), f"process {os.getpid()} on"), (2**22 + 1, "has died")]:
+            journal.append({"event": "open", "pid": pid, "host": socket.gethostname()})
+            with pytest.raises(JournalError, match=f"in use by .*{words}"):
+                Journal(path, HEADER)
+
+
+@pytest.mark.parametrize("fate", ["deleted", "moved", "replaced"])
+def test_a_journal_that_is_not_there_any_more_ends_the_search(path, fate):
+    with Journal(path, HEADER) as journal:
+        if fate == "deleted":
+            shutil.rmtree(path.parent)
+        else:
+            path.parent.rename(path.parent.with_name("elsewhere"))
+        if fate == "replaced":
+            path.parent.mkdir()
+            path.write_text("")
+        with pytest.raises(JournalError, match="was deleted, moved or replaced.*put it back"):
+            journal.append(EVENTS[0])
+        assert journal.closed
+        assert fate == "replaced" or not path.parent.exists()
 
 
 def test_take_over_within_the_process(path):

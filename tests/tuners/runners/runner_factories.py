@@ -2,6 +2,7 @@
 
 import ctypes
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -42,8 +43,56 @@ def make_for_ever(**arguments):
     signal.pause()
 
 
+def make_and_keep_a_helper():
+    helper = subprocess.Popen(["sleep", "1000"])
+    return lambda values, trial: {"metrics": {"score": 0}, "helper": helper.pid}
+
+
 def make_blob(size):
     return lambda values, trial: {"metrics": {"score": len(values["blob"])}, "blob": "x" * size}
+
+
+def _fork(values, trial):
+    if os.fork():
+        os.wait()
+    return {"forked": os.getpid()}
+
+
+def _fork_and_report(values, trial):
+    if not os.fork():
+        trial.report(7, loss=7.0)
+    os.wait()
+
+
+def _replies():
+    """The descriptor of the pipe that this worker replies through."""
+    return int(sys.argv[2])
+
+
+def _write_stray_bytes(values, trial):
+    os.write(_replies(), values["bytes"].encode())
+
+
+def _reply_for_another(values, trial):
+    line = {"event": "finished", "id": values["id"], "run": 1, "seconds": 0.0}
+    os.write(_replies(), json.dumps({**line, "result": {"metrics": {"score": -1}}}).encode())
+    os.write(_replies(), b"\n")
+
+
+def _flood(values, trial):
+    while True:
+        os.write(_replies(), b"x" * 65536)
+
+
+def _leave_a_grandchild(values, trial):
+    child = subprocess.Popen(["sleep", "1000"], start_new_session=values["alone"])
+    trial.report(0, pid=child.pid)
+    if values["end"] == "crash":
+        os.abort()
+    if values["end"] == "exception":
+        raise ValueError("no good")
+    if values["end"] == "for ever":
+        signal.pause()
 
 
 def _raise(values, trial):
@@ -120,6 +169,12 @@ def _disk_full(values, trial):
 
 
 ACTIONS = {
+    "fork": _fork,
+    "fork and report": _fork_and_report,
+    "stray bytes": _write_stray_bytes,
+    "reply for another": _reply_for_another,
+    "flood": _flood,
+    "leave a grandchild": _leave_a_grandchild,
     "raise": _raise,
     "segfault": _segfault,
     "abort": lambda values, trial: os.abort(),

@@ -1,3 +1,6 @@
+import contextlib
+import json
+import math
 import os
 import select
 import signal
@@ -12,6 +15,7 @@ import pytest
 
 from kerasnas.tuners.core.errors import TunerError
 from kerasnas.tuners.runners.base import Failed, Finished, Job, Progress, Started
+from kerasnas.tuners.runners.child import Child
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
 
 HERE = Path(__file__).parent
@@ -283,6 +287,120 @@ def test_scalars_of_other_libraries_become_numbers(runner):
     assert run(runner, job("numpy")).result["metrics"] == {"score": 0.5}
 
 
+@pytest.mark.parametrize("action", ["fork", "fork and report"])
+def test_a_child_that_a_trial_forks_cannot_reply(runner, action):
+    finished = run(runner, job(action, id="0007"))
+    assert (finished.id, finished.result["metrics"]) == ("0007", {"score": 0})
+    after = run(runner, job(x=3, id="0008"))
+    assert (after.id, after.result["metrics"]) == ("0008", {"score": 3})
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "words\n",
+        "{}\n",
+        "[1]\n",
+        '{"event": "finished", "id": "0000", "run": 1}\n',
+        "[" * 9000,
+        "x",
+    ],
+)
+def test_stray_bytes_on_the_pipe_cost_one_trial(make_runner, stray):
+    runner = make_runner(workers=2)
+    runner.start(job("for ever"), 1)
+    wait_for(runner, Started)
+    failed = run(runner, job("stray bytes", bytes=stray))
+    assert (failed.id, failed.cause) == ("0000", "crash")
+    assert f"no reply: {stray.strip()[:5].encode()!r}"[:-1] in failed.message
+    assert run(runner, job(x=3)).result["metrics"] == {"score": 3}
+
+
+def test_a_reply_about_another_trial_or_run_is_not_believed(runner):
+    for own, other in [("0000", "0001"), ("0002", "0002")]:  # of an earlier run of this worker
+        values = {"action": "reply for another", "id": other, "x": 4}
+        finished = run(runner, Job(own, FACTORY, values=values))
+        assert finished.result["metrics"] == {"score": 4}
+
+
+def test_a_reply_without_an_end_is_given_up_and_holds_no_other_trial_up(make_runner):
+    runner = make_runner(workers=2)
+    flooding, limited = (
+        job("flood", id="0000"),
+        Job("0001", FACTORY, {}, {"action": "for ever"}, None, 0.5),
+    )
+    runner.start(limited, 1)
+    wait_for(runner, Started)
+    runner.start(flooding, 0)
+    ended = [wait_for(runner, Failed), wait_for(runner, Failed)]
+    found = {event.id: (event.cause, event.message) for event in ended}
+    assert found["0001"][0] == "time limit"
+    assert found["0000"][0] == "crash"
+    assert "more than 16,000,000 bytes" in found["0000"][1]
+
+
+def test_a_result_that_is_too_large_fails_the_trial_and_says_what_to_do(runner):
+    failed = run(runner, Job("1", "runner_factories:make_blob", {"size": 17_000_000}, {"blob": ""}))
+    assert failed.cause == "exception"
+    assert "at most 16,000,000 are taken: write what is large to a file" in failed.message
+
+
+def test_a_child_reads_a_long_reply_in_parts_and_once():
+    child = Child.__new__(Child)
+    child.replies, end = os.pipe()
+    os.set_blocking(child.replies, False)
+    child._partial, child._asked, child.silent, child._fault = bytearray(), ("1", 1), False, None
+    line = json.dumps({"event": "ready", "id": "1", "run": 1, "blob": "y" * 3_000_000}).encode()
+    found, turns = [], 0
+    view = memoryview(line + b"\n" + line)
+    os.set_blocking(end, False)
+    while view or not found:
+        with contextlib.suppress(BlockingIOError):
+            view = view[os.write(end, view) :]
+        found += child.receive(1 << 14)
+        turns += 1
+    assert [len(reply["blob"]) for reply in found] == [3_000_000]
+    assert turns > 40
+    os.close(end)
+    assert child.receive(math.inf) == []
+    assert child.silent and len(child._partial) == len(line)
+    os.close(child.replies)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a worker's descendants")
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("end", ["result", "exception", "crash"])
+def test_what_a_trial_leaves_running_ends_with_it(runner, end, alone):
+    if end == "crash" and alone:
+        pytest.skip("what has left a dead worker's group cannot be found")
+    runner.start(job("leave a grandchild", end=end, alone=alone), 0)
+    grandchild = handle(int(wait_for(runner, Progress).metrics["pid"]))
+    runner.answer(0, True)
+    wait_for(runner, Finished | Failed)
+    assert_ends(grandchild)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of a parent's death")
+def test_what_a_trial_has_started_does_not_outlive_a_killed_search():
+    command = [sys.executable, "-c", PARENT, "leave a grandchild"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        worker = handle(int(parent.stdout.readline()))
+        grandchild = handle(int(parent.stdout.readline()))
+        parent.kill()
+    assert_ends(worker)
+    assert_ends(grandchild)
+
+
+def test_what_a_factory_has_started_lives_on_with_its_worker(runner):
+    jobs = [Job(str(number), "runner_factories:make_and_keep_a_helper") for number in range(2)]
+    helpers = {run(runner, job).result["helper"] for job in jobs}
+    assert len(helpers) == 1
+    helper = handle(helpers.pop())
+    runner.close()
+    assert_ends(helper)
+
+
 def test_kill_ends_the_trial_and_all_it_started(runner):
     runner.start(job("grandchild"), 0)
     grandchild = handle(int(wait_for(runner, Progress).metrics["pid"]))
@@ -317,14 +435,17 @@ def test_an_interrupt_does_not_reach_the_workers(runner):
 PARENT = f"""
 import sys
 from kerasnas.tuners.runners.base import Job, Progress, Started
+from kerasnas.tuners.runners.child import Child
 from kerasnas.tuners.runners.local import LocalRunner
 runner = LocalRunner()
-runner.start(Job("1", "{FACTORY}", values={{"action": sys.argv[1]}}), 0)
+values = {{"action": sys.argv[1], "end": "for ever", "alone": False}}
+runner.start(Job("1", "{FACTORY}", values=values), 0)
 while True:
     for event in runner.wait():
         if isinstance(event, Started):
             print(event.pid, flush=True)
         if isinstance(event, Progress):
+            print(int(event.metrics.get("pid", 0)), flush=True)
             runner.answer(0, True)
 """
 
