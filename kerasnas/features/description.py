@@ -69,7 +69,7 @@ def golden(path: Path, settings: FrontEnd) -> dict[str, Any]:
         codes = np.resize(np.arange(256, dtype=np.uint8), settings.input_shape)
         features = dequantized(codes, settings)[None]
         return {"codes": encode(codes), "features": encode(features)}
-    waveform = read(path, settings.sample_rate, settings.file_channels)
+    waveform = read(path, settings.sample_rate, settings.file_channels, settings.seconds)
     scaled = np.rint(fit_length(waveform, settings) * 32768)
     samples = np.clip(scaled, -32768, 32767).astype(np.int16)
     features = clip_features(samples.astype(np.float32) / np.float32(32768), settings)

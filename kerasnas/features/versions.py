@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from kerasnas.datasets import Clips
 from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
-from kerasnas.features.audio import Waveform, read, read_header
+from kerasnas.features.audio import Waveform, finite, read, read_header
 from kerasnas.features.clip_features import clip_features, fit_length
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import digest
@@ -143,7 +143,7 @@ def excerpt(path: Path, samples: int, sample_rate: int, rng: np.random.Generator
     with soundfile.SoundFile(path) as file:
         file.seek(int(start * header.rate))
         part = file.read(int(np.ceil(wanted * header.rate)) + 1, dtype="float32", always_2d=True)
-    resampled = soxr.resample(part.mean(axis=1), header.rate, sample_rate)
+    resampled = soxr.resample(finite(path, part).mean(axis=1), header.rate, sample_rate)
     return np.resize(resampled[:, None], (samples, 1))
 
 
@@ -198,7 +198,9 @@ def sources(folder: Path, name: str) -> tuple[Path, ...]:
     found = tuple(
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+        if path.suffix.lower() in AUDIO_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     if not found:
         raise KerasnasError(

@@ -193,7 +193,8 @@ def mix_features(clips: Clips, mix: Mix, front_end: RecordingFrontEnd) -> NDArra
     waveforms = []
     for index, order in zip(mix.clips, mix.orders, strict=True):
         path = clips[index].path
-        waveform = read(path, front_end.sample_rate, front_end.file_channels)
+        rate, channels = front_end.sample_rate, front_end.file_channels
+        waveform = read(path, rate, channels, front_end.seconds)
         waveforms.append(shuffled(fit_length(waveform, front_end), order))
     return clip_features(waveforms[0] + waveforms[1], front_end)
 

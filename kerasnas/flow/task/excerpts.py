@@ -75,7 +75,7 @@ def excerpt(path: Path, seconds: float, where: tuple[float, float] | None = None
     """
     rate = _RATES[read_header(path).rate > _RATES[0]]
     start, stop = where or (0.0, seconds)
-    samples = read(path, rate)[: round(seconds * rate)]
+    samples = read(path, rate, seconds=seconds)[: round(seconds * rate)]
     first = min(round(start * rate), len(samples) - 1)
     part = samples[first : max(round(stop * rate), first + 1)]
     offset = _loudest(part, rate)
