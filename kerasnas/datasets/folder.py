@@ -113,8 +113,7 @@ def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
         name, split = Path(row["filename"]).as_posix(), row.get("split") or None
         if split not in (None, *SPLITS):
             problems.add(f"{where}: split is {split}; allowed are {', '.join(SPLITS)}")
-        labels = tuple(dict.fromkeys(part.strip() for part in row["labels"].split(";")))
-        labels = tuple(label for label in labels if label)
+        labels = labels_of(row["labels"])
         if not multi_label and len(labels) != 1:
             problems.add(
                 f"{where}: {len(labels)} labels ({row['labels']!r}) where exactly one is expected; "
@@ -134,6 +133,12 @@ def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
     if not clips:
         raise KerasnasError(f"{table}: lists no clips below its header")
     return Clips(tuple(clips), _classes(clips), multi_label, root.name, root)
+
+
+def labels_of(cell: str) -> tuple[str, ...]:
+    """Return the labels in a cell of a list, each once, in their order."""
+    parts = (part.strip() for part in cell.split(";"))
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def with_copies(clips: Clips) -> Clips:

@@ -1,6 +1,7 @@
 """Reading recordings: any format, rate and channel count that libsndfile knows."""
 
 import math
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def blocks(
     """
     frames = samples = 0
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:  # whose name may be no text
             promised, rate = file.frames, file.samplerate
             most = promised
             if seconds is not None:
@@ -115,7 +116,7 @@ def read_header(path: Path) -> Header:
         KerasnasError: As from `read`, as far as the header tells.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             frames, rate, channels = file.frames, file.samplerate, file.channels
     except (soundfile.LibsndfileError, OSError) as error:
         raise KerasnasError(_why_unreadable(path, error)) from None

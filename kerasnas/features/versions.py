@@ -11,6 +11,7 @@ recognition", ICASSP 2017.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ def excerpt(path: Path, samples: int, sample_rate: int, rng: np.random.Generator
     header = read_header(path)
     wanted = min(samples / sample_rate, header.seconds)
     start = rng.uniform(0, header.seconds - wanted)
-    with soundfile.SoundFile(path) as file:
+    with soundfile.SoundFile(os.fsencode(path)) as file:
         file.seek(int(start * header.rate))
         part = file.read(int(np.ceil(wanted * header.rate)) + 1, dtype="float32", always_2d=True)
     resampled = soxr.resample(finite(path, part).mean(axis=1), header.rate, sample_rate)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from kerasnas import datasets, experiment
 from kerasnas.datasets import Clips, DataSettings, SplitSettings
 from kerasnas.datasets.esc50 import Esc50Settings
-from kerasnas.datasets.folder import FolderSettings
+from kerasnas.datasets.folder import FolderSettings, labels_of
 from kerasnas.datasets.groups import GroupKey, grouped
 from kerasnas.datasets.survey import Survey
 from kerasnas.datasets.table import Problems, printable, rows
@@ -186,7 +186,7 @@ def _layout(folder: Path) -> DataSettings:
         return FolderSettings(root=root)
     # Loading reports the table's problems, all together.
     listed = rows(tables[0], ("filename", "labels"), problems=Problems())
-    several = any(";" in row["labels"] for _, row in listed)
+    several = any(len(labels_of(row["labels"])) > 1 for _, row in listed)
     return FolderSettings(root=root, csv=Path(tables[0].name), multi_label=several)
 
 

@@ -297,7 +297,7 @@ def test_all_clips_of_one_group(tmp_path: Path) -> None:
 
 def test_all_problems_of_a_list(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=9, dog=9)
-    lines = ["cat/0.wav", "gone.wav,cat", "cat/1.wav,", f"{'long' * 99}.wav,cat"]
+    lines = ["cat/0.wav", "gone.wav,cat;", "cat/1.wav,", f"{'long' * 99}.wav,cat"]
     (root / "list.csv").write_text("\n".join(["filename,labels", *lines]))
     text = call(root)
     assert all(f"list.csv:{line}: " in text for line in (2, 3, 4, 5))
