@@ -1,6 +1,10 @@
 """Bad input on the command line: one clear message, exit code 2, nothing lost."""
 
+import io
+import os
 import re
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +13,7 @@ import soundfile
 import yaml
 from typer.testing import CliRunner
 
-from kerasnas.cli import app
+from kerasnas.cli import app, main
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.opening import open_run
 
@@ -53,6 +57,22 @@ def experiment(root: Path | None, **fields: object) -> Path:
     path = Path("x.yaml")
     path.write_text(yaml.safe_dump(plain))
     return path
+
+
+def test_names_that_are_no_text_can_be_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = recordings(tmp_path / "data", cat=10, dog=10)
+    screen = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    name = os.fsdecode(b"caf\xe9.yaml")
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "argv", ["kerasnas", "init", str(root), "-o", name])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    screen.seek(0)
+    assert "wrote caf\\udce9.yaml" in screen.read()
 
 
 def test_a_missing_experiment(tmp_path: Path) -> None:

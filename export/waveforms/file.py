@@ -129,7 +129,7 @@ def examine_waveform(
 
 
 def _difference(given: WaveformInput) -> float:
-    """Mean difference of the golden clip's features, computed by the front end's operators."""
+    """Mean difference of the golden waveform's features, computed by the front end's operators."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=front_end_file(given.front), num_threads=1)

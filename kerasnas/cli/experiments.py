@@ -171,11 +171,11 @@ def train(
         OUT.print(train_ensemble(source, **given).table())
         return
     trained = train(source, **given, folds=folds, seeds=seeds)
+    if problems := trained.problems():
+        OUT.print(problems, markup=False)
     OUT.print(trained.table())
     if trained.caveat is not None:
         OUT.print(f"note: {trained.caveat}.", markup=False)
-    if problems := trained.problems():
-        OUT.print(problems, markup=False)
 
 
 @command

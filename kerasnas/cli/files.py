@@ -106,6 +106,8 @@ def evaluate(
 
     evaluated = evaluate(model, experiment=experiment, data=data, part=clips, cache=cache)
     OUT.print(evaluated.table())
+    if evaluated.to_beat is not None:
+        OUT.print(evaluated.to_beat, markup=False)
     OUT.print(evaluated.class_table(OUT.width))
 
 

@@ -122,8 +122,7 @@ def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
                 "on one line, and close what is quoted"
             )
             continue
-        labels = tuple(dict.fromkeys(part.strip() for part in row["labels"].split(";")))
-        labels = tuple(label for label in labels if label)
+        labels = labels_of(row["labels"])
         if not multi_label and len(labels) != 1:
             problems.add(
                 f"{where}: {len(labels)} labels ({row['labels']!r}) where exactly one is expected; "
@@ -143,6 +142,12 @@ def load_csv(root: Path, csv: Path, *, multi_label: bool) -> Clips:
     if not clips:
         raise KerasnasError(f"{table}: lists no clips below its header")
     return Clips(tuple(clips), _classes(clips), multi_label, root.name, root)
+
+
+def labels_of(cell: str) -> tuple[str, ...]:
+    """Return the labels in a cell of a list, each once, in their order."""
+    parts = (part.strip() for part in cell.split(";"))
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def with_copies(clips: Clips) -> Clips:

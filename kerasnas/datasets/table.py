@@ -129,7 +129,10 @@ def audio_file(path: Path, where: str) -> Path:
 def existing_audio(path: Path) -> Path | None:
     """Return what `audio_file` does, or None when there is no such file."""
     candidates = (path, *(path.with_suffix(suffix) for suffix in AUDIO_SUFFIXES))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+    try:
+        return next((candidate for candidate in candidates if candidate.is_file()), None)
+    except OSError:  # a name that is too long, or a directory that may not be read
+        return None
 
 
 def printable(path: Path | str) -> str:

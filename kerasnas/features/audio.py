@@ -1,7 +1,9 @@
 """Reading recordings: any format, rate and channel count that libsndfile knows."""
 
 import math
+import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -43,10 +45,23 @@ def read(
         KerasnasError: Naming the file, when it is missing, not audio, cut short, without samples,
             holds infinities or NaN, or has other channels than are asked for.
     """
-    found: list[Waveform] = []
-    frames = 0
+    waveform = np.concatenate(list(blocks(path, sample_rate, channels, seconds)))
+    return waveform if seconds is None else waveform[: math.ceil(seconds * sample_rate)]
+
+
+def blocks(
+    path: Path, sample_rate: int, channels: int | None = 1, seconds: float | None = None
+) -> Iterator[Waveform]:
+    """Yield what `read` returns, a part at a time: at least one sample in all.
+
+    With `seconds`, a little more than that is read.
+
+    Raises:
+        KerasnasError: As from `read`; that a file is cut short shows behind its last block.
+    """
+    frames = samples = 0
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:  # whose name may be no text
             promised, rate = file.frames, file.samplerate
             if rate * _STRETCH < sample_rate:
                 raise KerasnasError(
@@ -62,17 +77,19 @@ def read(
                 if not len(block):
                     break
                 frames += len(block)
-                mixed = _with_channels(path, _finite(path, block), channels)
+                mixed = _with_channels(path, finite(path, block), channels)
                 if rate != sample_rate:
                     if resampler is None:
                         resampler = soxr.ResampleStream(
                             rate, sample_rate, mixed.shape[1], dtype="float32", quality="HQ"
                         )
                     mixed = resampler.resample_chunk(mixed)
-                found.append(mixed)
+                samples += len(mixed)
+                yield mixed
             if resampler is not None:
-                nothing = np.zeros((0, found[0].shape[1]), np.float32)
-                found.append(resampler.resample_chunk(nothing, last=True))
+                last = resampler.resample_chunk(mixed[:0], last=True)
+                samples += len(last)
+                yield last
     except (soundfile.LibsndfileError, OSError) as error:
         raise KerasnasError(_why_unreadable(path, error)) from None
     with path.open("rb") as raw:
@@ -83,12 +100,8 @@ def read(
         )
     if not frames:
         raise KerasnasError(f"{path}: holds 0 samples; remove it from the data set")
-    waveform = found[0] if len(found) == 1 else np.concatenate(found)
-    if seconds is not None:
-        waveform = waveform[: math.ceil(seconds * sample_rate)]
-    if len(waveform):
-        return waveform
-    return np.zeros((1, waveform.shape[1]), np.float32)  # a few samples can resample to none
+    if not samples:  # a few samples can resample to none
+        yield np.zeros((1, mixed.shape[1]), np.float32)
 
 
 @dataclass(frozen=True)
@@ -113,7 +126,7 @@ def read_header(path: Path) -> Header:
         KerasnasError: As from `read`, as far as the header tells.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             frames, rate, channels = file.frames, file.samplerate, file.channels
     except (soundfile.LibsndfileError, OSError) as error:
         raise KerasnasError(_why_unreadable(path, error)) from None
@@ -124,7 +137,12 @@ def read_header(path: Path) -> Header:
     return Header(rate, frames / rate, channels)
 
 
-def _finite(path: Path, samples: Waveform) -> Waveform:
+def finite(path: Path, samples: Waveform) -> Waveform:
+    """Return samples of a file, all of which are numbers, and none beyond all measure.
+
+    Raises:
+        KerasnasError: Some are not.
+    """
     peak = np.abs(samples).max()
     if peak <= LOUDEST:
         return samples

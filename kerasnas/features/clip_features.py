@@ -1,6 +1,6 @@
 """From a recording of any length to the features of clips of the experiment's length."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -166,24 +166,35 @@ def fit_length(waveform: Waveform, settings: ClipLength) -> Waveform:
 
 
 def sliding(
-    waveform: Waveform, settings: ClipLength, hop_seconds: float | None = None
+    blocks: Iterable[Waveform], settings: ClipLength, hop_seconds: float | None = None
 ) -> Iterator[Slice]:
     """Cut a recording of any length into clips, the last one ending where the recording ends.
 
     What would add less than a twentieth of a clip at the end is left out, as the end of a training
     clip that is a little too long: decoders and resamplers differ by some samples.
 
+    No more than a clip and a block is held at a time.
+
     Args:
-        waveform: float32 `(samples, channels)` at `settings.sample_rate`, at least one sample.
+        blocks: The recording in parts, float32 `(samples, channels)` each at
+            `settings.sample_rate`, at least one sample in all.
         settings: The length of a clip.
         hop_seconds: Time between the beginnings of two clips; the clip length by default.
     """
     rate = settings.sample_rate
     hop = max(1, round((hop_seconds or settings.seconds) * rate))
-    last = max(0, len(waveform) - settings.samples)
-    starts = [*range(0, last, hop)]
-    if not starts or last - starts[-1] > settings.samples // 20:
-        starts.append(last)
-    for start in starts:
-        stop = min(len(waveform), start + settings.samples)
-        yield Slice(start / rate, stop / rate, waveform[start:stop])
+    length, start = settings.samples, 0
+    held, offset = np.zeros((0, 1), np.float32), 0  # what is left of the recording, and its place
+    for block in blocks:
+        held = np.concatenate([held, block]) if len(held) else block
+        end = offset + len(held)
+        while start + length < end:
+            part = held[start - offset : start - offset + length]
+            yield Slice(start / rate, (start + length) / rate, part)
+            start += hop
+        done = max(0, min(start, end - length) - offset)  # the last clip may begin behind this
+        held, offset = held[done:], offset + done
+    end = offset + len(held)
+    last = max(0, end - length)
+    if not start or last - (start - hop) > length // 20:
+        yield Slice(last / rate, end / rate, held[last - offset :])

@@ -1,19 +1,20 @@
-"""What an app must know to compute the same features, and one clip to check it against."""
+"""What an app must know to compute the same features, and a sound to check it against."""
 
 import base64
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.features.clip_features import clip_features, fit_length, read_clip
+from kerasnas.features.clip_features import clip_features
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.settings import Mel, Scalogram
 from kerasnas.features.spectral.morlet import filters
 from kerasnas.features.stored import dequantized
 from kerasnas.features.waveform_model import digest
+
+_LOWEST = 20.0  # Hz
 
 
 def describe(settings: FrontEnd) -> dict[str, Any]:
@@ -50,8 +51,11 @@ def describe(settings: FrontEnd) -> dict[str, Any]:
     }
 
 
-def golden(path: Path, settings: FrontEnd) -> dict[str, Any]:
-    """One clip's waveform and features, to check another implementation against.
+def golden(settings: FrontEnd) -> dict[str, Any]:
+    """Return a made-up sound and its features, to check another implementation against.
+
+    It is no clip of the data set: apps ship the file that holds it, which is no place for anybody's
+    recordings.
 
     Returns:
         `waveform`: int16 `(samples, channels)`, full scale 32768, at the front end's sample rate
@@ -61,18 +65,24 @@ def golden(path: Path, settings: FrontEnd) -> dict[str, Any]:
 
     Of stored embeddings there is `codes` instead of `waveform`: every byte in turn, uint8
     `(frames, values)`.
-
-    Raises:
-        KerasnasError: Naming the file, when it cannot be used.
     """
     if isinstance(settings, StoredEmbedding):
         codes = np.resize(np.arange(256, dtype=np.uint8), settings.input_shape)
         features = dequantized(codes, settings)[None]
         return {"codes": encode(codes), "features": encode(features)}
-    scaled = np.rint(fit_length(read_clip(path, settings), settings) * 32768)
-    samples = np.clip(scaled, -32768, 32767).astype(np.int16)
+    samples = _sound(settings.sample_rate, settings.samples, settings.file_channels)
     features = clip_features(samples.astype(np.float32) / np.float32(32768), settings)
     return {"waveform": encode(samples), "features": encode(features)}
+
+
+def _sound(rate: int, count: int, channels: int) -> NDArray[np.int16]:
+    """Return a tone that rises through all bands, in noise of its own in every channel."""
+    highest = rate / 2
+    frequencies = _LOWEST * (highest / _LOWEST) ** (np.arange(count) / count)
+    tone = 0.5 * np.sin(2 * np.pi * np.cumsum(frequencies) / rate)
+    noise = 0.05 * np.random.default_rng(0).standard_normal((count, channels))
+    scaled = np.rint((tone[:, None] + noise) * 32768)
+    return np.clip(scaled, -32768, 32767).astype(np.int16)
 
 
 def encode(array: NDArray[Any]) -> dict[str, Any]:

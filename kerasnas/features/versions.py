@@ -11,6 +11,7 @@ recognition", ICASSP 2017.
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from pydantic import BaseModel, ConfigDict
 from kerasnas.datasets import Clips
 from kerasnas.datasets.table import AUDIO_SUFFIXES
 from kerasnas.errors import KerasnasError
-from kerasnas.features.audio import Waveform, read, read_header
+from kerasnas.features.audio import Waveform, finite, read, read_header
 from kerasnas.features.clip_features import clip_features, fit_length, read_clip
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import digest
@@ -139,10 +140,10 @@ def excerpt(path: Path, samples: int, sample_rate: int, rng: np.random.Generator
     header = read_header(path)
     wanted = min(samples / sample_rate, header.seconds)
     start = rng.uniform(0, header.seconds - wanted)
-    with soundfile.SoundFile(path) as file:
+    with soundfile.SoundFile(os.fsencode(path)) as file:
         file.seek(int(start * header.rate))
         part = file.read(int(np.ceil(wanted * header.rate)) + 1, dtype="float32", always_2d=True)
-    resampled = soxr.resample(part.mean(axis=1), header.rate, sample_rate)
+    resampled = soxr.resample(finite(path, part).mean(axis=1), header.rate, sample_rate)
     return np.resize(resampled[:, None], (samples, 1))
 
 
@@ -197,7 +198,9 @@ def sources(folder: Path, name: str) -> tuple[Path, ...]:
     found = tuple(
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+        if path.suffix.lower() in AUDIO_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     if not found:
         raise KerasnasError(

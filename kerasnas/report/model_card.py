@@ -6,6 +6,7 @@ be harmed, what the recordings do not cover) is asked of the reader, not made up
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _head(run: Run, export: Export) -> str:
             f"{counted(clips.calibration, 'training clip')} for integer ranges.",
             *_trunk(run),
             f"- **Task**: {_KINDS[export.multi_label]}, {len(classes)} classes: "
-            f"{', '.join(classes)}.",
+            f"{', '.join(map(_plain, classes))}.",
             f"- **Input**: features of shape {export.input_shape} (frames, bins, "
             f"channels), by {front_end}; all settings in `export/features.json`."
             + (
@@ -118,7 +119,7 @@ def _warnings(run: Run) -> list[str]:
     """Lines on what is wrong with the network, and an empty one; nothing where nothing is."""
     found = findings(run)
     lines = [
-        f"- **{'Warning' if each.serious else 'Note'}**: {_cell(each.sentence)}." for each in found
+        f"- **{'Warning' if each.serious else 'Note'}**: {_plain(each.sentence)}." for each in found
     ]
     return [*lines, ""] if lines else []
 
@@ -159,7 +160,7 @@ def _accuracy(run: Run, export: Export) -> str:
             rows.append([f"`{entry.file}`", *shown])
     for cells in baseline_rows(run, ["accuracy", *judged]):
         title, shown_accuracy, *beside = map(str, cells)
-        rows.append([title, shown_accuracy, "", *beside, "", ""])
+        rows.append([_plain(title), shown_accuracy, "", *beside, "", ""])
     measured = "share of right decisions" if several else "accuracy"
     method = (
         "mean over clips ± 1.96 standard errors" if several else "Wilson's interval, clips as units"
@@ -318,4 +319,13 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _BAR.sub(r"\\|", text).replace("\n", " ")
+
+
+_BAR = re.compile(r"(?<!\\)\|")
+_MARKUP = re.compile(r"[\\`*<>\[\]|&~]|(?<!\w)_|_(?!\w)")
+
+
+def _plain(text: str) -> str:
+    """Return text that may hold names of users' labels, which Markdown would take for markup."""
+    return _MARKUP.sub(r"\\\g<0>", text).replace("\n", " ")

@@ -122,7 +122,7 @@ def test_features_are_the_bytes_as_numbers_and_then_zeros(
         expected = number(clip.embedding.astype(np.float64))
         np.testing.assert_allclose(found[row, 0, :frames], expected, atol=1e-6)
         assert not found[row, 0, frames:].any()
-    example = golden(Path("unused"), front)
+    example = golden(front)
     codes = decode(example["codes"]).astype(np.float64)
     assert describe(front)["dequantize"] == how and len(np.unique(codes)) == 256
     np.testing.assert_allclose(decode(example["features"])[0], number(codes), atol=1e-6)

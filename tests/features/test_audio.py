@@ -1,3 +1,4 @@
+import os
 import struct
 import tracemalloc
 
@@ -6,8 +7,8 @@ import pytest
 import soundfile
 
 from kerasnas.errors import KerasnasError
-from kerasnas.features import LogMel, of_file, read
-from kerasnas.features.audio import Header, read_header
+from kerasnas.features import LogMel, of_file, read, sliding
+from kerasnas.features.audio import Header, blocks, read_header
 
 RATE = 16000
 
@@ -92,6 +93,14 @@ def test_the_beginning_is_read_as_it_is_in_the_whole(tmp_path, name, rate):
         assert np.array_equal(beginning, whole[: round(seconds * RATE)])
 
 
+def test_names_that_are_no_text(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    with path.open("wb") as file:
+        soundfile.write(file, tone(), RATE, format="WAV")
+    assert len(read(path, RATE)) == 8000
+    assert read_header(path).seconds == 0.5
+
+
 def test_blocks_do_not_show(tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.wav", tone(3, 44100), 44100)
     whole = read(tmp_path / "a.wav", RATE)
@@ -127,6 +136,18 @@ def test_of_two_hours_only_the_beginning_is_read(tmp_path):
     settings = LogMel(sample_rate=RATE, seconds=1.5)
     assert of_file(path, settings).shape == (1, *settings.input_shape)
     assert peak_bytes(lambda: of_file(path, settings)) < 20e6
+
+
+def test_no_more_than_a_block_is_held_of_a_recording_that_is_cut_into_clips(tmp_path, monkeypatch):
+    monkeypatch.setattr("kerasnas.features.audio.BLOCK", 5000)
+    path = zeros(tmp_path / "a.wav", 60, 16000)
+    settings = LogMel(sample_rate=8000, seconds=1)
+
+    def clips():
+        return sum(1 for _ in sliding(blocks(path, 8000), settings))
+
+    assert clips() == 60
+    assert peak_bytes(clips) < 60 * 8000 * 4 / 2
 
 
 @pytest.mark.slow

@@ -162,6 +162,18 @@ def test_a_clip_of_the_data_set_is_no_noise(data, street, tmp_path, how) -> None
             extract(clips, SETTINGS, tmp_path / "cache", 1, False, version)
 
 
+def test_noise_that_is_not_finite_is_refused(tmp_path, rng) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.array([0.1, np.nan, 0.2]), SETTINGS.sample_rate, subtype="FLOAT")
+    with pytest.raises(KerasnasError, match=r"a\.wav: holds samples that are infinite"):
+        excerpt(path, 3, SETTINGS.sample_rate, rng)
+
+
+def test_hidden_files_are_no_noise(street) -> None:
+    (street / "._0.wav").write_bytes(b"what a file system keeps beside a file")
+    assert not any(path.name.startswith(".") for path in sources(street, "noise"))
+
+
 def test_folders_without_recordings_are_refused(data, street, tmp_path) -> None:
     clips = load(FolderSettings(), data)
     (tmp_path / "empty").mkdir()

@@ -5,7 +5,7 @@ from kerasnas.report.model_card import model_card
 from kerasnas.report.sections.statistics import wilson
 from kerasnas.runs.layout import RunPaths
 
-from .conftest import CLASSES, COUNT, export_report, whole_file, write_trials
+from .conftest import CLASSES, COUNT, HOSTILE, export_report, whole_file, write_trials
 
 
 def _rows(card: str, heading: str) -> list[list[str]]:
@@ -21,6 +21,7 @@ def test_a_card_says_what_how_good_and_how_to_run(run: Path):
     card = model_card(run)
     assert card is not None
     assert f"one label a clip, {len(CLASSES)} classes" in card
+    assert HOSTILE not in card and HOSTILE.replace("<", "\\<").replace(">", "\\>") in card
     keras, float16, int8 = _rows(card, "Accuracy on held-out clips")
     low, high = wilson(0.85 * COUNT, COUNT)
     assert keras[1:3] == ["85.0 %", f"{100 * low:.1f} % to {100 * high:.1f} %"]

@@ -130,7 +130,19 @@ def test_recipes_are_compared(run: Path) -> None:
     (run / "experiment.yaml").write_text(split + text[text.index("search:") :])
     chosen = "the architecture and the recipe were chosen on the same clips"
     assert chosen in Page(write(run)).text("selection")
+    assert "Ways to draw" not in page.text("recipes")
     assert "The recipe (augmentation, and how classes are drawn)" in page.text("selection")
+
+
+def test_recipes_are_compared_in_two_steps_where_classes_differ(run: Path) -> None:
+    entries = tuple(
+        records.RecipeEntry(name, f"recipes/{name}", {}, 0.3, 0.0, 0.0, 12.0)
+        for name in ("none", "none + balanced", "light + balanced")
+    )
+    chosen = {"augmentation": {}, "sampling": "balanced"}
+    record = records.Recipes("0a", "99 parameters", 80, 5, 5, entries, "none + balanced", chosen)
+    record.write(RunPaths(run).recipes)
+    assert "Ways to draw the classes were compared first" in Page(write(run)).text("recipes")
 
 
 @pytest.mark.parametrize("name", ["findings", "baselines", "recipes"])

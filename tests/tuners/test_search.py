@@ -68,21 +68,6 @@ def test_what_is_enqueued_is_tried_even_where_the_oracle_has_nothing_left():
     assert search.ask().values == {"width": 2}
 
 
-def test_what_is_enqueued_is_tried_even_where_the_oracle_has_nothing_left():
-    gene = Gene("width", values=(1, 2))
-    search = Search(
-        [gene],
-        [("accuracy", "max")],
-        max_trials=5,
-        propose=lambda genes, history, rng, number: iter([{"width": 1}]),
-    )
-    search.tell(search.ask().id, {"accuracy": 0.5})
-    assert search.ask() is None
-    assert search.exhausted
-    assert search.enqueue({"width": 2})
-    assert search.ask().values == {"width": 2}
-
-
 def test_values_are_plain():
     for trial in run(make(max_trials=20)).trials:
         assert {type(value) for value in trial.values.values()} <= {int, float, str}

@@ -13,16 +13,18 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasnas import experiment as experiments
-from kerasnas.errors import KerasnasError, counted
+from kerasnas.errors import DamagedError, KerasnasError, counted
 from kerasnas.flow.commands.predict import front_end
 from kerasnas.flow.commands.tables import figures_table
 from kerasnas.flow.result import Result
+from kerasnas.flow.stages.baselines import to_beat
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.opening import read_experiment, run_of
 from kerasnas.flow.task.task import Indices, Part, Task, load_task
 from kerasnas.flow.task.waveform import waveforms
 from kerasnas.paths import StrPath, path_or_none
-from kerasnas.runs.layout import ExportPaths
+from kerasnas.runs.layout import ExportPaths, RunPaths
+from kerasnas.runs.records import Baselines
 from kerasnas.runs.run import description_of
 from kerasnas.training.scoring.metrics import ClipScores
 from kerasnas.words import words
@@ -30,12 +32,21 @@ from kerasnas.words import words
 
 @dataclass(frozen=True, repr=False)
 class Evaluated(Result):
-    """Scores of a model file."""
+    """Scores of a model file.
+
+    Attributes:
+        model: The file.
+        part: Name of the clips.
+        classes: Names of the classes.
+        result: The scores.
+        to_beat: What baselines score on the same clips, in words; None where it is not known.
+    """
 
     model: Path
     part: Part
     classes: tuple[str, ...]
     result: ClipScores
+    to_beat: str | None = None
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -48,6 +59,7 @@ class Evaluated(Result):
             "model": str(self.model),
             "clips": f"{len(self.result.clips)} {self.part}",
             **{words(name): f"{value:.4f}" for name, value in self.metrics.items()},
+            **({} if self.to_beat is None else {"baselines": self.to_beat}),
         }
 
     def table(self) -> Table:
@@ -150,7 +162,21 @@ def evaluate(
     fold = None if described is None else described.fold
     clips = task.part(part) if fold is None else task.fold_part(part, fold)
     result = evaluate_on(model, task, clips)
-    return Evaluated(model, part, task.clips.classes, result)
+    beside = None if experiment is not None else _to_beat(run_of(model), task, part, clips)
+    return Evaluated(model, part, task.clips.classes, result, beside)
+
+
+def _to_beat(run: Path, task: Task, part: Part, clips: Indices) -> str | None:
+    """Return what a run's baselines score on the same clips; None where it does not know."""
+    try:
+        known = Baselines.known(RunPaths(run).baselines)
+    except DamagedError:
+        return None  # the file's own scores do not depend on it
+    beside = None if known is None else known.parts.get(part)
+    if known is None or beside is None:
+        return None
+    same = beside.regression.ids == tuple(task.clips[int(index)].id for index in clips)
+    return to_beat(task, known, part) if same else None
 
 
 def evaluate_on(model: Path, task: Task, clips: Indices) -> ClipScores:

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from kerasnas import datasets, experiment
 from kerasnas.datasets import Clips, DataSettings, SplitSettings
 from kerasnas.datasets.esc50 import Esc50Settings
-from kerasnas.datasets.folder import FolderSettings
+from kerasnas.datasets.folder import FolderSettings, labels_of
 from kerasnas.datasets.groups import GroupKey, grouped
 from kerasnas.datasets.survey import Survey
-from kerasnas.datasets.table import Problems, rows
+from kerasnas.datasets.table import Problems, printable, rows
 from kerasnas.errors import KerasnasError, counted
 from kerasnas.experiment import Experiment
 from kerasnas.experiment.like import resolve_like
@@ -107,7 +107,8 @@ def init(
     except KerasnasError:
         output.unlink()
         raise
-    lines = _found(survey) + [f"warning: {text}" for text in (*warnings, *_warnings(survey, split))]
+    warnings += _warnings(survey, split)
+    lines = _found(survey, pretrained is None) + [f"warning: {text}" for text in warnings]
     return "\n".join([*lines, f"wrote {output}", f"next: kerasnas search {output}"])
 
 
@@ -173,6 +174,8 @@ def _layout(folder: Path) -> DataSettings:
     root = folder.absolute()
     if not root.is_dir():
         raise KerasnasError(f"{folder} is not a directory of recordings")
+    if (name := printable(root)) != str(root):
+        raise KerasnasError(f"{name}: the name is not UTF-8 text; rename the directory")
     if (root / "meta" / "esc50.csv").is_file():
         return Esc50Settings(root=root)
     tables = [path for path in sorted(root.glob("*.csv")) if _lists_clips(path)]
@@ -183,14 +186,15 @@ def _layout(folder: Path) -> DataSettings:
         return FolderSettings(root=root)
     # Loading reports the table's problems, all together.
     listed = rows(tables[0], ("filename", "labels"), problems=Problems())
-    several = any(";" in row["labels"] for _, row in listed)
+    several = any(len(labels_of(row["labels"])) > 1 for _, row in listed)
     return FolderSettings(root=root, csv=Path(tables[0].name), multi_label=several)
 
 
 def _lists_clips(path: Path) -> bool:
+    """Whether a table is meant to list clips; what is wrong with its header, `rows` says."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = [name.strip() for name in file.readline().split(",")]
-    return {"filename", "labels"} <= set(header)
+        names = {name.strip(' "\n').lower() for name in re.split("[,;\t]", file.readline())}
+    return "filename" in names and not names.isdisjoint(("label", "labels"))
 
 
 def _split(clips: Clips) -> tuple[SplitSettings, list[str]]:
@@ -226,8 +230,13 @@ def _dropped(clips: Clips, key: GroupKey, problem: str) -> str:
     )
 
 
-def _found(survey: Survey) -> list[str]:
-    """Return what a user should know about the recordings, a line each."""
+def _found(survey: Survey, recipes: bool) -> list[str]:
+    """Return what a user should know about the recordings, a line each.
+
+    Args:
+        survey: What the recordings are like.
+        recipes: Whether the search tries recipes.
+    """
     counts, lengths, seconds = survey.counts, survey.lengths, clip_seconds(survey)
     cut = lengths.cut(seconds)
     largest, share = survey.majority
@@ -246,9 +255,10 @@ def _found(survey: Survey) -> list[str]:
     if not survey.multi_label:
         lines.append(f"to beat: {share:.1%} right by always answering {largest}")
     if survey.imbalanced and not survey.multi_label:
+        draws = "tries to draw" if recipes else "draws"
         lines.append(
             f"the largest class has {survey.imbalance:.0f} times the clips of the smallest: "
-            "the search goes by macro F1, and training draws the classes equally often"
+            f"the search goes by macro F1, and {draws} the classes equally often"
         )
     return lines
 

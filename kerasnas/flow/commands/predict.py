@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,12 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from kerasnas.datasets.table import AUDIO_SUFFIXES
+from kerasnas.datasets.table import AUDIO_SUFFIXES, printable
 from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import ExportError
 from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
 from kerasnas.features import front_end as front_end_of
+from kerasnas.features.audio import Waveform, blocks, read_header
 from kerasnas.features.clip_features import fit_length, sounding
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.features.settings import Spectrogram
@@ -65,7 +67,7 @@ class Prediction(Result):
         means = self.scores.mean(axis=0)
         best = int(means.argmax())
         return {
-            "recording": str(self.recording),
+            "recording": printable(self.recording),
             "clips": f"{len(self.times)} in {self.times[-1][1]:.1f} s",
             "highest mean score": f"{self.classes[best]} {means[best]:.2f}",
         }
@@ -93,15 +95,18 @@ class Prediction(Result):
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each clip: recording, start and stop in seconds, tags, and scores."""
+        """Return a row for each clip: recording, start and stop in seconds, tags, and scores.
+
+        Names of scores begin with `score_`: a class may be called `stop`.
+        """
         return [
             {
-                "recording": str(self.recording),
+                "recording": printable(self.recording),
                 "start": round(start, 3),
                 "stop": round(stop, 3),
                 "tags": ";".join(tags) or UNKNOWN,
                 **{
-                    name: round(float(score), 4)
+                    f"score_{name}": round(float(score), 4)
                     for name, score in zip(self.classes, scores, strict=True)
                 },
             }
@@ -116,7 +121,7 @@ class Prediction(Result):
         if self.thresholds is not None:
             caption = "* reaches its threshold"
         table = Table(
-            title=Text(str(self.recording), style="table.title"),
+            title=Text(printable(self.recording), style="table.title"),
             title_justify="left",
             caption=caption,
             caption_justify="left",
@@ -187,13 +192,15 @@ class Predictor:
         settings, network = self.settings, self.network
         if isinstance(settings, Spectrogram) and settings.channel_examples:
             # However many this recording has.
-            waveform = read(recording, settings.sample_rate, None)
-            settings = settings.model_copy(update={"channel_examples": waveform.shape[1]})
-        else:
-            waveform = read(recording, settings.sample_rate, settings.file_channels)
-        sound = sounding(waveform, settings)
-        cut, times, scores = sound.start / settings.sample_rate, [], []
-        for window in sliding(waveform[sound], settings, hop_seconds):
+            channels = read_header(recording).channels
+            settings = settings.model_copy(update={"channel_examples": channels})
+        rate, cut, times, scores = settings.sample_rate, 0.0, [], []
+        sound: Iterable[Waveform] = blocks(recording, rate, settings.file_channels)
+        if settings.trim is not None:  # where silence ends is known when all has been read
+            waveform = read(recording, rate, settings.file_channels)
+            heard = sounding(waveform, settings)
+            sound, cut = [waveform[heard]], heard.start / rate
+        for window in sliding(sound, settings, hop_seconds):
             times.append((cut + window.start, cut + window.stop))
             if isinstance(settings, WaveformClip) or len(network.input_shape) == 1:
                 found = network.predict(fit_length(window.waveform, settings).T)
@@ -277,7 +284,7 @@ def find_recordings(given: Iterable[StrPath]) -> tuple[Path, ...]:
     for each in given:
         path = Path(each)
         if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+            files = sorted(file for file in path.rglob("*") if _is_recording(file, path))
             if not files:
                 raise KerasnasError(
                     f"{path} holds no recordings ({', '.join(AUDIO_SUFFIXES)}): give another"
@@ -285,11 +292,19 @@ def find_recordings(given: Iterable[StrPath]) -> tuple[Path, ...]:
         elif path.exists() or not set(str(path)) & set("*?["):
             files = [path]
         else:
-            files = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+            all_files = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+            hidden = path.name.startswith(".")  # only such a pattern means them, as in a shell
+            files = sorted(file for file in all_files if hidden or not file.name.startswith("."))
             if not files:
                 raise KerasnasError(f"{path} matches no file: give a file, directory or pattern")
         found |= dict.fromkeys(files)
     return tuple(found)
+
+
+def _is_recording(path: Path, folder: Path) -> bool:
+    """Whether a folder's file is a recording: hidden ones are what file systems leave behind."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
 
 
 def write_rows(predictions: Sequence[Prediction], table: Path | None, json: Path | None) -> None:
@@ -306,8 +321,8 @@ def write_rows(predictions: Sequence[Prediction], table: Path | None, json: Path
 
 
 def _check_hop(hop_seconds: float | None) -> None:
-    if hop_seconds is not None and not hop_seconds > 0:
-        raise KerasnasError(f"hop_seconds: {hop_seconds:g} is not above 0")
+    if hop_seconds is not None and not 0 < hop_seconds < math.inf:
+        raise KerasnasError(f"hop_seconds: {hop_seconds:g} is no number of seconds above 0")
 
 
 def front_end(model: Path) -> tuple[FrontEnd | WaveformClip, tuple[str, ...]]:

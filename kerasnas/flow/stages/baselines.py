@@ -158,11 +158,11 @@ def evaluations(task: Task, part: BaselineScores) -> dict[str, ClipScores]:
     }
 
 
-def to_beat(task: Task, found: Baselines) -> str:
-    """Return one line for the screen: what a network must be better than on the test clips."""
-    part = found.parts.get("test")
+def to_beat(task: Task, found: Baselines, clips: str = "test") -> str:
+    """Return one line for the screen: what a network must be better than on a part's clips."""
+    part = found.parts.get(clips)
     if part is None:
-        return f"no baselines: {found.skipped or 'there are no test clips'}"
+        return f"no baselines: {found.skipped or f'there are no {clips} clips'}"
     metric = judged_by(task.experiment)
     names = baseline_names(task, part)
     shown = [

@@ -84,7 +84,7 @@ def export_network(
 
     settings = ExportSettings.model_validate({**made_from.settings, **made_from.options})
     front_end = task.experiment.features
-    golden = features.golden(task.clips[int(test[0])].path, front_end)
+    golden = features.golden(front_end)
     waveform = waveform_input(task, test, golden) if settings.waveform else None
     among = train[:: 1 + len(train) // _CALIBRATE_AMONG]
     chosen = stratified(task.targets[among], settings.calibration_clips, task.experiment.seed)

@@ -80,7 +80,7 @@ def excerpt(
     rate = _RATES[read_header(path).rate > _RATES[0]]
     cut, end = _heard(path, settings)
     start, stop = (cut + second for second in where or (0.0, settings.seconds))
-    samples = read(path, rate)[: round(end * rate)]
+    samples = read(path, rate, seconds=end)[: round(end * rate)]
     first = min(round(start * rate), len(samples) - 1)
     part = samples[first : max(round(stop * rate), first + 1)]
     offset = _loudest(part, rate)

@@ -102,7 +102,8 @@ def waveforms(task: Task, clips: Indices) -> Iterator[NDArray[np.float32]]:
     """
     settings = in_files(task.experiment.features)
     for clip in clips:
-        waveform = read(task.clips[int(clip)].path, settings.sample_rate)
+        path = task.clips[int(clip)].path
+        waveform = read(path, settings.sample_rate, seconds=settings.seconds)
         yield np.ascontiguousarray(fit_length(waveform, settings)[:, 0])
 
 

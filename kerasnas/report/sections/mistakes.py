@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kerasnas.report.html.elements import Markup, Node, join, note, paragraph, tag
+from kerasnas.report.html.formats import counted
 from kerasnas.report.reading import optional
 from kerasnas.runs.records import ExcerptEntry, Excerpts
 from kerasnas.runs.run import Run
@@ -28,9 +29,9 @@ def section(run: Run) -> Markup | None:
     return join(
         [
             paragraph(
-                f"{found.wrong} wrong answers on held-out clips; those of the most confused pairs "
-                "of classes come first, right answers that were close come last. Listen for wrong "
-                "labels, too."
+                f"{counted(found.wrong, 'wrong answer')} on held-out clips; those of the most "
+                "confused pairs of classes come first, right answers that were close come last. "
+                "Listen for wrong labels, too."
             ),
             tag("div", *map(_clip, found.entries), class_="pictures"),
             note(said),

@@ -122,20 +122,28 @@ def recipes(run: Run) -> Markup | None:
         ]
         for each in found.tried
     ]
-    chosen = [each.name for each in found.tried].index(found.chosen)
+    names_tried = [each.name for each in found.tried]
+    chosen = names_tried.index(found.chosen)
     epochs = (
         "as many as a final training has"
         if found.epochs == found.final_epochs
         else f"of {found.final_epochs} of a final training, so that the comparison takes about a "
         "quarter of the search's time"
     )
+    drawn = len({name.partition(" + ")[2] for name in names_tried}) > 1
+    how = "The mildest recipe"
+    if drawn:
+        how = (
+            "Ways to draw the classes were compared first, with the mildest augmentation; then "
+            "augmentations. In each comparison the mildest recipe"
+        )
     heads = ["recipe", "loss by clip", "above the best", *map(words, names)]
     return join(
         [
             table("Recipes on the validation clips", heads, rows, marked=[chosen]),
             note(
                 f"One network ({found.network}) was trained by each recipe on {found.examples} "
-                f"examples for {counted(found.epochs, 'epoch')}, {epochs}. The mildest recipe "
+                f"examples for {counted(found.epochs, 'epoch')}, {epochs}. {how} "
                 "within one standard error (±) of the best is used, for candidates and winners."
             ),
         ]

@@ -380,7 +380,7 @@ class FrontEndDescription(Record):
     Attributes:
         settings: Of the front end, from which it is made again.
         front_end: Every parameter; see `kerasnas.features.describe`.
-        golden: One clip's waveform and features; see `kerasnas.features.golden`.
+        golden: A made-up sound and its features; see `kerasnas.features.golden`.
     """
 
     settings: Json

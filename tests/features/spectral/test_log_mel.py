@@ -131,21 +131,34 @@ def test_short_clips_are_filled_up():
 def test_sliding_covers_a_recording_of_any_length():
     settings = LogMel()
     wave = noise(3.3)
-    windows = list(sliding(wave, settings, hop_seconds=0.5))
+    windows = list(sliding([wave], settings, hop_seconds=0.5))
     assert [window.start for window in windows] == [0, 0.5, 1, 1.5, 2, 2.3]
     assert [round(window.stop - window.start, 6) for window in windows] == [1.0] * 6
     assert np.array_equal(windows[2].waveform, wave[16000:32000])
-    (short,) = sliding(noise(0.4), settings)
+    (short,) = sliding([noise(0.4)], settings)
     assert (short.start, short.stop) == (0, 0.4)
-    (exact,) = sliding(noise(1.0), settings)
+    (exact,) = sliding([noise(1.0)], settings)
     assert (exact.start, exact.stop) == (0, 1)
 
 
 @pytest.mark.parametrize(("seconds", "clips"), [(1.001, 1), (1.05, 1), (1.06, 2), (2.04, 2)])
 def test_a_recording_barely_longer_than_its_clips_has_no_further_one(seconds, clips):
-    windows = list(sliding(noise(seconds), LogMel()))
+    windows = list(sliding([noise(seconds)], LogMel()))
     assert [window.start for window in windows[:1]] == [0]
     assert len(windows) == clips
+
+
+@pytest.mark.parametrize("hop", [0.3, 1.0, 1.7])
+@pytest.mark.parametrize("block", [700, 16000, 40000])
+def test_sliding_takes_a_recording_in_parts(hop, block):
+    wave = noise(5.33)
+    parts = [wave[start : start + block] for start in range(0, len(wave), block)]
+    windows = list(sliding(parts, LogMel(), hop))
+    assert [round(window.start / hop, 6) for window in windows[:-1]] == [*range(len(windows) - 1)]
+    assert windows[-1].stop == len(wave) / 16000
+    for window in windows:
+        expected = wave[round(window.start * 16000) : round(window.stop * 16000)]
+        assert np.array_equal(window.waveform, expected)
 
 
 @pytest.mark.parametrize(

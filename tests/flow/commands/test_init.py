@@ -92,6 +92,7 @@ def test_imbalance_changes_score_and_sampling(tmp_path: Path) -> None:
     assert settings()["search"]["objectives"] == ["macro_f1", "balanced_loss"]
     assert settings()["search"]["winners"] == {"best": {"by": "balanced_loss"}}
     assert settings()["training"]["final"]["sampling"] == "balanced"
+    assert "and tries to draw the classes equally often" in text  # which search.recipes decides
 
 
 def test_few_outliers_do_not_make_all_clips_long(tmp_path: Path) -> None:
@@ -317,9 +318,25 @@ def test_all_clips_of_one_group(tmp_path: Path) -> None:
 
 def test_all_problems_of_a_list(tmp_path: Path) -> None:
     root = recordings(tmp_path / "data", cat=9, dog=9)
-    (root / "list.csv").write_text("filename,labels\ncat/0.wav\ngone.wav,cat\ncat/1.wav,\n")
+    lines = ["cat/0.wav", "gone.wav,cat;", "cat/1.wav,", f"{'long' * 99}.wav,cat"]
+    (root / "list.csv").write_text("\n".join(["filename,labels", *lines]))
     text = call(root)
-    assert all(f"list.csv:{line}: " in text for line in (2, 3, 4))
+    assert all(f"list.csv:{line}: " in text for line in (2, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("filename,label", "no column labels; the header is filename,label,"),
+        ("filename;labels", "no column filename; the header is filename;labels,"),
+        ("Filename,Labels", "no column filename; the header is Filename,Labels,"),
+        ('"filename","labels"', "every clip is labelled cat"),  # it is read
+    ],
+)
+def test_lists_that_others_write(tmp_path: Path, header: str, message: str) -> None:
+    root = recordings(tmp_path / "data", clips=1)
+    (root / "list.csv").write_text(f"{header}\nclips/0.wav,cat\n")
+    assert message in call(root)
 
 
 def test_one_file_under_two_labels(tmp_path: Path) -> None:
@@ -347,6 +364,12 @@ def test_names_that_need_care(tmp_path: Path) -> None:
     write(tmp_path / "latin" / "a.wav").rename(tmp_path / "latin" / name)
     (tmp_path / "latin").rename(root / "latin")
     assert "caf\\xe9.wav: the name is not UTF-8 text; rename it" in call(root, "-o", "x.yaml")
+    (root / "latin" / name).rename(root / "latin" / "a.wav")
+    root = root.rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    (root / "list.csv").write_text("filename,labels\nlatin/a.wav,cat\n")
+    assert "caf\\xe9: the name is not UTF-8 text; rename the directory" in call(
+        root, "-o", "x.yaml"
+    )
 
 
 def test_a_recording_of_two_hours(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,13 @@ from kerasnas import export
 from kerasnas.cli import app
 from kerasnas.errors import KerasnasError
 from kerasnas.features import LogMel
-from kerasnas.flow.commands.predict import Prediction, find_recordings, predict, predict_files
+from kerasnas.flow.commands.predict import (
+    Prediction,
+    find_recordings,
+    predict,
+    predict_files,
+    write_rows,
+)
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.records import FrontEndDescription
 from tests.real_data import yamnet_file
@@ -49,6 +56,19 @@ def test_clips_in_which_nothing_is_heard_are_unknown(
     assert [cell.startswith("unknown (") for cell in cells] == [
         tags == "unknown" for tags in expected
     ]
+
+
+def test_no_name_of_a_class_hides_another_column() -> None:
+    row = Prediction(Path("a.wav"), ("stop", "tags"), TIMES, SCORES).rows()[1]
+    assert (row["stop"], row["score_stop"]) == (2.0, 0.45)
+    assert (row["tags"], row["score_tags"]) == ("tags", 0.55)
+
+
+def test_names_that_are_no_text_can_be_written(tmp_path: Path) -> None:
+    found = Prediction(Path(os.fsdecode(b"caf\xe9.wav")), CLASSES, TIMES, SCORES)
+    write_rows([found], tmp_path / "all.csv", None)
+    assert "caf\\xe9.wav" in (tmp_path / "all.csv").read_text()
+    assert str(found.table().title) == "caf\\xe9.wav"
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are() -> None:
@@ -86,6 +106,7 @@ def recordings(tmp_path: Path) -> Path:
     for name in ("b.wav", "a.wav", "more/c.flac"):
         soundfile.write(root / name, noise, 8000)
     (root / "notes.txt").write_text("no recording")
+    (root / "._a.wav").write_bytes(b"what a file system keeps beside a file")
     return root
 
 
@@ -126,12 +147,16 @@ def test_the_command_writes_tables(model: Path, recordings: Path) -> None:
     assert {row["tags"] for row in rows} == {"unknown"}
     listed = json.loads(listing.read_text())
     assert [{k: str(v) for k, v in row.items()} for row in listed] == rows
-    assert set(rows[0]) == {"recording", "start", "stop", "tags", "low", "high"}
+    assert set(rows[0]) == {"recording", "start", "stop", "tags", "score_low", "score_high"}
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"hop_seconds": 0}, "hop_seconds: 0"), ({"threshold": 2}, "threshold: 2 is no score")],
+    [
+        ({"hop_seconds": 0}, "hop_seconds: 0"),
+        ({"hop_seconds": float("inf")}, "hop_seconds: inf"),
+        ({"threshold": 2}, "threshold: 2 is no score"),
+    ],
 )
 def test_numbers_that_mean_nothing_are_refused(
     model: Path, recordings: Path, arguments: dict, message: str

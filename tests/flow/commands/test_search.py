@@ -97,6 +97,7 @@ def test_the_files_are_proven_on_clips_nobody_trained_on(searched: Path) -> None
         assert entry.bytes == path.stat().st_size
         again = evaluate(path)
         assert again.metrics["accuracy"] == pytest.approx(entry.accuracy)
+        assert again.to_beat is not None and "(a logistic regression)" in again.to_beat
     assert (searched / "export" / "labels.txt").read_text().splitlines() == [
         "alarm",
         "speech",
@@ -110,13 +111,13 @@ def test_results_come_without_the_notices_of_native_code(searched: Path) -> None
         [sys.executable, "-m", "kerasnas", "evaluate", model], capture_output=True, text=True
     )
     assert done.returncode == 0
-    assert "accuracy" in done.stdout
+    assert "to beat: accuracy" in done.stdout
     assert done.stderr == ""
 
 
 def test_features_json_checks_another_front_end(searched: Path) -> None:
     from kerasnas.features import LogMel, clip_features
-    from kerasnas.features.description import decode
+    from kerasnas.features.description import decode, golden
 
     stored = FrontEndDescription.read(RunPaths(searched).export.front_end)
     settings = LogMel.model_validate(stored.settings)
@@ -124,6 +125,7 @@ def test_features_json_checks_another_front_end(searched: Path) -> None:
     np.testing.assert_allclose(
         clip_features(waveform, settings), decode(stored.golden["features"]), atol=1e-4
     )
+    assert stored.golden["waveform"] == golden(settings)["waveform"]  # nobody's recording
 
 
 def test_the_report_is_a_page(searched: Path) -> None:

@@ -41,6 +41,13 @@ def test_what_the_network_never_heard_is_left_out(tmp_path: Path):
     assert found.stop <= 4
 
 
+def test_nothing_behind_a_clip_is_read(tmp_path: Path):
+    sound = np.zeros(60 * RATE)
+    sound[:RATE], sound[-1] = 0.5, np.nan
+    soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
+    assert excerpt(tmp_path / "a.wav", seconds=2).stop == pytest.approx(2)
+
+
 def test_the_part_that_matters_is_cut_out(tmp_path: Path):
     path = _recording(tmp_path / "a.wav", 10, (0, 1), rate=44_100)
     found = excerpt(path, LogMel(seconds=10), where=(4.0, 5.5))

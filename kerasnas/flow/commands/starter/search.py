@@ -43,7 +43,7 @@ def search(survey: Survey, examples: int, request: Request) -> str:
     if score == "macro_f1":
         objectives += "  # the mean over the classes: accuracy hides the small ones"
     rule = size_rule(request.budget)
-    tried = "auto  # tries augmentations, and balanced sampling, before the candidates"
+    tried = "auto  # tries balanced sampling where classes differ, and augmentations"
     lines = [
         f"recipes: {'off' if file else tried}",
         *_oracle(request),
@@ -55,7 +55,7 @@ def search(survey: Survey, examples: int, request: Request) -> str:
     ]
     if request.space in _LIMITED and file is None:
         macs = _macs(examples, epochs_for(examples, BATCH))
-        lines.append(f"limits: {{macs: {macs:_}}}  # larger networks take hours to search")
+        lines.append(f"limits: {{macs: {macs:_}}}  # so that the search takes minutes")
     if request.supernet:
         lines.append("supernet: {recalibration_clips: 64}  # candidates inherit its weights")
     return indented(lines)

@@ -35,8 +35,8 @@ def training(survey: Survey, parts: Split, request: Request) -> str:
         loss = "    loss: binary_crossentropy  # the space gives every class a score of its own\n"
     if survey.imbalanced and not survey.multi_label:
         sampling = (
-            f"    sampling: balanced  # the largest class has {survey.imbalance:.0f} times the "
-            "clips of the smallest\n"
+            "    sampling: balanced  # with search.recipes: off; the largest class has "
+            f"{survey.imbalance:.0f} times the clips of the smallest\n"
         )
     average = max(0.9, min(1 - 20 / final_steps, 0.995))
     return f"""\
