@@ -10,11 +10,11 @@ search: .venv/installed
 	$(BIN)/kerasnas search configs/quickstart.yaml
 
 test: lint
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Fresh seeds (printed first), other people's oracles, fuzzing and long walks.
 nightly: lint
-	$(BIN)/pytest --nightly --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --nightly --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/tools
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,12 @@ hypothesis.settings.register_profile("day", deadline=None, database=None, derand
 hypothesis.settings.register_profile("night", deadline=None, database=None, print_blob=True)
 
 SEED = "KERASNAS_NIGHTLY_SEED"
-WITH_CHILDREN = [Path(__file__).parent / room for room in ("baselines", "export", "flow", "models")]
+_ROOMS = ("baselines", "export", "flow", "models", "test_cli.py")
+WITH_CHILDREN = [Path(__file__).parent / room for room in _ROOMS]
+WITH_KERAS = [
+    *WITH_CHILDREN,
+    *(Path(__file__).parent / room for room in ("blocks", "training", "tuners/oracles")),
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,13 +60,18 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave nightly tests out of every other run."""
-    if config.getoption("--nightly"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("nightly")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    """Leave nightly tests out of other runs; in several processes, begin with the slow files.
+
+    pytest-xdist gives out files in the order of their tests: quick ones fill the end evenly.
+    """
+    if not config.getoption("--nightly"):
+        left_out = [item for item in items if item.get_closest_marker("nightly")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]
+    if hasattr(config, "workerinput"):
+        slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture
@@ -70,16 +81,34 @@ def seed(request: pytest.FixtureRequest) -> int:
     return zlib.crc32(f"{night}{request.node.nodeid}".encode())
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _children_here(request: pytest.FixtureRequest) -> Iterator[None]:
     """Run in this process what would run in children; see `tests/processes.py`."""
-    if not any(request.path.is_relative_to(room) for room in WITH_CHILDREN):
+    if not _any_of(request, WITH_CHILDREN):
         yield
         return
     from tests.processes import here
 
     with here():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_xla(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let models predict that are not compiled: XLA would compile each for seconds."""
+    if not _any_of(request, WITH_KERAS):
+        yield
+        return
+    from keras.src.trainers import trainer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "model_supports_jit", lambda model: False)
+        yield
+
+
+def _any_of(request: pytest.FixtureRequest, rooms: list[Path]) -> bool:
+    """Return whether tests of these rooms are run."""
+    return any(item.path.is_relative_to(room) for item in request.session.items for room in rooms)
 
 
 @pytest.fixture

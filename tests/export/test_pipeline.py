@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kerasnas.export import CheckFailed, ExportError, ExportSettings, export, layer_errors, load
+from kerasnas.export.convert.lowering import CALIBRATION, Candidate, convert_candidate
 from kerasnas.export.convert.program import convert
 from kerasnas.export.flatbuffer.graph import TfliteFile
 
@@ -86,13 +87,15 @@ def test_the_report_describes_the_files(exported: Exported):
     assert report["files"]["float16"]["float_operators"]["CONV_2D"] == 3
 
 
+@pytest.mark.usefixtures("processes")
 def test_the_same_model_gives_the_same_bytes_in_another_process(
-    trained: Trained, exported: Exported
+    trained: Trained, exported: Exported, tmp_path: Path
 ):
-    calibration = trained.train_x[np.arange(48), np.arange(48) % 2]
+    np.save(tmp_path / CALIBRATION, trained.train_x[np.arange(48), np.arange(48) % 2])
     for name, form in (("float16", "float16"), ("int8", "full_int8")):
-        again = convert(trained.model, form, calibration).content
-        assert again == (exported.directory / f"model_{name}.tflite").read_bytes()
+        again = tmp_path / f"{name}.tflite"
+        convert_candidate(trained.path, Candidate(form), again, tmp_path, ExportSettings())
+        assert again.read_bytes() == (exported.directory / f"model_{name}.tflite").read_bytes()
 
 
 def test_a_file_over_budget_fails_and_stays(trained: Trained, tmp_path: Path):

@@ -23,7 +23,7 @@ SMALL = {
         "hop_length": 200,
         "mel_bins": 16,
     },
-    "model": {"blocks": [1, 2], "stem_filters": [4, 12]},
+    "model": {"blocks": [1], "stem_filters": [4, 12]},
     "search": {"trials": 3, "workers": 1, "window": {"minimum": 4000, "maximum": 30_000}},
     "training": {"candidate": {"epochs": 2, "batch_size": 8}, "final": {"epochs": 3}},
     "export": {
@@ -52,8 +52,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def searched(workspace: Path) -> Path:
     """The run directory of a finished search."""
     from kerasnas.flow.commands.search import search
-    from tests.processes import here
 
-    with here():
-        search(workspace / "small.yaml")
+    search(workspace / "small.yaml")
     return workspace / "runs" / "small"

@@ -52,7 +52,7 @@ def test_search_and_recipes_are_the_papers(paper: Experiment) -> None:
     assert paper.space(3).reference("model_b").input_shape == (128, 128, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_small_one_runs_from_lists_to_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

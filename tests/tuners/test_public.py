@@ -48,7 +48,7 @@ def test_other_names_do_not_exist():
         _ = tuners.Nothing
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # by day tests/test_package.py asks mypy for these names, too
 def test_a_type_checker_knows_every_public_name_and_no_other(tmp_path):
     user, names = tmp_path / "user.py", tmp_path / "names.py"
     user.write_text(f"# mypy: disallow-any-expr\n{USER}")

@@ -40,7 +40,13 @@ def clips() -> np.ndarray:
     return rng.normal(size=(12, FRAMES, BINS)).astype(np.float32)
 
 
-@pytest.mark.parametrize(("form", "loop"), [("float16", "while"), ("full_int8", "int8_loop")])
+@pytest.mark.parametrize(
+    ("form", "loop"),
+    [
+        pytest.param("float16", "while", marks=pytest.mark.nightly),
+        ("full_int8", "int8_loop"),
+    ],
+)
 def test_a_fused_file_is_smaller_than_a_loop_and_right_after_a_reset(
     model: Any, clips: np.ndarray, form: Any, loop: Any, tmp_path: Path
 ):

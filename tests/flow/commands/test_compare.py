@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasnas.errors import KerasnasError
+from kerasnas.flow.commands import compare as command
 from kerasnas.flow.commands.compare import compare
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Evaluation, WinnerEntry, Winners
@@ -68,13 +69,13 @@ def test_equal_networks_show_no_difference_and_no_certainty(tmp_path: Path) -> N
     assert "too narrow where several are of one speaker" in repr(found)
 
 
-@pytest.mark.slow  # thousands of resamples
 @pytest.mark.parametrize(
     ("several", "metric"), [(False, "macro_f1"), (True, None), (True, "micro_f1")]
 )
 def test_other_scores_have_bootstrap_intervals(
-    tmp_path: Path, several: bool, metric: str | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, several: bool, metric: str | None
 ) -> None:
+    monkeypatch.setattr(command, "RESAMPLES", 200)
     one, other = (run(tmp_path / str(wrong), wrong, several=several) for wrong in (30, 3))
     found = compare(one, other, metric)
     assert found.metric == (metric or "mean_average_precision")

@@ -384,7 +384,7 @@ def test_a_recording_of_two_hours(tmp_path: Path) -> None:
     assert "0.25 to 7200.00 s; 0.25 s covers 98%; 1 clip cut" in call(root, code=0)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_ten_thousand_short_recordings(tmp_path: Path) -> None:
     whole = write(tmp_path / "one.wav", seconds=0.05).read_bytes()[:-4]
     for label in ("a", "b", "c", "d"):
