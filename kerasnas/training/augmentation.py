@@ -191,7 +191,7 @@ def mask(
         heard: Of axis 1: where the examples sound; masks lie there. None for all frames.
     """
     n, size = len(x), x.shape[axis]
-    position = np.arange(size)
+    position = np.arange(size) + 0.5  # the middle: the first place is reached as the last one
     first, length = _stretch(heard, n, size)
     for _ in range(masks.count):
         width = rng.uniform(0, masks.width * length)

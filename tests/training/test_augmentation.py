@@ -206,6 +206,15 @@ def test_a_mask_hides_one_stretch_no_wider_than_its_share(x, rng, axis):
     assert (np.abs(np.diff(np.pad(hidden, ((0, 0), (1, 1))).astype(int))).sum(axis=1) <= 2).all()
 
 
+@pytest.mark.parametrize("axis", [1, 2])
+def test_masks_lie_anywhere_from_the_first_place_to_the_last(rng, axis):
+    x = np.ones((4000, 8, 10, 1), np.float32)
+    masked = aug.mask(x, axis, Masks(count=1, width=0.3), np.zeros((10, 1), np.float32), rng)
+    share = (masked == 0).mean(axis=(0, 3 - axis, 3))
+    assert share[0] == pytest.approx(share[-1], rel=0.25)
+    assert share.min() > 0.02
+
+
 def test_masks_along_time_hide_a_share_of_the_sound_and_none_of_the_padding(rng):
     x, lengths = padded(rng, n=400, before=2)
     masked = aug.mask(x, 1, Masks(count=1, width=0.5), FILL, rng, sounding(x))
