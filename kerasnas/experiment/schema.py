@@ -43,6 +43,17 @@ class BudgetedExport(ExportSettings):
     budget: int = Field(500_000, ge=1, description="most bytes of a file")
 
 
+class Published(BaseModel):
+    """A published network, to stand beside candidates in the picture of their front."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    score: float = Field(description="by the first objective, as it is published")
+    bytes: int = Field(gt=0, description="of its file")
+    protocol: str = Field("", description="how it was measured, where that differs")
+
+
 class ReportSettings(BaseModel):
     """What the report holds."""
 
@@ -52,6 +63,9 @@ class ReportSettings(BaseModel):
         False,
         description="keep parts of held-out recordings that the network gets wrong in the run, and "
         "play them in report.html (at most 5 MB); cards and exported files never hold any",
+    )
+    published: tuple[Published, ...] = Field(
+        (), description="published networks, beside the front of a score and of bytes"
     )
 
 

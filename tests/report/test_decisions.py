@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kerasnas.report import write
 from kerasnas.runs.layout import RunPaths
@@ -99,6 +100,37 @@ def test_a_front_of_two_objectives_is_drawn_and_listed_with_the_best_first(
     rows = page.rows("front", "3 of 4 candidates on the front")
     assert [row[0] for row in rows] == ["3", "1", "0"]
     assert rows[0][1:] == ["0.100", "400"]
+
+
+PUBLISHED = [
+    {"name": "MicroNet", "score": 0.9, "bytes": 120_000, "protocol": "best epoch of the test fold"},
+    {"name": "LargeNet", "score": 0.95, "bytes": 18_000_000},
+]
+
+
+def test_published_networks_stand_beside_a_front_of_score_and_bytes(run: Path) -> None:
+    trials = [
+        each._replace(metrics={**each.metrics, "int8_bytes": each.size}) if each.metrics else each
+        for each in candidates()
+    ]
+    objectives = [("accuracy", "max"), ("loss", "min"), ("int8_bytes", "min")]
+    RunPaths(run).journal.unlink()
+    write_journal(run, GENES, objectives, trials)
+    page = Page(write(run))
+    assert "Published" not in page.text("front")
+    scored = [(n, each.metrics["accuracy"]) for n, each in enumerate(trials) if each.metrics]
+    best, _ = max(scored, key=lambda pair: pair[1])
+    assert page.rows("front", "2 of 5 candidates on the front")[0][0] == str(best)
+    settings = yaml.safe_load(RunPaths(run).experiment.read_text())
+    settings["report"] = {"published": PUBLISHED}
+    RunPaths(run).experiment.write_text(yaml.safe_dump(settings))
+    page = Page(write(run))
+    rows = page.rows("front", "Published networks")
+    assert [row[0] for row in rows] == ["MicroNet", "LargeNet"]
+    assert rows[0][-1] == "best epoch of the test fold"
+    drawn = {text.text for text in page.section("front").iter("text")}
+    assert "MicroNet" in drawn
+    assert "LargeNet" not in drawn  # of a thousand times the candidates' size
 
 
 def test_what_a_run_has_no_use_for_is_left_out(run: Path) -> None:

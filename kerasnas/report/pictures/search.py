@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kerasnas.measures import direction
 from kerasnas.report.html.elements import Markup
-from kerasnas.report.html.svg import BLUE, INK, MUTED, ORANGE, render, style
+from kerasnas.report.html.svg import BLUE, GREEN, INK, MUTED, ORANGE, render, style
 from kerasnas.report.pictures.charts import WIDTH, label_score, short
 from kerasnas.words import words
 
@@ -21,10 +21,11 @@ def front(
     objectives: tuple[str, str],
     candidates: Sequence[tuple[float, float]],
     members: Sequence[tuple[float, float]],
+    others: Mapping[str, tuple[float, float]],
 ) -> Markup:
     """Candidates by the second objective (across) and the first, the front as a staircase.
 
-    The staircase bounds what the members dominate.
+    The staircase bounds what the members dominate. `others` are networks from elsewhere, by name.
     """
     first, second = objectives
     ordered = np.array(sorted(members, key=lambda member: member[1]))
@@ -45,6 +46,16 @@ def front(
             markeredgecolor=INK,
             label="Pareto front",
         )
+        for name, (one, other) in others.items():
+            axes.plot(other, one, "^", color=GREEN, markersize=7, markeredgecolor=INK)
+            axes.annotate(
+                short(name, 20),
+                (other, one),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+            )
         label_score(axes.yaxis, first)
         label_score(axes.xaxis, second)
         figure.legend(loc="outside upper left")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import le
 from typing import Any
 
 import numpy as np
 
-from kerasnas.measures import direction
+from kerasnas.measures import COSTS, direction
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
-from kerasnas.report.html.formats import counted, named
+from kerasnas.report.html.formats import counted, kilobytes, named
 from kerasnas.report.pictures import search as pictures
 from kerasnas.report.reading import optional
 from kerasnas.report.sections.trunk import trunk_settings
@@ -20,19 +21,32 @@ from kerasnas.runs.trials import Trial, value_of
 from kerasnas.words import words
 
 _MOST_VALUES = 8
+_BYTES = ("int8_bytes", "float16_bytes")
+_NEAR = 1.5
+"""Published networks larger than this times the largest candidate would stretch the picture."""
 _NUMBER = re.compile(r"\d+")
 
 
 def front(run: Run) -> Markup | None:
-    """The candidates that no other beats in both objectives; None unless there are two."""
-    if len(run.trials.objectives) != 2:
+    """The candidates that no other beats in a score and a cost, or in the only two objectives.
+
+    None where there are no such two.
+    """
+    if (pair := _pair(run.trials.objectives)) is None:
         return None
-    first, second = run.trials.objectives
+    first, second = pair
     completed = run.trials.completed
-    members = [trial for trial in completed if trial.number in run.trials.front]
+    members = _front_of(completed, first, second)
     if not (stairs := _points(members, first, second)):
         return None
-    picture = pictures.front((first, second), _points(completed, first, second), stairs)
+    points = _points(completed, first, second)
+    published = _published(run) if second in _BYTES else []
+    near = {
+        each["name"]: (each["score"], each["bytes"])
+        for each in published
+        if each["bytes"] <= _NEAR * max(other for _, other in points)
+    }
+    picture = pictures.front(pair, points, stairs, near)
     listed = table(
         f"{len(members)} of {counted(len(completed), 'candidate')} on the front",
         ["trial", words(first), words(second)],
@@ -46,9 +60,65 @@ def front(run: Run) -> Markup | None:
         how = "what was fitted to training clips"
     caption = (
         f"On validation clips, with {how}. No candidate is better than one of the front "
-        "in one objective without being worse in the other."
+        f"in {words(first)} without being worse in {words(second)}."
     )
-    return tag("div", figure(picture, caption), listed, class_="pictures")
+    drawn = tag("div", figure(picture, caption), listed, class_="pictures")
+    return join([drawn, _beside(first, published)]) if published else drawn
+
+
+def _pair(objectives: Sequence[str]) -> tuple[str, str] | None:
+    """Two objectives that have a front in the plane: the only two, or the first score and cost."""
+    if len(objectives) == 2:
+        return objectives[0], objectives[1]
+    costs = [name for name in objectives if name in COSTS]
+    scores = [name for name in objectives if name not in COSTS]
+    return (scores[0], costs[0]) if len(costs) == 1 and scores else None
+
+
+def _front_of(trials: Sequence[Trial], first: str, second: str) -> list[Trial]:
+    """Trials that no other one beats in two objectives."""
+    signs = [1 if direction(name) == "min" else -1 for name in (first, second)]
+    placed = [
+        (trial, tuple(sign * value for sign, value in zip(signs, point, strict=True)))
+        for trial in trials
+        for point in _points([trial], first, second)
+    ]
+    return [
+        trial
+        for trial, own in placed
+        if not any(other != own and all(map(le, other, own)) for _, other in placed)
+    ]
+
+
+def _published(run: Run) -> list[dict[str, Any]]:
+    return list((run.settings.get("report") or {}).get("published") or ())
+
+
+def _beside(first: str, published: Sequence[dict[str, Any]]) -> Markup:
+    """Published networks, and how they were measured."""
+    return join(
+        [
+            table(
+                "Published networks",
+                ["network", words(first), "size", "protocol"],
+                [
+                    [
+                        each["name"],
+                        named(first, each["score"]),
+                        kilobytes(each["bytes"]),
+                        each.get("protocol") or "–",
+                    ]
+                    for each in published
+                ],
+                text_columns=(0, 3),
+            ),
+            note(
+                "Published figures are of test clips, by the protocol of each paper, and "
+                "candidates' are of validation clips: the chosen network's own test clips compare. "
+                f"Networks of more than {_NEAR:g} times the largest candidate are not drawn."
+            ),
+        ]
+    )
 
 
 def controller(run: Run) -> Markup | None:
