@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	&& { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: search test nightly lint mediapipe-test clean
+.PHONY: search test nightly lint audit mediapipe-test clean
 
 search: .venv/installed
 	$(BIN)/kerasnas search configs/quickstart.yaml
@@ -13,7 +13,7 @@ test: lint
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Fresh seeds (printed first), other people's oracles, fuzzing and long walks.
-nightly: lint
+nightly: lint audit
 	$(BIN)/pytest --nightly --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/tools
@@ -33,6 +33,18 @@ lint: .venv/tools
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+# Known vulnerabilities of what requirements.txt pins, by an environment of its own; needs a network.
+audit: .venv/installed
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit \
+	&& .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; } \
+	|| { rm -rf .venv-audit; echo "audit skipped: pip-audit cannot be installed without a network"; }
+	@test ! -x .venv-audit/bin/pip-audit || { rm -f .venv-audit/found; \
+	.venv-audit/bin/pip-audit --disable-pip --no-deps --progress-spinner off --timeout 30 \
+	--requirement requirements.txt --output .venv-audit/found > .venv-audit/log 2>&1 \
+	&& echo "audit: no known vulnerabilities" || { test -s .venv-audit/found \
+	&& { cat .venv-audit/found; exit 1; } \
+	|| echo "audit skipped: known vulnerabilities cannot be looked up ($$(tail -n 1 .venv-audit/log))"; }; }
+
 # MediaPipe's AudioClassifier on exported files, in an environment of its own: its pins are not ours.
 mediapipe-test: .venv/tools .venv-mediapipe/installed
 	$(BIN)/pytest tests/flow/task/test_waveform.py
@@ -43,4 +55,4 @@ mediapipe-test: .venv/tools .venv-mediapipe/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-mediapipe build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-audit .venv-mediapipe build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -123,7 +123,7 @@ def _session(directory: Path, trials: int, workers: int) -> subprocess.Popen[byt
 
 
 def _open(directory: Path, trials: int) -> Search:
-    genes = [_choice("x", range(16)), _choice("y", range(16))]
+    genes = [_choice("x", range(64)), _choice("y", range(64))]
     return Search(
         genes,
         [("loss", "min")],

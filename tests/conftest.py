@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from kerasnas.tuners.runners.environment import available_cores
+from tests.effort import FACTOR
 
 # Trainings here compute as in a worker that has all cores, to the last digit. TensorFlow reads
 # this once, and knows nothing of a container's quota.
@@ -36,12 +37,19 @@ WITH_KERAS = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--nightly`."""
+    """Add `--nightly` and `--effort`."""
     parser.addoption(
         "--nightly",
         action="store_true",
         help="also run what is marked nightly, and draw fresh seeds, which are printed "
         f"(${SEED} repeats one)",
+    )
+    parser.addoption(
+        "--effort",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="with --nightly: N times as many examples of Hypothesis as in a usual night",
     )
 
 
@@ -52,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault(SEED, str(secrets.randbelow(2**32)))
         hypothesis.core.global_force_seed = int(os.environ[SEED])
     hypothesis.settings.load_profile("night" if night else "day")
+    FACTOR["night"] = config.getoption("--effort")
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -2,6 +2,9 @@
 
 from hypothesis import HealthCheck, settings
 
+FACTOR = {"night": 1.0}
+"""What the examples of a night are multiplied by; `pytest --nightly --effort N` sets it."""
+
 
 def effort(day: int, night: int, steps: int = 50) -> settings:
     """Return settings by which so many examples are tried, by day and at night.
@@ -11,7 +14,8 @@ def effort(day: int, night: int, steps: int = 50) -> settings:
         night: Examples of `make nightly`.
         steps: Of an example that is a sequence of calls, at most.
     """
-    count = night if settings.get_current_profile_name() == "night" else day
+    at_night = settings.get_current_profile_name() == "night"
+    count = max(1, round(FACTOR["night"] * night)) if at_night else day
     return settings(
         max_examples=count,
         stateful_step_count=steps,

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from kerasnas.cli import app, main
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.opening import open_run
+from kerasnas.tuners import LostError
 
 RATE = 8000
 
@@ -250,3 +251,23 @@ def test_a_time_budget_that_cannot_be_read(text: str) -> None:
     assert "write it as 90s, 30m, 2h or 1h30m" in call(
         "search", experiment(None), f"--time-budget={text}"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (LostError("the head of the Ray cluster is gone"), 2, "error: the head of the Ray"),
+        (KeyboardInterrupt(), 130, "Interrupted."),
+    ],
+)
+def test_what_can_go_on_says_by_which_command(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("kerasnas.flow.commands.search.search", lost)
+    monkeypatch.setattr("sys.argv", ["kerasnas", "search", "my x.yaml", "--overwrite"])
+    text = call("search", "my x.yaml", "--overwrite", code=code)
+    assert said in text
+    assert text.endswith("To resume, run: kerasnas search 'my x.yaml'")

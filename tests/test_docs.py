@@ -87,3 +87,12 @@ def test_the_papers_page_names_networks_and_sections_that_exist() -> None:
             assert title in titles, title
     for path in re.findall(r"`((?:kerasnas|tuners|examples|benchmarks|configs)/[^`\s]+)`", text):
         assert (ROOT / path).exists(), path
+
+
+def test_every_promise_of_reliability_names_a_test_that_exists() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:tests|benchmarks|kerasnas|tuners|export)/[\w/.]+)`", page)
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+    commands = re.findall(r"(?:pytest --nightly|python) ((?:tests|benchmarks)/\S+\.py)", page)
+    assert [name for name in commands if not (ROOT / name).is_file()] == []

@@ -50,7 +50,7 @@ def refused(read: Callable[[], Any], *errors: type[Exception]) -> bool:
 
 
 @given(data=st.data(), name=st.sampled_from(sorted(CONFIGS)))
-@effort(day=60, night=10_000)
+@effort(day=60, night=2_000)
 def test_damaged_experiments(data: st.DataObject, name: str, tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(data.draw(mutated(CONFIGS[name])))
@@ -65,7 +65,7 @@ def resolved(name: str) -> dict[str, Any]:
 
 
 @given(data=st.data(), name=st.sampled_from(sorted(CONFIGS)))
-@effort(day=100, night=10_000)
+@effort(day=100, night=2_000)
 def test_experiments_with_odd_values(data: st.DataObject, name: str, tmp_path: Path) -> None:
     settings = resolved(name)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -85,7 +85,7 @@ CSV = (
 
 
 @given(content=mutated(CSV), multi_label=st.booleans())
-@effort(day=100, night=10_000)
+@effort(day=100, night=2_000)
 def test_damaged_lists_of_clips(content: bytes, multi_label: bool, tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / f"{name}.wav").write_bytes(b"")
@@ -112,7 +112,7 @@ RECORDINGS = {
 
 
 @given(data=st.data(), name=st.sampled_from(sorted(RECORDINGS)))
-@effort(day=60, night=10_000)
+@effort(day=60, night=2_000)
 def test_damaged_recordings(data: st.DataObject, name: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{name}"
     path.write_bytes(data.draw(mutated(RECORDINGS[name])))
@@ -142,7 +142,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(data=st.data())
-@effort(day=100, night=10_000)
+@effort(day=100, night=2_000)
 def test_damaged_journals(data: st.DataObject, searched: Path, tmp_path: Path) -> None:
     whole = (searched / "journal.jsonl").read_bytes()
     content = data.draw(mutated(whole))
@@ -172,7 +172,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @given(data=st.data())
-@effort(day=60, night=10_000)
+@effort(day=60, night=2_000)
 def test_damaged_tflite_files(
     data: st.DataObject, models: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -183,7 +183,7 @@ def test_damaged_tflite_files(
 
 @pytest.mark.slow
 @given(data=st.data())
-@effort(day=20, night=10_000)
+@effort(day=20, night=2_000)
 def test_damaged_keras_files(data: st.DataObject, models: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "a.keras"
     path.write_bytes(data.draw(mutated(models["keras"])))

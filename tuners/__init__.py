@@ -13,7 +13,7 @@ if __name__ != "kerasnas.tuners":
     raise ImportError(f"this package is kerasnas.tuners; it was imported as {__name__}")
 
 from .controller.algorithm import Controller
-from .core.errors import FailuresError, JournalError, SearchError, TunerError
+from .core.errors import FailuresError, JournalError, LostError, SearchError, TunerError
 from .core.genes import Gene, Genes
 from .core.history import History
 from .core.objective import Objective
@@ -43,6 +43,7 @@ __all__ = [
     "GridOracle",
     "History",
     "JournalError",
+    "LostError",
     "MedianStop",
     "NSGA2Oracle",
     "Objective",

@@ -70,27 +70,34 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> None:
         from kerasnas.export.errors import CheckFailed, ExportError
-        from kerasnas.tuners.core.errors import TunerError
+        from kerasnas.tuners.core.errors import LostError, TunerError
 
         try:
             function(*args, **kwargs)
         except CheckFailed as error:
             _fail(error, 1)
+        except LostError as error:
+            _fail(error, 2, function.__name__)
         except (KerasnasError, ExportError, TunerError) as error:
             _fail(error, 2)
         except KeyboardInterrupt:
             ERR.print("\n[bold]Interrupted.[/]", end=" ")
-            if function.__name__ in RESUMED:
-                words = [word for word in sys.argv[1:] if word != "--overwrite"]
-                ERR.print("To resume, run:", shlex.join(["kerasnas", *words]), markup=False)
+            _say_how_to_resume(function.__name__)
             raise typer.Exit(130) from None
 
     return app.command()(guarded)
 
 
-def _fail(error: Exception, code: int) -> None:
+def _say_how_to_resume(name: str) -> None:
+    if name in RESUMED:
+        words = [word for word in sys.argv[1:] if word != "--overwrite"]
+        ERR.print("To resume, run:", shlex.join(["kerasnas", *words]), markup=False)
+
+
+def _fail(error: Exception, code: int, resumed: str = "") -> None:
     if _state["debug"]:
         raise error
     ERR.print("[bold red]error:[/]", end=" ")
     ERR.print(str(error), markup=False)
+    _say_how_to_resume(resumed)
     raise typer.Exit(code)

@@ -187,5 +187,5 @@ class Machine(RuleBasedStateMachine):
 def test_a_search_is_what_its_model_says(oracle):
     machine = type(f"Machine of {oracle}", (Machine,), {"oracle": oracle})
     case = machine.TestCase
-    case.settings = effort(12, 1000, steps=40)
+    case.settings = effort(12, 200, steps=40)
     case("runTest").runTest()

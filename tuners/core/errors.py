@@ -13,6 +13,10 @@ class FailuresError(SearchError, RuntimeError):
     """Too many trials have failed one after another; KerasTuner's own error is a RuntimeError."""
 
 
+class LostError(TunerError):
+    """What a search runs on is gone, through no fault of its own: the same search can go on."""
+
+
 class JournalError(TunerError):
     """A journal that cannot be read or written: damaged, foreign, in use, disk full."""
 

@@ -18,12 +18,16 @@ from typing import Any
 
 from pydantic import Field
 
-from ..core.errors import TunerError
+from ..core.errors import LostError, TunerError
 from .base import Cause, Event, Failed, Finished, Job, Progress
 from .local import LocalRunner, LocalSettings, WorkerSettings
 
 REACH = 5.0
 """Seconds to wait for an answer at the cluster's address; Ray itself waits for minutes."""
+
+MISSED = 3
+"""A head that so many times in a row takes no connection is gone; Ray ends the process in a minute,
+from within C++, when it has found out."""
 
 TURN = 5.0
 """Seconds after which an actor's empty-handed wait comes back to be asked again."""
@@ -100,6 +104,8 @@ class RayRunner:
         self._own = not self._ray.is_initialized()
         if self._own:
             _connect(self._ray, self.settings.address)
+        self._head = _parse(self._ray.get_runtime_context().gcs_address)
+        self._missed, self._looked = 0, time.monotonic()
         self._closed = False
         self._slots: dict[int, _Slot] = {}
         self._events: list[Event] = []
@@ -137,6 +143,7 @@ class RayRunner:
 
         Raises:
             TunerError: For too long the cluster has had room for no worker.
+            LostError: The cluster's head is gone.
         """
         until = float("inf") if timeout is None else time.monotonic() + timeout
         while not self._events and any(each.job for each in self._slots.values()):
@@ -145,6 +152,7 @@ class RayRunner:
             if not calls:
                 break  # every job waits for an answer to its progress
             pause = max(0.0, min(until - time.monotonic(), TURN))
+            self._check_head()
             ready, _ = self._ray.wait(list(calls), timeout=pause)
             for call in ready:
                 self._receive(calls[call], call)
@@ -169,11 +177,12 @@ class RayRunner:
         if self._closed:
             return
         self._closed = True
-        for slot in self._slots.values():
-            self._ray.kill(slot.actor)
+        if self._missed < MISSED:  # else there is nobody to ask, and Ray would wait for an answer
+            for slot in self._slots.values():
+                self._ray.kill(slot.actor)
+            if self._own:
+                self._ray.shutdown()
         self._slots.clear()
-        if self._own:
-            self._ray.shutdown()
 
     def __enter__(self) -> RayRunner:
         return self
@@ -190,6 +199,26 @@ class RayRunner:
         """The `LocalSettings` of each actor's runner."""
         shared = self.settings.model_dump(include=set(WorkerSettings.model_fields))
         return {**shared, "workers": 1, "threads": self.settings.cpus}
+
+    def _check_head(self) -> None:
+        """Give up when the cluster's head takes no connection any more; looks now and then."""
+        if self._head is None or time.monotonic() < self._looked + TURN:
+            return
+        while True:
+            try:
+                socket.create_connection(self._head, REACH).close()
+            except OSError as error:
+                self._missed += 1
+                if self._missed >= MISSED:
+                    raise LostError(
+                        f"the head of the Ray cluster at {self._head[0]}:{self._head[1]} is gone "
+                        f"({error}): every result so far is kept. Start the cluster again, and run "
+                        "the same search again to continue"
+                    ) from None
+                time.sleep(1)
+            else:
+                self._missed, self._looked = 0, time.monotonic()
+                return
 
     def _check_room(self) -> None:
         """Give up when jobs have waited for too long and not one worker has a place."""

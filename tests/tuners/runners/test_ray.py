@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from kerasnas.tuners import Results
 from kerasnas.tuners.core.errors import TunerError
 from kerasnas.tuners.core.genes import Gene
 from kerasnas.tuners.loop import run
@@ -185,6 +186,84 @@ def test_no_worker_outlives_a_killed_search(cluster):
         driver.kill()
     assert select.select([worker], [], [], 60)[0]
     os.close(worker)
+
+
+SEARCH = f"""
+import sys
+from kerasnas.tuners import Gene, LostError, Search
+from kerasnas.tuners.loop import run
+from kerasnas.tuners.runners.base import Job, Progress
+from kerasnas.tuners.runners.ray import RayRunner, RaySettings
+genes = [Gene("x", values=tuple(range(9)))]
+make_job = lambda trial: Job(trial.id, "{FACTORY}", {{}}, {{**trial.values, "action": "steps"}})
+with Search(genes, [("score", "max")], max_trials=5, directory=sys.argv[2]) as search:
+    with RayRunner(RaySettings(address=sys.argv[1], workers=1)) as runner:
+        def note(event):
+            print(type(event).__name__, event.id, flush=True)
+            if isinstance(event, Progress) and event.id == "0002" and len(sys.argv) > 3:
+                sys.stdin.readline()
+        try:
+            run(search, runner, make_job, on_event=note)
+        except LostError as error:
+            print(error, flush=True)
+            sys.exit(2)
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_a_search_whose_cluster_has_lost_its_head_says_so_and_can_go_on(tmp_path):
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(HERE), *filter(None, sys.path)]),
+    }
+    expected = [f"{number:04d}" for number in range(5)]
+    for interrupted in (True, False):
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        try:
+            arguments = [cluster.address, str(tmp_path), *(["wait"] if interrupted else [])]
+            with subprocess.Popen(
+                [sys.executable, "-c", SEARCH, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+            ) as search:
+                if interrupted:
+                    while search.stdout.readline() != "Progress 0002\n":
+                        assert search.poll() is None
+                    cluster.head_node.kill_all_processes(check_alive=False)
+                said, _ = search.communicate("\n", timeout=120)
+        finally:
+            cluster.shutdown()
+        assert search.returncode == (2 if interrupted else 0)
+        if interrupted:
+            assert "is gone" in said and "run the same search again to continue" in said
+    trials = Results.read(tmp_path).trials
+    assert [(trial.id, trial.status) for trial in trials] == [(id, "completed") for id in expected]
+    assert (tmp_path / "journal.jsonl").read_text().count('"event":"finish"') == 5
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_a_worker_that_is_stopped_and_continued_loses_nothing(runner):
+    search, seen = make_search(["steps"]), []
+
+    def pause_the_first(event):
+        seen.append(event)
+        if isinstance(event, Started) and event.id == "0000":
+            os.kill(event.pid, signal.SIGSTOP)
+        if isinstance(event, Finished) and event.id == "0001":
+            (pid,) = [each.pid for each in seen if isinstance(each, Started) and each.id == "0000"]
+            os.kill(pid, signal.SIGCONT)
+
+    run(search, runner, make_job, on_event=pause_the_first)
+    ended = [event.id for event in seen if isinstance(event, Finished | Failed)]
+    assert sorted(ended) == [f"{number:04d}" for number in range(4)]
+    assert {trial.status for trial in search.trials} == {"completed"}
 
 
 @pytest.mark.slow
