@@ -57,7 +57,8 @@ def test_a_serious_finding_stands_first_and_no_tick_beside_it(run: Path) -> None
     assert page.text("summary").count(WORSE.sentence) == 1  # said once, not by every file
     assert f"? {FEW.sentence}." in page.text("summary")
     card = RunPaths(run).model_card.read_text(encoding="utf-8")
-    assert card.splitlines()[2] == f"- **Warning**: {WORSE.sentence}."
+    escaped = WORSE.sentence.replace("<", "\\<").replace(">", "\\>")
+    assert card.splitlines()[2] == f"- **Warning**: {escaped}."
 
 
 @pytest.mark.parametrize("damaged", [False, True])
