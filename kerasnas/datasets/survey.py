@@ -97,6 +97,11 @@ class Levels:
         return float((self.ends.sum(axis=1) / self.heard).mean())
 
     @property
+    def lengths(self) -> Lengths:
+        """Lengths of the sample, as far as it was listened to."""
+        return Lengths(np.sort(self.heard))
+
+    @property
     def sounding(self) -> Lengths:
         """Lengths of the sample without silent ends."""
         return Lengths(np.sort(self.heard - self.ends.sum(axis=1)))

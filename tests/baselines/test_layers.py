@@ -200,6 +200,10 @@ def test_convolutions_are_out_of_scope_by_name() -> None:
         _ = tflearn.conv_2d
     with pytest.raises(ImportError, match=r"no max_pool_2d: use keras.layers.MaxPooling2D"):
         from kerasnas.baselines.layers.conv import max_pool_2d  # noqa: F401
+    with pytest.raises(ImportError, match="has no conv_2d: use keras.layers.Conv2D: conv"):
+        tflearn.layers.conv.conv_2d  # noqa: B018
+    with pytest.raises(AttributeError, match="layers has no conv_2d: use keras.layers.Conv2D"):
+        tflearn.layers.conv_2d  # noqa: B018
 
 
 def test_a_graph_round_the_script_is_refused_with_the_remedy() -> None:

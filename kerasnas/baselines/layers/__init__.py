@@ -1,5 +1,9 @@
 """Layers, under the modules and names that TFLearn gives them."""
 
+from typing import Any
+
+from kerasnas.baselines.absent import counterpart
+from kerasnas.baselines.layers import conv
 from kerasnas.baselines.layers.core import (
     activation,
     dropout,
@@ -28,6 +32,7 @@ __all__ = [
     "GRUCell",
     "activation",
     "bidirectional_rnn",
+    "conv",
     "dropout",
     "embedding",
     "flatten",
@@ -41,3 +46,8 @@ __all__ = [
     "simple_rnn",
     "single_unit",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Refuse a layer that is not here, with its counterpart."""
+    raise AttributeError(counterpart(name, __name__))

@@ -86,8 +86,8 @@ def _trim(survey: Survey) -> list[str]:
         f"trim: {SILENT:g}, which counts samples so many dB below a recording's largest as silent; "
         f"{rest.shortest:.2f} to {rest.longest:.2f} s are left then"
     )
-    if seconds < clip_seconds(survey):
-        text += f", seconds: {seconds:g} are enough, and networks cost less"
+    if seconds < _covering(levels.lengths):
+        text += f", seconds: {seconds:g} would hold nearly all of them, and networks cost less"
     text += (
         ". It is not set, since scores may not change by it, and whatever runs the network has to "
         "cut silence, too: files that take waveforms cannot. It needs pip install 'kerasnas[tfio]'."
