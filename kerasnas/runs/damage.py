@@ -24,6 +24,7 @@ _RECORDS: dict[str, type[Record]] = {
     layout.DESCRIPTION: records.Description,
     layout.HISTORY: records.EpochTable,
     layout.EVALUATION: records.Evaluation,
+    layout.FINE_TUNING: records.FineTuned,
     layout.FOLDS: records.Folds,
     layout.ENSEMBLE: records.Ensemble,
     layout.EXPORT: records.Export,

@@ -18,8 +18,8 @@ RUN/
   without/FOLD-SEED/         the run directory of a search that sees no clip of a fold
   report.html  MODEL_CARD.md  networks.csv
 ```
-A training has `architecture.json` (final ones), `history.json`, `evaluation.json` (final ones) and
-`model.keras`.
+A training has `architecture.json` (final ones), `history.json`, `evaluation.json` (final ones),
+`fine_tuning.json` (final ones that tried it) and `model.keras`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ NETWORKS = "networks.csv"
 DESCRIPTION = "architecture.json"
 HISTORY = "history.json"
 EVALUATION = "evaluation.json"
+FINE_TUNING = "fine_tuning.json"
 MODEL = "model.keras"
 
 FOLDS = "folds.json"
@@ -90,6 +91,11 @@ class TrainingPaths:
     def evaluation(self) -> Path:
         """`evaluation.json`, of a final training: scores of clips that it has not seen."""
         return self.path / EVALUATION
+
+    @property
+    def fine_tuning(self) -> Path:
+        """`fine_tuning.json`, of a network that begins with a trunk: what training it did."""
+        return self.path / FINE_TUNING
 
     @property
     def model(self) -> Path:

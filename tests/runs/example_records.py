@@ -106,6 +106,10 @@ EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Pa
         lambda: records.EpochTable(({"epoch": 1, "loss": 0.5, "val_loss": None},)),
         lambda run: run.trial("0000").history,
     ),
+    records.FineTuned: (
+        lambda: records.FineTuned("last", 79, {"loss": 0.25}, {"loss": None}, False),
+        lambda run: run.winner("loss").fine_tuning,
+    ),
     records.Evaluation: (_evaluation, lambda run: run.export.evaluation("int8")),
     records.Winners: (
         lambda: records.Winners(

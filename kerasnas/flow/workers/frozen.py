@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,8 @@ def candidate_scores(
 ) -> ClipScores:
     """Fit a candidate on the first clips of a part, and score it on the second ones.
 
+    Of the versions of clips at other speeds it has those alone that candidates are compared with.
+
     Args:
         frozen: The task.
         values: Of the candidate.
@@ -64,13 +67,14 @@ def candidate_scores(
         on_epoch: Told of them.
     """
     task, (train, held_out) = frozen.task, part
+    versions = frozen.space.settings.candidate_versions
     if not frozen.space.choice(values).trains:
         sums = frozen.candidates.scores(
-            _fitted(frozen, values, train, recipe, seed), frozen.rows(held_out)
+            _fitted(frozen, values, train, recipe, seed, versions), frozen.rows(held_out)
         )
         answers = scores.replay(_activated(sums, frozen.space.output))
         return scores.score(answers, task, task.examples(held_out))
-    _, head, examples = _trained(frozen, values, part, recipe, seed, training, on_epoch)
+    _, head, examples = _trained(frozen, values, part, recipe, seed, training, on_epoch, versions)
     assert examples is not None
     return scores.score_model(head, task, examples)
 
@@ -96,13 +100,18 @@ def fit_network(
 
 
 def _fitted(
-    frozen: FrozenTask, values: Values, train: Indices, recipe: Recipe, seed: int
+    frozen: FrozenTask,
+    values: Values,
+    train: Indices,
+    recipe: Recipe,
+    seed: int,
+    versions: Sequence[int] | None = None,
 ) -> Fitted:
     rows, weights = frozen.rows(train), None
     if recipe.balanced:
         by_class = class_weights(frozen.task.examples(train))
         weights = example_weights(frozen.candidates.targets[rows], by_class)
-    return frozen.candidates.fit(values, rows, seed, weights)
+    return frozen.candidates.fit(values, rows, seed, weights, versions)
 
 
 def _trained(
@@ -113,6 +122,7 @@ def _trained(
     seed: int,
     training: TrainingPaths,
     on_epoch: OnEpoch,
+    versions: Sequence[int] | None = None,
 ) -> tuple[Trunk, Any, Examples | None]:
     """Train what stands behind the cut on activations there.
 
@@ -125,8 +135,8 @@ def _trained(
     task, candidates = frozen.task, frozen.candidates
     train, held_out = part
     tail = candidates.tail(values, frozen.rows(train))
-    found = candidates.at_cut(tail, frozen.rows(train), frozen.rows(held_out))
-    seen, *versions = (each.reshape(len(task.clips), -1, *each.shape[1:]) for each in found)
+    found = candidates.at_cut(tail, frozen.rows(train), frozen.rows(held_out), versions)
+    seen, *others = (each.reshape(len(task.clips), -1, *each.shape[1:]) for each in found)
     channels = task.examples(_NOBODY).channels
 
     def examples(clips: Indices, versions: tuple[NDArray[Any], ...] = ()) -> Examples:
@@ -138,7 +148,7 @@ def _trained(
     validation = examples(held_out) if len(held_out) else None
     history = fit(
         head,
-        examples(train, tuple(versions)),
+        examples(train, tuple(others)),
         _on_activations(recipe),
         validation=validation,
         seed=seed,

@@ -20,8 +20,9 @@ from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.recipes import decided
 from kerasnas.flow.task.task import Indices, Task, load_task
 from kerasnas.flow.task.trainings import Scores
+from kerasnas.flow.workers.fine_tuning import fit_gently
 from kerasnas.flow.workers.folds import mean_of_folds
-from kerasnas.flow.workers.frozen import FrozenTrunks, candidate_scores, fit_network
+from kerasnas.flow.workers.frozen import FrozenTrunks, candidate_scores
 from kerasnas.runs.layout import EnsemblePaths, TrainingPaths
 from kerasnas.runs.records import Description, EpochTable
 from kerasnas.training.examples import Examples
@@ -159,10 +160,15 @@ def final(run: str, cache: str) -> Evaluate:
         complete = all_values(untuned, described.values or {})
         space = None if described.values is None else trunk_space(task, complete)
         if space is not None:
-            model = fit_network(
+            fold = described.fold
+            held_out = (
+                task.part("validation") if fold is None else task.fold_part("validation", fold)
+            )
+            model = fit_gently(
                 trunks.of(task, space),
                 complete,
                 (train, validation),
+                held_out[np.isin(held_out, np.concatenate([train, validation]))],
                 recipe,
                 seed,
                 training,

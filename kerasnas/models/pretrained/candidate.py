@@ -19,9 +19,9 @@ from kerasnas.blocks.statistics import StatisticsScores
 from kerasnas.errors import KerasnasError
 from kerasnas.models.pretrained import probe
 from kerasnas.models.pretrained.probe import Probe
-from kerasnas.models.pretrained.prune import prune
-from kerasnas.models.pretrained.space import PretrainedSpace
-from kerasnas.models.pretrained.statistics import vectors
+from kerasnas.models.pretrained.prune import Pruner
+from kerasnas.models.pretrained.reading import Reader, batches
+from kerasnas.models.pretrained.space import PretrainedSpace, TrunkChoice
 from kerasnas.models.pretrained.trunk import Trunk, set_weights
 from kerasnas.models.pretrained.way import Weights
 from kerasnas.models.space import Values
@@ -33,9 +33,12 @@ Array = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 _BATCH = 32
-_KEPT = 2
-"""Trunks whose activations are kept for the next candidates; of hundreds of clips at five speeds
-each has some hundred megabytes."""
+_CLIPS = 64
+"""Training clips that kernels of pruned blocks are fitted on."""
+_PRUNERS = 5
+"""Sets of training clips, as those of folds, for which what the whole trunk computes is kept."""
+_KEPT_BYTES = 400_000_000
+"""Statistics of trunks that are kept for the next candidates, which often differ in their heads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +46,12 @@ class Fitted:
     """A candidate, fitted.
 
     Attributes:
-        tail: Its blocks behind the unpruned ones, up to the cut.
+        reader: Of its blocks behind the unpruned ones, up to the cut.
         head: What reads them.
         probe: The weights of the head.
     """
 
-    tail: Trunk
+    reader: Reader
     head: StatisticsScores
     probe: Probe
 
@@ -72,10 +75,16 @@ class Candidates:
     targets: Array
     groups: Indices
     several: bool = False
-    _statistics: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _readers: dict[Any, Reader] = field(default_factory=dict, repr=False)
+    _pruners: dict[bytes, Pruner] = field(default_factory=dict, repr=False)
 
     def fit(
-        self, values: Values, train: Indices, seed: int = 0, weights: Array | None = None
+        self,
+        values: Values,
+        train: Indices,
+        seed: int = 0,
+        weights: Array | None = None,
+        versions: Sequence[int] | None = None,
     ) -> Fitted:
         """Prune and fit a candidate on some clips, their versions included.
 
@@ -84,6 +93,7 @@ class Candidates:
             train: Clips; pruning, penalty and probe see no others.
             seed: Of the inner folds, by which the penalty is chosen.
             weights: What each clip of `train` counts; None for all alike.
+            versions: Numbers of the activations to fit on; None for all.
 
         Raises:
             KerasnasError: The candidate has layers that need gradients.
@@ -97,43 +107,57 @@ class Candidates:
             )
         (head,) = self.space.head(values)
         assert isinstance(head, StatisticsScores)
-        tail = self.tail(values, train)
-        key = (choice.cut, choice.keep, train.tobytes())
-        x = np.concatenate(
-            [self._read(tail, a, key, n, train, head) for n, a in enumerate(self.activations)]
-        )
-        repeats = len(self.activations)
+        reader = self._reader(values, train)
+        versions = range(len(self.activations)) if versions is None else versions
+        x = np.concatenate([reader.read(head, train, version) for version in versions])
+        repeats = len(versions)
         y, groups = np.tile(self.targets[train], (repeats, 1)), np.tile(self.groups[train], repeats)
         if weights is not None:
             weights = np.tile(weights, repeats)
-        found = probe.fit(x, y, groups, self.several, seed=seed, weights=weights)
-        return Fitted(tail, head, found)
+        penalties = self.space.settings.penalties
+        found = probe.fit(x, y, groups, self.several, penalties, seed, weights)
+        return Fitted(reader, head, found)
 
     def tail(self, values: Values, train: Indices) -> Trunk:
         """Return a candidate's blocks behind the unpruned ones, pruned on some clips."""
-        choice, first = self.space.choice(values), self.space.unpruned
-        key = ("tail", choice.cut, choice.keep, train.tobytes())
-        if key not in self._statistics:
-            whole = self.space.trunk[first : choice.cut]
-            widths = tuple(shape[-1] for shape in whole.shapes)
-            if choice.keep != widths:
-                following = self.space.file.trunk.on(self.space.input_shape)[choice.cut :]
-                chosen = np.sort(np.random.default_rng(0).permutation(train)[:_CLIPS])
-                whole = prune(whole, choice.keep, self.activations[0][chosen], following)
-            self._remember(key, whole)
-        return self._statistics[key]
+        return self._reader(values, train).tail
+
+    def _reader(self, values: Values, train: Indices) -> Reader:
+        """Return what reads a candidate's trunk; the ones used last are kept."""
+        choice = self.space.choice(values)
+        key = choice.cut, choice.keep, train.tobytes()
+        reader = self._readers.pop(key, None)
+        if reader is None:
+            tail = self._pruned(choice, train)
+            reader = Reader(tail, self.activations, self.space.readings())
+        while sum(known.bytes for known in self._readers.values()) > _KEPT_BYTES:
+            del self._readers[next(iter(self._readers))]
+        self._readers[key] = reader
+        return reader
+
+    def _pruned(self, choice: TrunkChoice, train: Indices) -> Trunk:
+        first, trunk = self.space.unpruned, self.space.trunk
+        whole = trunk[first : choice.cut]
+        if choice.keep == tuple(shape[-1] for shape in whole.shapes):
+            return whole
+        key = train.tobytes()
+        pruner = self._pruners.pop(key, None)
+        if pruner is None:
+            following = self.space.file.trunk.on(self.space.input_shape)[len(trunk.blocks) :]
+            chosen = np.sort(np.random.default_rng(0).permutation(train)[:_CLIPS])
+            pruner = Pruner(trunk[first:], self.activations[0][chosen], following)
+        while len(self._pruners) >= _PRUNERS:
+            del self._pruners[next(iter(self._pruners))]
+        self._pruners[key] = pruner
+        return pruner.prune(choice.keep)
 
     def scores(self, fitted: Fitted, clips: Indices) -> Array:
         """Return scores of clips before the activation, `(clips, classes)`."""
-        return fitted.probe.scores(
-            np.concatenate(
-                vectors(outputs(fitted.tail, self.activations[0][clips]), fitted.head), axis=1
-            )
-        )
+        return fitted.probe.scores(fitted.reader.read(fitted.head, clips))
 
     def network(self, fitted: Fitted) -> keras.Model:
         """Return one Keras model of stock layers, from features to scores, the probe at its end."""
-        model, first = self._whole(fitted.tail, (fitted.head,))
+        model, first = self._whole(fitted.reader.tail, (fitted.head,))
         set_weights(model, (fitted.head,), (head_weights(fitted),), first)
         return model
 
@@ -164,7 +188,11 @@ class Candidates:
         return model, len(blocks)
 
     def at_cut(
-        self, tail: Trunk, train: Indices, others: Indices
+        self,
+        tail: Trunk,
+        train: Indices,
+        others: Indices,
+        versions: Sequence[int] | None = None,
     ) -> tuple[NDArray[np.float16], ...]:
         """Return activations at the cut, for heads that are trained.
 
@@ -172,44 +200,23 @@ class Candidates:
             tail: Blocks behind the unpruned ones, up to the cut.
             train: Clips that have all their versions.
             others: Clips as they are alone.
+            versions: Numbers of the activations, the clips as they are first; None for all.
 
         Returns:
             Of every version `(clips, frames, bins, channels)`, zeros of clips that are not asked
             for.
         """
         found = []
-        for number, seen in enumerate(self.activations):
+        for number in range(len(self.activations)) if versions is None else versions:
+            seen = self.activations[number]
             clips = np.union1d(train, others) if number == 0 else train
             shape = tail.shapes[-1] if tail.blocks else seen.shape[1:]
-            values = np.zeros((len(seen), *shape), np.float16)
-            values[clips] = outputs(tail, seen[clips])
+            values, done = np.zeros((len(seen), *shape), np.float16), 0
+            for batch in batches(tail, seen, clips):
+                values[clips[done : done + len(batch)]] = batch
+                done += len(batch)
             found.append(values)
         return tuple(found)
-
-    def _read(
-        self,
-        tail: Trunk,
-        activations: NDArray[Any],
-        key: Any,
-        version: int,
-        train: Indices,
-        head: StatisticsScores,
-    ) -> Array:
-        """Statistics of training clips, remembered for other heads on the same trunk."""
-        key = (*key, version)
-        if key not in self._statistics:
-            self._remember(key, outputs(tail, activations[train]).astype(np.float16))
-        seen = self._statistics[key].astype(np.float32)
-        return np.concatenate(vectors(seen, head), axis=1)
-
-    def _remember(self, key: Any, value: Any) -> None:
-        while len(self._statistics) >= _KEPT * (1 + len(self.activations)):
-            del self._statistics[next(iter(self._statistics))]
-        self._statistics[key] = value
-
-
-_CLIPS = 64
-"""Training clips that kernels of pruned blocks are fitted on."""
 
 
 def activations_shape(space: PretrainedSpace) -> tuple[int, ...]:
@@ -232,17 +239,6 @@ def compute_activations(
     for start in range(0, len(features), _BATCH):
         batch = np.asarray(features[start : start + _BATCH], np.float32)
         found[start : start + _BATCH] = batch if model is None else model(batch, training=False)
-
-
-def outputs(trunk: Trunk, x: NDArray[Any]) -> Array:
-    """Return what blocks compute of `(clips, frames, bins, channels)`, batch by batch."""
-    if not trunk.blocks:
-        return np.asarray(x, np.float32)
-    parts = [
-        np.asarray(trunk.model(np.asarray(x[start : start + _BATCH], np.float32), training=False))
-        for start in range(0, len(x), _BATCH)
-    ]
-    return np.concatenate(parts)
 
 
 def head_weights(fitted: Fitted) -> Weights:

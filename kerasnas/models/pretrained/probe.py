@@ -37,7 +37,7 @@ class Probe:
     Attributes:
         kernel: `(statistics, classes)`.
         bias: `(classes,)`.
-        penalty: The one of `PENALTIES` that was chosen.
+        penalty: The one that was chosen.
         inner: Mean log loss of each penalty over the inner folds.
     """
 
@@ -146,11 +146,15 @@ class _Axes:
         self._deviation[constant] = 1
         standard = (x - self._mean) / self._deviation
         wide = len(x) < x.shape[1]
-        squares, vectors = eigh(standard @ standard.T if wide else standard.T @ standard)
+        squares, vectors = eigh(
+            standard @ standard.T if wide else standard.T @ standard, driver="evd"
+        )
         kept = squares > _LEAST * max(squares[-1], 1e-12)
         self._squares, vectors = squares[kept], vectors[:, kept]
         lengths = np.sqrt(self._squares)
-        self._basis = standard.T @ (vectors / lengths) if wide else vectors
+        # The axes are `standard.T @ coordinates`; computing them all would take longest of all.
+        self._coordinates = vectors / lengths if wide else vectors
+        self._standard = standard if wide else None
         self.x = vectors * lengths if wide else standard @ vectors
 
     def fit(
@@ -196,7 +200,10 @@ class _Axes:
 
     def of_statistics(self, kernel: Array, bias: Array) -> tuple[Array, Array]:
         """Return kernel and bias for statistics as they are."""
-        kernel = (self._basis @ kernel) / self._deviation[:, None]
+        kernel = self._coordinates @ kernel
+        if self._standard is not None:
+            kernel = self._standard.T @ kernel
+        kernel = kernel / self._deviation[:, None]
         return kernel.astype(np.float32), (bias - self._mean @ kernel).astype(np.float32)
 
 

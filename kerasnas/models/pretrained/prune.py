@@ -11,7 +11,7 @@ which choose channels by lasso.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,18 @@ from numpy.typing import NDArray
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.trunk import Convolution, Separable
 from kerasnas.errors import KerasnasError
+from kerasnas.models.pretrained.products import (
+    Array,
+    activate,
+    is_product,
+    linear_input,
+    rows,
+    split,
+    widened,
+)
+from kerasnas.models.pretrained.reading import outputs
 from kerasnas.models.pretrained.trunk import Trunk
 from kerasnas.models.pretrained.way import Weights
-
-Array = NDArray[np.float32]
 
 _RIDGE = 1e-3
 """Penalty of changes of the kernel, of the mean square of its inputs."""
@@ -31,105 +39,125 @@ _ROWS = 20_000
 """Places of all clips that kernels are fitted on."""
 
 
-def is_prunable(block: Block) -> bool:
-    """Whether channels of a block's output can be dropped, and a kernel behind them fitted."""
-    if isinstance(block, Separable):
-        return block.depthwise.multiplier == 1
-    return isinstance(block, Convolution)
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """What the whole network computes at a block of it.
+
+    Attributes:
+        order: Its channels, those that count most first.
+        sums: What its kernel gives at some places, `(places, channels)`.
+    """
+
+    order: NDArray[Any]
+    sums: Array
+
+
+class Pruner:
+    """Prunes the first blocks of a trunk, in many ways; the whole network is run once for all.
+
+    Args:
+        trunk: The blocks.
+        activations: Their inputs on training clips, `(clips, frames, bins, channels)`.
+        following: What stands behind the blocks in the file, by whose first block the channels of
+            the last one count; they count by their own deviation where it has none.
+    """
+
+    def __init__(self, trunk: Trunk, activations: NDArray[Any], following: Trunk) -> None:
+        self._trunk = trunk
+        self._behind = [*zip(trunk.blocks[1:], trunk.weights[1:], strict=True)]
+        self._behind += [*zip(following.blocks[:1], following.weights[:1], strict=True)]
+        self._activations = activations
+        self._whole: list[_Whole | None] = []  # of the blocks that were run so far
+        self._last = activations  # what the last of them computes
+
+    def prune(self, keep: Sequence[int]) -> Trunk:
+        """Return the first blocks with fewer channels, which compute nearly the same.
+
+        Args:
+            keep: Channels of each block's output to keep; as many as it has for all.
+
+        Raises:
+            KerasnasError: A block cannot be pruned, or `keep` asks for channels that it has not.
+        """
+        self._check(keep)
+        small = widened(self._activations)
+        inputs = np.arange(small.shape[-1])
+        blocks, weights = [], []
+        for index, count in enumerate(keep):
+            block, named = self._trunk.blocks[index], self._trunk.weights[index]
+            whole = self._run(index)
+            if whole is None:
+                small = outputs(self._trunk[index : index + 1], small)
+                inputs = np.arange(small.shape[-1])
+                blocks.append(block)
+                weights.append(named)
+                continue
+            kept = np.sort(whole.order[:count])
+            depthwise, kernel, bias = split(named)
+            own = {
+                name: values[..., inputs, :] if "kernel" in name else values[inputs]
+                for name, values in depthwise.items()
+            }
+            linear = linear_input(block, own, small)
+            shape, linear = linear.shape[:-1], rows(linear)
+            chosen, offset = kernel[_kernel_rows(block, kernel, inputs)][:, kept], bias[kept]
+            if len(inputs) < trunk_channels(self._trunk, index):
+                wanted = whole.sums[:, kept]
+                chosen, offset = _refitted(linear[_places(linear)], wanted, chosen, offset)
+            small = activate(linear @ chosen + offset, block).reshape(*shape, len(kept))
+            blocks.append(_with_filters(block, len(kept)))
+            weights.append(_joined(block, own, chosen, offset))
+            inputs = kept
+        places = (-1,) * len(blocks)
+        return Trunk(self._trunk.input_shape, tuple(blocks), tuple(weights), places)
+
+    def _check(self, keep: Sequence[int]) -> None:
+        """Refuse what cannot be kept."""
+        trunk = self._trunk
+        for index, count in enumerate(keep):
+            block, channels = trunk.blocks[index], trunk.shapes[index][-1]
+            if not 1 <= count <= channels or (count < channels and not can_prune(trunk, index)):
+                raise KerasnasError(
+                    f"block {index} of those to prune, {block.kind} of {channels} channels, cannot "
+                    f"keep {count}: separable blocks and convolutions keep 1 to all, where the "
+                    "block behind is one of these, too; others keep all"
+                )
+
+    def _run(self, index: int) -> _Whole | None:
+        """Return what the whole network computes at a block; None of one that keeps all."""
+        while len(self._whole) <= index:
+            number = len(self._whole)
+            block, named = self._trunk.blocks[number], self._trunk.weights[number]
+            x = widened(self._last)
+            if not is_product(block):
+                self._whole.append(None)
+                self._last = outputs(self._trunk[number : number + 1], x)
+                continue
+            depthwise, kernel, bias = split(named)
+            linear = linear_input(block, depthwise, x)
+            sums = rows(linear) @ kernel + bias
+            some = np.array(sums[_places(sums)])  # the sums' memory is used again
+            x = activate(sums, block).reshape(*linear.shape[:-1], -1)
+            after = self._behind[number] if number < len(self._behind) else None
+            self._whole.append(_Whole(_order(x, after), some))
+            self._last = x
+        return self._whole[index]
 
 
 def prune(trunk: Trunk, keep: Sequence[int], activations: Array, following: Trunk) -> Trunk:
-    """Return blocks with fewer channels that compute nearly the same.
+    """Prune all blocks of a trunk in one way; see `Pruner`."""
+    return Pruner(trunk, activations, following).prune(keep)
 
-    Args:
-        trunk: Separable blocks and convolutions.
-        keep: Channels of each block's output to keep; as many as it has for all.
-        activations: The blocks' inputs on training clips, `(clips, frames, bins, channels)`.
-        following: What stands behind the blocks in the file, by whose first block the channels of
-            the last one count; they count by their own deviation where it has none.
 
-    Raises:
-        KerasnasError: A block cannot be pruned, or `keep` asks for channels that it has not.
-    """
-    for number, (block, count, shape) in enumerate(
-        zip(trunk.blocks, keep, trunk.shapes, strict=True)
-    ):
-        if not is_prunable(block) or not 1 <= count <= shape[-1]:
-            raise KerasnasError(
-                f"block {number} of those to prune, {block.kind} of {shape[-1]} channels, cannot "
-                f"keep {count}: separable blocks and convolutions keep 1 to all"
-            )
-    whole = np.asarray(activations, np.float32)
-    small, inputs = whole, np.arange(whole.shape[-1])
-    rows = np.random.default_rng(0)
-    blocks, weights = [], []
-    behind = [*zip(trunk.blocks[1:], trunk.weights[1:], strict=True)]
-    behind += [*zip(following.blocks[:1], following.weights[:1], strict=True)]
-    for index, (block, named) in enumerate(zip(trunk.blocks, trunk.weights, strict=True)):
-        depthwise, kernel, bias = _split(named)
-        sums = _rows(_linear_input(block, depthwise, whole)) @ kernel + bias
-        shape = (len(whole), *trunk.shapes[index])
-        whole = _activate(sums, block).reshape(shape)
-        after = behind[index] if index < len(behind) else None
-        kept = _kept(whole, keep[index], after)
-        own = {
-            name: values[..., inputs, :] for name, values in depthwise.items() if "kernel" in name
-        }
-        own |= {name: values[inputs] for name, values in depthwise.items() if "bias" in name}
-        linear = _rows(_linear_input(block, own, small))
-        chosen = kernel[_kernel_rows(block, kernel, inputs)][:, kept]
-        offset = bias[kept]
-        if len(inputs) < trunk_channels(trunk, index):
-            chosen, offset = _refitted(linear, sums[:, kept], chosen, offset, rows)
-        small = _activate(linear @ chosen + offset, block).reshape(*shape[:-1], len(kept))
-        blocks.append(_with_filters(block, len(kept)))
-        weights.append(_joined(block, own, chosen, offset))
-        inputs = kept
-    return Trunk(trunk.input_shape, tuple(blocks), tuple(weights), (-1,) * len(blocks))
+def can_prune(trunk: Trunk, index: int) -> bool:
+    """Whether a block of a trunk can keep fewer channels: the next one's kernel must follow."""
+    nearby = trunk.blocks[index : index + 2]
+    return all(map(is_product, nearby))
 
 
 def trunk_channels(trunk: Trunk, index: int) -> int:
     """Return the channels that a block reads."""
     return (trunk.input_shape if index == 0 else trunk.shapes[index - 1])[-1]
-
-
-def _split(named: Weights) -> tuple[dict[str, Array], Array, Array]:
-    """Weights of the depthwise part, and kernel and bias of the other one, as a matrix."""
-    depthwise = {name: values for name, values in named.items() if name.startswith("depthwise.")}
-    prefix = "pointwise.conv" if depthwise else "conv"
-    kernel = named[f"{prefix}/kernel"]
-    return depthwise, kernel.reshape(-1, kernel.shape[-1]), named[f"{prefix}/bias"]
-
-
-def _linear_input(block: Block, depthwise: dict[str, Array], x: Array) -> Array:
-    """What a block multiplies by its kernel, at every place."""
-    import keras
-
-    if isinstance(block, Separable):
-        part = block.depthwise
-        y = keras.ops.depthwise_conv(
-            x,
-            depthwise["depthwise.depthwise/kernel"],
-            part.strides,
-            part.padding,
-        )
-        y = np.asarray(y) + depthwise["depthwise.depthwise/bias"]
-        y = _function(y, part.activation)
-        convolution = block.pointwise
-    else:
-        assert isinstance(block, Convolution)
-        y, convolution = x, block
-    if convolution.kernel_size == (1, 1):
-        return y[:, :: convolution.strides[0], :: convolution.strides[1]]
-    return np.asarray(
-        keras.ops.image.extract_patches(
-            y, convolution.kernel_size, convolution.strides, padding=convolution.padding
-        )
-    )
-
-
-def _rows(x: Array) -> Array:
-    return x.reshape(-1, x.shape[-1])
 
 
 def _kernel_rows(block: Block, kernel: Array, inputs: NDArray[Any]) -> NDArray[Any]:
@@ -141,50 +169,34 @@ def _kernel_rows(block: Block, kernel: Array, inputs: NDArray[Any]) -> NDArray[A
     return (np.arange(window)[:, None] * channels + inputs).ravel()
 
 
-def _kept(x: Array, count: int, after: tuple[Block, Weights] | None) -> NDArray[Any]:
-    """The channels that count most, in order."""
-    if count == x.shape[-1]:
-        return np.arange(count)
-    if after is not None and is_prunable(after[0]):
-        depthwise, kernel, _ = _split(after[1])
-        seen = _linear_input(after[0], depthwise, x) if depthwise else x
+def _order(x: Array, after: tuple[Block, Weights] | None) -> NDArray[Any]:
+    """The channels, those that count most first."""
+    if after is not None and is_product(after[0]):
+        depthwise, kernel, _ = split(after[1])
+        seen = linear_input(after[0], depthwise, x) if depthwise else x
         norms = np.sqrt((kernel.reshape(-1, x.shape[-1], kernel.shape[-1]) ** 2).sum(axis=(0, 2)))
-        importance = _rows(seen).std(axis=0) * norms
+        importance = rows(seen).std(axis=0) * norms
     else:
-        importance = _rows(x).std(axis=0)
-    return np.sort(np.argsort(-importance, kind="stable")[:count])
+        importance = rows(x).std(axis=0)
+    return np.argsort(-importance, kind="stable")
 
 
-def _refitted(
-    x: Array, wanted: Array, kernel: Array, bias: Array, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def _places(x: Array) -> NDArray[Any] | slice:
+    """Which rows a kernel is fitted on, the same of all arrays of one length."""
+    if len(x) <= _ROWS:
+        return slice(None)
+    return np.sort(np.random.default_rng(0).choice(len(x), _ROWS, replace=False))
+
+
+def _refitted(x: Array, wanted: Array, kernel: Array, bias: Array) -> tuple[Array, Array]:
     """Kernel and bias whose sums are nearest to the wanted ones, changed as little as helps."""
-    if len(x) > _ROWS:
-        rows = rng.choice(len(x), _ROWS, replace=False)
-        x, wanted = x[rows], wanted[rows]
-    given = np.column_stack([x, np.ones(len(x))]).astype(np.float64)
+    given = np.column_stack([x, np.ones(len(x), np.float32)])
     missing = wanted - x @ kernel - bias
-    gram = given.T @ given
+    gram = (given.T @ given).astype(np.float64)
     penalty = _RIDGE * np.trace(gram[:-1, :-1]) / (len(gram) - 1)
     gram[np.diag_indices(len(gram) - 1)] += penalty
     change = np.linalg.solve(gram, given.T @ missing)
     return (kernel + change[:-1]).astype(np.float32), (bias + change[-1]).astype(np.float32)
-
-
-def _activate(sums: Array, block: Block) -> Array:
-    convolution = block.pointwise if isinstance(block, Separable) else block
-    assert isinstance(convolution, Convolution)
-    return _function(sums, convolution.activation)
-
-
-def _function(x: Array, name: str) -> Array:
-    if name == "linear":
-        return x
-    if name in ("relu", "relu6"):
-        return np.clip(x, 0, 6 if name == "relu6" else None)
-    import keras
-
-    return np.asarray(keras.activations.get(name)(x))
 
 
 def _with_filters(block: Block, filters: int) -> Block:

@@ -11,6 +11,7 @@ from kerasnas.blocks.statistics import STATISTICS
 from kerasnas.errors import KerasnasError
 from kerasnas.models.papers import AnyPaper
 from kerasnas.models.pretrained.file import read
+from kerasnas.models.pretrained.probe import PENALTIES
 from kerasnas.models.space import SpaceSettings
 from kerasnas.models.wu_lee import WuLeeSettings
 from kerasnas.paths import expanded
@@ -28,6 +29,22 @@ class FromScratch(BaseModel):
     )
     model: AnyPaper = Field(
         WuLeeSettings(), discriminator="space", description="their search space"
+    )
+
+
+class FineTuning(BaseModel):
+    """Gentle training of a winner that begins with the file, by the final recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    layers: Literal["head", "last", "all"] = Field(
+        "last",
+        description="what is trained: the head and a new block; the trunk's last block, too; or "
+        "everything",
+    )
+    epochs: int = Field(8, ge=1, description="instead of those of training.final")
+    learning_rate: float = Field(
+        5e-5, gt=0, description="instead of that of training.final; falls to 0"
     )
 
 
@@ -79,16 +96,33 @@ class PretrainedSettings(SpaceSettings):
     units: tuple[int, ...] = Field(
         (32, 64), min_length=1, description="units of a hidden layer, convolution or GRU"
     )
+    penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        PENALTIES,
+        min_length=1,
+        description="of a linear reading, to choose from by folds inside the training clips: "
+        "inverse strengths, scikit-learn's C, of standardised statistics",
+    )
     new_block: bool = Field(
         False, description="whether a new separable block, trained, may stand behind the cut"
     )
     speeds: tuple[Annotated[float, Field(gt=0.25, lt=4)], ...] = Field(
         (0.8, 0.9, 1.12, 1.25),
-        description="speeds at which training clips are read by candidates with a frozen trunk, "
+        description="speeds at which training clips are read by networks with a frozen trunk, "
         "beside the clips as they are",
+    )
+    candidate_speeds: tuple[float, ...] | None = Field(
+        None,
+        description="those of `speeds` that candidates are compared with; null: the nearest to 1, "
+        "one below and one above. The winner is fitted on all",
     )
     from_scratch: FromScratch | None = Field(
         None, description="a share of candidates of another space, which are trained from scratch"
+    )
+
+    fine_tuning: FineTuning | None = Field(
+        None,
+        description="train winners further, gently, and keep that where the loss on validation "
+        "clips is lower with it; null: do not try",
     )
 
     @model_validator(mode="before")
@@ -111,7 +145,27 @@ class PretrainedSettings(SpaceSettings):
     def _check(self) -> PretrainedSettings:
         if not all(0 < share <= 1 for share in self.shares):
             raise ValueError(f"shares must be above 0 and at most 1, not {self.shares}")
+        unknown = sorted(set(self.candidate_speeds or ()) - set(self.speeds))
+        if unknown:
+            raise ValueError(
+                f"candidate_speeds: {', '.join(f'{speed:g}' for speed in unknown)} is none of "
+                f"speeds, {', '.join(f'{speed:g}' for speed in self.speeds)}"
+            )
         for chosen in self.statistics:
             if not chosen or set(chosen) - set(STATISTICS):
                 raise ValueError(f"statistics can be {', '.join(STATISTICS)}, not {chosen}")
         return self
+
+    @property
+    def candidate_versions(self) -> tuple[int, ...]:
+        """Numbers of the versions of a clip that candidates are compared with.
+
+        0 is the clip as it is, and n the n-th of `speeds`.
+        """
+        if self.candidate_speeds is not None:
+            chosen: set[float | None] = {*self.candidate_speeds}
+        else:
+            slower = max((speed for speed in self.speeds if speed < 1), default=None)
+            chosen = {slower, min((speed for speed in self.speeds if speed > 1), default=None)}
+        numbers = enumerate(self.speeds, 1)
+        return (0, *(number for number, speed in numbers if speed in chosen))

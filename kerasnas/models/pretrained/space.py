@@ -16,11 +16,11 @@ from kerasnas.blocks.architecture import Architecture, SizeRule
 from kerasnas.blocks.block import Block
 from kerasnas.blocks.convolutional import Dense, Pool
 from kerasnas.blocks.recurrent import FlattenBins, Gru
-from kerasnas.blocks.statistics import StatisticsScores
+from kerasnas.blocks.statistics import STATISTICS, StatisticsScores
 from kerasnas.blocks.trunk import Convolution, Depthwise, Separable
 from kerasnas.errors import KerasnasError
 from kerasnas.models.pretrained.file import PretrainedFile, read
-from kerasnas.models.pretrained.prune import is_prunable
+from kerasnas.models.pretrained.prune import can_prune
 from kerasnas.models.pretrained.settings import Head, PretrainedSettings
 from kerasnas.models.pretrained.trunk import Trunk
 from kerasnas.models.space import SearchSpace, Values
@@ -121,8 +121,8 @@ class PretrainedSpace(SearchSpace):
 
     def _prunable(self) -> list[int]:
         """Numbers of the blocks whose channels have a gene."""
-        blocks = enumerate(self.trunk.blocks, 1)
-        return [number for number, block in blocks if number > self.unpruned and is_prunable(block)]
+        numbers = range(self.unpruned + 1, len(self.trunk.blocks) + 1)
+        return [number for number in numbers if can_prune(self.trunk, number - 1)]
 
     def choice(self, values: Values) -> TrunkChoice:
         """Return what values choose, of the trunk and in general.
@@ -163,6 +163,12 @@ class PretrainedSpace(SearchSpace):
         return StatisticsScores(
             self.classes, self.output, statistics, self.settings.window, parts, hidden
         )
+
+    def readings(self) -> tuple[StatisticsScores, ...]:
+        """Return one head for each number of parts, which reads all statistics on offer."""
+        asked = {name for names in self.settings.statistics for name in names}
+        names = tuple(name for name in STATISTICS if name in asked)
+        return tuple(self._scores(names, parts, 0) for parts in self.settings.parts)
 
     def architecture(self, values: Values) -> Architecture:
         """The network that the genes' values describe."""

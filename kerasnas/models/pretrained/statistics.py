@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,31 +12,43 @@ from kerasnas.blocks.statistics import StatisticsScores
 Array = NDArray[np.float32]
 
 
-def vectors(x: Array, head: StatisticsScores) -> list[Array]:
-    """Return the statistics that a head reads.
+def vectors(x: Array, *heads: StatisticsScores) -> list[Array]:
+    """Return the statistics that heads read.
 
     Args:
         x: float32 `(clips, frames, bins, channels)`.
-        head: Which ones.
+        heads: Which ones. What they share is computed once.
 
     Returns:
-        Each `(clips, channels)`, in the order of `head.names()`.
+        Each `(clips, channels)`, in the order of `head.names()`, one head after the other.
     """
-    frames = x.shape[1] // head.parts
+    means = x.mean(axis=2)
+    highest = x.max(axis=2) if any("band" in head.statistics for head in heads) else None
     found = []
-    for part in range(head.parts):
-        y = x[:, part * frames : (part + 1) * frames] if head.parts > 1 else x
-        means = y.mean(axis=2)
-        found += [_vector(y, means, name, head.window) for name in head.statistics]
+    for head in heads:
+        for frames in _parts(x.shape[1], head.parts):
+            seen = means[:, frames]
+            for name in head.statistics:
+                if name == "band":
+                    assert highest is not None
+                    found.append(highest[:, frames].mean(axis=1))
+                else:
+                    found.append(_vector(seen, name, head.window))
     return found
 
 
-def _vector(x: Array, means: Array, name: str, window: int) -> Array:
-    frames = x.shape[1]
+def _parts(frames: int, parts: int) -> Sequence[slice]:
+    if parts == 1:
+        return (slice(None),)
+    length = frames // parts
+    return tuple(slice(part * length, (part + 1) * length) for part in range(parts))
+
+
+def _vector(means: Array, name: str, window: int) -> Array:
+    """One statistic of the means over the bins, `(clips, frames, channels)`."""
+    frames = means.shape[1]
     if name == "mean":
         return means.mean(axis=1)
-    if name == "band":
-        return x.max(axis=2).mean(axis=1)
     if name == "maximum":
         return means.max(axis=1)
     if name == "second":

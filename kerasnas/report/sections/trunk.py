@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from kerasnas.report.html.elements import Markup, join, paragraph, tag
-from kerasnas.report.html.formats import metric
-from kerasnas.report.reading import MissingError, chosen, winners
+from kerasnas.report.html.formats import counted, metric
+from kerasnas.report.reading import MissingError, chosen, optional, training_of, winners
+from kerasnas.runs.records import FineTuned
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, value_of
 from kerasnas.words import words
@@ -55,6 +56,8 @@ def section(run: Run) -> Markup | None:
     sentences = [f"The chosen network was made {told or 'from scratch'}."]
     if (settings.get("from_scratch") or None) is not None:
         sentences += [_kind(run, start) for start in ("trunk", _SCRATCH)]
+    if (tuned := _fine_tuned(run)) is not None:
+        sentences.append(tuned)
     sentences.append(
         "Weights of the file are in the exported files: its licence holds for them. Figures with a "
         "pretrained network do not compare with figures of networks that only these recordings "
@@ -65,6 +68,33 @@ def section(run: Run) -> Markup | None:
             tag("dl", tag("dt", "File"), tag("dd", str(settings["file"])), class_="selection"),
             *(paragraph(each) for each in sentences),
         ]
+    )
+
+
+_TRAINED = {
+    "head": "the head",
+    "last": "the head and the trunk's last block",
+    "all": "all layers",
+}
+
+
+def _fine_tuned(run: Run) -> str | None:
+    """What gentle training did to the chosen network; None where it was not tried."""
+    try:
+        found = optional(run, FineTuned, training_of(run, chosen(run)).fine_tuning)
+    except MissingError as missing:
+        return str(missing)
+    if found is None:
+        return None
+    figures = "; ".join(
+        f"{words(name)} {metric(name, value)} before and {metric(name, found.after[name])} after"
+        for name, value in found.before.items()
+        if name in ("loss", *run.trials.scores)
+    )
+    verdict = "The network has it" if found.kept else "The network is without it"
+    return (
+        f"Training {_TRAINED[found.layers]} further was judged on {counted(found.count, 'clip')} "
+        f"that were not trained on: {figures}. {verdict}."
     )
 
 

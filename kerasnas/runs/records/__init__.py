@@ -40,7 +40,7 @@ from kerasnas.runs.records.search import (
     Threads,
 )
 from kerasnas.runs.records.trained import Ensemble, FoldClasses, Folds, FoldTraining
-from kerasnas.runs.records.training import Description, EpochTable, Evaluation
+from kerasnas.runs.records.training import Description, EpochTable, Evaluation, FineTuned
 from kerasnas.runs.records.winners import Winner, WinnerEntry, Winners
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "FileFigures",
     "FindingEntry",
     "Findings",
+    "FineTuned",
     "FoldClasses",
     "FoldTraining",
     "Folds",

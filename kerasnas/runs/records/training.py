@@ -62,6 +62,27 @@ class EpochTable(Record):
 
 
 @dataclass(frozen=True, eq=False)
+class FineTuned(Record):
+    """`fine_tuning.json`: what gentle training did to a network that begins with a trunk.
+
+    Attributes:
+        layers: What was trained: `head`, `last` or `all`.
+        count: Clips that judged.
+        before: Their metrics by name, without it.
+        after: With it.
+        kept: Whether the network has it.
+    """
+
+    layers: Literal["head", "last", "all"]
+    count: int
+    before: Figures
+    after: Figures
+    kept: bool
+
+    COMMAND: ClassVar[str] = _COMMAND
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluation(Record):
     """`evaluation.json`: a network's answers on clips, and what they are worth.
 

@@ -10,21 +10,28 @@ import pytest
 import soundfile
 import yaml
 from keras import layers
+from rich.console import Console
 
+from kerasnas.datasets import cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.experiment import load
 from kerasnas.export import with_front_end
 from kerasnas.export.convert.stock import convert_stock
 from kerasnas.features.settings import LogMel
 from kerasnas.flow.commands.init import init
+from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.search import search
 from kerasnas.flow.commands.train import train
+from kerasnas.flow.stages.candidates import prepare_trunk, score_candidates
 from kerasnas.flow.task.frozen import open_frozen
+from kerasnas.flow.task.opening import open_run
+from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import load_task
 from kerasnas.flow.task.waveform import graph_front_end
+from kerasnas.flow.workers.fine_tuning import fit_gently
 from kerasnas.flow.workers.frozen import candidate_scores, fit_network
 from kerasnas.runs.layout import RunPaths, TrainingPaths
-from kerasnas.runs.records import Baselines, Description, Evaluation, Export
+from kerasnas.runs.records import Baselines, Description, Evaluation, Export, FineTuned
 from kerasnas.runs.run import chosen_training, read_labels, read_winners
 from kerasnas.tuners.core.errors import TunerError
 from tests.flow.conftest import SMALL
@@ -131,6 +138,66 @@ def searched(workspace: Path, file: Path) -> Path:
     return workspace / "runs" / "trunks"
 
 
+ORACLES = {
+    "nsga2": ({"name": "nsga2", "population": 3}, ["accuracy", "int8_bytes"]),
+    "controller": (
+        {"name": "controller", "budget": 4, "settled": 2, "batch": 2, "shared": False},
+        ["loss"],
+    ),
+    "grid": ({"name": "grid"}, ["accuracy", "loss", "macs"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("oracle", "objectives"), ORACLES.values(), ids=ORACLES)
+def test_other_oracles_and_objectives_in_a_hard_window(
+    workspace: Path, file: Path, oracle: dict, objectives: list[str]
+) -> None:
+    search = {"oracle": oracle, "objectives": objectives, "trials": 6, "choose": objectives[0]}
+    search["window"] = {"rule": "int8_file", "minimum": 7000, "maximum": 9000}
+    path = written(workspace, file, f"oracle_{oracle['name']}", search=search)
+    experiment = load(path)
+    directory = workspace / "runs" / path.stem
+    with open_run(directory, experiment):
+        session = Session(directory, load_task(experiment), cache_root(), None, Console(quiet=True))
+        prepare_trunk(session)
+        found = score_candidates(session)
+    completed = found.history.completed()
+    assert len(completed) == 6
+    for trial in completed:
+        size = experiment.space(len(CLASSES)).architecture(trial.values).size("int8_file")
+        assert 7000 <= size <= 9000
+        assert np.isfinite([trial.metrics[name] for name in objectives]).all()
+
+
+@pytest.mark.slow
+def test_a_file_takes_sound_and_gives_the_labels_of_the_recordings(
+    workspace: Path, hearing: Path
+) -> None:
+    model = {"cuts": [3], "shares": [1.0]}
+    path = written(workspace, hearing, "sound", model=model, search={"trials": 2})
+    settings = yaml.safe_load(path.read_text())
+    settings["features"] = {"kind": "log_mel", "like": str(hearing), "seconds": 0.5}
+    settings["export"] |= {"waveform": True, "budget": 60_000}
+    path.write_text(yaml.safe_dump(settings))
+    search(path)
+    run = workspace / "runs" / "sound"
+    task = load_task(load(run / "experiment.yaml"))
+    model, clips = keras.saving.load_model(chosen_training(run).model), task.split.test[:8]
+    expected = model.predict(task.features[clips][:, 0], verbose=0)
+    export = RunPaths(run).export
+    for name, entry in Export.read(export.report).files.items():
+        assert entry.waveform.mediapipe
+        for clip, scores in zip(clips, expected, strict=True):
+            recording = task.clips[int(clip)].path
+            found = predict(export.path / entry.waveform.file, recording)
+            assert found.classes == CLASSES
+            behind = predict(export.path / entry.file, recording)
+            np.testing.assert_allclose(found.scores, behind.scores, atol=0.02)
+            if name == "float16":
+                np.testing.assert_allclose(found.scores[0], scores, atol=0.005)
+
+
 @pytest.mark.slow
 def test_the_final_network_is_one_model_and_its_files_keep_the_limit(searched: Path) -> None:
     training = chosen_training(searched)
@@ -214,6 +281,45 @@ def test_heads_are_trained_on_activations_and_become_one_network(
     model = fit_network(frozen, values, part, recipe, 0, training, on_epoch)
     whole = model.predict(task.features[part[1]][:, 0], verbose=0)
     np.testing.assert_allclose(whole, scored.predictions, atol=0.02)  # activations were float16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "kept"), [(0.02, True), (5.0, False)])
+def test_gentle_training_is_kept_where_validation_clips_say_so(
+    workspace: Path, file: Path, rate: float, kept: bool
+) -> None:
+    tuned = {"layers": "head", "epochs": 10, "learning_rate": rate}
+    path = written(workspace, file, f"gentle_{rate:g}", model={"fine_tuning": tuned})
+    task = load_task(load(path))
+    frozen = open_frozen(task, task.space)
+    values = {"cut": 4, "keep4": 1.0, "statistics": "mean+second", "parts": 1, "head": "linear"}
+    training = TrainingPaths(workspace / f"gentle_{rate:g}")
+    recipe, split = task.experiment.training.final, task.split
+    part = (split.not_tested, split.test[:0])
+    arguments = (recipe, 0, training, lambda epoch, metrics: None)
+    plain = fit_network(frozen, values, part, *arguments)
+    network = fit_gently(frozen, values, part, split.validation, *arguments)
+    found = FineTuned.read(training.fine_tuning)
+    assert found.kept == kept == (found.after["loss"] < found.before["loss"])
+    assert found.count == len(split.validation)
+    differ = [
+        layer.name
+        for layer, other in zip(network.layers, plain.layers, strict=True)
+        if not all(map(np.array_equal, layer.get_weights(), other.get_weights()))
+    ]
+    assert bool(differ) == kept
+    assert all("statistics_scores" in name for name in differ)
+    assert all(layer.trainable for layer in network.layers)
+    # Clips that nobody trains on anyway judge, and the network that they judged is taken.
+    part = (split.train, split.validation)
+    plain = fit_network(frozen, values, part, *arguments)
+    again = fit_gently(frozen, values, part, split.validation, *arguments)
+    same = all(map(np.array_equal, again.get_weights(), plain.get_weights()))
+    assert same != kept
+    # Where none judge, nothing is tried.
+    training.fine_tuning.unlink()
+    fit_gently(frozen, values, part, split.test[:0], *arguments)
+    assert not training.fine_tuning.exists()
 
 
 def problem(path: Path) -> str:

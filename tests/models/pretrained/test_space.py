@@ -11,16 +11,18 @@ from pydantic import ValidationError
 
 from kerasnas.blocks.statistics import STATISTICS, StatisticsScores
 from kerasnas.errors import KerasnasError
+from kerasnas.export import ExportSettings, export
 from kerasnas.export.convert.stock import convert_stock
 from kerasnas.models.pretrained import probe
 from kerasnas.models.pretrained.candidate import (
     Candidates,
     activations_shape,
     compute_activations,
-    outputs,
 )
 from kerasnas.models.pretrained.either import EitherSpace, pretrained_part
-from kerasnas.models.pretrained.prune import prune
+from kerasnas.models.pretrained.file import read
+from kerasnas.models.pretrained.prune import Pruner, prune
+from kerasnas.models.pretrained.reading import outputs
 from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.models.pretrained.statistics import vectors
@@ -165,6 +167,41 @@ def test_all_channels_kept_change_nothing_and_refitting_helps(file: Path) -> Non
     assert error(small) < error(unfitted) / 5
 
 
+def test_blocks_that_cannot_be_pruned_keep_all_channels(network, converted) -> None:
+    path = converted(network, "float32")
+    trunk = read(path).trunk  # 3 is separable, 4 and 6 are branches, 7 is a convolution
+    inputs = outputs(trunk[:2], sounds(20)[0])
+    tail, following = trunk[2:7], trunk[7:]
+    channels = tuple(shape[-1] for shape in tail.shapes)
+    expected = outputs(tail, inputs)
+    small = prune(tail, (*channels[:-1], 6), inputs, following)
+    assert small.shapes[-1][-1] == 6
+    for found in np.moveaxis(outputs(small, inputs), -1, 0):
+        assert min(abs(found - other).max() for other in np.moveaxis(expected, -1, 0)) < 1e-4
+    with pytest.raises(KerasnasError, match="block 0 of those to prune, separable .* cannot keep"):
+        prune(tail, (6, *channels[1:]), inputs, following)
+    settings = PretrainedSettings(file=path, cuts=(6, 7), unpruned=2)
+    hp = keras_tuner.HyperParameters()
+    PretrainedSpace(INPUT, 3, settings=settings).define(hp)
+    names = {gene.name for gene in hp.space}
+    assert "keep7" in names
+    assert not names & {"keep3", "keep4", "keep5", "keep6"}
+
+
+def test_one_pruner_prunes_as_new_ones_do(file: Path) -> None:
+    space = space_of(file)
+    x, _ = sounds()
+    inputs, nothing = activations(space, x), Trunk((1, 1, 1), (), ())
+    tail = space.trunk[2:5]
+    pruner = Pruner(tail, inputs, nothing)
+    for keep in ((12, 24, 8), (24, 12, 16), (12, 12)):
+        following = tail[len(keep) :] if len(keep) < 3 else nothing
+        new = prune(tail[: len(keep)], keep, inputs, following)
+        for own, other in zip(pruner.prune(keep).weights, new.weights, strict=True):
+            for name in other:
+                np.testing.assert_array_equal(own[name], other[name])
+
+
 def test_a_candidate_is_fitted_scored_and_becomes_one_network(file: Path, tmp_path: Path) -> None:
     space = space_of(file)
     x, y = sounds()
@@ -197,6 +234,23 @@ def test_a_candidate_is_fitted_scored_and_becomes_one_network(file: Path, tmp_pa
         Candidates(space, [kept], y, np.arange(60)).fit(
             {**values, "head": "hidden", "units": 32}, train
         )
+
+
+@pytest.mark.slow
+def test_all_statistics_of_thirds_compute_in_integers(file: Path, tmp_path: Path) -> None:
+    space = space_of(file, parts=(3,), window=3)
+    x, y = sounds()
+    candidates = Candidates(space, [activations(space, x)], y, np.arange(len(x)))
+    values = {"cut": 4, "keep3": 0.5, "keep4": 1.0, "statistics": "+".join(STATISTICS)}
+    model = candidates.network(candidates.fit(values, np.arange(40)))
+    settings = ExportSettings(formats=("int8",), on_fail="report", latency_runs=1, repeat=False)
+    found = export(
+        model, tmp_path, calibration=x[:40], test_x=x[40:], test_y=y[40:], settings=settings
+    ).report
+    assert found["files"]["int8"]["form"] == "full_int8"
+    assert found["accuracy"]["int8"] >= found["accuracy"]["keras"] - 0.05
+    predicted = space.architecture(values).cost().int8_bytes
+    assert found["files"]["int8"]["bytes"] == pytest.approx(predicted, rel=0.05)
 
 
 def test_a_probe_tells_classes_and_chooses_its_penalty_inside() -> None:
@@ -274,6 +328,44 @@ def test_candidates_from_scratch_have_their_share(file: Path) -> None:
         assert space.architecture(values).ops[-1].output_shape == (3,)
     with pytest.raises(KerasnasError, match="start is None: it can be trunk, scratch"):
         space.architecture({})
+
+
+def test_candidates_are_compared_at_some_of_the_speeds(file: Path) -> None:
+    assert PretrainedSettings(file=file).candidate_versions == (0, 2, 3)
+    one = PretrainedSettings(file=file, speeds=(0.9,))
+    assert one.candidate_versions == (0, 1)
+    assert PretrainedSettings(file=file, speeds=()).candidate_versions == (0,)
+    chosen = PretrainedSettings(file=file, candidate_speeds=(1.25, 0.8))
+    assert chosen.candidate_versions == (0, 1, 4)
+    with pytest.raises(ValidationError, match="candidate_speeds: 1.5 is none of speeds, 0.8, 0.9"):
+        PretrainedSettings(file=file, candidate_speeds=(1.5,))
+
+
+def test_what_is_read_once_is_the_same_for_every_head(file: Path, monkeypatch) -> None:
+    space = space_of(file, parts=(1, 3), statistics=(("mean",), ("second", "band")))
+    x, y = sounds()
+    kept, train = [activations(space, x), activations(space, x[::-1])], np.arange(40)
+    alone, shared = (Candidates(space, kept, y, np.arange(len(x))) for _ in range(2))
+    fitted = {}
+    for statistics in ("mean", "second+band"):
+        for parts in (1, 3):
+            values = {"cut": 4, "keep3": 0.5, "keep4": 1.0, "parts": parts}
+            values["statistics"] = statistics
+            fitted[statistics, parts] = shared.fit(values, train, versions=(0, 1))
+            alone._readers.clear()
+            expected = alone.fit(values, train)
+            np.testing.assert_array_equal(
+                fitted[statistics, parts].probe.kernel, expected.probe.kernel
+            )
+    assert len({id(each.reader) for each in fitted.values()}) == 1
+    given = Candidates(space_of(file, penalties=(0.3,), parts=(1, 3)), kept, y, np.arange(len(x)))
+    assert given.fit({**values, "statistics": "mean+second"}, train).probe.penalty == 0.3
+    fewer = shared.fit(values, train, versions=(0,))
+    assert not np.array_equal(fewer.probe.kernel, expected.probe.kernel)
+    # What no longer fits is forgotten, the oldest first, and read again.
+    monkeypatch.setattr("kerasnas.models.pretrained.candidate._KEPT_BYTES", 1)
+    shared.fit({**values, "cut": 3}, train)
+    assert shared.fit(values, train).reader is not fitted["mean", 1].reader
 
 
 def test_settings_keep_what_tells_the_file_from_others(
