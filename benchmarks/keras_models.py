@@ -140,17 +140,21 @@ def _peer(model: Any, x: Any) -> dict[str, Any] | None:
 
 def _quantized(model: Any, x: Any) -> dict[str, Any]:
     import tensorflow as tf
-    from ai_edge_litert.interpreter import Interpreter
     from ai_edge_quantizer import quantizer, recipe
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+    from kerasnas.export import load
+    from kerasnas.export.convert.stock import inference
+
+    frozen = convert_variables_to_constants_v2(inference(model))
     signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="features")]
 
     @tf.function(input_signature=signature, autograph=False)
     def infer(features: Any) -> Any:
-        return {"scores": model(features, training=False)}
+        return {"scores": frozen(features)[0]}
 
     holder = tf.Module()
-    holder.model, holder.infer = model, infer
+    holder.infer = infer
     with tempfile.TemporaryDirectory() as directory:
         tf.saved_model.save(holder, directory, signatures={"serving_default": infer})
         floats = bytes(tf.lite.TFLiteConverter.from_saved_model(directory).convert())
@@ -162,8 +166,7 @@ def _quantized(model: Any, x: Any) -> dict[str, Any]:
         examples = [{"features": example[None]} for example in x[EXAMPLES:]]
         ranges = peer.calibrate({"serving_default": examples})
         made.write_bytes(bytes(peer.quantize(ranges).quantized_model))
-        run = Interpreter(str(made), num_threads=1).get_signature_runner("serving_default")
-        scores = [run(features=example[None])["scores"][0] for example in x[:EXAMPLES]]
+        scores = load(made).predict(x[:EXAMPLES])
         size = made.stat().st_size
     expected = np.asarray(model(x[:EXAMPLES], training=False))
     same = np.mean(np.argmax(scores, axis=-1) == expected.argmax(axis=-1))

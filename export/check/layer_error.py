@@ -90,7 +90,7 @@ def _relative(output: Floats, values: Floats) -> float:
 
 
 def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
-    """Return `(n, scalars)` of each layer that is called once and has one output."""
+    """Return `(n, scalars)` of each layer that is called once and has one output of numbers."""
     import keras
 
     # A layer may have been called elsewhere, too: only calls within this model count.
@@ -100,11 +100,13 @@ def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
         call.operation.name: call.output_tensors[0]
         for call in calls
         if times[call.operation.name] == len(call.output_tensors) == 1
+        and call.output_tensors[0].dtype.startswith("float")
+        and call.output_tensors[0].shape[:1] == (None,)  # neither masks nor constants
     }
     inner = keras.Model(model.inputs, outputs)
     inner.jit_compile = False  # XLA would compile for longer than this takes
     with quiet():
-        values = inner.predict(examples, batch_size=_EXAMPLES, verbose=0)
+        values = inner(examples, training=False)
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}
 
 

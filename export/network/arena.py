@@ -19,7 +19,8 @@ from itertools import chain
 from math import prod
 
 from ..flatbuffer.arena import Lifetime, plan
-from .nodes import WEIGHTED, lower
+from .nodes import lower
+from .operators import WEIGHTED
 from .ops import RECURRENT, Op
 
 _ALIGNMENT = 16

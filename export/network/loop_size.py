@@ -53,6 +53,9 @@ _LOOPS = {
 _BOTH_KINDS = {"float32": 450, "float16": 400, "full_int8": 174}  # what GRU and LSTM share
 _WIDTH = {"float32": 4, "float16": 2, "full_int8": 1}
 _RESET_BEFORE = 232  # a second product in the loop of integers
+# Of integers, a sum or product of both directions beyond a concatenation: for every frame, which is
+# one operator, and for the last one, which is two.
+_MERGED = {"float32": (0, 0), "float16": (0, 0), "full_int8": (200, 370)}
 
 
 class _Unrolled(NamedTuple):
@@ -106,6 +109,7 @@ def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
                 total -= loop.alike if (op.kind, units) in known else 0
             sorts.add((op.kind, sequences, backward))
         known.add((op.kind, units))
+        total += _MERGED[form][which] if "merged" in op.attributes else 0
         total += width * op.parameters
         if form != "full_int8":
             # The converter's loop begins with an array of zeros of its whole output.

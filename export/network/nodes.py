@@ -9,16 +9,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from itertools import chain
-from math import prod
-from typing import Literal, NamedTuple
 
 from ..errors import ExportError
 from ..forms import Form
+from .operators import (
+    OVER_FRAMES,
+    SIMPLE,
+    WEIGHTED,
+    Constant,
+    LoweredOperator,
+    bias,
+    indices,
+    operators_of,
+)
 from .ops import RECURRENT, Op, Shape
 
 # TFLite operators of an activation, by the name Keras gives the function.
 _ACTIVATIONS = {
     "elu": ("ELU",),
+    "hard_sigmoid": ("ADD", "MUL"),
+    "hard_silu": ("HARD_SWISH",),
     "linear": (),
     "relu": ("RELU",),
     "relu6": ("RELU6",),
@@ -28,66 +38,9 @@ _ACTIVATIONS = {
     "swish": ("LOGISTIC", "MUL"),
     "tanh": ("TANH",),
 }
-_FOLDING = {
-    "conv2d": "CONV_2D",
-    "depthwise_conv2d": "DEPTHWISE_CONV_2D",
-    "dense": "FULLY_CONNECTED",
-}
-_SIMPLE = {
-    "add": "ADD",
-    "average_pool2d": "AVERAGE_POOL_2D",
-    "concatenate": "CONCATENATION",
-    "divide": "DIV",
-    "max_pool2d": "MAX_POOL_2D",
-    "multiply": "MUL",
-    "subtract": "SUB",
-}
-WEIGHTED = frozenset(_FOLDING.values())
 _FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
-_FUSING = WEIGHTED.union(_SIMPLE.values()) - {"CONCATENATION"}
-_OVER_FRAMES = {"mean_over_frames": "MEAN", "sum_over_frames": "SUM"}
-_STAYING_WIDE = frozenset({"multiply", *_OVER_FRAMES})
-
-
-class Constant(NamedTuple):
-    """A constant of a lowered operator: its shape, and the channels with a scale of their own.
-
-    Indices (`role` "index") are int32 in every form, a `bias` is in integer form. Where their
-    `values` are known, equal constants are one.
-    """
-
-    role: Literal["weight", "bias", "index"]
-    shape: Shape
-    channels: int = 1
-    values: tuple[int, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Number of scalars."""
-        return prod(self.shape)
-
-
-class LoweredOperator(NamedTuple):
-    """One TFLite operator.
-
-    Attributes:
-        operator: Its name.
-        inputs: How many of them are computed.
-        shape: Of its output.
-        constants: Its other inputs.
-        like_input: Whether its integer output has the scale of an input of the same shape.
-        joined: A name for the scale of its integer output, where others have the same one: those
-            that a concatenation joins, and numbers between -1 and 1 in int16.
-        wide: Whether its integer output is int16, whose zero points are 0.
-    """
-
-    operator: str
-    inputs: int
-    shape: Shape
-    constants: tuple[Constant, ...] = ()
-    like_input: bool = False
-    joined: str = ""
-    wide: bool = False
+_FUSING = WEIGHTED.union(SIMPLE.values(), ("TRANSPOSE_CONV",)) - {"CONCATENATION"}
+_STAYING_WIDE = frozenset({"multiply", *OVER_FRAMES})
 
 
 def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
@@ -113,8 +66,11 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
             continue
         if op.kind == "batch_norm" and node and node.operator in WEIGHTED:
             kernel = node.constants[0]
-            nodes[index] = node._replace(constants=(kernel, _bias(kernel, op.output_shape[-1])))
+            nodes[index] = node._replace(constants=(kernel, bias(kernel, op.output_shape[-1])))
             source[op.name] = (index, True)
+            continue
+        if op.kind == "add" and len(op.inputs) == 1 and node and node.operator in WEIGHTED:
+            source[op.name] = (index, True)  # a number goes into the bias
             continue
         if op.name in taken_in:
             source[op.name] = (index, False)
@@ -139,11 +95,15 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
             if function in _FUSED_ACTIVATIONS and node and node.operator in _FUSING:
                 source[op.name] = (index, False)
                 continue
+            if function == "hard_sigmoid":  # the sum is cut off at 0 and 6
+                nodes += _hard_sigmoid(shape)[node is not None and node.operator in WEIGHTED :]
+                source[op.name] = (len(nodes) - 1, False)
+                continue
             operators = _ACTIVATIONS[function]
             nodes += [LoweredOperator(name, 2 if name == "MUL" else 1, shape) for name in operators]
             source[op.name] = (len(nodes) - 1, False) if operators else (index, open_)
             continue
-        added = _nodes(op, shape)
+        added = operators_of(op, shape)
         if op.kind == "add" and any(_is_plain_product(nodes, source[name]) for name in op.inputs):
             added = tuple(node._replace(like_input=True) for node in added)
         if op.kind == "concatenate":
@@ -153,6 +113,14 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
         nodes += added
         source[op.name] = (len(nodes) - 1, True)
     return nodes
+
+
+def _hard_sigmoid(shape: Shape) -> list[LoweredOperator]:
+    """Return its two operators, of which a convolution before it takes in the first."""
+    return [
+        LoweredOperator(name, 1, shape, (Constant("weight", (), values=(number,)),))
+        for name, number in (("ADD", 3), ("MUL", 6))
+    ]
 
 
 def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], by_name: Mapping[str, Op]) -> set[str]:
@@ -168,6 +136,12 @@ def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], by_name: Mapping[str
             frame = (1, *by_name[op.inputs[0]].output_shape)
             if op.output_shape == frame and readers[op.name].kind == "subtract":
                 found.add(op.name)
+        if op.kind in ("rescaling", "zero_padding2d") and consumers[op.name] == 1:
+            reader = readers[op.name]
+            if op.attributes.get("offset") is False and reader.kind == "zero_padding2d":
+                reader = readers[reader.name]  # zeros stay zeros
+            if _goes_into(reader, op, by_name[op.inputs[0]].output_shape):
+                found.add(op.name)
         if op.kind != "batch_norm" or len(op.output_shape) > 1:
             continue
         reader = op
@@ -178,6 +152,31 @@ def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], by_name: Mapping[str
     return found
 
 
+def _goes_into(reader: Op, op: Op, shape: Shape) -> bool:
+    """Return whether the converter makes a scale, or zeros around an image, a part of a reader.
+
+    Zeros where they are those of the padding `same`; an offset where there are none.
+    """
+    if reader.kind not in ("conv2d", "depthwise_conv2d"):
+        return op.kind == "rescaling" and reader.kind == "dense"
+    valid = reader.attributes.get("padding") == "valid"
+    if op.kind == "rescaling":
+        return valid or not op.attributes["offset"]
+    if not valid:
+        return False
+    for size, window, stride, pads in zip(
+        shape,
+        reader.attributes["kernel_size"],
+        reader.attributes["strides"],
+        op.attributes["pads"],
+        strict=False,
+    ):
+        missing = max((-(-size // stride) - 1) * stride + window - size, 0)
+        if pads != (missing // 2, missing - missing // 2):
+            return False
+    return True
+
+
 def _is_plain_product(nodes: list[LoweredOperator], source: tuple[int, bool]) -> bool:
     """Return whether the converter gives it the scale of the sum that it goes into.
 
@@ -185,68 +184,6 @@ def _is_plain_product(nodes: list[LoweredOperator], source: tuple[int, bool]) ->
     """
     index, open_ = source
     return open_ and nodes[index].operator in WEIGHTED
-
-
-def _nodes(op: Op, shape: Shape) -> tuple[LoweredOperator, ...]:
-    channels = shape[-1]
-    if op.kind in _FOLDING:
-        kernel = _kernel(op)
-        constants = (kernel, _bias(kernel, channels)) if len(op.weights) > 1 else (kernel,)
-        return (LoweredOperator(_FOLDING[op.kind], 1, shape, constants),)
-    if op.kind == "add" and len(op.output_shape) == 1:  # one of two vectors loses the batch
-        vector = LoweredOperator("RESHAPE", 1, op.output_shape, (_indices(*op.output_shape),))
-        return (vector, LoweredOperator("ADD", 2, shape)) * (len(op.inputs) - 1)
-    if op.kind in ("add", "multiply"):
-        return (LoweredOperator(_SIMPLE[op.kind], 2, shape),) * (len(op.inputs) - 1)
-    if op.kind in _SIMPLE:
-        return (LoweredOperator(_SIMPLE[op.kind], len(op.inputs), shape),)
-    if op.kind in _OVER_FRAMES:
-        return (LoweredOperator(_OVER_FRAMES[op.kind], 1, shape, (_indices(1),)),)
-    if op.kind == "softmax_over_frames":
-        swapped, order = (1, *shape[:0:-1]), (_indices(0, 2, 1),)
-        return (
-            LoweredOperator("TRANSPOSE", 1, swapped, order),
-            LoweredOperator("SOFTMAX", 1, swapped),
-            LoweredOperator("TRANSPOSE", 1, shape, order),
-        )
-    if op.kind == "global_average_pool":
-        return (LoweredOperator("MEAN", 1, shape, (_indices(1, 2),)),)
-    if op.kind == "normalization":
-        size = op.weights[0].size if op.weights else op.attributes["statistics"]
-        statistics = Constant("weight", (1,) * (len(shape) - 1) + (size,))
-        return (
-            LoweredOperator("SUB", 1, shape, (statistics,)),
-            LoweredOperator("MUL", 1, shape, (statistics,)),
-        )
-    if op.kind == "batch_norm":  # nothing before it to fold it into
-        scale = Constant("weight", (channels,))
-        return (
-            LoweredOperator("MUL", 1, shape, (scale,)),
-            LoweredOperator("ADD", 1, shape, (scale,)),
-        )
-    if op.kind in ("flatten", "reshape"):
-        return (LoweredOperator("RESHAPE", 1, shape, (_indices(*shape),)),)
-    if op.kind == "permute":
-        return (
-            LoweredOperator("TRANSPOSE", 1, shape, (_indices(0, *op.attributes.get("dims", ())),)),
-        )
-    if op.kind == "get_item":
-        return (LoweredOperator("STRIDED_SLICE", 1, shape, _bounds(op, shape)),)
-    raise ExportError(
-        f"the size of a file with the operation {op.kind!r} ({op.name}) cannot be predicted: it "
-        "has to be converted to be measured"
-    )
-
-
-def _kernel(op: Op) -> Constant:
-    """Return the kernel of a convolution or dense layer, in the order of axes that TFLite has."""
-    *window, inputs, outputs = op.weights[0].shape
-    if op.kind == "dense":  # one scale for all of its channels
-        return Constant("weight", (outputs, inputs))
-    channels = op.output_shape[-1]
-    if op.kind == "depthwise_conv2d":
-        return Constant("weight", (1, *window, channels), channels)
-    return Constant("weight", (channels, *window, inputs), channels)
 
 
 def _is_wide(op: Op, wide: set[str]) -> bool:
@@ -271,7 +208,7 @@ def _wide_nodes(op: Op, shape: Shape, before: Shape) -> list[LoweredOperator]:
     elif op.kind == "sum_over_frames":
         frames = Constant("weight", (1,), values=before[:1])
         nodes = (
-            LoweredOperator("MEAN", 1, shape, (_indices(1),)),
+            LoweredOperator("MEAN", 1, shape, (indices(1),)),
             LoweredOperator("MUL", 1, shape, (frames,)),
         )
     elif op.kind == "divide":
@@ -284,31 +221,8 @@ def _wide_nodes(op: Op, shape: Shape, before: Shape) -> list[LoweredOperator]:
             LoweredOperator("DIV", 2, shape),
         )
     else:
-        nodes = _nodes(op, shape)
+        nodes = operators_of(op, shape)
     return [
         node._replace(wide=True, joined="unit" if node.operator == "SOFTMAX" else "")
         for node in nodes
     ]
-
-
-def _indices(*values: int) -> Constant:
-    return Constant("index", (len(values),), values=values)
-
-
-def _bounds(op: Op, shape: Shape) -> tuple[Constant, ...]:
-    """First indices, ends and steps of a slice; axes that are left whole have 0."""
-    size = len(shape)
-    if not op.attributes:
-        return (Constant("index", (size,)),) * 3
-    [(axis, (first, end))] = op.attributes.items()
-    before = (0,) * (1 if axis == "frames" else size - 1)
-    rest = shape[2:] if axis == "frames" else ()
-    return (
-        _indices(*before, first, *(0,) * len(rest)),
-        _indices(*before, end, *rest),
-        _indices(*(1,) * size),
-    )
-
-
-def _bias(kernel: Constant, channels: int) -> Constant:
-    return Constant("bias", (channels,), kernel.channels)

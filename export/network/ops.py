@@ -9,7 +9,7 @@ computes them (shapes without the batch):
 
 - `gru`, `lstm`: `units`, `bidirectional`, `return_sequences`, and `reset_after` for `gru`; `plain`
   is false where activations are others than tanh and sigmoid, or there is a mask or a state that
-  goes in or out.
+  goes in or out; `merged` tells how both directions become one where they are not concatenated.
   `(frames, channels)` to `(frames, units)`, or `(units,)` without sequences; twice the units where
   bidirectional (`layers.Bidirectional`, outputs concatenated). Weights in Keras' order: `kernel`,
   `recurrent_kernel`, `bias`, the forward direction's before the backward direction's.
@@ -20,7 +20,10 @@ computes them (shapes without the batch):
 - `get_item`: the `channels` from the first to below the second of these two, `x[..., a:b]`, or
   the `frames`, `x[:, a:b]`.
 - `permute`: `layers.Permute` by its `dims`, counted from 1.
-- `conv2d`, `depthwise_conv2d`: `kernel_size`, `strides`, and `padding` where it is not `same`.
+- `conv1d`, `conv2d`, `depthwise_conv1d`, `depthwise_conv2d`, `conv2d_transpose`: `kernel_size`,
+  `strides`, and `padding` where it is not `same`.
+- `embedding`: `layers.Embedding` of indices that are given as floats.
+- `rescaling`: whether there is an `offset`. `zero_padding2d`: `pads`, before and after, by axis.
 - `max_pool2d`, `average_pool2d`: `pool_size`, `strides` where windows overlap or leave gaps, and
   `padding` where it is neither `valid` without strides nor `same` with them.
 - `add`, `subtract`, `multiply`, `concatenate` (last axis): Keras' merging layers; frames of one
@@ -40,8 +43,10 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..errors import ExportError
-from ..keras_model.private import calls_of
+from ..keras_model.private import call_again, calls_of, is_functional
 
 Shape = tuple[int, ...]
 
@@ -100,6 +105,7 @@ _KINDS = {
     "Concatenate": "concatenate",
     "Conv1D": "conv1d",
     "Conv2D": "conv2d",
+    "Conv2DTranspose": "conv2d_transpose",
     "DepthwiseConv1D": "depthwise_conv1d",
     "DepthwiseConv2D": "depthwise_conv2d",
     "Dropout": "dropout",
@@ -115,11 +121,16 @@ _KINDS = {
     "Multiply": "multiply",
     "SpatialDropout1D": "dropout",
     "SpatialDropout2D": "dropout",
+    "ZeroPadding2D": "zero_padding2d",
 }
-_CONVOLUTIONS = frozenset({"conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"})
+_CONVOLUTIONS = frozenset(
+    {"conv1d", "conv2d", "conv2d_transpose", "depthwise_conv1d", "depthwise_conv2d"}
+)
+_OF_FRAMES = frozenset({"conv1d", "depthwise_conv1d"})
 # Layers with weights but without convolutions or dense products.
 _WITHOUT_MACS = frozenset(
     {"batch_norm", "normalization", "layer_normalization", "group_normalization", "p_re_l_u"}
+    | {"embedding"}
 )
 
 
@@ -128,19 +139,20 @@ def from_keras(model: Any) -> tuple[Op, ...]:
 
     Multiply-accumulates count convolutions and dense layers, once, for one example. A layer's
     `activation` argument becomes an operation of its own, a separable convolution becomes two, a
-    layer that is called again has its weights at its first call only.
+    layer that is called again has its weights at its first call only. Models inside the model are
+    written out.
 
     Args:
         model: A functional or sequential model of stock layers.
 
     Raises:
-        ExportError: The model is subclassed or holds another model, a size is not known, or the
-            arithmetic of one of its layers is not known here.
+        ExportError: The model is subclassed, a size is not known, or the arithmetic of one of its
+            layers is not known here.
     """
     import keras
 
     try:
-        functional = keras.Model(model.inputs, model.outputs)
+        functional = _written_out(keras.Model(model.inputs, model.outputs))
         config = functional.get_config()
     except (AttributeError, TypeError, ValueError):
         raise ExportError(
@@ -180,6 +192,23 @@ def from_keras(model: Any) -> tuple[Op, ...]:
             made |= {step.name: step.output_shape for step in steps}
             outputs[key] = steps[-1].name
     return tuple(ops)
+
+
+def _written_out(model: Any) -> Any:
+    """Return a model without models inside it, which shares its layers; itself without any."""
+    import keras
+
+    if not any(is_functional(operation) for operation in model.operations):
+        return model
+
+    def call(layer: Any, *arguments: Any, **keywords: Any) -> Any:
+        if is_functional(layer):
+            return call_again(layer, arguments[0], call)
+        return layer(*arguments, **keywords)
+
+    inputs = [keras.Input(each.shape[1:], dtype=each.dtype) for each in model.inputs]
+    outputs = call_again(model, inputs, call)
+    return keras.Model(inputs, keras.tree.flatten(outputs))
 
 
 def _tensors(arguments: Any) -> list[tuple[tuple[str, int], Shape]]:
@@ -224,24 +253,27 @@ def _steps(
     steps: list[Op]
     if title in ("GRU", "LSTM", "Bidirectional"):
         return [_recurrent(layer, name, inputs, read[0][0], shape, weights)]
-    if title == "SeparableConv2D":
+    if title in ("SeparableConv1D", "SeparableConv2D"):
+        rank = title[-2:].lower()
         depthwise, pointwise, *bias = weights
         channels = depthwise.shape[-2] * depthwise.shape[-1]
         inner = Op(
-            "depthwise_conv2d",
+            f"depthwise_conv{rank}",
             f"{name}.depthwise",
             inputs,
             (*shape[:-1], channels),
             (depthwise,),
             prod(shape[:-1]) * depthwise.size,
+            {"frames": read[0][0], "reshaped": "before"} if rank == "1d" else {},
         )
         outer = Op(
-            "conv2d",
+            f"conv{rank}",
             name,
             (inner.name,),
             shape,
             (pointwise, *bias),
             prod(shape[:-1]) * pointwise.size,
+            {"frames": shape[0], "reshaped": "after"} if rank == "1d" else {},
         )
         steps = [inner, outer]
     elif title == "Softmax" and layer.axis == 1 and len(shape) == 2:
@@ -251,9 +283,11 @@ def _steps(
     else:
         kind = _kind(layer, title, shape)
         attributes = _attributes(layer, kind)
-        steps = [
-            Op(kind, name, inputs, shape, weights, _macs(kind, name, weights, shape), attributes)
-        ]
+        if kind in _OF_FRAMES:
+            attributes |= {"frames": read[0][0]}
+        places = read[0] if kind == "conv2d_transpose" else shape  # a product at each
+        macs = _macs(kind, name, weights, places)
+        steps = [Op(kind, name, inputs, shape, weights, macs, attributes)]
     if function != "linear":
         steps.append(
             Op("activation", f"{name}.{function}", (name,), shape, (), 0, {"function": function})
@@ -294,6 +328,8 @@ def _recurrent(
     names = [getattr(f, "__name__", f) for f in (inner.activation, inner.recurrent_activation)]
     if names != ["tanh", "sigmoid"] or inner.return_state or len(inputs) != 1:
         attributes["plain"] = False
+    if bidirectional and layer.merge_mode != "concat":
+        attributes["merged"] = layer.merge_mode
     macs = frames * sum(weight.size for weight in weights if "kernel" in weight.name)
     return Op(kind, name, inputs, shape, weights, macs, attributes)
 
@@ -311,6 +347,10 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
         if usual == "same":
             window["strides"] = tuple(layer.strides)
         return window | ({} if layer.padding == usual else {"padding": layer.padding})
+    if kind == "rescaling":
+        return {"offset": bool(np.any(layer.offset))}
+    if kind == "zero_padding2d":
+        return {"pads": tuple(map(tuple, layer.padding))}
     if kind == "permute":
         return {"dims": tuple(layer.dims)}
     if kind == "get_item":

@@ -16,7 +16,8 @@ from typing import Any
 from ..errors import ExportError, counted
 from ..forms import Form
 from .loop_size import loops_bytes
-from .nodes import WEIGHTED, Constant, LoweredOperator, lower
+from .nodes import lower
+from .operators import WEIGHTED, Constant, LoweredOperator
 from .ops import Op
 
 CONVERTER = "tensorflow 2.21"
@@ -53,11 +54,11 @@ _PADDING = 2  # of a vector of zero points, aligned to 8: none or 4
 
 # Whose integer output has the scales of its input.
 _SAME_SCALES = frozenset(
-    {"AVERAGE_POOL_2D", "MAX_POOL_2D", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE"}
+    {"AVERAGE_POOL_2D", "GATHER", "MAX_POOL_2D", "PAD", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE"}
 )
 # Whose integer output has scales that are always the same, by their step, or none.
 _FIXED_SCALES = {"LOGISTIC": 256, "SOFTMAX": 256, "TANH": 128}
-_INDICES = frozenset({"CAST", "DIV", "EQUAL", "MAXIMUM", "MINIMUM"})
+_INDICES = frozenset({"CAST", "DIV", "EQUAL", "LESS", "MAXIMUM", "MINIMUM", "SELECT"})
 _ZERO_POINTS = 72  # from about so many values come those of outputs
 
 
@@ -94,7 +95,11 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
     operators = {node.operator for node in nodes}
     if integer:
         operators |= {"QUANTIZE", "DEQUANTIZE"}
-        total += 2 * (_OPERATOR + _vector(1)) + _INTEGERS + _SCALES + _vector(1) + 2 * _LIST
+        ends = 2
+        if any(op.kind == "embedding" for op in ops):  # indices are no numbers with a scale
+            operators.discard("QUANTIZE")
+            ends = 1
+        total += ends * (_OPERATOR + _vector(1)) + _INTEGERS + _SCALES + _vector(1) + 2 * _LIST
         zeros += 1
     elif form == "float16":
         operators.add("DEQUANTIZE")

@@ -151,6 +151,33 @@ def test_a_file_whose_scores_are_not_finite_is_still_listed(run):
     assert rows["MediaPipe takes it"] == ["no"]
 
 
+def test_microcontrollers_and_layers_have_tables_of_their_own(run):
+    micro = records.MicroEntry(
+        file="model_int8.cc",
+        sha256="0" * 64,
+        header=records.SourceEntry("model_int8.h", "0" * 64),
+        arena_bytes=23_456,
+        tensor_bytes=20_000,
+        lasting_bytes=3_456,
+        operators=("CONV_2D", "MEAN"),
+        resolver=("AddConv2D", "AddMean"),
+        examples=16,
+        steps={"mean": 0.25, "most": 2.0, "step": 1 / 256},
+        verdict="passed",
+    )
+    layer = records.LayerEntry("conv", "CONV_2D", 1_234, 5_678_000, 0.0123, 0.01, None)
+    export_report(micro=micro, layers=(layer,), larger="it has many channels").write(
+        RunPaths(run).export.report
+    )
+    page = Page(write(run))
+    rows = {row[0]: row[1:] for row in page.rows("export", "On microcontrollers")}
+    assert rows["arena, bytes"] == ["23 456"]
+    assert rows["steps that scores are off LiteRT's, mean and most"] == ["0.25, 2"]
+    (row,) = page.rows("export", "Layers of model_int8.tflite")
+    assert row == ["conv", "CONV_2D", "1 234", "5 678 000", "1.2 %", "1.0 %", "–"]
+    assert "it has many channels" in page.text("export")
+
+
 def test_folds_are_listed_with_the_held_out_one_marked(page):
     rows = page.rows("folds", "The chosen network: accuracy by fold")
     assert rows[0] == ["fold 1", "0", "80", "91.0 %", "91.0 %", "88.5 %", "80.0 %"]

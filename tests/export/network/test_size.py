@@ -6,7 +6,8 @@ import pytest
 
 from kerasnas.export import ExportError, from_keras, predict_bytes
 from kerasnas.export.convert.program import convert
-from kerasnas.export.network.nodes import Constant, LoweredOperator, lower
+from kerasnas.export.network.nodes import lower
+from kerasnas.export.network.operators import Constant, LoweredOperator
 from kerasnas.export.network.ops import Op, Weight
 
 from ..randomize import randomize
@@ -250,6 +251,51 @@ def test_a_network_of_other_layers_is_predicted_within_two_hundredths():
     for form in FORMS:
         real = len(convert(model, form, examples).content)
         assert predict_bytes(from_keras(model), form) == pytest.approx(real, rel=0.02), form
+
+
+def _of_frames(rng: np.random.Generator) -> Any:
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((32, 8))
+    x = layers.Conv1D(48, 3, activation="relu")(inputs)
+    x = layers.SeparableConv1D(64, 3, padding="same", activation="relu")(x)
+    x = layers.Bidirectional(layers.GRU(24), merge_mode=str(rng.choice(["ave", "sum"])))(x)
+    return keras.Model(inputs, layers.Dense(5, activation="softmax")(x))
+
+
+def _of_images(rng: np.random.Generator) -> Any:
+    """Padding, scaling, a transposed convolution, and a model inside the model."""
+    import keras
+    from keras import layers
+
+    inner_inputs = keras.Input((8, 8, 32))
+    inner = layers.Conv2DTranspose(24, 3, strides=2, padding="same")(inner_inputs)
+    inner = keras.Model(inner_inputs, layers.ReLU()(inner))
+    inputs = keras.Input((16, 16, 3))
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)))(layers.Rescaling(1 / 127)(inputs))
+    x = layers.Conv2D(32, 3, strides=2, use_bias=False)(x)
+    x = inner(layers.ReLU()(layers.BatchNormalization()(x)))
+    x = layers.Dense(64, activation="relu")(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, layers.Dense(int(rng.integers(5, 20)), activation="softmax")(x))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [_of_frames, _of_images])
+def test_networks_of_further_layers_are_predicted_within_two_hundredths(make: Any):
+    _compare_with_files(make, ("float16", "full_int8"), 3, rel=0.02, abs=120)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(("name", "alpha"), [("MobileNet", 0.25), ("MobileNetV2", 0.35)])
+def test_mobile_networks_are_predicted_within_two_hundredths(name: str, alpha: float, seed: int):
+    import keras
+
+    def make(rng: np.random.Generator) -> Any:
+        build = getattr(keras.applications, name)
+        return build((32, 32, 3), alpha=alpha, weights=None, classes=10)
+
+    _compare_with_files(make, ("float16", "full_int8"), seed, rel=0.02)
 
 
 def _crnn(rng: np.random.Generator) -> Any:
