@@ -192,7 +192,7 @@ def _check_checkpoint(directory: Path) -> None:
 def _export(directory: Path, content: bytes) -> None:
     path = directory / "export" / "model_int8.tflite"
     write_exported(path, content)
-    entry = {"file": path.name, "sha256": sha256(content), "waveform": None}
+    entry = {"file": path.name, "sha256": sha256(content), "waveform": None, "micro": None}
     report = {"files": {"int8": entry}, "tuning": None}
     write_exported(path.with_name(RECORD), json.dumps(report).encode())
 
