@@ -56,8 +56,10 @@ print(model.evaluate(X, Y, batch_size=16))
 """
 
 
-def network(units: int = 8, **settings):
-    net = tflearn.lstm(tflearn.input_data([None, 10, 8]), units)
+def network(units: int = 0, **settings):
+    """One layer, with an LSTM of so many units before it, which takes seconds to trace."""
+    net = tflearn.input_data([None, 10, 8])
+    net = tflearn.lstm(net, units) if units else net
     net = tflearn.fully_connected(net, 3, activation="softmax")
     return tflearn.regression(net, **settings)
 
@@ -99,7 +101,7 @@ def test_the_reports_script_runs_with_its_import_line_changed(tmp_path: Path) ->
 
 def test_fitting_learns_and_evaluate_gives_the_accuracy(capsys) -> None:
     keras.utils.set_random_seed(1)
-    model = tflearn.DNN(network(learning_rate=0.02))
+    model = tflearn.DNN(network(8, learning_rate=0.02))
     history = model.fit(X, Y, n_epoch=15, batch_size=16)
     assert history.history["loss"][-1] < 0.5 * history.history["loss"][0]
     (accuracy,) = model.evaluate(X, Y)
@@ -214,10 +216,10 @@ def test_going_on_after_loading_equals_going_on_at_once(tmp_path: Path) -> None:
 def test_an_optimiser_with_another_state_starts_anew(
     saved: str, loaded: str, tmp_path: Path
 ) -> None:
-    model = tflearn.DNN(network(2, optimizer=saved))
+    model = tflearn.DNN(network(optimizer=saved))
     model.fit(X[:8], Y[:8], n_epoch=1)
     model.save(tmp_path / "net")
-    other = tflearn.DNN(network(2, optimizer=loaded))
+    other = tflearn.DNN(network(optimizer=loaded))
     other.load(tmp_path / "net")
     np.testing.assert_array_equal(other.predict(X), model.predict(X))
     other.fit(X[:8], Y[:8], n_epoch=1)
@@ -275,7 +277,7 @@ def test_an_unknown_name_is_refused_with_those_known(argument: str) -> None:
 
 @pytest.mark.parametrize("snapshot_step", [None, 100])
 def test_snapshots_by_steps_name_kerass_callback(snapshot_step: int | None) -> None:
-    model = tflearn.DNN(network(2), session=None)
+    model = tflearn.DNN(network(), session=None)
     if snapshot_step is None:
         model.fit(X[:8], Y[:8], n_epoch=1, snapshot_step=snapshot_step)
         return
@@ -285,7 +287,7 @@ def test_snapshots_by_steps_name_kerass_callback(snapshot_step: int | None) -> N
 
 def test_a_rate_that_decays_is_that_of_the_object(tmp_path: Path) -> None:
     made = tflearn.SGD(learning_rate=0.4, lr_decay=0.5, decay_step=2, staircase=True)
-    model = tflearn.DNN(network(2, optimizer=made, metric=tflearn.Top_k(2), learning_rate=9.0))
+    model = tflearn.DNN(network(optimizer=made, metric=tflearn.Top_k(2), learning_rate=9.0))
     model.fit(X[:8], Y[:8], n_epoch=4, batch_size=8)
     assert float(model.model.optimizer.learning_rate) == pytest.approx(0.1)
     model.save(tmp_path / "net")
@@ -300,7 +302,7 @@ def test_a_rate_that_decays_is_that_of_the_object(tmp_path: Path) -> None:
     "optimizer", ["sgd", "momentum", "rmsprop", "adagrad", "adadelta", "ftrl", "Adam"]
 )
 def test_every_optimiser_trains(optimizer: str) -> None:
-    model = tflearn.DNN(network(2, optimizer=optimizer, metric=None))
+    model = tflearn.DNN(network(optimizer=optimizer, metric=None))
     before = model.model.get_weights()[-1]
     model.fit(X[:8], Y[:8], n_epoch=1)
     assert (model.model.get_weights()[-1] != before).any()

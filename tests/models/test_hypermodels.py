@@ -27,12 +27,16 @@ SPACES = {
     "wu_lee": (WU_LEE, "softmax"),
     "liu_zhang": (LiuZhangSettings(layers=2, filters=(8,), recurrent_units=4), "sigmoid"),
     "li": (LiSettings(layers=(1,), units=(4, 8), dense_units=(4, 8)), "softmax"),
-    "li_gated": (LiGatedSettings(), "sigmoid"),
+    "li_gated": (
+        LiGatedSettings(blocks=(1,), filters=(4,), kernels=(3,), pooled_filters=(4,), units=(4,)),
+        "sigmoid",
+    ),
     "nasc": (
         NascSettings(
             stem_filters=4,
             stages=(Stage(filters=4, layers=2, strides=(2, 2)),),
             frequency_filters=4,
+            recurrent_layers=1,
             recurrent_units=4,
             dense_units=4,
         ),
@@ -40,7 +44,6 @@ SPACES = {
     ),
 }
 TUNERS: dict[str, Callable[..., keras_tuner.Tuner]] = {
-    "random": lambda model, **given: keras_tuner.RandomSearch(model, max_trials=2, **given),
     "bayesian": lambda model, **given: keras_tuner.BayesianOptimization(
         model, max_trials=3, num_initial_points=2, **given
     ),
@@ -70,7 +73,13 @@ def test_every_space_in_one_stock_tuner(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in TUNERS if name != "random"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "grid",
+        *(pytest.param(each, marks=pytest.mark.nightly) for each in ("bayesian", "hyperband")),
+    ],
+)
 def test_one_space_in_every_stock_tuner(name: str, tmp_path: Path) -> None:
     model = space("wu_lee").hypermodel(normalise=X)
     tuner = search(TUNERS[name](model, objective="val_loss", directory=tmp_path, seed=1))

@@ -35,16 +35,18 @@ def rows(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_grid_of_settings_on_a_fixed_network(workspace: Path) -> None:
+@pytest.mark.parametrize("folds", [None, pytest.param(2, marks=pytest.mark.nightly)])
+def test_a_grid_of_settings_on_a_fixed_network(workspace: Path, folds: int | None) -> None:
     tune = {"features.mel_bins": [16, 20], "training.candidate.batch_size": [8, 16]}
     window = {"maximum": 1_000_000}
-    path = written(workspace, "grid", oracle="grid", tune=tune, folds=2, trials=9, window=window)
+    name = f"grid_{folds}"
+    path = written(workspace, name, oracle="grid", tune=tune, folds=folds, trials=9, window=window)
     result = search(path, architecture="model_b", workers=1)
     trials = rows(result.run)
     points = [(row["training.candidate.batch_size"], row["features.mel_bins"]) for row in trials]
     assert points == [("8", "16"), ("16", "16"), ("8", "20"), ("16", "20")]
     assert [row["status"] for row in trials] == ["completed"] * 4
-    assert len(list((result.run / "trials" / "0000").glob("fold*/history.json"))) == 2
+    assert len(list((result.run / "trials" / "0000").glob("fold*/history.json"))) == (folds or 0)
     front_end = FrontEndDescription.read(RunPaths(result.run).export.front_end)
     assert front_end.settings["mel_bins"] == result.winner.values["features.mel_bins"]
     again = evaluate(result.run / "export" / "model_int8.tflite")

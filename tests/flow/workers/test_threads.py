@@ -77,19 +77,21 @@ def test_a_search_beside_another_has_its_threads(workers, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("processes")
+@pytest.mark.parametrize("winners", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_a_search_resumed_at_every_trial_ends_as_an_undisturbed_one(
-    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, winners: bool
 ) -> None:
     def go_on(run: Path, trials: int, workers: int, cores: int) -> None:
         monkeypatch.setattr(pool, "available_cores", lambda: cores)
         search = {**SMALL["search"], "trials": trials, "workers": workers}
         search["winners"] = {"accuracy": {"by": "accuracy"}}
-        experiment = Experiment.model_validate({**SMALL, "search": search})
+        training = {"candidate": {"epochs": 1, "batch_size": 8}, "final": {"epochs": 2}}
+        experiment = Experiment.model_validate({**SMALL, "search": search, "training": training})
         with open_run(run, experiment):
             task = load_task(experiment)
             session = Session(run, task, workspace / "cache", None, Console(quiet=True))
             results = score_candidates(session)
-            if trials == 3:
+            if trials == 3 and winners:
                 train_winners(session, choose_winners(results, experiment))
             scores[run.name] = [(trial.values, dict(trial.metrics)) for trial in results.trials]
 
@@ -99,17 +101,18 @@ def test_a_search_resumed_at_every_trial_ends_as_an_undisturbed_one(
     for trials, side_by_side, cores in ((1, 2, 2), (2, 2, 1), (3, 1, 2)):
         go_on(resumed, trials, side_by_side, cores)
     assert scores["resumed"] == scores["undisturbed"]
+    trained = 3 + winners
+    assert len(weights(undisturbed)) == trained
     assert weights(resumed) == weights(undisturbed)
 
 
 def weights(run: Path) -> dict[str, str]:
-    """Digests of the weights of all winners, by their directory."""
+    """Digests of the weights of all candidates and winners, by their directory."""
     import keras
 
     found = {}
-    for path in sorted((run / "winners").glob("*/model.keras")):
+    for path in sorted(run.glob("*/*/model.keras")):
         model = keras.saving.load_model(path, compile=False)
         content = b"".join(weight.tobytes() for weight in model.get_weights())
         found[path.parent.name] = hashlib.sha256(content).hexdigest()
-    assert found
     return found
