@@ -105,7 +105,7 @@ def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
     }
     inner = keras.Model(model.inputs, outputs)
     with quiet():
-        values = inner(examples, training=False)
+        values = inner([examples], training=False)
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}
 
 
