@@ -106,7 +106,7 @@ def _layer_outputs(model: Any, examples: Floats) -> dict[str, Floats]:
     inner = keras.Model(model.inputs, outputs)
     inner.jit_compile = False  # XLA would compile for longer than this takes
     with quiet():
-        values = inner(examples, training=False)
+        values = inner([examples], training=False)
     return {name: np.asarray(values[name]).reshape(len(examples), -1) for name in outputs}
 
 
