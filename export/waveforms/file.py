@@ -148,6 +148,6 @@ def _check_features(name: str, difference: float) -> FileCheck:
         "passed" if passed else "failed",
         difference,
         MEAN_DIFFERENCE,
-        f"features that {name} computes of a test clip differ by {difference:.2g} on average from "
-        f"those of the training, at most {MEAN_DIFFERENCE:g} is allowed",
+        f"features that {name} computes of the golden waveform differ by {difference:.2g} on "
+        f"average from those of the training, at most {MEAN_DIFFERENCE:g} is allowed",
     )

@@ -86,7 +86,7 @@ class WaveformEntry(Entry):
     Attributes:
         samples: Of the waveform, at `sample_rate` Hz.
         front_end_bytes: With metadata and labels.
-        features_difference: Mean difference of a test clip's features from those of the training.
+        features_difference: Mean difference of a made-up sound's features from those of training.
         mediapipe: Whether MediaPipe's AudioClassifier takes the file.
     """
 
