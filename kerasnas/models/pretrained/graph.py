@@ -11,7 +11,14 @@ from kerasnas.export.errors import ExportError
 from kerasnas.export.flatbuffer.graph import TfliteFile
 from kerasnas.export.flatbuffer.reading import is_constant, shape_of
 from kerasnas.export.network.ops import Shape
-from kerasnas.models.pretrained.operators import ARITHMETIC, SAME, SHAPING, read_operator, why_not
+from kerasnas.models.pretrained.operators import (
+    ARITHMETIC,
+    HOPELESS,
+    SAME,
+    SHAPING,
+    read_operator,
+    why_not,
+)
 from kerasnas.models.pretrained.way import Part, Refused, Way, Weights, flush, fused
 
 _JOINS: dict[str, Literal["add", "concatenate"]] = {"ADD": "add", "CONCATENATION": "concatenate"}
@@ -45,6 +52,9 @@ class _Reader:
                 self._consumers.setdefault(place, []).append(operator)
 
     def read(self) -> tuple[Shape, tuple[Part, ...]]:
+        for operator in self._needed():  # what is around them would be refused by what it does
+            if self._graph.name_of(operator) in HOPELESS:
+                self._refuse(operator, why_not(self._graph, operator))
         shape = self._input_shape()
         way = Way(self._graph, shape)
         place, join = self._follow(way, self._start)

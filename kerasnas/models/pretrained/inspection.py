@@ -216,4 +216,6 @@ def _times(sizes: tuple[int, ...]) -> str:
 
 def _listed(labels: tuple[str, ...]) -> str:
     shown = ", ".join(labels[:5])
-    return f"{shown}, … ({len(labels)})" if len(labels) > 5 else shown
+    if len(labels) > 5:
+        shown += f", … ({len(labels)})"
+    return f"{shown}: of its own head, which no cut keeps; networks made of it have your labels"

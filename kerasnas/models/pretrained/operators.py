@@ -41,6 +41,8 @@ _RECURRENT = frozenset(
         "WHILE",
     }
 )
+HOPELESS = _RECURRENT | {"CUSTOM"}
+"""Operators that no file may have, wherever they stand."""
 ARITHMETIC = frozenset({"ADD", "DIV", "MUL", "SUB"})
 
 

@@ -100,9 +100,17 @@ class Trunk:
             KerasnasError: The bins or channels are others than the weights are for.
         """
         if input_shape[1:] != self.input_shape[1:]:
-            raise KerasnasError(
+            text = (
                 f"the trunk takes {self.input_shape[1]} bins and {self.input_shape[2]} channels, "
-                f"not {input_shape[1:]}: use the features that it was trained on "
+                f"not {input_shape[1:]}: "
+            )
+            if input_shape[1:] == (self.input_shape[0], self.input_shape[2]):
+                raise KerasnasError(
+                    f"{text}it seems to take bands before frames, and features have frames first: "
+                    "write the network again with its axes exchanged"
+                )
+            raise KerasnasError(
+                f"{text}use the features that it was trained on "
                 "(features: {kind: log_mel, like: FILE})"
             )
         return replace(self, input_shape=input_shape)

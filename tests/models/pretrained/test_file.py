@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
+from tensorflow.lite.tools import flatbuffer_utils
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
@@ -132,6 +133,8 @@ def test_a_trunk_is_cut_and_put_on_longer_clips(network, converted) -> None:
         trunk.cut(4)
     with pytest.raises(KerasnasError, match="takes 16 bins and 1 channels, not"):
         trunk.on((24, 20, 1))
+    with pytest.raises(KerasnasError, match="seems to take bands before frames"):
+        trunk.on((16, 24, 1))
 
 
 def _function(function: Callable[[Any], Any], shape: tuple[int | None, ...]) -> bytes:
@@ -153,10 +156,10 @@ def _recurrent(x: Any) -> Any:
 
 KERNEL = np.random.default_rng(0).normal(size=(3, 3, 4, 4)).astype(np.float32)
 REFUSED = {
-    "Flex": (
+    "custom": (
         lambda x: tf.math.erfinv(x),
         (1, 9, 8, 4),
-        r"operator 0, CUSTOM, .*Erfinv is no operator",
+        r"operator 0, CUSTOM, .*: Erfinv is no operator",
     ),
     "recurrent": (_recurrent, (1, 9, 8, 4), r"WHILE.*it is recurrent"),
     "dilated": (
@@ -197,6 +200,26 @@ def test_what_cannot_be_read_is_refused_by_operator_and_place(
     path.write_bytes(_function(function, shape))
     with pytest.raises(KerasnasError, match=rf"(?s)other\.tflite: .*{message}"):
         read(path)
+
+
+def test_a_flex_operator_is_refused_by_its_name(tmp_path: Path) -> None:
+    content = _function(lambda x: tf.math.erfinv(x), (1, 9, 8, 4))
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    (code,) = model.operatorCodes
+    code.customCode = b"FlexErfinv"
+    path = tmp_path / "flex.tflite"
+    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    with pytest.raises(KerasnasError, match="CUSTOM.*FlexErfinv is no operator of TensorFlow"):
+        read(path)
+
+
+@pytest.mark.parametrize("layer", [layers.LSTM(4), layers.GRU(4)], ids=["LSTM", "GRU"])
+def test_a_recurrent_network_is_refused_by_its_operator(layer, converted) -> None:
+    inputs = keras.Input((6, 5, 2))
+    frames = layers.Reshape((6, 10))(layers.Conv2D(2, 3, padding="same")(inputs))
+    model = keras.Model(inputs, layers.Dense(3)(layer(frames)))
+    with pytest.raises(KerasnasError, match="operator .*: it is recurrent, and trunks are conv"):
+        read(converted(model, "float32"))
 
 
 def test_damaged_and_missing_files_are_refused(network, converted, tmp_path: Path) -> None:

@@ -58,3 +58,4 @@ def test_the_table_of_yamnet() -> None:
     assert "266,304" in text
     assert "htk: True, mel_axis: mel}" in text
     assert "(the same)" in text
+    assert "… (521): of its own head, which no cut keeps" in text
