@@ -2,11 +2,15 @@
 
 import shutil
 from collections.abc import Callable
+from html import escape
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from kerasnas.models.wu_lee import WuLeeSpace
 from kerasnas.runs import records
@@ -266,6 +270,23 @@ def write_run(path: Path) -> Path:
     make_evaluation(RIGHT - 1).write(paths.export.evaluation("int8"))
     write_folds(path)
     return path
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Pictures that are drawn whole, for a test about them."""
+
+
+@pytest.fixture(autouse=True)
+def _texts_of_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pictures be no more than their texts where nothing else is tested: drawing takes time."""
+
+    def write_texts(figure: Figure, file: StringIO, **_: Any) -> None:
+        texts = (escape(text.get_text()) for text in figure.findobj(Text))
+        file.write(f'<svg viewBox="0 0 1 1">{"".join(f"<text>{t}</text>" for t in texts)}</svg>')
+
+    if "drawn" not in request.fixturenames:
+        monkeypatch.setattr(Figure, "savefig", write_texts)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ SECTIONS = [
 
 @pytest.fixture(scope="module")
 def page(whole_run, tmp_path_factory):
+    """A page with its pictures, made before fixtures of single tests."""
     return Page(write(shutil.copytree(whole_run, tmp_path_factory.mktemp("page") / "kitchen")))
 
 
@@ -235,6 +236,7 @@ def test_ids_are_unique_and_every_reference_is_met(page):
     assert set(used) <= set(ids)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_same_run_gives_the_same_page(run):
     assert write(run).read_bytes() == write(run).read_bytes()
 
@@ -326,6 +328,7 @@ def test_one_candidate_alone_is_drawn(run):
     assert "median candidate on" not in page.text("summary")
 
 
+@pytest.mark.usefixtures("drawn")
 def test_fifty_classes_are_drawn_in_one_picture_of_bounded_size(run, evaluation):
     classes = tuple(f"class number {n}" for n in range(50))
     evaluation(17, classes).write(RunPaths(run).winner("accuracy").evaluation)
