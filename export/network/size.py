@@ -23,7 +23,7 @@ from .ops import Op
 CONVERTER = "tensorflow 2.21"
 """The converter whose files these figures were read from.
 
-`benchmarks/size_prediction.py --constants` measures them again.
+`benchmarks/files/size_prediction.py --constants` measures them again.
 """
 
 # Lengths in bytes of what `flatbuffer.pack` writes; lists hold 4 bytes for each entry.

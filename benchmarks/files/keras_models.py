@@ -1,7 +1,7 @@
 """What `kerasnas.export` makes of public Keras networks, beside two other converters.
 
-    python benchmarks/keras_models.py --results DIRECTORY [--only NAME ...] [--minutes 20]
-    python benchmarks/keras_models.py --results DIRECTORY --table
+    python benchmarks/files/keras_models.py --results DIRECTORY [--only NAME ...] [--minutes 20]
+    python benchmarks/files/keras_models.py --results DIRECTORY --table
 
 Weights are random (`model_zoo.py`); eight examples of noise are scored and eight others set the
 ranges, so that agreement says whether a file computes the same, not how good the network is. Each

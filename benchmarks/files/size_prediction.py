@@ -1,7 +1,7 @@
 """Predicted bytes of TFLite files against the files, over random networks of a search space.
 
-    python benchmarks/size_prediction.py [--space wu_lee] [--count 30] [--seed SEED]
-    python benchmarks/size_prediction.py --constants [--seed SEED]
+    python benchmarks/files/size_prediction.py [--space wu_lee] [--count 30] [--seed SEED]
+    python benchmarks/files/size_prediction.py --constants [--seed SEED]
 
 Networks are drawn as the search draws them, every choice equally probable, with random weights,
 and without the size window, so that very small and very large ones are among them. The input is
