@@ -1,6 +1,6 @@
 """What `kerasnas.export` makes of every named network and of random members of every space.
 
-    python benchmarks/files/export_table.py --results FILE [--count 30] [--seed SEED] \
+    python benchmarks/files/export_table.py --results FILE [--count 30] [--seed SEED]
         [--only NAME ...]
 
 Named networks have the input of their papers (NASC-net's a fifth of its 501 frames), random ones

@@ -4,8 +4,8 @@ A loop is two graphs of its own, some fifty tensors and twenty operators: their 
 whatever the number of units, and loops that are alike share what they write in the same way. Read
 from files of `size.CONVERTER` (float) and of `integer.loop`: one to three layers, of equal and of
 different units, in one direction and in two; `benchmarks/files/size_prediction.py --constants`
-measures them again. Where every frame is written out instead, each takes its tables anew: that is smaller
-for very few frames.
+measures them again. Where every frame is written out instead, each takes its tables anew: that is
+smaller for very few frames.
 """
 
 from __future__ import annotations
