@@ -59,9 +59,9 @@ def golden(settings: FrontEnd) -> dict[str, Any]:
 
     Returns:
         `waveform`: int16 `(samples, channels)`, full scale 32768, at the front end's sample rate
-        and of the clip length, its silent ends cut where the front end cuts them; `features`:
-        float32 `(segments, frames, bins, channels)` of exactly these samples. Each is `{"dtype",
-        "shape", "base64"}`, little-endian, last axis fastest.
+        and of the clip length, without silent ends; `features`: float32 `(segments, frames, bins,
+        channels)` of exactly these samples. Each is `{"dtype", "shape", "base64"}`, little-endian,
+        last axis fastest.
 
     Of stored embeddings there is `codes` instead of `waveform`: every byte in turn, uint8
     `(frames, values)`.
