@@ -159,14 +159,21 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     import keras
     from keras import layers
 
-    from kerasnas.models.pretrained.file import _convert
+    from kerasnas.export.convert.lowering import Candidate, convert_candidate
+    from kerasnas.export.settings import ExportSettings
 
     directory = tmp_path_factory.mktemp("models")
     inputs = keras.Input((6, 5, 1))
     x = layers.Conv2D(2, 3, activation="relu")(inputs)
     x = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x))
     keras.Model(inputs, x).save(directory / "model.keras")
-    _convert(directory / "model.keras", directory / "model.tflite")
+    convert_candidate(
+        directory / "model.keras",
+        Candidate("float32"),
+        directory / "model.tflite",
+        scratch=directory,
+        limits=ExportSettings(),
+    )
     return {suffix: (directory / f"model.{suffix}").read_bytes() for suffix in ("keras", "tflite")}
 
 

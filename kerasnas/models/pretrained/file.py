@@ -9,15 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from kerasnas.errors import KerasnasError
+from kerasnas.export.convert.lowering import Candidate, convert_candidate
 from kerasnas.export.errors import ExportError
 from kerasnas.export.flatbuffer.metadata import Metadata
 from kerasnas.export.flatbuffer.reading import metadata_of, open_graph
+from kerasnas.export.settings import ExportSettings
 from kerasnas.export.waveforms.recognise import FoundFrontEnd, recognise
 from kerasnas.models.pretrained.graph import read_parts
 from kerasnas.models.pretrained.trunk import Trunk
-
-_CONVERSION_SECONDS = 600
-_CONVERSION_BYTES = 8_000_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +63,14 @@ def _read(path: Path, size: int, changed: int) -> PretrainedFile:
         if path.suffix == ".keras":
             with tempfile.TemporaryDirectory() as directory:
                 converted = Path(directory) / "model.tflite"
-                _convert(path, converted)
+                convert_candidate(
+                    path.absolute(),
+                    Candidate("float32"),
+                    converted,
+                    scratch=Path(directory),
+                    limits=ExportSettings(),
+                    name=str(path),
+                )
                 found = _read_tflite(converted)
         else:
             found = _read_tflite(path)
@@ -89,24 +95,3 @@ def _read_tflite(path: Path) -> PretrainedFile:
         tuple(part.place for part in parts),
     )
     return PretrainedFile(path, "", trunk, front_end, metadata)
-
-
-def _convert(path: Path, output: Path) -> None:
-    """Write the float32 `.tflite` file of a `.keras` file."""
-    from kerasnas.export.process.child import run_module
-
-    run_module(
-        "kerasnas.export.convert.program",
-        {
-            "model": str(path.absolute()),
-            "name": str(path),
-            "form": "float32",
-            "recurrent": None,
-            "output": str(output),
-            "stock": str(output.with_suffix(".json")),
-            "calibration": None,
-        },
-        what=f"converting {path}",
-        time_limit=_CONVERSION_SECONDS,
-        memory_limit=_CONVERSION_BYTES,
-    )
