@@ -40,14 +40,30 @@ def open_graph(path: Path) -> TfliteFile:
         )
     try:
         file = TfliteFile(path.read_bytes())
-        for operator in file.main.t.operators:
-            file.main.name_of(operator)
-            places = [*operator.inputs, *operator.outputs]
-            if not all(-1 <= int(place) < len(file.main.t.tensors) for place in places):
-                raise IndexError("an operator reads a tensor that is not there")
+        _check_references(file)
     except Exception as error:  # the parser raises what the damaged part happens to raise
         raise ExportError(f"{path} is damaged ({error}): get it again") from None
     return file
+
+
+def _check_references(file: TfliteFile) -> None:
+    """Raise what is wrong where the main graph names what is not there, or what comes later."""
+    graph, buffers = file.main.t, len(file.model.buffers)
+    tensors = len(graph.tensors)
+    if not all(0 <= int(end) < tensors for end in [*graph.inputs, *graph.outputs]):
+        raise IndexError("an input or output of the network is not there")
+    held = [*graph.tensors, *(file.model.metadata or ())]
+    if not all(0 <= int(each.buffer) < buffers for each in held):
+        raise IndexError("values that a tensor holds are not there")
+    later = {int(place) for operator in graph.operators for place in operator.outputs}
+    for operator in graph.operators:
+        file.main.name_of(operator)
+        places = [*operator.inputs, *operator.outputs]
+        if not all(-1 <= int(place) < tensors for place in places):
+            raise IndexError("an operator reads a tensor that is not there")
+        if not later.isdisjoint(int(place) for place in operator.inputs):
+            raise ValueError("an operator reads what is computed behind it")
+        later.difference_update(int(place) for place in operator.outputs)
 
 
 def metadata_of(file: TfliteFile, content: bytes) -> Metadata:

@@ -233,6 +233,31 @@ def test_damaged_and_missing_files_are_refused(network, converted, tmp_path: Pat
             read(path)
 
 
+def _values_beyond_the_file(graph) -> None:
+    graph.tensors[graph.operators[0].inputs[1]].buffer = 10_000
+
+
+def _operators_in_a_circle(graph) -> None:
+    graph.operators[0].inputs[0] = graph.operators[-1].outputs[0]
+
+
+def _output_that_is_not_there(graph) -> None:
+    graph.outputs[0] = 10_000
+
+
+@pytest.mark.parametrize(
+    "damage", [_values_beyond_the_file, _operators_in_a_circle, _output_that_is_not_there]
+)
+def test_references_to_nothing_are_damage(damage, network, converted, tmp_path: Path) -> None:
+    whole = converted(network, "float32").read_bytes()
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(whole))
+    damage(model.subgraphs[0])
+    path = tmp_path / "odd.tflite"
+    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    with pytest.raises(KerasnasError, match=r"odd\.tflite is damaged"):
+        read(path)
+
+
 @pytest.mark.nightly
 def test_no_damage_does_more_than_be_refused(network, converted, tmp_path: Path, seed: int) -> None:
     whole = converted(network, "float32").read_bytes()
