@@ -10,6 +10,7 @@ import yaml
 from kerasnas.datasets import SyntheticSettings
 from kerasnas.datasets.synthetic import embeddings, mixtures
 from kerasnas.runs.layout import RunPaths
+from tests.real_data import yamnet_file
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 SECONDS = 0.8
@@ -33,6 +34,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "recurrent_units": 4,
         "dense_units": 4,
     },
+    "pretrained": {"cuts": [2, 3], "speeds": [0.9]},
 }
 ORACLES: dict[str, dict[str, Any]] = {
     "controller": {"budget": 4, "settled": 1, "batch": 2},
@@ -77,7 +79,7 @@ def reduce(settings: dict[str, Any]) -> dict[str, Any]:
         search["supernet"] = {"recalibration_clips": 8}
     for field, options in search.get("tune", {}).items():
         search["tune"][field] = [16, 32] if field == "features.mel_bins" else options[:1]
-    for name, recipe in settings["training"].items():
+    for name, recipe in settings.get("training", {}).items():
         reduced = {**recipe, "epochs": 1, "warm_up_epochs": 0, "batch_size": 16}
         if "shuffling_and_mixing" in recipe:
             clips = dict.fromkeys(recipe["shuffling_and_mixing"]["clips"], 12)
@@ -99,6 +101,8 @@ def test_an_experiment_goes_from_recordings_to_files(
     monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("KERASNAS_DATA", raising=False)
     settings = reduce(yaml.safe_load(config.read_text()))
+    if settings["model"]["space"] == "pretrained":
+        monkeypatch.setenv("KERASNAS_YAMNET", str(yamnet_file()))
     root = tmp_path / "data"
     write(settings["data"]["dataset"], root)
     if settings["data"]["dataset"] != "synthetic":
