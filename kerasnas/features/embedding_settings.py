@@ -5,6 +5,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from kerasnas.features.settings import Pad, Trim
+
 
 class _Frames(BaseModel):
     """Frames of embeddings; nothing is cut into segments."""
@@ -60,16 +62,8 @@ class Embedding(_Frames):
     seconds: float = Field(
         10.0, gt=0, le=600, description="Length of a clip: longer ones lose their end."
     )
-    trim: float | None = Field(
-        None,
-        gt=0,
-        le=120,
-        description="Silent ends of a recording are cut, by tensorflow-io: samples so many dB "
-        "below its largest one. The whole recording is read. null: nothing is cut.",
-    )
-    pad: Literal["zeros", "repeat"] = Field(
-        "zeros", description="How a shorter clip is filled up at its end."
-    )
+    trim: Trim = None
+    pad: Pad = "zeros"
     hop_seconds: float | None = Field(
         None,
         gt=0,

@@ -2,13 +2,26 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kerasnas.features.spectral.morlet import filters
+
+Trim = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=120,
+        description="Silent ends of a recording are cut, by tensorflow-io: samples so many dB "
+        "below its largest one. The whole recording is read. null: nothing is cut.",
+    ),
+]
+Pad = Annotated[
+    Literal["zeros", "repeat"], Field(description="How a shorter clip is filled up at its end.")
+]
 
 
 class Spectrogram(BaseModel):
@@ -36,16 +49,8 @@ class Spectrogram(BaseModel):
     seconds: float = Field(
         1.0, gt=0, le=600, description="Length of a clip: longer ones lose their end."
     )
-    trim: float | None = Field(
-        None,
-        gt=0,
-        le=120,
-        description="Silent ends of a recording are cut, by tensorflow-io: samples so many dB "
-        "below its largest one. The whole recording is read. null: nothing is cut.",
-    )
-    pad: Literal["zeros", "repeat"] = Field(
-        "zeros", description="How a shorter clip is filled up at its end."
-    )
+    trim: Trim = None
+    pad: Pad = "zeros"
     n_fft: int = Field(1024, ge=16, description="Samples of a Fourier transform.")
     window_length: int | None = Field(
         None, ge=2, description="Samples of the window, centred in the transform; null is n_fft."
