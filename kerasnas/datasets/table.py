@@ -70,8 +70,12 @@ def rows(
         raise KerasnasError(
             f"{path}: no such file; expected a table of {','.join(required)}"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise KerasnasError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    except UnicodeDecodeError as error:
+        raise KerasnasError(
+            f"{path}: is not UTF-8 text ({error}); save it as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
+        ) from None
+    except OSError as error:
+        raise KerasnasError(f"{path}: cannot be read ({error})") from None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])] if header_line else [*required]

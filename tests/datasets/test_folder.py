@@ -162,8 +162,8 @@ def test_names_that_are_not_utf8(tmp_path):
 def test_csv_that_is_not_text_or_not_there(tmp_path):
     with pytest.raises(KerasnasError, match=r"clips.csv: no such file"):
         load(data_settings(dataset="folder", csv="clips.csv"), tmp_path)
-    (tmp_path / "clips.csv").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(KerasnasError, match="cannot be read as UTF-8"):
+    (tmp_path / "clips.csv").write_text("path,label\n", encoding="utf-16")
+    with pytest.raises(KerasnasError, match="is not UTF-8 text .* save it as UTF-8"):
         load(data_settings(dataset="folder", csv="clips.csv"), tmp_path)
 
 
