@@ -97,11 +97,16 @@ def _recurrent(kind: Any, op: Op, **arguments: Any) -> Any:
     arguments["return_sequences"] = op.attributes["return_sequences"]
     if not op.attributes["bidirectional"]:
         return kind(op.attributes["units"], name=op.name, **arguments)
-    return layers.Bidirectional(kind(op.attributes["units"], **arguments), name=op.name)
+    inner = kind(op.attributes["units"], name=op.name, **arguments)
+    return layers.Bidirectional(inner, name=op.name)
 
 
 def build(ops: tuple[Op, ...]) -> keras.Model:
-    """A functional model whose layers carry the operations' names; the last one is its output."""
+    """A functional model whose layers carry the operations' names; the last one is its output.
+
+    Nothing is named by Keras, which counts what a process has built: the same network gives the
+    same file whatever was built before.
+    """
     tensors: dict[str, Any] = {}
     for op in ops:
         if op.kind == "input":
@@ -109,4 +114,4 @@ def build(ops: tuple[Op, ...]) -> keras.Model:
             continue
         inputs = [tensors[name] for name in op.inputs]
         tensors[op.name] = _LAYERS[op.kind](op)(inputs if len(inputs) > 1 else inputs[0])
-    return keras.Model(tensors[ops[0].name], tensors[ops[-1].name])
+    return keras.Model(tensors[ops[0].name], tensors[ops[-1].name], name="network")

@@ -151,6 +151,18 @@ def test_keras_reads_a_block_as_the_recorder_does(blocks: tuple[Block, ...]) -> 
 
 
 @pytest.mark.parametrize("blocks", ALL)
+def test_a_model_is_the_same_whatever_was_built_before(blocks: tuple[Block, ...]) -> None:
+    architecture = Architecture(INPUT, blocks)
+
+    assert _configuration(architecture) == _configuration(architecture)
+
+
+def _configuration(architecture: Architecture) -> str:
+    """The configuration that `model.keras` holds, without Keras's addresses in memory."""
+    return re.sub(r'"shared_object_id": \d+', "", architecture.build().to_json())
+
+
+@pytest.mark.parametrize("blocks", ALL)
 def test_a_block_survives_json(blocks: tuple[Block, ...]) -> None:
     assert from_json(json.loads(json.dumps(blocks[-1].to_json()))) == blocks[-1]
 
