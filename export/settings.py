@@ -28,7 +28,8 @@ class ExportSettings(BaseModel):
         "the converter's loop in float with int8 weights (while), or step after step written out "
         "(unroll); in float16, which has no int8_loop, as while or unroll; auto tries the smallest "
         "first, integers before floats, and takes the first whose checks pass; step makes a file "
-        "of one frame, with states as inputs and outputs; fused_lstm takes the runtime's own LSTM "
+        "of one step, with states as inputs and outputs, also of causal networks without such "
+        "layers; fused_lstm takes the runtime's own LSTM "
         "operator, for networks whose recurrent layers are all LSTM: smaller, but a file that "
         "keeps its state from one clip to the next, and must be reset before each by "
         "reset_all_variables()",

@@ -52,7 +52,8 @@ def load(
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
     if len(inputs) > 1 and all(details["name"].startswith(STATE_NAME) for details in inputs[1:]):
         frame = tuple(int(size) for size in inputs[0]["shape"][2:])
-        return StepNetwork(path, interpreter, frame, int(outputs[0]["shape"][1]))
+        steps = int(inputs[0]["shape"][1])
+        return StepNetwork(path, interpreter, frame, int(outputs[0]["shape"][1]), steps)
     if len(inputs) != 1 or len(outputs) != 1 or len(outputs[0]["shape"]) not in (2, 3):
         raise ExportError(
             f"{path} has {counted(len(inputs), 'input')} and {counted(len(outputs), 'output')}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -72,12 +73,21 @@ class TfliteNetwork:
 
 @dataclass(frozen=True)
 class StepNetwork:
-    """A `.tflite` file of one frame, with its states; see `kerasnas.export.keras_model.step`."""
+    """A `.tflite` file of one step, with its states; see `kerasnas.export.keras_model.step`.
+
+    Attributes:
+        path: Where it is.
+        interpreter: LiteRT's.
+        frame_shape: Of one frame.
+        outputs: Number of scores.
+        frames: Of one step.
+    """
 
     path: Path
     interpreter: Any
     frame_shape: tuple[int, ...]
     outputs: int
+    frames: int = 1
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -90,25 +100,39 @@ class StepNetwork:
         return (-1, *self.frame_shape)
 
     def predict(self, x: Floats) -> Floats:
-        """Return scores `(n, outputs)` after the last frame of `(n, frames, *frame_shape)`."""
-        if x.shape[2:] != self.frame_shape:
+        """Return scores `(n, outputs)` after the last whole step of `(n, frames, *frame_shape)`."""
+        if x.shape[2:] != self.frame_shape or x.shape[1] < self.frames:
             raise ExportError(
-                f"{self.path} takes frames of {self.frame_shape}, not {x.shape[2:]}: use the front "
-                "end it was trained with"
+                f"{self.path} takes frames of {self.frame_shape}, {self.frames} at a time, not "
+                f"{x.shape[1]} of {x.shape[2:]}: use the front end it was trained with"
             )
-        frame, *states = self.interpreter.get_input_details()
-        sink, *results = self.interpreter.get_output_details()
         scores = np.zeros((len(x), self.outputs), np.float32)
         for row, example in zip(scores, x, strict=True):
-            before = [np.zeros(state["shape"], state["dtype"]) for state in states]
-            for values in example:
-                self.interpreter.set_tensor(frame["index"], values[None, None])
-                for state, value in zip(states, before, strict=True):
-                    self.interpreter.set_tensor(state["index"], value)
-                self.interpreter.invoke()
-                before = [self.interpreter.get_tensor(result["index"]) for result in results]
-            row[:] = self.interpreter.get_tensor(sink["index"])[0]
+            states = self.begin()
+            for end in range(self.frames, len(example) + 1, self.frames):
+                row[:], states = self.step(example[end - self.frames : end], states)
         return scores
+
+    def begin(self) -> list[Floats]:
+        """Return the states before the first step."""
+        _, *states = self.interpreter.get_input_details()
+        return [np.zeros(state["shape"], state["dtype"]) for state in states]
+
+    def step(self, x: Floats, states: Sequence[Floats]) -> tuple[Floats, list[Floats]]:
+        """Return scores `(outputs,)` after one step, and the states for the next one.
+
+        Args:
+            x: Its frames, `(frames, *frame_shape)`.
+            states: From the step before, or from `begin`.
+        """
+        frame, *inputs = self.interpreter.get_input_details()
+        sink, *results = self.interpreter.get_output_details()
+        self.interpreter.set_tensor(frame["index"], x[None])
+        for details, value in zip(inputs, states, strict=True):
+            self.interpreter.set_tensor(details["index"], value)
+        self.interpreter.invoke()
+        after = [self.interpreter.get_tensor(result["index"]) for result in results]
+        return self.interpreter.get_tensor(sink["index"])[0], after
 
 
 @dataclass(frozen=True)

@@ -52,10 +52,10 @@ _RECURRENT: dict[Format, tuple[Candidate, ...]] = {
 def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
     """Return the forms to try: those of integers alone first, among equals the smallest."""
     layers = recurrent_layers(model)
+    if settings.recurrent == "step" or (layers and settings.recurrent == "fused_lstm"):
+        return [Candidate(form, settings.recurrent) for form in _FORMS[format_] if form != "int16"]
     if not layers:
         return [Candidate(form) for form in _FORMS[format_]]
-    if settings.recurrent in ("step", "fused_lstm"):
-        return [Candidate(form, settings.recurrent) for form in _FORMS[format_] if form != "int16"]
     forms: dict[str | None, Candidate] = {each.recurrent: each for each in _RECURRENT[format_]}
     if settings.recurrent in forms:
         return [forms[settings.recurrent]]

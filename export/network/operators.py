@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from math import prod
 from typing import Literal, NamedTuple
 
@@ -105,7 +106,8 @@ def operators_of(op: Op, shape: Shape) -> tuple[LoweredOperator, ...]:
         added = LoweredOperator("ADD", 1, shape, (single,))
         return (scaled, added) if op.attributes["offset"] else (scaled,)
     if op.kind == "zero_padding2d":
-        return (LoweredOperator("PAD", 1, shape, (Constant("index", (4, 2)),)),)
+        pads = (0, 0, *chain.from_iterable(op.attributes["pads"]), 0, 0)
+        return (LoweredOperator("PAD", 1, shape, (Constant("index", (4, 2), values=pads),)),)
     if op.kind in _FOLDING:
         kernel = _kernel(op)
         constants = (kernel, bias(kernel, channels)) if len(op.weights) > 1 else (kernel,)

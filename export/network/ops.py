@@ -355,7 +355,8 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
         return {"dims": tuple(layer.dims)}
     if kind == "get_item":
         key = calls_of(layer)[0].arguments.args[1]
-        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[1], slice):
+        # A list in a model that was read from a file.
+        if isinstance(key, tuple | list) and len(key) == 2 and isinstance(key[1], slice):
             if key[0] is Ellipsis:
                 return {"channels": (key[1].start, key[1].stop)}
             if key[0] == slice(None):

@@ -56,15 +56,22 @@ class Cost:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network: blocks one after another on an input of `(frames, bins, channels)`."""
+    """A network: blocks one after another on an input of `(frames, bins, channels)`.
+
+    Attributes:
+        input_shape: That.
+        blocks: In order of computation.
+        causal: Whether no frame is computed from later ones; see `Recorder`.
+    """
 
     input_shape: Shape
     blocks: tuple[Block, ...]
+    causal: bool = False
 
     @cached_property
     def ops(self) -> tuple[Op, ...]:
         """Its elementary operations in order; names start with the block's index and kind."""
-        net = Recorder()
+        net = Recorder(self.causal)
         x = net.input(self.input_shape)
         for index, block in enumerate(self.blocks):
             with net.scope(f"{index:02d}_{block.kind}"):
@@ -106,16 +113,18 @@ class Architecture:
         return sum(w.size for op in self.ops for w in op.weights if w.trainable)
 
     def to_json(self) -> dict[str, Any]:
-        """Input shape and blocks."""
+        """Input shape, blocks, and whether it is causal."""
         return {
             "input_shape": list(self.input_shape),
             "blocks": [block.to_json() for block in self.blocks],
+            "causal": self.causal,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Architecture:
         """The architecture that `to_json` wrote."""
-        return cls(tuple(data["input_shape"]), tuple(from_json(block) for block in data["blocks"]))
+        blocks = tuple(from_json(block) for block in data["blocks"])
+        return cls(tuple(data["input_shape"]), blocks, data["causal"])
 
 
 def _peak_activations(ops: tuple[Op, ...]) -> int:

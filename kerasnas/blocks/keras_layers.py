@@ -31,6 +31,7 @@ _LAYERS: dict[str, Callable[[Op], Any]] = {
         use_bias=len(op.weights) > 1,
         name=op.name,
     ),
+    "zero_padding2d": lambda op: layers.ZeroPadding2D(op.attributes["pads"], name=op.name),
     "dense": lambda op: _dense(op),
     "batch_norm": lambda op: layers.BatchNormalization(name=op.name),
     "activation": lambda op: layers.Activation(op.attributes["function"], name=op.name),

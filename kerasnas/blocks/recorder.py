@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from math import prod
 from typing import Any, Literal, NamedTuple
 
+from kerasnas.blocks.causal import check_pool, looks_ahead, pads_before
 from kerasnas.errors import KerasnasError
 from kerasnas.export.network.ops import Op, Shape, Weight
 
@@ -33,11 +34,16 @@ class Recorder:
     or `(frames, channels)` between a reshaping and a mean over frames. Multiply-accumulates count
     convolutions, dense and recurrent layers, once, for one example; normalisation, activations,
     additions, products and pooling count nothing (the papers' convention).
+
+    Args:
+        causal: Whether no frame is computed from later ones; see `kerasnas.blocks.causal`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, causal: bool = False) -> None:
         self.ops: list[Op] = []
+        self._causal = causal
         self._names: set[str] = set()
+        self._without_frames: set[str] = set()
         self._prefix = ""
 
     @contextmanager
@@ -70,8 +76,18 @@ class Recorder:
             )
         self._names.add(full)
         sources = tuple([tensor.name for tensor in inputs])
+        if self._causal:
+            self._follow_frames(full, sources, shape)
         self.ops.append(Op(kind, full, sources, shape, weights, macs, attributes))
         return Tensor(full, shape)
+
+    def _follow_frames(self, name: str, sources: tuple[str, ...], shape: Shape) -> None:
+        """Note whether an output is of a whole clip, and refuse what joins such with frames."""
+        whole = [source in self._without_frames for source in sources]
+        if any(whole) and not all(whole):
+            raise looks_ahead(name, "joins frames with what was read from the whole clip")
+        if any(whole) or (sources and len(shape) == 1):
+            self._without_frames.add(name)
 
     def input(self, shape: Shape) -> Tensor:
         """The network's input."""
@@ -100,8 +116,9 @@ class Recorder:
         """Convolution.
 
         With zero padding (`same`), frames and bins are divided by the strides, rounded up; without
-        (`valid`), only whole kernels count.
+        (`valid`), only whole kernels count. A causal network rounds frames down.
         """
+        x, padding = self._padded(x, kernel_size, strides, padding, name)
         shape = (*_places(x.shape, kernel_size, strides, padding), filters)
         kernel = Weight("kernel", (*kernel_size, x.shape[-1], filters))
         weights = (kernel, Weight("bias", (filters,))) if bias else (kernel,)
@@ -118,6 +135,7 @@ class Recorder:
         multiplier: int = 1,
     ) -> Tensor:
         """`multiplier` filters for every channel, with padding as in `conv2d`."""
+        x, padding = self._padded(x, kernel_size, strides, padding, name)
         channels = x.shape[-1] * multiplier
         shape = (*_places(x.shape, kernel_size, strides, padding), channels)
         kernel = Weight("kernel", (*kernel_size, x.shape[-1], multiplier))
@@ -125,6 +143,28 @@ class Recorder:
         return self._convolution(
             "depthwise_conv2d", name, x, shape, weights, kernel_size, strides, padding
         )
+
+    def _padded(
+        self, x: Tensor, kernel_size: Pair, strides: Pair, padding: Padding, name: str
+    ) -> tuple[Tensor, Padding]:
+        """Return what a convolution reads, and its padding, which stands before it if causal."""
+        if not self._causal or (kernel_size[0], strides[0]) == (1, 1):
+            return x, padding
+        if padding == "valid":
+            why = "has the padding 'valid', whose first place needs later frames"
+            raise looks_ahead(f"{self._prefix}{name}", why)
+        (frames, bins, channels), (first, pads) = (
+            x.shape,
+            pads_before(x.shape, kernel_size, strides),
+        )
+        if first:
+            kept = (max(frames - first, 0), bins, channels)
+            x = self._record("get_item", f"{name}_last", (x,), kept, frames=(first, frames))
+            frames -= first
+        if any(map(any, pads)):
+            shape = (frames + sum(pads[0]), bins + sum(pads[1]), channels)
+            x = self._record("zero_padding2d", f"{name}_pad", (x,), shape, pads=pads)
+        return x, "valid"
 
     def _convolution(
         self,
@@ -179,6 +219,8 @@ class Recorder:
 
     def subtract(self, x: Tensor, y: Tensor, name: str = "subtract") -> Tensor:
         """`x` minus `y`; where `y` is one frame, it is subtracted from every frame of `x`."""
+        if self._causal and x.shape[0] != y.shape[0]:
+            raise looks_ahead(f"{self._prefix}{name}", "subtracts a mean over the frames")
         return self._record("subtract", name, (x, y), x.shape)
 
     def multiply(self, x: Tensor, y: Tensor, name: str = "multiply") -> Tensor:
@@ -201,6 +243,8 @@ class Recorder:
 
     def frames(self, x: Tensor, first: int, end: int, name: str) -> Tensor:
         """The frames from `first` to below `end`."""
+        if self._causal:
+            raise looks_ahead(f"{self._prefix}{name}", "takes some of the frames")
         shape = (end - first, *x.shape[1:])
         return self._record("get_item", name, (x,), shape, frames=(first, end))
 
@@ -252,6 +296,9 @@ class Recorder:
         usual: Padding = "valid" if strides is None else "same"
         padding = padding or usual
         places = _places(x.shape, pool_size, strides or pool_size, padding)
+        if self._causal:
+            stride = (strides or pool_size)[0]
+            check_pool(f"{self._prefix}{name}", x.shape[0], pool_size[0], stride, padding)
         attributes: dict[str, Any] = {"pool_size": pool_size}
         if strides is not None:
             attributes["strides"] = strides
@@ -293,6 +340,7 @@ class Recorder:
         Without sequences, each direction's state after all frames. Both products have a bias
         (Keras' `reset_after`).
         """
+        self._check_direction(name, bidirectional)
         biases = (2, 3 * units)
         return self._recurrent(
             "gru", name, x, units, 3, biases, bidirectional, return_sequences, reset_after=True
@@ -307,8 +355,15 @@ class Recorder:
         name: str = "lstm",
     ) -> Tensor:
         """Long short-term memory, of shapes as in `gru`."""
+        self._check_direction(name, bidirectional)
         biases = (4 * units,)
         return self._recurrent("lstm", name, x, units, 4, biases, bidirectional, return_sequences)
+
+    def _check_direction(self, name: str, bidirectional: bool) -> None:
+        if self._causal and bidirectional:
+            raise looks_ahead(
+                f"{self._prefix}{name}", "is bidirectional and reads the last frame first"
+            )
 
     def _recurrent(
         self,

@@ -5,6 +5,7 @@ from kerasnas.features.cache import extract, processes_for
 from kerasnas.features.clip_features import clip_features, of_file, sliding
 from kerasnas.features.description import describe, golden
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
+from kerasnas.features.framewise import FramewiseFeatures, require_framewise
 from kerasnas.features.front_ends import FrontEnd, front_end
 from kerasnas.features.mel_settings import Mfcc, Pcen, TfioLogMel
 from kerasnas.features.settings import LogMel, Scalogram
@@ -13,6 +14,7 @@ from kerasnas.features.spectral.scalogram import scalogram
 
 __all__ = [
     "Embedding",
+    "FramewiseFeatures",
     "FrontEnd",
     "LogMel",
     "Mfcc",
@@ -29,6 +31,7 @@ __all__ = [
     "of_file",
     "processes_for",
     "read",
+    "require_framewise",
     "scalogram",
     "sliding",
 ]

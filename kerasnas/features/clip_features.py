@@ -147,7 +147,7 @@ def _of_kind(waveform: Waveform, settings: Spectrogram) -> NDArray[np.float32]:
         case Mfcc():
             return mfcc(waveform, settings)
         case Pcen():
-            return pcen(waveform, settings)
+            return pcen(waveform, settings)[0]
         case Scalogram():
             return scalogram(waveform, settings)
         case TfioLogMel():

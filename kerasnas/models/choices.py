@@ -87,4 +87,5 @@ class ChoiceSpace(SearchSpace):
                 layer if isinstance(layer, Block) else list(layer.values())[next(path)]
                 for layer in self.layers
             ),
+            self.causal,
         )

@@ -10,7 +10,8 @@ text. The defaults are a **stand-in**: they meet table 1's 3.31 M parameters and
 multiply-accumulates and put the large downsampling on layer 17; other networks meet them, too.
 ReLU6 is MobileNetV2's, the second GRU layer hands on its last states, and the input is standardised
 inside the network (the paper names no normalisation). A gene's values are named (`e6k3`), where the
-paper counts from 1 to 6: `chromosome` reads its way.
+paper counts from 1 to 6: `chromosome` reads its way. `causal` and `bidirectional: false` are not
+theirs.
 """  # noqa: D205
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block
@@ -30,7 +31,7 @@ from kerasnas.blocks.unidirectional import UnidirectionalBottleneck
 from kerasnas.errors import KerasnasError
 from kerasnas.export.network.ops import Shape
 from kerasnas.models.choices import ChoiceSpace, Options
-from kerasnas.models.space import PaperSettings, Values
+from kerasnas.models.space import Causal, PaperSettings, Values
 
 _ACTIVATION = "relu6"
 
@@ -78,11 +79,24 @@ class NascSettings(PaperSettings):
         128, ge=1, description="of the convolution over all bins that are left"
     )
     recurrent_layers: int = Field(
-        2, ge=0, description="bidirectional GRU layers; 0: mean over the frames instead"
+        2, ge=0, description="GRU layers; 0: mean over the frames instead"
     )
     recurrent_units: int = Field(256, ge=1, description="of a GRU layer, in each direction")
     dense_units: int = Field(128, ge=1, description="of the first of two dense layers")
+    bidirectional: bool = Field(
+        True, description="whether GRU layers read frames backwards, too, as in the paper"
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the last layer")
+    causal: Causal = False
+
+    @model_validator(mode="after")
+    def _looks_back(self) -> NascSettings:
+        if self.causal and self.bidirectional and self.recurrent_layers:
+            raise ValueError(
+                "causal: bidirectional GRU layers read the last frame first, and look ahead; set "
+                "bidirectional: false, or recurrent_layers: 0"
+            )
+        return self
 
     def over(
         self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
@@ -122,8 +136,14 @@ class NascSpace(ChoiceSpace):
             KerasnasError: There is none of that name.
         """
         if name == "vgg":
-            return Architecture(self.input_shape, (Normalize(), *_VGG16, *self._ending()))
+            blocks = (Normalize(), *_VGG16, *self._ending())
+            return Architecture(self.input_shape, blocks, self.causal)
         return super().reference(name)
+
+    @property
+    def causal(self) -> bool:
+        """See `SearchSpace`."""
+        return self.settings.causal
 
     @property
     def references(self) -> Mapping[str, Values]:
@@ -164,7 +184,7 @@ class NascSpace(ChoiceSpace):
         if settings.recurrent_layers:
             blocks.append(FlattenBins())
             for left in reversed(range(settings.recurrent_layers)):
-                blocks.append(Gru(settings.recurrent_units, return_sequences=left > 0))
+                blocks.append(Gru(settings.recurrent_units, settings.bidirectional, left > 0))
         else:
             blocks.append(GlobalAveragePool())
         blocks.append(Dense(settings.dense_units, _ACTIVATION))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     import keras_tuner
 
 Values = Mapping[str, Any]
+
+Causal = Annotated[
+    bool,
+    Field(
+        description="whether no frame is computed from later ones, for files that go step by step "
+        "(export.recurrent: step): convolutions are padded along time at the beginning alone, and "
+        "strides leave no part of themselves at the end; not the paper's"
+    ),
+]
+"""Of networks that hear a stream."""
 
 
 class SpaceSettings(BaseModel):
@@ -79,6 +89,11 @@ class SearchSpace(ABC):
     def headline_gene(self) -> str | None:
         """The gene whose values the space is best understood by; None where none stands out."""
         return None
+
+    @property
+    def causal(self) -> bool:
+        """Whether no frame is computed from later ones."""
+        return False
 
     @property
     def references(self) -> Mapping[str, Values]:

@@ -6,7 +6,7 @@ Deviations, each an option or named here: the input is standardised inside the n
 has the 3x3 first module that table 3 prints, `model_a_5x5` the 5x5 one that the paper's own size
 arithmetic asks for; stem stride and activation follow the paper's text (1, swish), and the
 authors' published code (2, ReLU; filters in multiples of 4) through the settings; `pooling:
-statistics` and `texture` are not theirs.
+statistics`, `texture` and `causal` are not theirs.
 """  # noqa: D205
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from kerasnas.blocks.texture import TextureScores
 from kerasnas.errors import KerasnasError
 from kerasnas.export.network.ops import Shape
 from kerasnas.models import comparison
-from kerasnas.models.space import PaperSettings, SearchSpace, Values
+from kerasnas.models.space import Causal, PaperSettings, SearchSpace, Values
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -67,6 +67,7 @@ class WuLeeSettings(PaperSettings):
         "input over time, fitted when the network is trained; learning curves show the network "
         "alone; the networks of other papers (`mobilenet_v1`, …) are left as they are",
     )
+    causal: Causal = False
 
     @model_validator(mode="after")
     def _check(self) -> WuLeeSettings:
@@ -75,6 +76,16 @@ class WuLeeSettings(PaperSettings):
             raise ValueError(f"stem_filters must rise from at least 1, not {self.stem_filters}")
         if sorted(set(self.blocks)) != list(self.blocks) or self.blocks[0] < 1:
             raise ValueError(f"blocks must be rising numbers from 1, not {self.blocks}")
+        if self.causal and self.pooling == "statistics":
+            raise ValueError(
+                "causal: pooling: statistics compares frames with the mean over the whole clip, "
+                "and looks ahead; set pooling: mean"
+            )
+        if self.causal and self.texture:
+            raise ValueError(
+                "causal: texture reads statistics of the whole clip, and looks ahead; set "
+                "texture: false"
+            )
         return self
 
     def over(
@@ -119,13 +130,18 @@ class WuLeeSpace(SearchSpace):
 
     @property
     def reference_names(self) -> tuple[str, ...]:
-        """The paper's models, then what table 4 compares them with."""
-        return (*self.references, *comparison.NETWORKS)
+        """The paper's models, then what table 4 compares them with, none of which is causal."""
+        return (*self.references, *(() if self.causal else comparison.NETWORKS))
 
     def reference(self, name: str) -> Architecture:
         """A named network; those of `kerasnas.models.comparison` are no points of the space."""
         if name not in comparison.NETWORKS:
             return super().reference(name)
+        if self.causal:
+            raise KerasnasError(
+                f"{name} is another paper's network and looks ahead: leave model.causal at false "
+                f"for it, or take {', '.join(self.references)}"
+            )
         blocks = comparison.NETWORKS[name](self.classes, self.output)
         return Architecture(self.input_shape, (Normalize(), *blocks))
 
@@ -134,12 +150,20 @@ class WuLeeSpace(SearchSpace):
             self.input_shape, self.settings.stem_strides, ("frames", "bins"), strict=False
         ):
             deepest = self.settings.blocks[-1]
-            if -(-size // stride) < 2**deepest:
+            least = stride * (2**deepest - 1) + 1  # of the last stride, its first place
+            if self.causal and name == "frames":
+                least = stride * 2**deepest
+            if size < least:
                 raise KerasnasError(
                     f"{size} {name} are too few for a stem stride of {stride} and {deepest} "
-                    f"poolings: at least {stride * (2**deepest - 1) + 1} are needed; change the "
+                    f"poolings: at least {least} are needed; change the "
                     "features, model.stem_strides or model.blocks"
                 )
+
+    @property
+    def causal(self) -> bool:
+        """See `SearchSpace`."""
+        return self.settings.causal
 
     @property
     def headline_gene(self) -> str:
@@ -179,7 +203,8 @@ class WuLeeSpace(SearchSpace):
         if self.settings.texture:
             scores = TextureScores(network, self.classes, self.output)
             return Architecture(self.input_shape, (scores,))
-        return Architecture(self.input_shape, (*network, Dense(self.classes, self.output)))
+        blocks = (*network, Dense(self.classes, self.output))
+        return Architecture(self.input_shape, blocks, self.causal)
 
 
 def _module(name: str, filters: int) -> Block:

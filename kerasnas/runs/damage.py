@@ -20,6 +20,8 @@ _RECORDS: dict[str, type[Record]] = {
     layout.RECIPES: records.Recipes,
     layout.FINDINGS: records.Findings,
     layout.EXCERPTS: records.Excerpts,
+    layout.STREAMS: records.StreamDecisions,
+    layout.MINED: records.Mined,
     layout.WINNERS: records.Winners,
     layout.DESCRIPTION: records.Description,
     layout.HISTORY: records.EpochTable,
@@ -31,6 +33,7 @@ _RECORDS: dict[str, type[Record]] = {
     layout.MADE_FROM: records.MadeFrom,
     layout.FRONT_END: records.FrontEndDescription,
     layout.THRESHOLDS: records.Thresholds,
+    layout.POSTPROCESSING: records.Postprocessing,
 }
 
 

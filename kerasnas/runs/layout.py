@@ -6,7 +6,7 @@
 RUN/
   experiment.yaml  .lock  journal.jsonl  trials.csv  search.json  controller.json  threads.json
   supernet.npz  supernet.json  agreement.json  hypervolume.json  winners.json
-  baselines.json  recipes.json  findings.json  excerpts.json
+  baselines.json  recipes.json  findings.json  excerpts.json  streams.json  mined.json
   recipes/NAME/              a training by a recipe that is tried before the search
   trials/ID/                 a training; with folds one in each fold*/
   agreement/ID/              a training from scratch, to compare ranks with
@@ -14,6 +14,8 @@ RUN/
   train/LABEL/               folds.json, baselines of folds, and final trainings with export/
   train/LABEL-ensemble/      ensemble.json, evaluation.json, and a final training in each fold*/
   export/                    the chosen network's files
+  mining/                    page.html, answers.csv, clips.csv and clips/ of `kerasnas mine`
+  mined/                     the run directory of the network trained again with mined clips
   random/                    the run directory of the random search beside this one
   without/FOLD-SEED/         the run directory of a search that sees no clip of a fold
   report.html  MODEL_CARD.md  networks.csv
@@ -43,6 +45,8 @@ BASELINES = "baselines.json"
 RECIPES = "recipes.json"
 FINDINGS = "findings.json"
 EXCERPTS = "excerpts.json"
+STREAMS = "streams.json"
+MINED = "mined.json"
 WINNERS = "winners.json"
 REPORT = "report.html"
 MODEL_CARD = "MODEL_CARD.md"
@@ -61,6 +65,8 @@ EXPORT = "export.json"
 MADE_FROM = "made_from.json"
 FRONT_END = "features.json"
 THRESHOLDS = "thresholds.json"
+POSTPROCESSING = "postprocessing.json"
+POSTPROCESSING_HEADER = "postprocessing.h"
 FILE_EVALUATIONS = "evaluation_*.json"
 """Pattern of the evaluations of exported files, whose names have the precision."""
 LABELS = "labels.txt"
@@ -142,6 +148,16 @@ class ExportPaths:
     def thresholds(self) -> Path:
         """`thresholds.json`, of a tagger whose thresholds were chosen."""
         return self.path / THRESHOLDS
+
+    @property
+    def postprocessing(self) -> Path:
+        """`postprocessing.json`, where decisions over time were tuned."""
+        return self.path / POSTPROCESSING
+
+    @property
+    def postprocessing_header(self) -> Path:
+        """`postprocessing.h`: the same settings in C."""
+        return self.path / POSTPROCESSING_HEADER
 
     @property
     def labels(self) -> Path:
@@ -288,6 +304,31 @@ class RunPaths:
     def excerpts(self) -> Path:
         """`excerpts.json`: clips that the chosen network gets wrong."""
         return self.path / EXCERPTS
+
+    @property
+    def streams(self) -> Path:
+        """`streams.json`: decisions over time, and how good they are on streams."""
+        return self.path / STREAMS
+
+    @property
+    def mined_record(self) -> Path:
+        """`mined.json`: what the streams that were mined are, and what was accepted."""
+        return self.path / MINED
+
+    @property
+    def mining(self) -> Path:
+        """Holds what `kerasnas mine` shows, and the clips that were accepted."""
+        return self.path / "mining"
+
+    @property
+    def mined_table(self) -> Path:
+        """`mining/clips.csv`: the clips that were accepted, for `data.mined`."""
+        return self.mining / "clips.csv"
+
+    @property
+    def mined(self) -> RunPaths:
+        """The network that was trained again with what was mined, a run directory of its own."""
+        return RunPaths(self.path / "mined")
 
     @property
     def winners(self) -> Path:

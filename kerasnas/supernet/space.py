@@ -55,6 +55,7 @@ class SupernetSpace:
         input_shape: `(frames, bins, channels)`.
         blocks: In order; every `Choice` has as many options as the others, which strict fairness
             needs.
+        causal: Whether no frame is computed from later ones; see `Recorder`.
 
     Raises:
         KerasnasError: There is no choice, choices differ in number, or the options of one differ in
@@ -64,6 +65,7 @@ class SupernetSpace:
     name: str
     input_shape: Shape
     blocks: tuple[Block | Choice, ...]
+    causal: bool = False
 
     def __post_init__(self) -> None:
         counts = {index: len(choice.options) for index, choice in self._choices.items()}
@@ -99,12 +101,12 @@ class SupernetSpace:
     def segments(self) -> tuple[Segment, ...]:
         """Operations from the input to the output; blocks between choices stand together."""
         segments: list[Segment] = []
-        shape, fixed = self.input_shape, Recorder()
+        shape, fixed = self.input_shape, Recorder(self.causal)
         x = None  # of the blocks since the last choice
         for index, block in enumerate(self.blocks):
             if not isinstance(block, Choice):
                 if x is None:
-                    fixed = Recorder()
+                    fixed = Recorder(self.causal)
                     with fixed.scope(f"{index:02d}"):
                         x = fixed.input(shape)
                 with fixed.scope(f"{index:02d}_{block.kind}"):
@@ -115,7 +117,8 @@ class SupernetSpace:
                 segments.append(Segment((tuple(fixed.ops),)))
                 x = None
             options = tuple(
-                _option(number, index, option, shape) for number, option in enumerate(block.options)
+                _option(number, index, option, shape, self.causal)
+                for number, option in enumerate(block.options)
             )
             shapes = [ops[-1].output_shape for ops in options]
             if len(set(shapes)) > 1:
@@ -168,6 +171,7 @@ class SupernetSpace:
                 block.options[next(taken)] if isinstance(block, Choice) else block
                 for block in self.blocks
             ),
+            self.causal,
         )
 
     def shared_name(self, name: str, path: Choices) -> str:
@@ -186,7 +190,7 @@ class SupernetSpace:
         return rng.permuted(options, axis=1).T
 
     def to_json(self) -> dict[str, Any]:
-        """Name, input shape and blocks; a choice is `{"options": [...]}`."""
+        """Name, input shape, blocks, and whether it is causal; a choice is `{"options": [...]}`."""
         return {
             "name": self.name,
             "input_shape": list(self.input_shape),
@@ -196,6 +200,7 @@ class SupernetSpace:
                 else block.to_json()
                 for block in self.blocks
             ],
+            "causal": self.causal,
         }
 
     @classmethod
@@ -207,11 +212,11 @@ class SupernetSpace:
             else from_json(block)
             for block in data["blocks"]
         )
-        return cls(data["name"], tuple(data["input_shape"]), blocks)
+        return cls(data["name"], tuple(data["input_shape"]), blocks, data["causal"])
 
 
-def _option(number: int, index: int, block: Block, shape: Shape) -> tuple[Op, ...]:
-    net = Recorder()
+def _option(number: int, index: int, block: Block, shape: Shape, causal: bool) -> tuple[Op, ...]:
+    net = Recorder(causal)
     with net.scope(f"option{number}"), net.scope(f"{index:02d}_{block.kind}"):
         block(net, net.input(shape))
     return tuple(net.ops)

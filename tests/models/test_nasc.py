@@ -1,6 +1,7 @@
 """The space of NASC-net: what the paper says of it, and what it makes of wrong values."""
 
 import pytest
+from pydantic import ValidationError
 
 from kerasnas.blocks.unidirectional import UnidirectionalBottleneck
 from kerasnas.errors import KerasnasError
@@ -101,3 +102,21 @@ def test_wrong_values_are_named() -> None:
         space.reference("nasc_net")
     with pytest.raises(KerasnasError, match="one label a clip"):
         NascSpace((12, 8, 1), 3, "sigmoid", SMALL)
+
+
+def test_causal_networks_read_no_frame_backwards() -> None:
+    with pytest.raises(ValidationError, match="bidirectional GRU layers read the last frame first"):
+        NascSettings(causal=True)
+    settings = SMALL.model_copy(update={"causal": True, "bidirectional": False})
+    for each in (settings, NascSettings(causal=True, recurrent_layers=0)):
+        space = NascSpace((64, 40, 1), 3, settings=each)
+        for name in space.reference_names:
+            network = space.reference(name)
+            assert network.causal
+            assert network.ops
+    gru = next(
+        op
+        for op in NascSpace((12, 8, 1), 3, settings=settings).reference("baseline").ops
+        if op.kind == "gru"
+    )
+    assert gru.output_shape == (3,)

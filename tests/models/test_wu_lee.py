@@ -100,3 +100,29 @@ def test_settings_that_make_no_sense() -> None:
         WuLeeSettings(stem_filters=(64, 8))
     with pytest.raises(ValidationError, match="blocks"):
         WuLeeSettings(blocks=(4, 2))
+
+
+def test_causal_networks_refuse_what_looks_ahead_by_name() -> None:
+    for setting, value in (("pooling", "statistics"), ("texture", True)):
+        with pytest.raises(ValidationError, match=f"causal: {setting}"):
+            WuLeeSettings(causal=True, **{setting: value})
+    space = paper_space(causal=True)
+    assert space.reference_names == ("model_a", "model_a_5x5", "model_b")
+    with pytest.raises(KerasnasError, match="mobilenet_v1 is another paper's network and looks"):
+        space.reference("mobilenet_v1")
+
+
+def test_a_causal_network_costs_what_the_papers_costs_but_for_padding() -> None:
+    causal, usual = (paper_space(causal=c).reference("model_a") for c in (True, False))
+    assert causal.causal
+    assert (causal.cost().macs, causal.cost().parameters) == (
+        usual.cost().macs,
+        usual.cost().parameters,
+    )
+
+
+def test_frames_of_causal_networks_are_whole_strides() -> None:
+    settings = WuLeeSettings(blocks=(2,), causal=True)
+    assert WuLeeSpace((4, 4, 1), 3, settings=settings).reference("model_a").ops
+    with pytest.raises(KerasnasError, match="3 frames are too few.*at least 4 are needed"):
+        WuLeeSpace((3, 4, 1), 3, settings=settings.model_copy(update={"stem_strides": (1, 1)}))

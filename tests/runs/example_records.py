@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasnas.decisions import DecisionSettings
 from kerasnas.runs import records
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.record import Record
@@ -100,6 +101,25 @@ def _folds() -> records.Folds:
     )
 
 
+def _stream_decisions() -> records.StreamDecisions:
+    figures = records.StreamFigures(3, 1, 0.5, None, 2.5, 0.25, 0.125, 0.75, (0.5, 1.5))
+    part = records.StreamPart(2, 3.5, 2.5, ("kitchen", "0a"))
+    return records.StreamDecisions(
+        file="model_int8.tflite",
+        sha256="0" * 64,
+        asked=0.5,
+        settings=DecisionSettings.untuned(("rain", "dog"), 1.0),
+        validation=part,
+        test=part,
+        all_classes=figures,
+        by_class={"rain": figures},
+        plain=figures,
+        silent=("dog",),
+        curves={"rain": (records.CurvePoint(0.5, 0.25, 3),)},
+        verdict="not proven",
+    )
+
+
 EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Path]]] = {
     records.Description: (_description, lambda run: run.winner("loss").description),
     records.EpochTable: (
@@ -132,6 +152,25 @@ EXAMPLES: dict[type[Record], tuple[Callable[[], Record], Callable[[RunPaths], Pa
     records.Thresholds: (
         lambda: records.Thresholds("validation", {"rain": 0.25, "dog": 0.5}),
         lambda run: run.export.thresholds,
+    ),
+    records.Postprocessing: (
+        lambda: records.Postprocessing(
+            "model_int8.tflite",
+            "2 streams",
+            DecisionSettings.untuned(("rain", "dog", "other"), 1.0),
+        ),
+        lambda run: run.export.postprocessing,
+    ),
+    records.StreamDecisions: (_stream_decisions, lambda run: run.streams),
+    records.Mined: (
+        lambda: records.Mined(
+            ("kitchen",),
+            (
+                records.MinedEntry("a-1", "a.wav", 0.5, 1.5, "dog", None, 0.75, "other"),
+                records.MinedEntry("a-2", "a.wav", 2.5, 3.5, None, "rain", 0.5),
+            ),
+        ),
+        lambda run: run.mined_record,
     ),
     records.FrontEndDescription: (
         lambda: records.FrontEndDescription({"hop": 160}, {"hop": 160}, {"shape": [1, 2]}),

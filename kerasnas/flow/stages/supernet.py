@@ -47,6 +47,7 @@ def space_of(task: Task) -> SupernetSpace:
             Choice(tuple(layer.values())) if isinstance(layer, Mapping) else layer
             for layer in space.layers
         ),
+        space.causal,
     )
 
 

@@ -1,5 +1,14 @@
 """The records of a run, one class for each of its JSON files."""
 
+from kerasnas.runs.records.decisions import (
+    CurvePoint,
+    Mined,
+    MinedEntry,
+    Postprocessing,
+    StreamDecisions,
+    StreamFigures,
+    StreamPart,
+)
 from kerasnas.runs.records.excerpts import ExcerptEntry, Excerpts
 from kerasnas.runs.records.export import (
     AccuracyDrop,
@@ -52,6 +61,7 @@ __all__ = [
     "ClipCounts",
     "ControllerCurve",
     "ControllerUpdate",
+    "CurvePoint",
     "Delegated",
     "Description",
     "Ensemble",
@@ -74,7 +84,10 @@ __all__ = [
     "LayerEntry",
     "MadeFrom",
     "MicroEntry",
+    "Mined",
+    "MinedEntry",
     "MostProbable",
+    "Postprocessing",
     "RankCorrelation",
     "RankedPath",
     "RecipeEntry",
@@ -82,6 +95,9 @@ __all__ = [
     "SearchState",
     "SizeWindow",
     "SourceEntry",
+    "StreamDecisions",
+    "StreamFigures",
+    "StreamPart",
     "SuspectEntry",
     "Threads",
     "Thresholds",

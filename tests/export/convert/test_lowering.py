@@ -51,6 +51,15 @@ def test_forms_from_best_to_last(format_: Any, recurrent: Any, frames: int, expe
     assert [str(c) for c in candidates(_model(frames), format_, settings)] == expected
 
 
+def test_a_step_is_asked_of_networks_without_recurrent_layers_too():
+    import keras
+
+    inputs = keras.Input((4, 3))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(inputs))
+    tried = candidates(model, "int8", ExportSettings(recurrent="step"))
+    assert [str(each) for each in tried] == ["full_int8 with step", "int8_weights with step"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("frames", "kind"), [(1, "GRU"), (2, "LSTM")])
 def test_of_files_that_compute_alike_the_smaller_is_tried_first(frames: int, kind: str):

@@ -96,7 +96,7 @@ def test_pcen_is_librosas_over_random_settings(seed: int) -> None:
             time_constant=given["time_constant"],
             eps=settings.floor,
         ).T
-        found = pcen(x[:, None], settings)[..., 0]
+        found = pcen(x[:, None], settings)[0][..., 0]
         np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3, err_msg=str(settings))
 
 
