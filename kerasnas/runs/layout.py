@@ -16,6 +16,7 @@ RUN/
   export/                    the chosen network's files
   random/                    the run directory of the random search beside this one
   without/FOLD-SEED/         the run directory of a search that sees no clip of a fold
+  package/                   the chosen network's files for others, by `kerasnas package`
   report.html  MODEL_CARD.md  networks.csv
 ```
 A training has `architecture.json` (final ones), `history.json`, `evaluation.json` (final ones),
@@ -313,6 +314,11 @@ class RunPaths:
     def export(self) -> ExportPaths:
         """The files of the chosen network."""
         return ExportPaths(self.path / "export")
+
+    @property
+    def package(self) -> Path:
+        """`package/`: what `kerasnas package` makes for others."""
+        return self.path / "package"
 
     @property
     def trials(self) -> Path:
