@@ -16,6 +16,7 @@ RUN/
   export/                    the chosen network's files
   random/                    the run directory of the random search beside this one
   without/FOLD-SEED/         the run directory of a search that sees no clip of a fold
+  tensorboard/               event files of trainings, for TensorBoard
   package/                   the chosen network's files for others, by `kerasnas package`
   report.html  MODEL_CARD.md  networks.csv
 ```
@@ -314,6 +315,11 @@ class RunPaths:
     def export(self) -> ExportPaths:
         """The files of the chosen network."""
         return ExportPaths(self.path / "export")
+
+    @property
+    def tensorboard(self) -> Path:
+        """`tensorboard/`: event files, a directory for each training, named as its own."""
+        return self.path / "tensorboard"
 
     @property
     def package(self) -> Path:
