@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
 	&& { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: search test nightly lint audit mediapipe-test clean
+.PHONY: search test nightly lint audit mediapipe-test release clean
 
 search: .venv/installed
 	$(BIN)/kerasnas search configs/quickstart.yaml
@@ -54,5 +54,19 @@ mediapipe-test: .venv/tools .venv-mediapipe/installed
 	.venv-mediapipe/bin/python -m pip install --quiet --disable-pip-version-check mediapipe==1.2.2
 	touch $@
 
+# What a release uploads, in dist/: built, checked, and the wheel tried where nothing else is, by a
+# search of one network.
+release: .venv/tools
+	rm -rf dist build .venv-release
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check \
+	--constraint requirements.txt dist/*.whl
+	@cd "$$(mktemp -d)" && cp "$(CURDIR)/configs/quickstart.yaml" . \
+	&& "$(CURDIR)/.venv-release/bin/kerasnas" search quickstart.yaml --max-trials 1 \
+	&& "$(CURDIR)/.venv-release/bin/kerasnas" package runs/quickstart \
+	&& echo "release: $(CURDIR)/dist holds $$(cd "$(CURDIR)/dist" && echo *)"
+
 clean:
-	rm -rf .venv .venv-audit .venv-mediapipe build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-audit .venv-mediapipe .venv-release build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

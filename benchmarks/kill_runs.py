@@ -81,6 +81,8 @@ def contents(run: Path) -> dict[str, Any]:
     left_out = {paths.journal, paths.search, paths.report, paths.model_card, paths.table}
     for path in sorted(run.rglob("*")):
         name = str(path.relative_to(run))
+        if path.is_relative_to(paths.tensorboard):
+            continue
         if not path.is_file() or path in left_out or path.name.startswith(".") or ".txt" in name:
             continue
         if path.suffix == ".json":

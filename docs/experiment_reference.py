@@ -101,6 +101,7 @@ def _kind(annotation: Any) -> str:
     if _is_settings(annotation):
         return "what is below"
     names = {int: "integer", float: "number", str: "text", bool: "true, false", Path: "path"}
+    names[Any] = "anything"
     return names.get(annotation, str(annotation))
 
 

@@ -15,6 +15,7 @@ from kerasnas.datasets import SyntheticSettings
 from kerasnas.datasets.synthetic import embeddings, mixtures
 
 RECORDINGS = {
+    "audiofolder": (mixtures.write_audiofolder, {"seconds": 2, "sample_rate": 16_000}),
     "esc50": (mixtures.write_esc50, {"seconds": 5, "sample_rate": 44_100}),
     "chime_home": (mixtures.write_chime_home, {"seconds": 4, "sample_rate": 16_000}),
     "sins": (

@@ -1,8 +1,8 @@
 """Neural architecture search for small audio models: recordings in, proven TFLite files out.
 
 The calls of the command line, from Python: `search`, `train`, `evaluate`, `predict`, `export_run`,
-`write_report` and `init`. `export_model` exports any Keras model; the package `kerasnas.export` has
-the rest of what exporting needs, and `kerasnas.tuners` the oracles.
+`package_run`, `write_report` and `init`. `export_model` exports any Keras model; the package
+`kerasnas.export` has the rest of what exporting needs, and `kerasnas.tuners` the oracles.
 """
 
 from importlib import import_module
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kerasnas.flow.commands.init import init
     from kerasnas.flow.commands.predict import predict
     from kerasnas.flow.commands.search import search
+    from kerasnas.flow.commands.sharing.package import package_run
     from kerasnas.flow.commands.train import train
     from kerasnas.report import write as write_report
 
@@ -32,6 +33,7 @@ __all__ = [
     "export_model",
     "export_run",
     "init",
+    "package_run",
     "predict",
     "search",
     "train",
@@ -47,6 +49,7 @@ _HOMES = {
     "export_model": "kerasnas.export.pipeline:export",
     "export_run": "kerasnas.flow.commands.export:export_run",
     "init": "kerasnas.flow.commands.init:init",
+    "package_run": "kerasnas.flow.commands.sharing.package:package_run",
     "predict": "kerasnas.flow.commands.predict:predict",
     "search": "kerasnas.flow.commands.search:search",
     "train": "kerasnas.flow.commands.train:train",

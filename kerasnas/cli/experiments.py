@@ -214,6 +214,21 @@ def report(run: Run) -> None:
 
 
 @command
+def package(
+    run: Run,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to make; default: package/ in the run."),
+    ] = None,
+) -> None:
+    """Put the exported files into one folder with card, labels, samples and checksums."""
+    from kerasnas.flow.commands.sharing.package import package_run
+
+    for name, text in package_run(run, output).facts().items():
+        OUT.print(f"{name}: {text}", markup=False)
+
+
+@command
 def compare(
     first: Run,
     second: Annotated[Path, typer.Argument(help="Another run directory.", show_default=False)],

@@ -77,7 +77,7 @@ def load_directories(root: Path) -> Clips:
     for label in sorted(root.iterdir()):  # one by one: rglob does not follow links below its root
         for path in [label] if label.is_file() else sorted(label.rglob("*")):
             relative = path.relative_to(root)
-            if not _is_audio(relative, path):
+            if not is_audio(relative, path):
                 continue
             if problem := _problem_of(path, label):
                 problems.add(problem)
@@ -181,18 +181,26 @@ def with_copies(clips: Clips) -> Clips:
     return replace(clips, clips=tuple(table), notes=(*clips.notes, note))
 
 
-def _is_audio(relative: Path, path: Path) -> bool:
+def is_audio(relative: Path, path: Path) -> bool:
+    """Return whether a file is audio by its name, of a kind that is read or not, and not hidden."""
     if any(part.startswith(".") for part in relative.parts):
         return False
     return path.suffix.lower() in (*AUDIO_SUFFIXES, *UNREADABLE_SUFFIXES) and path.is_file()
 
 
-def _problem_of(path: Path, label: Path) -> str | None:
-    """Return why a file of audio cannot be taken."""
+def unreadable(path: Path) -> str | None:
+    """Return why a file of audio cannot be read, as far as its name tells."""
     if (name := printable(path)) != str(path):
         return f"{name}: the name is not UTF-8 text; rename it (convmv does so for many files)"
     if path.suffix.lower() in UNREADABLE_SUFFIXES:
         return f"{path}: {path.suffix} cannot be read; convert it to wav, flac, ogg or mp3"
+    return None
+
+
+def _problem_of(path: Path, label: Path) -> str | None:
+    """Return why a file of audio cannot be taken."""
+    if problem := unreadable(path):
+        return problem
     if path == label:
         return (
             f"{path}: lies beside the label directories; move it into a directory named after its "

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
+from kerasnas.datasets.audiofolder import AudioFolderSettings
 from kerasnas.datasets.audioset.audioset import AudioSetSettings
 from kerasnas.datasets.chime_home import ChimeHomeSettings
 from kerasnas.datasets.esc50 import Esc50Settings
@@ -20,6 +21,7 @@ def _default(values: object) -> object:
 DataSettings = Annotated[
     SyntheticSettings
     | FolderSettings
+    | AudioFolderSettings
     | Esc50Settings
     | ChimeHomeSettings
     | SinsSettings

@@ -31,7 +31,7 @@ class SplitSettings(BaseModel):
     by: Literal["fractions", "fold", "split"] = Field(
         "fractions",
         description="fractions: made here, stratified, groups kept together; fold: the data set's "
-        "folds; split: the split column of the list of clips.",
+        "folds; split: the split column of the list of clips, or its split folders.",
     )
     test_fraction: float = Field(0.2, gt=0, lt=1, description="fractions: share of test clips.")
     test_fold: str | None = Field(None, description="fold: the fold that is only tested on.")

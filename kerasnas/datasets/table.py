@@ -44,6 +44,7 @@ def rows(
     delimiter: str = ",",
     header_line: bool = True,
     problems: Problems | None = None,
+    others: bool = False,
 ) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the rows of a table in text, as `("file:line", {column: stripped value})`.
 
@@ -58,6 +59,7 @@ def rows(
         header_line: Whether the first line names the columns.
         problems: Where rows that have too few or too many fields are reported, which are then left
             out; None: the first one is an error.
+        others: Whether other columns may have any name, also one like a known name's.
 
     Raises:
         KerasnasError: When the file is missing or not text, a column is missing or misspelt, or a
@@ -79,7 +81,7 @@ def rows(
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader, [])] if header_line else [*required]
-        _check_header(path, header, required, known)
+        _check_header(path, header, required, [] if others else known)
         for fields in reader:
             where = f"{path}:{reader.line_num}"
             if not any(field.strip() for field in fields):

@@ -64,6 +64,10 @@ class ReportSettings(BaseModel):
         description="keep parts of held-out recordings that the network gets wrong in the run, and "
         "play them in report.html (at most 5 MB); cards and exported files never hold any",
     )
+    tensorboard: bool = Field(
+        True,
+        description="write event files of every training, for `tensorboard --logdir runs/NAME`",
+    )
     published: tuple[Published, ...] = Field(
         (), description="published networks, beside the front of a score and of bytes"
     )

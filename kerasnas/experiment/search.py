@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from kerasnas.blocks.architecture import SizeRule
 from kerasnas.measures import COSTS
+from kerasnas.training.callbacks import CallbackSettings
 from kerasnas.training.recipe import Recipe
 from kerasnas.tuners.settings import OracleSettings, RandomSettings
 
@@ -278,3 +279,8 @@ class TrainingSettings(_Settings):
 
     candidate: Recipe = Recipe()
     final: Recipe = Recipe()
+    callbacks: tuple[CallbackSettings, ...] = Field(
+        (),
+        description="Keras callbacks of every training of candidates and winners, by import path; "
+        "a supernet and networks with a pretrained trunk are trained without.",
+    )

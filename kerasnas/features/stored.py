@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.datasets import Clips
+from kerasnas.datasets.audioset.indexed import IndexedClips
 from kerasnas.datasets.audioset.shards import Stored, stream
-from kerasnas.datasets.indexed import IndexedClips
 from kerasnas.errors import KerasnasError
 from kerasnas.features.embedding_settings import StoredEmbedding
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasnas.report.card_header import card_header
 from kerasnas.report.how_to_run import how_to_run, in_mediapipe
 from kerasnas.report.html.formats import (
     computing,
@@ -54,6 +55,7 @@ def model_card(path: Path) -> str | None:
     except MissingError:
         return None
     sections = [
+        _header(run, export),
         _head(run, export),
         *_network(run),
         _accuracy(run, export),
@@ -63,6 +65,22 @@ def model_card(path: Path) -> str | None:
         how_to_run(export),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _header(run: Run, export: Export) -> str:
+    """Return what a model hub reads of the card."""
+    scores = {
+        entry.file: {"accuracy": export.accuracy[name]}
+        | {each: value for each in _judged(run) if (value := _score(run, name, each)) is not None}
+        for name, entry in export.files.items()
+    }
+    data: Mapping[str, Any] = run.settings.get("data") or {}
+    return card_header(
+        str(run.settings.get("name", run.paths.path.name)),
+        str(data.get("dataset", "not said")),
+        export,
+        scores,
+    )
 
 
 def _head(run: Run, export: Export) -> str:
@@ -245,7 +263,9 @@ def _files(export: Export) -> str:
     ]
     open_ = [check for check in export.checks if not check.passed]
     remarks = [f"- {check.verdict}: {check.message}." for check in open_]
-    return "\n".join(["## Files", "", _table(heading, rows), *([""] if remarks else []), *remarks])
+    sums = "The SHA-256 of each file stands in the header of this card."
+    parts = ["## Files", _table(heading, rows), "\n".join(remarks), sums]
+    return "\n\n".join(filter(None, parts))
 
 
 def _waveform_files(export: Export) -> list[str]:

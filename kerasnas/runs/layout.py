@@ -18,6 +18,8 @@ RUN/
   mined/                     the run directory of the network trained again with mined clips
   random/                    the run directory of the random search beside this one
   without/FOLD-SEED/         the run directory of a search that sees no clip of a fold
+  tensorboard/               event files of trainings, for TensorBoard
+  package/                   the chosen network's files for others, by `kerasnas package`
   report.html  MODEL_CARD.md  networks.csv
 ```
 A training has `architecture.json` (final ones), `history.json`, `evaluation.json` (final ones),
@@ -354,6 +356,16 @@ class RunPaths:
     def export(self) -> ExportPaths:
         """The files of the chosen network."""
         return ExportPaths(self.path / "export")
+
+    @property
+    def tensorboard(self) -> Path:
+        """`tensorboard/`: event files, a directory for each training, named as its own."""
+        return self.path / "tensorboard"
+
+    @property
+    def package(self) -> Path:
+        """`package/`: what `kerasnas package` makes for others."""
+        return self.path / "package"
 
     @property
     def trials(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -31,6 +31,7 @@ def fit(
     validation: Examples | None = None,
     seed: int = 0,
     on_epoch: OnEpoch | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> list[Epoch]:
     """Train `model` in place.
 
@@ -47,6 +48,7 @@ def fit(
             `kerasnas.training.scoring.metrics.ClipScores`.
         seed: Of the order of examples and of augmentation.
         on_epoch: Called with the epoch, from 1, and its metrics; False ends the training.
+        callbacks: New `keras.callbacks.Callback` objects; see `kerasnas.training.callbacks`.
 
     Returns:
         One dictionary for each epoch: `epoch`, `loss`, `accuracy` (of the augmented examples),
@@ -65,7 +67,7 @@ def fit(
     if not len(examples):
         raise KerasnasError("there are no clips to train on: name another part of the data set")
     with fused_kernels(model, recipe.batch_norm_momentum):
-        return _Training(model, examples, recipe, loss, seed).run(validation, on_epoch)
+        return _Training(model, examples, recipe, loss, seed, callbacks).run(validation, on_epoch)
 
 
 def normalise(model: keras.Model, examples: Examples) -> None:
@@ -138,7 +140,13 @@ class _Training:
     """State of one training."""
 
     def __init__(
-        self, model: keras.Model, examples: Examples, recipe: Recipe, loss: Loss, seed: int
+        self,
+        model: keras.Model,
+        examples: Examples,
+        recipe: Recipe,
+        loss: Loss,
+        seed: int,
+        callbacks: Sequence[Any],
     ) -> None:
         self.recipe, self.loss = recipe, loss
         self.batches = Batches(examples, recipe, loss)
@@ -160,13 +168,24 @@ class _Training:
         )
         # TensorFlow traces a step twice that makes variables, and tracing takes longest.
         self.trainer.optimizer.build(self.trainer.trainable_variables)
+        self.callbacks = keras.callbacks.Callback()  # does nothing
+        if callbacks:
+            self.callbacks = keras.callbacks.CallbackList(
+                list(callbacks),
+                model=self.trainer,
+                epochs=recipe.epochs,
+                steps=self.batches.steps,
+                verbose=0,
+            )
 
     def run(self, validation: Examples | None, on_epoch: OnEpoch | None) -> list[Epoch]:
         """Train to the end and leave the weights to keep in the model."""
         history: list[Epoch] = []
         best: tuple[float, int, list[NDArray[Any]]] | None = None
         patience = self.recipe.patience
+        self.callbacks.on_train_begin()
         for epoch in range(1, self.recipe.epochs + 1):
+            self.callbacks.on_epoch_begin(epoch - 1)
             metrics = self._epoch(epoch)
             last = self.trainer.get_weights() if self.average is not None else None
             if self.average is not None:
@@ -176,7 +195,10 @@ class _Training:
             history.append(metrics)
             if patience is not None and (best is None or metrics["val_loss"] < best[0]):
                 best = (metrics["val_loss"], epoch, self.trainer.get_weights())
+            self.callbacks.on_epoch_end(epoch - 1, _logs(metrics))
             if on_epoch is not None and on_epoch(epoch, metrics) is False:
+                break
+            if self.trainer.stop_training:
                 break
             if best is not None and patience is not None and epoch - best[1] >= patience:
                 break
@@ -184,6 +206,7 @@ class _Training:
                 self.trainer.set_weights(last)
         if best is not None:
             self.trainer.set_weights(best[2])
+        self.callbacks.on_train_end(_logs(history[-1]))
         return history
 
     def _epoch(self, epoch: int) -> Epoch:
@@ -193,9 +216,11 @@ class _Training:
             rate = recipe.learning_rate_at(epoch - 1 + (step + 0.5) / steps)
             self.trainer.optimizer.learning_rate = rate
             x, y, weight = self.batches.batch(rows, self.rng)
+            self.callbacks.on_train_batch_begin(step)
             logs = self.trainer.train_on_batch(x, y, sample_weight=weight, return_dict=True)
             loss += float(logs["loss"]) / steps
             accuracy += float(logs["accuracy"]) / steps
+            self.callbacks.on_train_batch_end(step, logs)
             self._update_average((epoch - 1) * steps + step)
         check_loss(loss, epoch)
         return {
@@ -217,13 +242,20 @@ class _Training:
             average += (1 - momentum) * (weight - average)
 
     def _validate(self, validation: Examples) -> Epoch:
+        self.callbacks.on_test_begin()
         result = evaluate(
             self.trainer.predict_on_batch,
             validation,
             multi_label=self.multi_label,
             loss=self.loss,
         ).metrics
+        self.callbacks.on_test_end(dict(result))
         return {f"val_{name}": value for name, value in result.items()}
+
+
+def _logs(metrics: Epoch) -> dict[str, float]:
+    """Return what callbacks are told of an epoch."""
+    return {name: value for name, value in metrics.items() if name != "epoch"}
 
 
 def average_momentum(momentum: float, step: int) -> float:

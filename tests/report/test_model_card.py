@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import yaml
+
 from kerasnas.report import write
 from kerasnas.report.model_card import model_card
 from kerasnas.report.sections.statistics import wilson
@@ -33,6 +35,25 @@ def test_a_card_says_what_how_good_and_how_to_run(run: Path):
     for word in ("interpreter.invoke()", "```kotlin", "```swift", "kerasnas predict"):
         assert word in card
     assert "allocateDirect(4 * 512)" in card  # 32 frames of 16 bins
+
+
+def test_a_hub_reads_the_header(run: Path):
+    write_trials(run, "macro_f1")
+    path = run / "experiment.yaml"
+    path.write_text("data: {dataset: 'my: clips'}\n" + path.read_text())
+    _, header, card = (model_card(run) or "").split("---\n", 2)
+    assert card.lstrip().startswith("# Model card: kitchen\n")
+    fields = yaml.safe_load(header)
+    assert (fields["pipeline_tag"], fields["library_name"]) == ("audio-classification", "litert")
+    assert fields["metrics"] == ["accuracy", "macro_f1"]
+    (index,) = fields["model-index"]
+    (result,) = index["results"]
+    assert (index["name"], result["dataset"]["name"]) == ("kitchen", "my: clips")
+    assert {"type": "accuracy", "name": "accuracy of model_int8.tflite", "value": 0.84} in result[
+        "metrics"
+    ]
+    assert {each["value"] for each in result["metrics"] if each["type"] == "macro_f1"} == {0.8123}
+    assert fields["sha256"]["model_int8.tflite"] == "0" * 64
 
 
 def test_silent_ends_that_are_cut_are_said(run: Path):

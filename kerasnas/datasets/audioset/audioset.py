@@ -21,8 +21,8 @@ import numpy as np
 from pydantic import Field
 
 from kerasnas.datasets.audioset import shards
+from kerasnas.datasets.audioset.indexed import LONGEST, ROW, SPLITS, IndexedClips, Rows
 from kerasnas.datasets.audioset.shards import Stored
-from kerasnas.datasets.indexed import LONGEST, ROW, SPLITS, IndexedClips, Rows
 from kerasnas.datasets.places import filled_beside
 from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import rows

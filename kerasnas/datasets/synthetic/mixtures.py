@@ -16,7 +16,7 @@ import soundfile
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from kerasnas.datasets import chime_home, sins, tau2020_3class
+from kerasnas.datasets import audiofolder, chime_home, sins, tau2020_3class
 from kerasnas.datasets.chime_home import TAGS, Chunk
 from kerasnas.datasets.synthetic.sounds import SOUNDS, Signal, coloured_noise, room
 from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
@@ -77,6 +77,28 @@ def write_directories(root: Path, settings: SyntheticSettings) -> None:
     """Write one directory per label."""
     for item in recordings(settings):
         _write(root / item.labels[0] / f"{item.index:05d}.wav", item, settings)
+
+
+def write_audiofolder(
+    root: Path, settings: SyntheticSettings, *, multi_label: bool = False
+) -> None:
+    """Write Hugging Face's layout; the last fold is `test`, the one before it `validation`.
+
+    The metadata has the columns `file_name`, `label` and `fold`.
+
+    Args:
+        root: Where to.
+        settings: `folds` is 3 or more.
+        multi_label: Whether clips have lists of labels.
+    """
+    last, listed = settings.folds, list[tuple[str, dict[str, object]]]()
+    for item in recordings(settings, multi_label=multi_label):
+        split = {last: "test", last - 1: "validation"}.get(int(item.fold), "train")
+        name = f"{split}/{item.index:05d}.wav"
+        _write(root / name, item, settings)
+        label = list(item.labels) if multi_label else item.labels[0]
+        listed.append((name, {"label": label, "fold": item.fold}))
+    audiofolder.write_lists(root, listed)
 
 
 def write_esc50(root: Path, settings: SyntheticSettings) -> None:

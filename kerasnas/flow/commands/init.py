@@ -10,6 +10,12 @@ from pydantic import ValidationError
 
 from kerasnas import datasets, experiment
 from kerasnas.datasets import Clips, DataSettings, SplitSettings
+from kerasnas.datasets.audiofolder import (
+    AudioFolderSettings,
+    find_metadata,
+    several_labels,
+    split_folders,
+)
 from kerasnas.datasets.esc50 import Esc50Settings
 from kerasnas.datasets.folder import FolderSettings, labels_of
 from kerasnas.datasets.groups import GroupKey, grouped
@@ -51,7 +57,7 @@ def init(
     """Write a starter experiment for a folder of recordings, and return what was found.
 
     Args:
-        folder: A directory for each label, or a CSV beside the recordings.
+        folder: A directory for each label, a CSV beside the recordings, or Hugging Face's layout.
         output: File to write; None for `experiment.yaml`.
         budget: Bytes that each TFLite file may have.
         space: Search space, by name.
@@ -178,6 +184,8 @@ def _layout(folder: Path) -> DataSettings:
         raise KerasnasError(f"{name}: the name is not UTF-8 text; rename the directory")
     if (root / "meta" / "esc50.csv").is_file():
         return Esc50Settings(root=root)
+    if any(find_metadata(root)) or {"train", "test"} <= set(split_folders(root).values()):
+        return AudioFolderSettings(root=root, multi_label=several_labels(root))
     tables = [path for path in sorted(root.glob("*.csv")) if _lists_clips(path)]
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)

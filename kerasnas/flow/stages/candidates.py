@@ -15,6 +15,7 @@ from kerasnas.flow.stages.supernet import train_missing_supernet
 from kerasnas.flow.task.frozen import has_trunks, open_frozen
 from kerasnas.flow.task.session import Session
 from kerasnas.flow.task.task import Task
+from kerasnas.flow.workers.boards import Boards
 from kerasnas.flow.workers.display import Display
 from kerasnas.flow.workers.folds import FoldRunner, mean_of_folds
 from kerasnas.flow.workers.pool import open_workers
@@ -110,8 +111,11 @@ def _run_trials(session: Session, search: Search, supernet: Path | None) -> None
     settings = session.experiment.search
     left = settings.trials - len(search.trials) + len(search.history.waiting)
     book = trials.Book(session.run, search, session.experiment, session.task.space.headline_gene)
+    boards = Boards(session.run, session.experiment.report.tensorboard)
+    boards.describe(search.genes, session.experiment.objectives)
     with (
         closing(book),
+        closing(boards),
         _open_runner(session, max(1, left), resident=supernet is not None) as workers,
         Display(
             session.console,
@@ -125,8 +129,8 @@ def _run_trials(session: Session, search: Search, supernet: Path | None) -> None
         run_loop(
             search,
             workers,
-            functools.partial(_job, session, supernet),
-            on_event=functools.partial(_tell, (display, book.on_event)),
+            functools.partial(_job, session, supernet, boards),
+            on_event=functools.partial(_tell, (display, book.on_event, boards.on_event)),
             median_stop=_median_stop(session) if settings.stop_hopeless else None,
         )
 
@@ -159,8 +163,10 @@ def _only_probes(task: Task) -> bool:
     return model.from_scratch is None and not model.new_block and set(model.heads) == {"linear"}
 
 
-def _job(session: Session, supernet: Path | None, trial: Trial) -> Job:
+def _job(session: Session, supernet: Path | None, boards: Boards, trial: Trial) -> Job:
     """Return the job of a trial, which has files of its own only where it is trained."""
+    bytes_ = {} if trial.cost is None else {"bytes": trial.cost}
+    boards.announce(trial.id, session.paths.trial(trial.id).path, {**trial.values, **bytes_})
     arguments, limit = session.worker_arguments, session.experiment.search.trial_seconds
     if supernet is not None:
         factory = "kerasnas.flow.stages.supernet:candidate"

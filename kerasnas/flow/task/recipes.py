@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from kerasnas.experiment import Experiment
-from kerasnas.experiment.search import TrainingSettings
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Recipes
 from kerasnas.runs.values import Json
@@ -30,9 +29,8 @@ def decided(experiment: Experiment, run: Path) -> Experiment:
 def with_chosen(experiment: Experiment, record: Recipes) -> Experiment:
     """Return an experiment with the recipe that a comparison has chosen."""
     known = experiment.training
-    training = TrainingSettings(
-        candidate=_with(known.candidate, record.recipe), final=_with(known.final, record.recipe)
-    )
+    chosen = {name: _with(getattr(known, name), record.recipe) for name in ("candidate", "final")}
+    training = known.model_copy(update=chosen)
     return experiment.model_copy(update={"training": training})
 
 

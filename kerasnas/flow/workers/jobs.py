@@ -6,6 +6,7 @@ Each factory loads the data once and returns the function that the runner calls 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from kerasnas.flow.workers.folds import mean_of_folds
 from kerasnas.flow.workers.frozen import FrozenTrunks, candidate_scores
 from kerasnas.runs.layout import EnsemblePaths, TrainingPaths
 from kerasnas.runs.records import Description, EpochTable
+from kerasnas.training.callbacks import CallbackSettings, make_callbacks
 from kerasnas.training.examples import Examples
 from kerasnas.training.fit import OnEpoch, fit, normalise
 from kerasnas.training.recipe import Recipe
@@ -114,6 +116,7 @@ def _train_and_score(
         training,
         held_out,
         watch.on_epoch,
+        experiment.training.callbacks,
     )
     if experiment.search.keep_models:
         _save(model, training.model)
@@ -183,6 +186,7 @@ def final(run: str, cache: str) -> Evaluate:
                 training,
                 task.examples(validation) if len(validation) else None,
                 _Watch(trial).on_epoch,
+                task.experiment.training.callbacks,
             )
         _save(model, training.model)
         thresholds = scores.choose_thresholds(model, task, validation)
@@ -232,6 +236,7 @@ def _fit(
     training: TrainingPaths,
     validation: Examples | None,
     on_epoch: OnEpoch,
+    callbacks: Sequence[CallbackSettings],
 ) -> Any:
     import keras
 
@@ -240,7 +245,15 @@ def _fit(
     model = architecture.build()
     normalise(model, examples)
 
-    history = fit(model, examples, recipe, validation=validation, seed=seed, on_epoch=on_epoch)
+    history = fit(
+        model,
+        examples,
+        recipe,
+        validation=validation,
+        seed=seed,
+        on_epoch=on_epoch,
+        callbacks=make_callbacks(callbacks, training.path),
+    )
     fit_texture(model, examples, recipe.balanced)
     EpochTable(tuple(history)).write(training.history)
     return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
@@ -12,6 +13,7 @@ from rich.progress import Progress as ProgressBar
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session
+from kerasnas.flow.workers.boards import Boards
 from kerasnas.flow.workers.display import epoch_in_words
 from kerasnas.flow.workers.threads import fix_threads
 from kerasnas.runs.directory import require_kept
@@ -164,8 +166,13 @@ def run_jobs(
         console=console,
         disable=not console.is_terminal,
     )
+    boards = Boards(session.run, session.experiment.report.tensorboard)
+    for job in jobs:
+        if job.directory is not None:
+            boards.announce(job.id, job.directory, job.values.get("values") or {})
     with (
         bar,
+        closing(boards),
         open_workers(session, group, planned=planned or len(waiting), left=len(waiting)) as workers,
     ):
         tasks = {
@@ -180,6 +187,7 @@ def run_jobs(
                 workers.start(waiting.pop(0), free.pop())
             for event in workers.wait():
                 require_kept(session.run)
+                boards.on_event(event)
                 match event:
                     case Started():
                         bar.update(tasks[event.id], note="building the network")

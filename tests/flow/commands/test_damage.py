@@ -112,7 +112,11 @@ def contents(run: Path) -> dict[str, bytes]:
     paths = RunPaths(run)
     passing = {paths.journal, paths.lock, paths.search, paths.report}
     files = (path for path in run.rglob("*") if path.is_file() and path not in passing)
-    return {str(path.relative_to(run)): path.read_bytes() for path in files}
+    return {
+        str(path.relative_to(run)): path.read_bytes()
+        for path in files
+        if not path.is_relative_to(paths.tensorboard)
+    }
 
 
 def times(run: Path) -> dict[Path, int]:

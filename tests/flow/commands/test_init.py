@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from kerasnas import experiment
 from kerasnas.cli import app
+from kerasnas.datasets import SyntheticSettings
+from kerasnas.datasets.synthetic.mixtures import write_audiofolder
 from kerasnas.flow.commands.init import init
 
 RATE = 8000
@@ -194,6 +196,18 @@ def test_a_list_with_splits_and_names_like_groups(tmp_path: Path) -> None:
     call(root, code=0)
     assert settings()["split"] == {"by": "split"}
     assert "group_by" not in settings()["data"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_hugging_faces_layout(tmp_path: Path, several: bool) -> None:
+    made = SyntheticSettings(clips=40, seconds=0.2, folds=4, sample_rate=RATE)
+    write_audiofolder(tmp_path / "data", made, multi_label=several)
+    text = call(tmp_path / "data", code=0)
+    assert "40 clips of 10 classes" in text
+    data = settings()["data"]
+    assert (data["dataset"], data.get("multi_label", False)) == ("audiofolder", several)
+    assert settings()["split"] == {"by": "split"}
+    assert experiment.load(Path("experiment.yaml")).data.root == tmp_path / "data"
 
 
 def test_a_guess_by_which_clips_cannot_be_parted_is_dropped(tmp_path: Path) -> None:

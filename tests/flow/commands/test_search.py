@@ -76,6 +76,19 @@ def test_both_winners_are_named_and_trained(searched: Path) -> None:
         assert evaluation.metrics["accuracy"] == pytest.approx(right)
 
 
+def test_tensorboard_sees_every_trial_and_winner(searched: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    boards, winners = RunPaths(searched).tensorboard, read_winners(searched).winners
+    trained = {f"trials/{int(row['trial']):04d}": 2 for row in rows(searched)}
+    trained |= {winner.directory: 3 for winner in winners.values()}
+    for name, epochs in trained.items():
+        found = EventAccumulator(str(boards / name)).Reload()
+        assert len(found.Scalars("epoch/loss")) == epochs
+        assert len(found.Scalars("objective/accuracy")) == 1
+    assert any(boards.glob("events.out.tfevents.*"))
+
+
 def test_the_model_opens_without_kerasnas(searched: Path) -> None:
     model = chosen_training(searched).model
     code = (

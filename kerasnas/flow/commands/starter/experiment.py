@@ -73,7 +73,7 @@ def _split(split: SplitSettings, survey: Survey) -> str:
             ["by: fold", f"test_fold: {quoted(split.test_fold)}  # nothing is chosen on this fold"]
         )
     if split.by == "split":
-        return indented(["by: split  # the split column"])
+        return indented(["by: split  # the data set's own"])
     if survey.groups:
         return indented(
             [f"by: fractions  # stratified; none of the {survey.groups} groups is parted"]

@@ -1,0 +1,1 @@
+"""What is given to others: a folder of files that run without kerasnas."""
