@@ -167,7 +167,13 @@ def benchmark(
 
 @command
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A .tflite or .keras file.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A .tflite or .keras file; or a folder of recordings, or an experiment file.",
+            show_default=False,
+        ),
+    ],
     recordings: Annotated[
         list[Path] | None,
         typer.Argument(help="Recordings to compare front ends on.", show_default=False),
@@ -175,8 +181,27 @@ def inspect(
     frames: Annotated[
         int | None, typer.Option(min=1, help="Frames of an input of unknown length.")
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Page on a folder's recordings; default: data.html."),
+    ] = None,
+    audio: Annotated[
+        bool | None,
+        typer.Option("--audio/--no-audio", help="Whether the page holds sound of the recordings."),
+    ] = None,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="A .tflite file by whose answers recordings are compared on the map."),
+    ] = None,
 ) -> object:
-    """Show what a pretrained network holds: its front end, and the cost of each cut."""
+    """Show what a pretrained network holds, or what recordings are like (data.html)."""
+    if file.is_dir() or file.suffix in (".yaml", ".yml"):
+        from kerasnas.flow.commands.looking.data import inspect_data
+
+        looked = inspect_data(file, output, audio=audio, pretrained=pretrained, console=PROGRESS)
+        for name, text in looked.facts().items():
+            OUT.print(f"{name}: {text}", markup=False)
+        return looked
     from kerasnas.flow.commands.inspect import print_inspection
 
     return print_inspection(file, OUT, recordings or (), frames)
