@@ -8,7 +8,17 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from kerasnas.cli.application import ERR, OUT, Cache, Cluster, Data, Run, command
+from kerasnas.cli.application import (
+    ERR,
+    OUT,
+    PROGRESS,
+    Cache,
+    Cluster,
+    Data,
+    Run,
+    command,
+    show_headline,
+)
 from kerasnas.errors import KerasnasError
 
 
@@ -31,11 +41,13 @@ def init(
         Path | None,
         typer.Option(help="A .tflite file that candidates begin with, beside some from scratch."),
     ] = None,
-) -> None:
+) -> object:
     """Look into a folder of recordings and write a starter experiment for it."""
     from kerasnas.flow.commands.init import init
 
-    OUT.print(init(folder, output, budget, space, oracle, supernet, pretrained), markup=False)
+    said = init(folder, output, budget, space, oracle, supernet, pretrained)
+    OUT.print(said, markup=False)
+    return {"experiment": output or "experiment.yaml", "said": said.splitlines()}
 
 
 @command
@@ -77,7 +89,7 @@ def search(
             help="Only score as many candidates of random search, to compare the search with."
         ),
     ] = None,
-) -> None:
+) -> object:
     """Search, train the winners, export and report. Run the command again to resume."""
     from kerasnas.flow.commands.random_search import search_randomly
     from kerasnas.flow.commands.search import search
@@ -91,7 +103,7 @@ def search(
         "overwrite": overwrite,
         "cache": cache,
         "cluster": cluster,
-        "console": OUT,
+        "console": PROGRESS,
     }
     if oracle is not None:
         if architecture is not None or skip_corrupt:
@@ -99,12 +111,13 @@ def search(
                 "--oracle compares with a search of the space that has been run: leave "
                 "--architecture and --skip-corrupt out"
             )
-        OUT.print(search_randomly(experiment, **given).summary(), markup=False)
-        return
+        randomly = search_randomly(experiment, **given)
+        OUT.print(randomly.summary(), markup=False)
+        return randomly
     result = search(experiment, **given, architecture=architecture, skip_corrupt=skip_corrupt)
     OUT.print(result.summary(), markup=False)
-    if result.exported.failed:
-        raise typer.Exit(1)
+    show_headline(result.headline(), result.run.name, result.good)
+    return result
 
 
 def _seconds(text: str | None) -> float | None:
@@ -151,7 +164,7 @@ def train(
     ] = None,
     cache: Cache = None,
     cluster: Cluster = None,
-) -> None:
+) -> object:
     """Train one architecture with the final recipe, export it, and score all three precisions."""
     from kerasnas.flow.commands.ensemble import ensemble as train_ensemble
     from kerasnas.flow.commands.train import train
@@ -163,19 +176,22 @@ def train(
         "workers": workers,
         "cache": cache,
         "cluster": cluster,
-        "console": OUT,
+        "console": PROGRESS,
     }
     if ensemble:
         if folds is not None or seeds != 1:
             raise KerasnasError("--ensemble takes every fold once: leave --folds and --seeds out")
-        OUT.print(train_ensemble(source, **given).table())
-        return
+        together = train_ensemble(source, **given)
+        OUT.print(together.table())
+        return together
     trained = train(source, **given, folds=folds, seeds=seeds)
     if problems := trained.problems():
         OUT.print(problems, markup=False)
     OUT.print(trained.table())
     if trained.caveat is not None:
         OUT.print(f"note: {trained.caveat}.", markup=False)
+    show_headline(trained.headline(), trained.label, not trained.problems())
+    return trained
 
 
 @command
@@ -190,27 +206,39 @@ def trials(
             "--repair", help="Cut a damaged journal before its first bad line, and keep a copy."
         ),
     ] = False,
-) -> None:
+) -> object:
     """Show a run's trials: values, objectives, cost, status, and why one failed."""
-    from kerasnas.flow.commands.trials import details, print_table, repair_journal
+    from kerasnas.flow.commands.trials import (
+        all_rows,
+        details,
+        in_words,
+        print_table,
+        repair_journal,
+    )
 
-    if repair:
-        OUT.print(repair_journal(run), markup=False)
-    if trial is not None:
-        OUT.print(details(run, trial), markup=False)
-    else:
+    said = repair_journal(run) if repair else None
+    if said is not None:
+        OUT.print(said, markup=False)
+    repaired = {} if said is None else {"repaired": said}
+    if trial is None:
         print_table(run, OUT)
+        return {**repaired, "trials": all_rows(run)}
+    found = details(run, trial)
+    OUT.print(in_words(found), markup=False)
+    return {**repaired, "trial": found}
 
 
 @command
-def report(run: Run) -> None:
+def report(run: Run) -> object:
     """Write report.html from what a run directory holds."""
     from kerasnas.report import write
     from kerasnas.runs.damage import damaged
 
-    OUT.print(str(write(run)), markup=False)
-    for fault in damaged(run):
+    page, faults = write(run), list(damaged(run))
+    OUT.print(str(page), markup=False)
+    for fault in faults:
         ERR.print(f"warning: {fault}", markup=False)
+    return {"report": page, "warnings": faults}
 
 
 @command
@@ -220,12 +248,14 @@ def package(
         Path | None,
         typer.Option("--output", "-o", help="Folder to make; default: package/ in the run."),
     ] = None,
-) -> None:
+) -> object:
     """Put the exported files into one folder with card, labels, samples and checksums."""
     from kerasnas.flow.commands.sharing.package import package_run
 
-    for name, text in package_run(run, output).facts().items():
+    made = package_run(run, output)
+    for name, text in made.facts().items():
         OUT.print(f"{name}: {text}", markup=False)
+    return made
 
 
 @command
@@ -239,12 +269,14 @@ def compare(
     precision: Annotated[
         Literal["float32", "float16", "int8"], typer.Option(help="Form of the networks.")
     ] = "float32",
-) -> None:
+) -> object:
     """Compare the chosen networks of two runs on the same test clips."""
     from kerasnas.flow.commands.compare import compare
 
-    for name, text in compare(first, second, metric, precision).facts().items():
+    compared = compare(first, second, metric, precision)
+    for name, text in compared.facts().items():
         OUT.print(f"{name}: {text}", markup=False)
+    return compared
 
 
 @command
@@ -271,7 +303,7 @@ def table(
     ] = None,
     cache: Cache = None,
     cluster: Cluster = None,
-) -> None:
+) -> object:
     """Train networks alike, and write one table of their costs, bytes and scores."""
     from kerasnas.flow.commands.table import table
 
@@ -285,8 +317,9 @@ def table(
         workers=workers,
         cache=cache,
         cluster=cluster,
-        console=OUT,
+        console=PROGRESS,
     )
     for shown in found.tables():
         OUT.print(shown)
     OUT.print(f"Table: {found.csv}\nReport: {found.report}", markup=False)
+    return found

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from kerasnas.cli.application import OUT, Cache, Data, command
+from kerasnas.cli.application import OUT, PROGRESS, Cache, Data, command, show_headline
 
 
 @command
@@ -64,7 +64,7 @@ def export(
         ),
     ] = None,
     cache: Cache = None,
-) -> None:
+) -> object:
     """Write float16 and int8 TFLite files and check them."""
     from kerasnas.flow.commands.export import export_run
 
@@ -82,11 +82,11 @@ def export(
         qat=qat,
         clusters=clusters,
         cache=cache,
-        console=OUT,
+        console=PROGRESS,
     )
     OUT.print("\n".join(result.lines()), markup=False)
-    if result.failed:
-        raise typer.Exit(1)
+    show_headline(result.headline(), str(result.directory), not result.failed)
+    return result
 
 
 @command
@@ -100,7 +100,7 @@ def evaluate(
         Literal["test", "validation", "train", "all"], typer.Option(help="Which clips.")
     ] = "test",
     cache: Cache = None,
-) -> None:
+) -> object:
     """Score a model file on clips of a data set."""
     from kerasnas.flow.commands.evaluate import evaluate
 
@@ -109,6 +109,7 @@ def evaluate(
     if evaluated.to_beat is not None:
         OUT.print(evaluated.to_beat, markup=False)
     OUT.print(evaluated.class_table(OUT.width))
+    return evaluated
 
 
 @command
@@ -132,8 +133,7 @@ def predict(
         ),
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="File for all scores, as CSV.")] = None,
-    json: Annotated[Path | None, typer.Option(help="File for all scores, as JSON.")] = None,
-) -> None:
+) -> object:
     """Tag recordings of any length; longer ones get a line for every clip, with its time."""
     from kerasnas.flow.commands.predict import predict_files, write_rows
 
@@ -144,7 +144,8 @@ def predict(
             OUT.print(prediction.table(top))
     finally:  # also where one of them could not be read
         if found:
-            write_rows(found, csv, json)
+            write_rows(found, csv)
+    return found
 
 
 @command
@@ -155,17 +156,24 @@ def benchmark(
         typer.Option(help="The same network in float32, .keras or .tflite, to compare."),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs of a file.")] = 100,
-    json: Annotated[Path | None, typer.Option(help="File for the figures, as JSON.")] = None,
-) -> None:
+) -> object:
     """Time exported files on this machine, and plan the memory that they need."""
     from kerasnas.flow.commands.benchmark import benchmark
 
-    OUT.print(benchmark(files, float32, runs, json).table(OUT.width))
+    timed = benchmark(files, float32, runs)
+    OUT.print(timed.table(OUT.width))
+    return timed
 
 
 @command
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A .tflite or .keras file.", show_default=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A .tflite or .keras file; or a folder of recordings, or an experiment file.",
+            show_default=False,
+        ),
+    ],
     recordings: Annotated[
         list[Path] | None,
         typer.Argument(help="Recordings to compare front ends on.", show_default=False),
@@ -173,8 +181,27 @@ def inspect(
     frames: Annotated[
         int | None, typer.Option(min=1, help="Frames of an input of unknown length.")
     ] = None,
-) -> None:
-    """Show what a pretrained network holds: its front end, and the cost of each cut."""
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Page on a folder's recordings; default: data.html."),
+    ] = None,
+    audio: Annotated[
+        bool | None,
+        typer.Option("--audio/--no-audio", help="Whether the page holds sound of the recordings."),
+    ] = None,
+    pretrained: Annotated[
+        Path | None,
+        typer.Option(help="A .tflite file by whose answers recordings are compared on the map."),
+    ] = None,
+) -> object:
+    """Show what a pretrained network holds, or what recordings are like (data.html)."""
+    if file.is_dir() or file.suffix in (".yaml", ".yml"):
+        from kerasnas.flow.commands.looking.data import inspect_data
+
+        looked = inspect_data(file, output, audio=audio, pretrained=pretrained, console=PROGRESS)
+        for name, text in looked.facts().items():
+            OUT.print(f"{name}: {text}", markup=False)
+        return looked
     from kerasnas.flow.commands.inspect import print_inspection
 
-    print_inspection(file, OUT, recordings or (), frames)
+    return print_inspection(file, OUT, recordings or (), frames)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kerasnas.report.html.elements import Markup, join, note, paragraph, tag
-from kerasnas.report.html.style import STYLE
+from kerasnas.report.html.frame import document
 from kerasnas.report.reading import MissingError, within
 from kerasnas.report.sections import (
     compared,
@@ -61,27 +61,7 @@ def page(path: Path, gene: str | None = None) -> str:
     name = str(run.settings.get("name") or path.name)
     sections = [(id, title, _content(run, make)) for id, title, make in contents]
     shown = [(id, title, inner) for id, title, inner in sections if inner is not None]
-    links = [tag("a", title, href=f"#{id}") for id, title, _ in shown]
-    body = tag(
-        "body",
-        tag("header", tag("h1", name), tag("p", "Report of a kerasnas search")),
-        tag("nav", *links, aria_label="Sections"),
-        tag("main", *(_section(*section) for section in shown)),
-    )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        # Nothing is fetched and no script runs, whatever names and messages the run holds.
-        tag(
-            "meta",
-            http_equiv="Content-Security-Policy",
-            content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:",
-        ),
-        tag("title", f"{name}: kerasnas report"),
-        tag("style", Markup(STYLE)),
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    return document(name, "Report of a kerasnas search", shown)
 
 
 def _damage(run: Run) -> Markup | None:
@@ -99,8 +79,3 @@ def _content(run: Run, make: Callable[[Run], Markup | None]) -> Markup | None:
         return make(run)
     except MissingError as missing:
         return note(str(missing))
-
-
-def _section(id: str, title: str, inner: Markup) -> Markup:
-    heading = tag("h2", title, id=f"{id}-title")
-    return tag("section", heading, inner, id=id, aria_labelledby=f"{id}-title")

@@ -55,17 +55,13 @@ def test_the_arena_of_two_operators_is_known():
 
 
 @pytest.mark.slow
-def test_files_are_timed_against_the_model_in_float32(
-    trained: Trained, exported: Exported, tmp_path: Path
-):
+def test_files_are_timed_against_the_model_in_float32(trained: Trained, exported: Exported):
     files = [str(trained.path), str(exported.directory / "model_int8.tflite")]
-    output = tmp_path / "figures.json"
-    result = CliRunner().invoke(
-        app, ["benchmark", files[1], "--float32", files[0], "--runs", "3", "--json", str(output)]
-    )
+    command = ["benchmark", files[1], "--float32", files[0], "--runs", "3"]
+    result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "arena" in result.output
-    base, int8 = json.loads(output.read_text())["files"]
+    base, int8 = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["files"]
     assert [base["file"], int8["file"]] == files
     assert base["speed_up"] is None
     assert base["bytes"] > int8["bytes"]

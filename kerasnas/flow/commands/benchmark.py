@@ -14,7 +14,6 @@ from rich.console import RenderableType
 from kerasnas.errors import counted
 from kerasnas.export import timing
 from kerasnas.export.timing import Benchmark
-from kerasnas.files import write_json
 from kerasnas.flow.commands.tables import UNLIMITED, figures_table
 from kerasnas.paths import StrPath, path_or_none
 from kerasnas.runs.record import SCHEMA
@@ -59,7 +58,6 @@ def benchmark(
     files: Sequence[StrPath],
     float32: StrPath | None = None,
     runs: int = 100,
-    output: StrPath | None = None,
 ) -> Timed:
     """Time exported files, and plan the memory that they need.
 
@@ -67,21 +65,12 @@ def benchmark(
         files: `.tflite` files.
         float32: The same network in float32, `.keras` or `.tflite`, to compare with.
         runs: Timed runs of a file.
-        output: File for the figures, as JSON.
 
     Raises:
         ExportError: A file is missing or damaged.
     """
-    timed = Timed(
-        tuple(
-            timing.benchmark(
-                [Path(file) for file in files], float32=path_or_none(float32), runs=runs
-            )
-        )
-    )
-    if output is not None:
-        write_json(Path(output), timed.to_json())
-    return timed
+    paths = [Path(file) for file in files]
+    return Timed(tuple(timing.benchmark(paths, float32=path_or_none(float32), runs=runs)))
 
 
 def _row(name: str, file: Benchmark) -> list[str]:

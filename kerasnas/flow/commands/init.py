@@ -81,7 +81,7 @@ def init(
             "pretrained: candidates with a file are not trained on a supernet; give the space of "
             "those without it, or leave supernet and space out"
         )
-    data = _layout(folder)
+    data = layout_of(folder)
     clips = datasets.load(data, data.root)  # KERASNAS_DATA is not what was asked about
     survey = look(clips)
     if survey.levels.silent == len(survey.levels.peaks):
@@ -176,7 +176,12 @@ def _tags(settings: type[Experiment] | type[SearchSettings], field: str) -> tupl
     return tuple(tagged_settings(info.annotation, info.discriminator))
 
 
-def _layout(folder: Path) -> DataSettings:
+def layout_of(folder: Path) -> DataSettings:
+    """Return the settings of the layout that a folder of recordings has.
+
+    Raises:
+        KerasnasError: It is no directory, or holds several lists of clips.
+    """
     root = folder.absolute()
     if not root.is_dir():
         raise KerasnasError(f"{folder} is not a directory of recordings")

@@ -25,7 +25,7 @@ from kerasnas.features.audio import Waveform, blocks, read_header
 from kerasnas.features.clip_features import fit_length, sounding
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.features.settings import Spectrogram
-from kerasnas.files import write_atomically, write_json
+from kerasnas.files import write_atomically
 from kerasnas.flow.commands.foreign import WaveformClip, read_foreign
 from kerasnas.flow.result import Result
 from kerasnas.flow.task.scores import Thresholds, read_thresholds
@@ -71,6 +71,10 @@ class Prediction(Result):
             "clips": f"{len(self.times)} in {self.times[-1][1]:.1f} s",
             "highest mean score": f"{self.classes[best]} {means[best]:.2f}",
         }
+
+    def data(self) -> list[dict[str, Any]]:
+        """See `Result` and `rows`."""
+        return self.rows()
 
     @property
     def heard(self) -> NDArray[np.bool_]:
@@ -307,17 +311,16 @@ def _is_recording(path: Path, folder: Path) -> bool:
     return not hidden and path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
 
 
-def write_rows(predictions: Sequence[Prediction], table: Path | None, json: Path | None) -> None:
-    """Write the rows of predictions as a CSV table, as JSON, or as both."""
+def write_rows(predictions: Sequence[Prediction], table: Path | None) -> None:
+    """Write the rows of predictions as a CSV table, if one is asked for."""
+    if table is None:
+        return
     rows = [row for prediction in predictions for row in prediction.rows()]
-    if table is not None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomically(table, text.getvalue())
-    if json is not None:
-        write_json(json, rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(table, text.getvalue())
 
 
 def _check_hop(hop_seconds: float | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -66,6 +67,35 @@ class SearchResult(Result):
     def trials(self) -> list[dict[str, Plain]]:
         """A row for each trial, of the same columns, as `pandas.DataFrame` takes them."""
         return trial_rows(Trials(self.results))
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check of the files failed that had to pass."""
+        return self.exported.failed
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing serious speaks against the network or its files."""
+        return not self.failed and not any(finding.serious for finding in self.findings)
+
+    def headline(self) -> dict[str, str]:
+        """Return the three numbers that matter, of the smallest file that is not refused."""
+        return self.exported.headline()
+
+    def data(self) -> dict[str, Any]:
+        """See `Result`."""
+        return {
+            "run": self.run,
+            "trials": len(self.results.trials),
+            "chosen_by": self.criterion,
+            "trial": self.winner.number,
+            "values": self.winner.values,
+            "scores": self.scores,
+            "baselines": self.to_beat,
+            "findings": self.findings,
+            "exported": self.exported.data(),
+            "report": self.report,
+        }
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""

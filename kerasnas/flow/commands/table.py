@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -55,6 +56,12 @@ class NetworkTable(Result):
             for row in self.rows
         }
         return {**found, "table": str(self.csv), "report": str(self.report)}
+
+    def data(self) -> dict[str, Any]:
+        """See `Result`: the rows as they are in the file."""
+        with self.csv.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {"run": self.run, "rows": rows, "csv": self.csv, "report": self.report}
 
     def tables(self) -> tuple[Table, Table]:
         """Return costs with scores, and the score of every class."""
@@ -151,7 +158,7 @@ def table(
     rows = networks.rows(found) if found is not None else []
     if found is None or not rows:
         raise KerasnasError(f"{source} holds no trained network: give --architecture NAME")
-    csv = found.paths.networks_table
-    networks.write_csv(csv, found)
+    path = found.paths.networks_table
+    networks.write_csv(path, found)
     report = write_report(directory)
-    return NetworkTable(directory, networks.primary_metric(found), rows, csv, report)
+    return NetworkTable(directory, networks.primary_metric(found), rows, path, report)

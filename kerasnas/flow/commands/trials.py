@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, RenderableType
 
@@ -15,6 +17,8 @@ from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.trials import Trial, Trials, cost_of
 from kerasnas.tuners import repair
 from kerasnas.words import words
+
+_REASON, _TRACEBACK = "why it failed", "traceback"
 
 Plain = bool | int | float | str | None
 """A value of a table."""
@@ -103,8 +107,14 @@ def trial_rows(trials: Trials) -> list[dict[str, Plain]]:
     ]
 
 
-def details(run: StrPath, number: int) -> str:
-    """All that the journal of a run directory holds of one trial, with the traceback of a failure.
+def all_rows(run: StrPath) -> list[dict[str, Plain]]:
+    """Return `trial_rows` of a run directory; errors as from `table`."""
+    read_experiment(Path(run))
+    return trial_rows(Trials.read(Path(run)))
+
+
+def details(run: StrPath, number: int) -> dict[str, Any]:
+    """Return all that the journal of a run directory holds of one trial, by name.
 
     Raises:
         KerasnasError: It is no run directory, or has no such trial, or a damaged search.
@@ -122,10 +132,16 @@ def details(run: StrPath, number: int) -> str:
         "bytes": trial.cost,
         **trial.metrics,
         **{name: value for name, value in trial.info.items() if name not in trial.metrics},
-        "why it failed": trial.message,
+        _REASON: trial.message,
+        _TRACEBACK: trial.traceback,
     }
-    lines = [f"{name}: {value}" for name, value in described.items() if value is not None]
-    return "\n".join([*lines, *([trial.traceback.rstrip()] if trial.traceback else [])])
+    return {name: value for name, value in described.items() if value is not None}
+
+
+def in_words(details: Mapping[str, Any]) -> str:
+    """Return the details of a trial, a line each, with the traceback of a failure."""
+    lines = [f"{name}: {value}" for name, value in details.items() if name != _TRACEBACK]
+    return "\n".join([*lines, *([details[_TRACEBACK].rstrip()] if _TRACEBACK in details else [])])
 
 
 def repair_journal(run: StrPath) -> str:

@@ -44,6 +44,17 @@ class Exported(Result):
         on_fail = self.report.settings["on_fail"]
         return self.report.verdict == "failed" and on_fail != "report"
 
+    def headline(self) -> dict[str, str]:
+        """Return the three numbers that matter of the smallest file that is not refused."""
+        entries = self.report.files.values()
+        taken = [entry for entry in entries if entry.verdict != "failed"] or list(entries)
+        entry = min(taken, key=lambda each: each.counted_bytes)
+        return {
+            f"accuracy of {entry.file} on test clips": f"{entry.accuracy:.1%}",
+            f"bytes, of {entry.budget:,} that it may have": f"{entry.counted_bytes:,}",
+            "milliseconds a segment on this machine": f"{entry.latency_ms.median:.2f}",
+        }
+
     def facts(self) -> dict[str, str]:
         """See `Result`."""
         verdict = self.report.verdict

@@ -181,6 +181,15 @@ class Trainings(Result):
         """Return the standard deviation over seeds of the mean over folds; None for one seed."""
         return known(self.folds.deviation[precision])
 
+    def headline(self) -> dict[str, str]:
+        """Return the three numbers that matter: before and after the export, and what to beat."""
+        metric, last = words(self.folds.metric), self.precisions[-1]
+        return {
+            f"{metric} in {self.precisions[0]}": self._total(self.precisions[0]),
+            f"{metric} in {last}": self._total(last),
+            f"{metric} of a simple baseline": _shown(self.folds.baseline),
+        }
+
     def facts(self) -> dict[str, str]:
         """See `Result`."""
         metric = words(self.folds.metric)

@@ -1,6 +1,7 @@
 """A whole search, small: what it leaves, and that the same call goes on."""
 
 import csv
+import json
 import os
 import shutil
 import signal
@@ -14,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from kerasnas.blocks.architecture import Architecture
+from kerasnas.cli import app
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.commands.evaluate import evaluate
 from kerasnas.flow.commands.export import export_run
@@ -87,6 +90,17 @@ def test_tensorboard_sees_every_trial_and_winner(searched: Path) -> None:
         assert len(found.Scalars("epoch/loss")) == epochs
         assert len(found.Scalars("objective/accuracy")) == 1
     assert any(boards.glob("events.out.tfevents.*"))
+
+
+def test_a_search_ends_with_the_numbers_that_matter(searched: Path) -> None:
+    shown = CliRunner().invoke(app, ["search", "small.yaml", "--quiet"])
+    assert shown.exit_code == 0, shown.output
+    assert "classes" not in shown.stdout  # what the search works on
+    assert shown.stdout.splitlines()[-3].startswith("accuracy of model_")
+    told = json.loads(CliRunner().invoke(app, ["search", "small.yaml", "--json"]).stdout)
+    assert (told["trials"], told["run"]) == (3, "runs/small")
+    assert told["exported"]["report"]["files"]["int8"]["bytes"] > 0
+    assert told["scores"]["accuracy"] >= 0
 
 
 def test_the_model_opens_without_kerasnas(searched: Path) -> None:

@@ -1,0 +1,1 @@
+"""Looking at recordings before anything is trained on them."""
