@@ -242,6 +242,7 @@ def _fit(
 
     history = fit(model, examples, recipe, validation=validation, seed=seed, on_epoch=on_epoch)
     fit_texture(model, examples, recipe.balanced)
+    training.require_kept()
     EpochTable(tuple(history)).write(training.history)
     return model
 
