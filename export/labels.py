@@ -76,6 +76,7 @@ def checked_classes(classes: Sequence[str] | None, outputs: int) -> tuple[str, .
             f"{len(classes)} labels ({', '.join(classes)}) were given for a model with "
             f"{counted(outputs, 'output')}: give one for each, in order, or leave classes= out"
         )
-    if any("\n" in name or not name for name in classes) or len(set(classes)) != len(classes):
+    lines = all(name.splitlines() == [name] for name in classes)
+    if not lines or len(set(classes)) != len(classes):
         raise ExportError(f"labels must be different lines of text, not {list(classes)}")
     return tuple(classes)

@@ -43,8 +43,8 @@ def read_yaml(text: str, path: Path) -> tuple[Any, yaml.Node | None]:
     """
     if len(text) > LARGEST:
         raise KerasnasError(
-            f"{path} holds {len(text):,} characters, and at most {LARGEST:,} are read: is it the "
-            "right file?"
+            f"{path} holds more than {LARGEST:,} characters, which are the most that are read: is "
+            "it the right file?"
         )
     try:
         _check_events(text)

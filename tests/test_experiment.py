@@ -272,6 +272,10 @@ def test_a_typo_under_any_kind_of_front_end_lists_its_fields(tmp_path: Path) -> 
             "2: data.multi_label: expected false, not true",
         ),
         ("seed: 0.5", "2: seed: expected an integer, not 0.5"),
+        (  # the one that Keras would refuse in every trial
+            "seed: 4294967296",
+            "2: seed: expected a value below 4.29497e+09, not 4294967296",
+        ),
         (
             "search: {winners: {a b: {}}}",
             r"2: search.winners.a b: expected text that matches ^\w[\w-]*$, not 'a b'",
@@ -306,6 +310,10 @@ def test_items_that_are_wrong_are_not_missed(tmp_path: Path) -> None:
         ("{tune: {training.candidate.batchsize: [8]}}", "no field training.candidate.batchsize"),
         ("{tune: {training.candidate.batch_size: [0]}}", "batch_size cannot be 0: .*1"),
         ("{tune: {search.trials: [8]}}", "does not begin with"),
+        (
+            f"{{tune: {{training.candidate.batch_size: {list(range(1, 40_000))}}}}}",
+            "39,999 values are given, .*: give at most 1,000",
+        ),
         ("{architecture: model_a}", "give tune"),
     ],
 )
@@ -403,7 +411,7 @@ def test_of_very_many_problems_the_first_are_told(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_experiment_at_all_is_not_read_to_its_end(tmp_path: Path) -> None:
-    assert "holds 1,000,001 characters" in problem(tmp_path, "x" * 1_000_001)
+    assert "holds more than 1,000,000 characters" in problem(tmp_path, "x" * 1_000_001)
     many = problem(tmp_path, f"name: a\nx: [{', '.join('1' * 200_000)}]\n")
     assert "it stands for more than 50,000 values" in many
 

@@ -17,7 +17,7 @@ from kerasnas.errors import KerasnasError, counted
 from kerasnas.experiment.problems import expected, problem, shown
 from kerasnas.experiment.schema import Experiment
 from kerasnas.paths import StrPath
-from kerasnas.yaml_text import read_yaml
+from kerasnas.yaml_text import LARGEST, read_yaml
 
 _SHOWN = 20  # problems
 _LONGEST = 2_000  # characters of one
@@ -32,7 +32,8 @@ def load(path: StrPath) -> Experiment:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LARGEST + 1)
     except FileNotFoundError:
         raise KerasnasError(
             f"there is no experiment {path}; `kerasnas init FOLDER` writes one"
@@ -138,10 +139,10 @@ def _line(node: yaml.Node | None, names: Sequence[str]) -> int:
     line = node.start_mark.line if node else 0
     for name in names:
         if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in _fields(node) if key.value == name]
-            if not found:
+            found = next((pair for pair in _fields(node) if pair[0].value == name), None)
+            if found is None:
                 continue
-            line, node = found[0][0].start_mark.line, found[0][1]
+            line, node = found[0].start_mark.line, found[1]
         elif isinstance(node, yaml.SequenceNode) and name.isdigit():
             if int(name) >= len(node.value):
                 break  # an item is missing

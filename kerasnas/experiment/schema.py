@@ -80,7 +80,7 @@ class Experiment(BaseModel):
 
     schema_version: Literal[1] = Field(1, alias="schema")
     name: str = Field(description="also names the run directory")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     data: DataSettings = SyntheticSettings()
     split: SplitSettings = SplitSettings()
     features: FrontEnd = LogMel()

@@ -25,6 +25,9 @@ _TUNABLE = ("training.candidate.", "features.")
 LONGEST_NAME = 200
 """Bytes of a name that a directory is given; file systems take 255."""
 
+_MOST_OPTIONS = 1_000
+"""Values of all fields that are tuned: each is tried when an experiment is read."""
+
 
 def _check_costs(field: str, limits: dict[str, int]) -> None:
     for name in limits:
@@ -254,6 +257,11 @@ class SearchSettings(_Settings):
             raise ValueError("spread_folds: true needs folds")
         if self.architecture is not None and not self.tune:
             raise ValueError("a fixed architecture leaves nothing to search: give tune")
+        if (count := sum(map(len, self.tune.values()))) > _MOST_OPTIONS:
+            raise ValueError(
+                f"tune: {count:,} values are given, each of which is tried for its field: give at "
+                f"most {_MOST_OPTIONS:,}"
+            )
         for field, options in self.tune.items():
             if not field.startswith(_TUNABLE):
                 raise ValueError(f"tune: {field} does not begin with {' or '.join(_TUNABLE)}")

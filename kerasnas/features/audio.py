@@ -17,6 +17,9 @@ from kerasnas.errors import KerasnasError
 
 Waveform = NDArray[np.float32]
 BLOCK = 2**18
+LONGEST = 2**30
+"""Samples, of all channels, that are held at once: formats that compress make gigabytes of silence
+out of a file of megabytes."""
 LOUDEST = 2.0**31
 """Of samples: integers of 32 bits that were taken for floats. The powers of far larger ones are
 infinite."""
@@ -43,9 +46,19 @@ def read(
 
     Raises:
         KerasnasError: Naming the file, when it is missing, not audio, cut short, without samples,
-            holds infinities or NaN, or has other channels than are asked for.
+            longer than can be held, holds infinities or NaN, or has other channels than are asked
+            for.
     """
-    waveform = np.concatenate(list(blocks(path, sample_rate, channels, seconds)))
+    parts, size = list[Waveform](), 0
+    for block in blocks(path, sample_rate, channels, seconds):
+        size += block.size
+        if size > LONGEST:
+            raise KerasnasError(
+                f"{path}: holds more than {LONGEST:,} samples at {sample_rate} Hz, the most that "
+                "are read at once; cut it into parts"
+            )
+        parts.append(block)
+    waveform = np.concatenate(parts)
     return waveform if seconds is None else waveform[: math.ceil(seconds * sample_rate)]
 
 

@@ -23,7 +23,7 @@ from rich.progress import Progress
 
 from kerasnas.datasets import Clips, cache_root
 from kerasnas.datasets.places import filled_beside
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import DamagedError, KerasnasError
 from kerasnas.features import stored, tfio
 from kerasnas.features.clip_features import cut_segments, fit_length
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
@@ -114,7 +114,7 @@ def kept(
         about: What else `about.json` holds.
 
     Raises:
-        KerasnasError: The cache cannot be written.
+        KerasnasError: The cache cannot be written, or what it holds is damaged.
     """
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
     letters = "".join(letter if letter.isalnum() else "_" for letter in name)
@@ -130,7 +130,24 @@ def kept(
                     described.pop("files", None)
                     text = json.dumps(described, indent=1) + "\n"
                     write_atomically(partial / "about.json", text, durable=False)
-    return np.load(entry / f"{kind}.npy", mmap_mode="r")
+    return _opened(entry, kind, shape, storage)
+
+
+def _opened(
+    entry: Path, kind: str, shape: tuple[int, ...], storage: str
+) -> np.memmap[Any, np.dtype[Any]]:
+    """Return the array of an entry that is there, once its size and type are those it was given."""
+    fault = "it is another array"
+    try:
+        found: np.memmap[Any, np.dtype[Any]] = np.load(entry / f"{kind}.npy", mmap_mode="r")
+        if found.shape == shape and found.dtype == storage:
+            return found
+    except (OSError, ValueError, EOFError) as error:
+        fault = getattr(error, "strerror", None) or str(error)
+    raise DamagedError(
+        f"{entry / kind}.npy in the cache is not what was written there ({fault})",
+        f"delete {entry} and run the command again",
+    )
 
 
 def processes_for(clips: int, cores: int) -> int:

@@ -52,6 +52,8 @@ _NEVER_EMPTY = (
     layout.SUPERNET,
     "*.tflite",
     "*.keras",
+    "*.cc",
+    "*.h",
 )
 """Patterns of further files that hold something as soon as they have their names."""
 

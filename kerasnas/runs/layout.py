@@ -31,6 +31,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kerasnas.errors import KerasnasError
 from kerasnas.tuners.core.journal import JOURNAL
 
 EXPERIMENT = "experiment.yaml"
@@ -114,6 +115,15 @@ class TrainingPaths:
     def export(self) -> ExportPaths:
         """Files exported of it, for a training of `kerasnas train`."""
         return ExportPaths(self.path / "export")
+
+    def require_kept(self) -> None:
+        """See that the directory is there, which writing into it would make again.
+
+        Raises:
+            KerasnasError: Somebody has deleted or moved it.
+        """
+        if not self.path.is_dir():
+            raise KerasnasError(f"{self.path} was deleted or moved during its training")
 
     def fold(self, name: str) -> TrainingPaths:
         """The training of one fold of a candidate."""

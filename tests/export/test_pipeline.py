@@ -150,6 +150,7 @@ def test_a_conversion_over_its_limits_leaves_no_file(
     [
         ({"classes": ("low", "high")}, r"2 labels \(low, high\) .* 3 outputs"),
         ({"classes": ("low", "low", "high")}, "different lines"),
+        ({"classes": ("low", "mid\u2028dle", "high")}, "different lines"),
         ({"test_y": np.ones((30, 2))}, r"shape \(30, 2\): .* = \(30, 3\) or indices"),
         ({"test_y": np.arange(30)}, "index 29: the model has 3 classes, counted from 0"),
         ({"task": "several"}, "task='several' is not known: use single_label, multi_label"),

@@ -150,6 +150,17 @@ def test_no_more_than_a_block_is_held_of_a_recording_that_is_cut_into_clips(tmp_
     assert peak_bytes(clips) < 60 * 8000 * 4 / 2
 
 
+def test_a_small_file_that_unpacks_to_a_great_length_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("kerasnas.features.audio.BLOCK", 1000)
+    monkeypatch.setattr("kerasnas.features.audio.LONGEST", 100_000)
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.zeros(500_000), RATE)
+    with pytest.raises(KerasnasError, match=r"a\.flac: holds more than 100,000 samples at 16000"):
+        read(path, RATE)
+    assert len(read(path, RATE, seconds=5)) == 5 * RATE
+    assert len(read(path, 2000)) == 500_000 // 8
+
+
 @pytest.mark.slow
 def test_long_recordings_are_read_in_blocks(tmp_path):
     path = zeros(tmp_path / "a.wav", 600, 48000)

@@ -11,7 +11,7 @@ import soundfile
 from filelock import FileLock
 
 from kerasnas.datasets import data_settings, load
-from kerasnas.errors import KerasnasError
+from kerasnas.errors import DamagedError, KerasnasError
 from kerasnas.features import (
     LogMel,
     TfioLogMel,
@@ -119,6 +119,25 @@ def test_a_second_run_reads_no_audio(data, tmp_path, reads):
     second = run(clips_of(data), tmp_path)
     assert len(reads) == 6
     assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda path, content: path.write_bytes(b""), "No data left"),
+        (lambda path, content: path.write_bytes(content[:-9]), "mmap length"),
+        (lambda path, content: path.write_bytes(b"junk" + content[4:]), "allow_pickle"),
+        (lambda path, content: np.save(path, np.zeros(3)), "another array"),
+        (lambda path, content: path.unlink(), "No such file"),
+    ],
+    ids=["emptied", "cut", "foreign", "another", "lost"],
+)
+def test_a_damaged_array_is_named_with_what_to_do(data, tmp_path, damage, why):
+    run(clips_of(data), tmp_path)
+    (entry,) = (tmp_path / "cache" / "features").iterdir()
+    damage(entry / "features.npy", (entry / "features.npy").read_bytes())
+    with pytest.raises(DamagedError, match=rf"{why}.*delete {entry} and run the command again"):
+        run(clips_of(data), tmp_path)
 
 
 def test_changes_are_noticed(data, tmp_path, reads):

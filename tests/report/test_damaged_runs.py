@@ -80,7 +80,13 @@ def test_a_file_that_cannot_be_read_is_said_at_the_top(run, name, damage):
 
 
 @pytest.mark.parametrize(
-    "name", ["winners/accuracy/model.keras", "export/model_int8.tflite", "trials.csv"]
+    "name",
+    [
+        "winners/accuracy/model.keras",
+        "export/model_int8.tflite",
+        "export/model_int8.cc",
+        "trials.csv",
+    ],
 )
 def test_an_emptied_file_is_said_on_the_page_and_on_the_screen(run, name):
     path = run / name

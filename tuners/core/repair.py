@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,17 +94,21 @@ def _copied(data: bytes, path: Path) -> Path:
     while True:
         copy = path.with_name(f"{path.name}.damaged{number if number > 1 else ''}")
         try:
-            file = copy.open("xb")
+            file = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
         except FileExistsError:
             number += 1
             continue
         try:
-            with file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(file, view) :]
+                os.fsync(file)
+            finally:
+                os.close(file)
             sync_directory(path.parent)
         except BaseException:
-            copy.unlink()
+            with suppress(OSError):
+                os.unlink(copy)  # noqa: PTH108, every change of the disk goes through `os`
             raise
         return copy

@@ -193,6 +193,10 @@ def _reply(line: bytes) -> dict[str, Any]:
         reply: dict[str, Any] = json.loads(line)
         fields = {"id": str, "run": int, **_FIELDS[reply["event"]]}
         whole = all(isinstance(reply[name], kind) for name, kind in fields.items())
+        if whole and reply["event"] == "progress":
+            whole = all(isinstance(value, int | float) for value in reply["metrics"].values())
+        if whole and reply["event"] == "finished":
+            whole = isinstance(reply["result"]["metrics"], dict)
     except (ValueError, RecursionError, LookupError, TypeError):
         whole = False
     if not whole:

@@ -62,7 +62,7 @@ class Book:
 
     def close(self) -> None:
         """Write what is still unwritten, unless the search has lost its directory."""
-        if not self._search.closed:
+        if not self._search.closed and self._paths.journal.exists():
             self._write()
 
     def _write(self) -> None:

@@ -154,6 +154,7 @@ def _trained(
         seed=seed,
         on_epoch=on_epoch,
     )
+    training.require_kept()
     EpochTable(tuple(history)).write(training.history)
     return tail, head, validation
 

@@ -255,6 +255,7 @@ def _fit(
         callbacks=make_callbacks(callbacks, training.path),
     )
     fit_texture(model, examples, recipe.balanced)
+    training.require_kept()
     EpochTable(tuple(history)).write(training.history)
     return model
 

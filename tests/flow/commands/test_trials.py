@@ -118,6 +118,17 @@ def test_of_a_run_that_is_deleted_meanwhile_nothing_is_written_again(tmp_path: P
     assert not run.exists()
 
 
+def test_an_interrupt_writes_nothing_into_a_run_that_was_deleted(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with Search([Gene("x", values=(1, 2))], [("accuracy", "max")], max_trials=2, directory=run) as (
+        search
+    ):
+        book = Book(run, search, EXPERIMENT)
+        shutil.rmtree(run)
+        book.close()
+    assert not run.exists()
+
+
 def test_a_damaged_journal_is_named_and_repaired(search: Search, tmp_path: Path) -> None:
     path = RunPaths(tmp_path).journal
     for score in (0.5, 0.25):

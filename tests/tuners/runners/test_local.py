@@ -302,6 +302,8 @@ def test_a_child_that_a_trial_forks_cannot_reply(runner, action):
         "{}\n",
         "[1]\n",
         '{"event": "finished", "id": "0000", "run": 1}\n',
+        '{"event": "finished", "id": "0000", "run": 1, "result": {}, "seconds": 1}\n',
+        '{"event": "progress", "id": "0000", "run": 1, "step": 1, "metrics": {"loss": "x"}}\n',
         "[" * 9000,
         "x",
     ],
