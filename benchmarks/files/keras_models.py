@@ -5,8 +5,9 @@
 
 Weights are random (`model_zoo.py`); eight examples of noise are scored and eight others set the
 ranges, so that agreement says whether a file computes the same, not how good the network is. Each
-network has a process of its own, which ends after some minutes, and then a file in DIRECTORY: run
-the command again to go on where it was interrupted. The table has the int8 file's form and bytes;
+network has a process of its own, in which it is converted, too (and where that dies, conversions
+have processes of their own, as `export()` has them), and then a file in DIRECTORY: run the command
+again to resume. The table has the int8 file's form and bytes;
 those of TensorFlow's own converter on the same network, or why it makes none; those of
 ai-edge-quantizer (`static_wi8_ai8`, where it is installed) with its agreement; and whether the
 int8 file runs in TensorFlow Lite Micro, in how large an arena (where tflite-micro is installed).
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,14 @@ def measure(name: str) -> dict[str, Any]:
         row["stock_int8"] = _stock(model, x[EXAMPLES:], report["files"]["int8"])
         row["peer"] = _peer(model, x)
     return row
+
+
+def _conversions_here() -> AbstractContextManager[None]:
+    """Let conversions run in this process: elsewhere each imports TensorFlow for seconds."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from tests.processes import here
+
+    return here()
 
 
 def _task(model: Any, x: Any) -> Any:
@@ -210,17 +220,21 @@ def line(name: str, row: dict[str, Any]) -> str:
 def run(name: str, path: Path, minutes: float) -> None:
     """Measure a network in a process of its own, and write what became of it."""
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as directory:
-        made = Path(directory) / "row.json"
-        command = [sys.executable, __file__, "--one", name, "--output", str(made)]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=60 * minutes)
+    row: dict[str, Any] = {}
+    for options in (["--together"], []):
+        with tempfile.TemporaryDirectory() as directory:
+            made = Path(directory) / "row.json"
+            command = [sys.executable, __file__, "--one", name, "--output", str(made), *options]
+            try:
+                done = subprocess.run(command, capture_output=True, timeout=60 * minutes)
+            except subprocess.TimeoutExpired:
+                row = {"failed": f"more than {minutes:g} minutes"}
+                break
+            if made.exists():
+                row = json.loads(made.read_text(encoding="utf-8"))
+                break
             words = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
             row = {"failed": f"its process ended with {done.returncode}: {''.join(words)}"}
-        except subprocess.TimeoutExpired:
-            row = {"failed": f"more than {minutes:g} minutes"}
-        if made.exists():
-            row = json.loads(made.read_text(encoding="utf-8"))
     row |= {"network": name, "seconds": round(time.monotonic() - start, 1)}
     part = path.with_suffix(".part")
     part.write_text(json.dumps(row, indent=1), encoding="utf-8")
@@ -236,12 +250,15 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table alone")
     for name in ("--one", "--output", "--stock"):
         parser.add_argument(name, help=argparse.SUPPRESS)
+    parser.add_argument("--together", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.stock:
         stock(Path(given.stock))
         return
     if given.one:
-        Path(given.output).write_text(json.dumps(measure(given.one)), encoding="utf-8")
+        with _conversions_here() if given.together else nullcontext():
+            row = measure(given.one)
+        Path(given.output).write_text(json.dumps(row), encoding="utf-8")
         return
     if given.results is None:
         parser.error("--results is needed")
