@@ -1,6 +1,6 @@
 """What `kerasnas.export` makes of public Keras networks, beside two other converters.
 
-    python benchmarks/files/keras_models.py --results DIRECTORY [--only NAME ...] [--minutes 20]
+    python benchmarks/files/keras_models.py --results DIRECTORY [--only NAME ...] [--minutes 6]
     python benchmarks/files/keras_models.py --results DIRECTORY --table
 
 Weights are random (`model_zoo.py`); eight examples of noise are scored and eight others set the
@@ -19,11 +19,14 @@ import argparse
 import importlib.util
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,20 +228,25 @@ def run(name: str, path: Path, minutes: float) -> None:
         with tempfile.TemporaryDirectory() as directory:
             made = Path(directory) / "row.json"
             command = [sys.executable, __file__, "--one", name, "--output", str(made), *options]
-            try:
-                done = subprocess.run(command, capture_output=True, timeout=60 * minutes)
-            except subprocess.TimeoutExpired:
-                row = {"failed": f"more than {minutes:g} minutes"}
-                break
+            limit = partial(_limit_processor, minutes)
+            done = subprocess.run(command, capture_output=True, preexec_fn=limit)
             if made.exists():
                 row = json.loads(made.read_text(encoding="utf-8"))
                 break
-            words = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            row = {"failed": f"its process ended with {done.returncode}: {''.join(words)}"}
+        if done.returncode == -signal.SIGXCPU:
+            row = {"failed": f"more than {minutes:g} minutes of the processor"}
+            break
+        words = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        row = {"failed": f"its process ended with {done.returncode}: {''.join(words)}"}
     row |= {"network": name, "seconds": round(time.monotonic() - start, 1)}
     part = path.with_suffix(".part")
     part.write_text(json.dumps(row, indent=1), encoding="utf-8")
     part.replace(path)
+
+
+def _limit_processor(minutes: float) -> None:
+    seconds = round(60 * minutes)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
 
 
 def main() -> None:
@@ -246,7 +254,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, help="directory, one file a network")
     parser.add_argument("--only", nargs="*", help="networks with one of these in their name")
-    parser.add_argument("--minutes", type=float, default=20.0, help="most of one network")
+    parser.add_argument(
+        "--minutes", type=float, default=6.0, help="most of the processor for one network"
+    )
     parser.add_argument("--table", action="store_true", help="print the table alone")
     for name in ("--one", "--output", "--stock"):
         parser.add_argument(name, help=argparse.SUPPRESS)
