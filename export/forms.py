@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Form = Literal["float32", "float16", "int8_weights", "int16", "full_int8"]
+Form = Literal["float32", "float16", "int8_weights", "mixed", "int16", "int4", "full_int8"]
 """Arithmetic of a file; see `kerasnas.export.convert.program.convert`."""
 
 Recurrent = Literal["int8_loop", "while", "unroll", "step", "fused_lstm"]
@@ -16,11 +16,8 @@ TaskKind = Literal["single_label", "multi_label", "binary", "regression", "seque
 Rule = Literal["file", "dcase2020", "float32_params"]
 """How bytes are counted; see `kerasnas.export.check.budget.counted_bytes`."""
 
-INTEGERS: tuple[Form, ...] = ("full_int8", "int16")
-"""Forms that compute in integers alone, and need clips that set their ranges."""
+INTEGERS: tuple[Form, ...] = ("full_int8", "int16", "int4")
+"""Forms that compute in integers alone."""
 
-PREDICTED: dict[Form, tuple[Recurrent | None, ...]] = {
-    "float16": (None, "while"),
-    "full_int8": (None, "int8_loop"),
-}
-"""Exported forms whose bytes are predicted, and how recurrent layers compute in them then."""
+CALIBRATED: tuple[Form, ...] = (*INTEGERS, "mixed")
+"""Forms that need clips which set the ranges of their integers."""

@@ -25,6 +25,8 @@ from .micro.sources import MicroInput
 from .settings import ExportSettings, Format
 from .waveforms.file import WaveformFile, WaveformInput, examine_waveform, waveform_name
 
+_BY_ROUNDING = frozenset({"accuracy", "agreement", "error"})
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -124,7 +126,9 @@ def climb_down(
     made: list[Examined] = []
     failures: list[str] = []
     for candidate in candidates(reference.network.model, format_, settings):
-        path = scratch / f"{format_}_{candidate.form}_{candidate.recurrent}.tflite"
+        if candidate.floats and not _lost_by_rounding(candidate, made):
+            continue
+        path = scratch / f"{format_}_{'_'.join(map(str, candidate))}.tflite"
         progress(f"Converting to {candidate}")
         again = path.with_name(f"again_{path.name}") if settings.repeat else None
         try:
@@ -164,6 +168,15 @@ def climb_down(
     if not made:
         raise ExportError("\n".join(failures))
     return min(made, key=lambda examined: examined._rank)
+
+
+def _lost_by_rounding(candidate: Candidate, made: list[Examined]) -> bool:
+    """Return whether the file of integers alone failed nothing but what floats may mend."""
+    return any(
+        {check.name for check in each.checks if check.verdict == "failed"} <= _BY_ROUNDING
+        for each in made
+        if each.candidate == Candidate("full_int8", candidate.recurrent)
+    )
 
 
 def _convert(
@@ -215,7 +228,7 @@ def measure(
     return Measured(
         form=candidate.form,
         facts=facts,
-        counted=counted_bytes(settings.rule, model, candidate.form, facts.bytes),
+        counted=counted_bytes(settings.rule, model, candidate.form, facts),
         parity=parity,
         stateless=is_stateless(network, reference.examples[0], reference.examples[-1]),
         delegation=read_delegation(network.interpreter, path.read_bytes()),

@@ -10,9 +10,9 @@ from .arrays import Floats
 from .check.checks import TEST_CLIPS, FileCheck, worst
 from .check.interpreter import latency
 from .check.layer_table import layer_table
+from .convert.lowering import Candidate
 from .errors import ExportError
 from .files import file_name, sha256
-from .forms import PREDICTED, Form
 from .ladder import Examined, Reference
 from .network.ops import from_keras
 from .network.size import predict_bytes
@@ -42,16 +42,16 @@ def describe_files(
             `without_fusing`, where there are any.
         settings: What was required.
     """
-    predicted = _predictions(reference.network.model)
     entries: dict[str, dict[str, Any]] = {}
     for name, file in examined.items():
         entries[name] = {
-            **_entry(file, file_name(name), predicted, settings),
+            **_entry(file, file_name(name), reference.network.model, settings),
             "without_tuning": None if tuned is None else tuned.without[name],
             "without_fusing": unfused.get(name),
             "waveform": None if file.waveform is None else file.waveform.entry,
             "micro": None if file.micro is None else file.micro.entry,
             "larger": None,
+            "slow": _slow(file),
             "layers": _layers(file, reference),
         }
     if {"float16", "int8"} <= set(entries):
@@ -79,6 +79,24 @@ def _larger(int8: dict[str, Any], float16: dict[str, Any]) -> str | None:
     return (
         f"{int8['file']} has {int8['bytes']:,} bytes and {float16['file']} {float16['bytes']:,}: "
         f"{reason}; where bytes alone count, take {float16['file']}"
+    )
+
+
+def _slow(file: Examined) -> str | None:
+    """Say why a file takes longer than its multiply-accumulates tell, and None where it does not.
+
+    Measured one operator at a time; see `docs/recurrent.md`.
+    """
+    form, recurrent, _ = file.candidate
+    if recurrent == "int8_loop":
+        what, remedy = "its loops have gates and states of int16", "set recurrent to while"
+    elif form == "int16":
+        what, remedy = "it computes in int16", "fine-tune with rounded weights (qat) for int8"
+    else:
+        return None
+    return (
+        f"{what}, for which the runtime has reference kernels alone: where milliseconds count more "
+        f"than integers, compare latency_ms with the float16 file's, and {remedy}"
     )
 
 
@@ -126,12 +144,12 @@ def describe(
 
 
 def _entry(
-    examined: Examined, name: str, predicted: dict[Form, int], settings: ExportSettings
+    examined: Examined, name: str, model: keras.Model, settings: ExportSettings
 ) -> dict[str, Any]:
-    measured, (form, recurrent) = examined.measured, examined.candidate
+    measured, (form, recurrent, _) = examined.measured, examined.candidate
     facts = measured.facts
     median, high = latency(examined.network.interpreter, settings.latency_runs)
-    bytes_ = predicted.get(form) if recurrent in PREDICTED.get(form, ()) else None
+    bytes_ = _predicted(model, examined.candidate)
     return {
         "file": name,
         "sha256": sha256(examined.network.path.read_bytes()),
@@ -157,13 +175,12 @@ def _entry(
     }
 
 
-def _predictions(model: keras.Model) -> dict[Form, int]:
-    """Return the predicted bytes by form; empty for a network whose size cannot be predicted."""
+def _predicted(model: keras.Model, candidate: Candidate) -> int | None:
+    """Return the predicted bytes of a file; None where they cannot be predicted."""
     try:
-        ops = from_keras(model)
-        return {form: predict_bytes(ops, form) for form in PREDICTED}
+        return predict_bytes(from_keras(model), candidate.form, candidate.recurrent)
     except ExportError:
-        return {}
+        return None
 
 
 def _versions() -> dict[str, str]:

@@ -63,7 +63,7 @@ class ExportResult:
 
     def __repr__(self) -> str:
         lines = [f"<ExportResult in {self.directory}: {self.verdict}"]
-        for row in self._rows():
+        for row, entry in zip(self._rows(), self.report["files"].values(), strict=True):
             lines.append(
                 "  "
                 + ", ".join(
@@ -72,6 +72,7 @@ class ExportResult:
                     if value
                 )
             )
+            lines += [f"    {entry['slow']}"] if entry["slow"] else []
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:

@@ -40,6 +40,11 @@ class ExportSettings(BaseModel):
         "TensorFlow Lite Micro, with the same answers, and is written as C++ sources, too "
         "(model_int8.h, model_int8.cc)",
     )
+    int4: bool = Field(
+        False,
+        description="try the int8 file with kernels of 4 bits first, and take it where it passes "
+        "the checks: half as large where kernels are most of it, and coarser",
+    )
     budget: int | None = Field(
         None, ge=1, description="most bytes of a file; null: as many as it takes"
     )

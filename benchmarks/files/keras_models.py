@@ -1,12 +1,13 @@
 """What `kerasnas.export` makes of public Keras networks, beside two other converters.
 
-    python benchmarks/files/keras_models.py --results DIRECTORY [--only NAME ...] [--minutes 20]
+    python benchmarks/files/keras_models.py --results DIRECTORY [--only NAME ...] [--minutes 6]
     python benchmarks/files/keras_models.py --results DIRECTORY --table
 
 Weights are random (`model_zoo.py`); eight examples of noise are scored and eight others set the
 ranges, so that agreement says whether a file computes the same, not how good the network is. Each
-network has a process of its own, which ends after some minutes, and then a file in DIRECTORY: run
-the command again to go on where it was interrupted. The table has the int8 file's form and bytes;
+network has a process of its own, in which it is converted, too (and where that dies, conversions
+have processes of their own, as `export()` has them), and then a file in DIRECTORY: run the command
+again to resume. The table has the int8 file's form and bytes;
 those of TensorFlow's own converter on the same network, or why it makes none; those of
 ai-edge-quantizer (`static_wi8_ai8`, where it is installed) with its agreement; and whether the
 int8 file runs in TensorFlow Lite Micro, in how large an arena (where tflite-micro is installed).
@@ -18,10 +19,14 @@ import argparse
 import importlib.util
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +82,14 @@ def measure(name: str) -> dict[str, Any]:
         row["stock_int8"] = _stock(model, x[EXAMPLES:], report["files"]["int8"])
         row["peer"] = _peer(model, x)
     return row
+
+
+def _conversions_here() -> AbstractContextManager[None]:
+    """Let conversions run in this process: elsewhere each imports TensorFlow for seconds."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    from tests.processes import here
+
+    return here()
 
 
 def _task(model: Any, x: Any) -> Any:
@@ -210,21 +223,30 @@ def line(name: str, row: dict[str, Any]) -> str:
 def run(name: str, path: Path, minutes: float) -> None:
     """Measure a network in a process of its own, and write what became of it."""
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as directory:
-        made = Path(directory) / "row.json"
-        command = [sys.executable, __file__, "--one", name, "--output", str(made)]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=60 * minutes)
-            words = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            row = {"failed": f"its process ended with {done.returncode}: {''.join(words)}"}
-        except subprocess.TimeoutExpired:
-            row = {"failed": f"more than {minutes:g} minutes"}
-        if made.exists():
-            row = json.loads(made.read_text(encoding="utf-8"))
+    row: dict[str, Any] = {}
+    for options in (["--together"], []):
+        with tempfile.TemporaryDirectory() as directory:
+            made = Path(directory) / "row.json"
+            command = [sys.executable, __file__, "--one", name, "--output", str(made), *options]
+            limit = partial(_limit_processor, minutes)
+            done = subprocess.run(command, capture_output=True, preexec_fn=limit)
+            if made.exists():
+                row = json.loads(made.read_text(encoding="utf-8"))
+                break
+        if done.returncode == -signal.SIGXCPU:
+            row = {"failed": f"more than {minutes:g} minutes of the processor"}
+            break
+        words = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        row = {"failed": f"its process ended with {done.returncode}: {''.join(words)}"}
     row |= {"network": name, "seconds": round(time.monotonic() - start, 1)}
     part = path.with_suffix(".part")
     part.write_text(json.dumps(row, indent=1), encoding="utf-8")
     part.replace(path)
+
+
+def _limit_processor(minutes: float) -> None:
+    seconds = round(60 * minutes)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
 
 
 def main() -> None:
@@ -232,16 +254,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, help="directory, one file a network")
     parser.add_argument("--only", nargs="*", help="networks with one of these in their name")
-    parser.add_argument("--minutes", type=float, default=20.0, help="most of one network")
+    parser.add_argument(
+        "--minutes", type=float, default=6.0, help="most of the processor for one network"
+    )
     parser.add_argument("--table", action="store_true", help="print the table alone")
     for name in ("--one", "--output", "--stock"):
         parser.add_argument(name, help=argparse.SUPPRESS)
+    parser.add_argument("--together", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.stock:
         stock(Path(given.stock))
         return
     if given.one:
-        Path(given.output).write_text(json.dumps(measure(given.one)), encoding="utf-8")
+        with _conversions_here() if given.together else nullcontext():
+            row = measure(given.one)
+        Path(given.output).write_text(json.dumps(row), encoding="utf-8")
         return
     if given.results is None:
         parser.error("--results is needed")

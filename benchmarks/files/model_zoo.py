@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 Builder = Callable[[], Any]
@@ -385,5 +386,7 @@ def _papers() -> dict[str, Builder]:
 
 
 def models() -> dict[str, Builder]:
-    """Return what builds each network, by name."""
-    return _APPLICATIONS | _RECURRENT | _OTHERS | _papers()
+    """Return what builds each network, by name: one of each kind in turn, small ones first."""
+    kinds = (_RECURRENT, _OTHERS, _papers(), _APPLICATIONS)
+    turns = zip_longest(*(kind.items() for kind in kinds))
+    return dict(each for turn in turns for each in turn if each is not None)

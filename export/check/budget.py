@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..forms import INTEGERS, Form, Rule
+from ..flatbuffer.facts import FileFacts
+from ..forms import CALIBRATED, Form, Rule
 from ..keras_model.private import flat_layers
 
 
-def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
+def counted_bytes(rule: Rule, model: Any, form: Form, facts: FileFacts) -> int:
     """Return the bytes of a file under a rule.
 
     Args:
@@ -22,17 +23,20 @@ def counted_bytes(rule: Rule, model: Any, form: Form, file_bytes: int) -> int:
             Wu & Lee's window.
         model: The Keras model.
         form: How the file computes.
-        file_bytes: Of the whole file.
+        facts: Of the file.
     """
     if rule == "file":
-        return file_bytes
+        return facts.bytes
     if rule == "float32_params":
         return 4 * sum(prod(weight.shape) for weight in model.trainable_weights)
-    return sum(
+    counted = sum(
         int(np.count_nonzero(values)) * _width(weight.name, values, form)
         for weight in _parameters(model)
         for values in [np.asarray(weight)]
     )
+    if form == "mixed":
+        return counted + facts.halves  # which have two bytes, not one
+    return counted - (facts.quarters // 2 if form == "int4" else 0)
 
 
 def _parameters(model: Any) -> list[Any]:
@@ -57,5 +61,5 @@ def _width(name: str, values: np.ndarray, form: Form) -> int:
         return 2
     if name == "bias" and form == "int16":
         return 8
-    is_kernel = name != "bias" and (form in INTEGERS or values.ndim >= 2)
+    is_kernel = name != "bias" and (form in CALIBRATED or values.ndim >= 2)
     return 1 if is_kernel else 4  # biases are int32 in `full_int8`

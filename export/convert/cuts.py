@@ -81,13 +81,14 @@ class Cutter:
         import keras
 
         found = cells(layer)
-        mask = mask_of(x) if mask is None else mask
         first = [] if initial_state is None else keras.tree.flatten(initial_state)
+        behind = mask_of(x) if mask is None else mask
+        # Keras hands a mask that comes with the frames on to a layer of one argument alone.
+        mask = mask if first else behind
         symbolic = all(
             isinstance(t, keras.KerasTensor) for t in first + [mask] * (mask is not None)
         )
-        # Frames that a mask leaves out at the start give zeros, not the first state.
-        if found is None or not symbolic or (first and mask is not None):
+        if found is None or not symbolic:
             raise _without_loop(layer)
         kept = () if mask is None else (keras.ops.cast(mask, "float32"),)
         results, states = [], []
@@ -100,9 +101,9 @@ class Cutter:
             results.append(output)
             states += last
         merged = results[0] if len(results) == 1 else _merge(layer.merge_mode, results)
-        if mask is not None and found[0].sequences:
+        if behind is not None and found[0].sequences:
             for tensor in keras.tree.flatten(merged):
-                set_mask(tensor, mask)
+                set_mask(tensor, behind)
         return [*keras.tree.flatten(merged), *states] if states else merged
 
     def _cut(
@@ -123,7 +124,7 @@ def _without_loop(layer: Any) -> ExportError:
     return ExportError(
         f"the recurrent layer {layer.name!r} has no loop of integers: GRU, LSTM and SimpleRNN "
         "have, with the activations tanh, sigmoid and relu and the gates sigmoid and "
-        "hard_sigmoid, with a mask or first states but not both, and inside TimeDistributed"
+        "hard_sigmoid, with masks and first states, and inside TimeDistributed"
     )
 
 

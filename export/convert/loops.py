@@ -7,6 +7,7 @@ written into the cuts by hand.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..errors import ExportError
 from ..flatbuffer.graph import Scale, TfliteFile, TfliteTensor
 from ..integer.loop import write_loop
 from ..integer.operators import with_integer_operators
+from ..integer.weights import with_float16_weights
 from ..integer.wide import compute, write_wide
 from ..integer.writer import IntegerWriter, int8_scale
 from ..keras_model.recurrent import Cell, Range, trace
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
     import keras
 
 
-def convert_integers(model: keras.Model, calibration: Floats, loops: bool) -> Converted:
+def convert_integers(
+    model: keras.Model, calibration: Floats, loops: bool, floats: int = 0
+) -> Converted:
     """Return a full-integer `.tflite` file of a network, with float32 at both ends.
 
     Args:
@@ -34,6 +38,7 @@ def convert_integers(model: keras.Model, calibration: Floats, loops: bool) -> Co
         calibration: `(examples, *input shape)`.
         loops: Whether recurrent layers are written as loops; the converter dies of those that it
             gets.
+        floats: How many operators are left in float, by `convert.mixed`, their weights in float16.
 
     Raises:
         ExportError: A recurrent layer has no loop of integers, or the converter refuses the rest.
@@ -44,18 +49,31 @@ def convert_integers(model: keras.Model, calibration: Floats, loops: bool) -> Co
     cutter = Cutter(loops)
     result = cutter.run(keras.Model(model.inputs[0], model.outputs[0]), features)
     if not cutter.cuts:
-        stock = convert_stock(model, "full_int8", (calibration,))
-        file = TfliteFile(stock)
-        with_integer_operators(file)
-        return Converted(file.content(), len(stock))
-    return Converted(_Joint(features, result, cutter.cuts, calibration).content(), None)
+        file, stock_bytes = _integers_of(model, (calibration,), floats)
+        return Converted(file.content(), None if floats else stock_bytes)
+    return Converted(_Joint(features, result, cutter.cuts, calibration, floats).content(), None)
+
+
+def _integers_of(
+    model: keras.Model, calibration: Sequence[Floats], floats: int
+) -> tuple[TfliteFile, int]:
+    """Return what the converter makes of a network without loops, and the bytes of its file."""
+    stock = convert_stock(model, "mixed" if floats else "full_int8", calibration, floats)
+    file = TfliteFile(stock)
+    with_integer_operators(file)
+    if floats:
+        with_float16_weights(file)
+    return file, len(stock)
 
 
 class _Joint:
     """The converted rest of a network, and what is written into its cuts."""
 
-    def __init__(self, features: Any, result: Any, cuts: list[Cut], calibration: Floats) -> None:
+    def __init__(
+        self, features: Any, result: Any, cuts: list[Cut], calibration: Floats, floats: int
+    ) -> None:
         self._cuts = cuts
+        self._count = floats
         self._values = {id(features): calibration}
         self._ranges: list[dict[str, Range]] = []
         inputs = [features]
@@ -104,9 +122,7 @@ class _Joint:
 
         if outputs:
             values = [self._values[id(tensor)] for tensor in inputs]
-            file = TfliteFile(convert_stock(keras.Model(inputs, outputs), "full_int8", values))
-            with_integer_operators(file)
-            return file
+            return _integers_of(keras.Model(inputs, outputs), values, self._count)[0]
         file = TfliteFile()
         tensors = [file.main.tensor((1, *tensor.shape[1:]), "float32") for tensor in inputs]
         file.main.t.inputs = [tensor.place for tensor in tensors]

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import ExportError
-from ..forms import INTEGERS, Form, Recurrent
+from ..errors import ExportError, counted
+from ..forms import CALIBRATED, Form, Recurrent
 from ..keras_model.custom import CustomCode
 from ..keras_model.private import calls_of
 from ..keras_model.recurrent import recurrent_layers
-from ..network.loop_size import loops_bytes, unrolled_bytes
 from ..network.ops import from_keras
 from ..network.size import predict_bytes
 from ..process.child import run_module
@@ -25,18 +24,26 @@ _MARGIN = 0.02
 
 
 class Candidate(NamedTuple):
-    """A form to try, and how recurrent layers compute in it, if there are any."""
+    """A form to try.
+
+    Attributes:
+        form: It.
+        recurrent: How recurrent layers compute in it, if there are any.
+        floats: Of the form `mixed`, how many operators it leaves in float; see `convert.mixed`.
+    """
 
     form: Form
     recurrent: Recurrent | None = None
+    floats: int = 0
 
     def __str__(self) -> str:
-        return self.form if self.recurrent is None else f"{self.form} with {self.recurrent}"
+        name = self.form if self.recurrent is None else f"{self.form} with {self.recurrent}"
+        return f"{name}, {counted(self.floats, 'operator')} in float" if self.floats else name
 
 
-_FORMS: dict[Format, tuple[Form, ...]] = {
-    "float16": ("float16",),
-    "int8": ("full_int8", "int16", "int8_weights"),
+_FORMS: dict[Format, tuple[Candidate, ...]] = {
+    "float16": (Candidate("float16"),),
+    "int8": (Candidate("full_int8"), Candidate("int16"), Candidate("int8_weights")),
 }
 _RECURRENT: dict[Format, tuple[Candidate, ...]] = {
     "float16": (Candidate("float16", "while"), Candidate("float16", "unroll")),
@@ -47,39 +54,65 @@ _RECURRENT: dict[Format, tuple[Candidate, ...]] = {
     ),
 }
 """Of networks with recurrent layers, unless they are fused or make one step alone."""
+_APART = ("step", "fused_lstm")
+"""Recurrent forms that are converted in ways of their own."""
+_FLOATS = (1, 2, 4, 8)
+"""Operators in float of the form `mixed`, one try after another."""
 
 
 def candidates(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
     """Return the forms to try: those of integers alone first, among equals the smallest."""
+    forms = _with_mixed(_whole_forms(model, format_, settings), settings)
+    if settings.int4 and forms[0].form == "full_int8" and forms[0].recurrent not in _APART:
+        return [Candidate("int4", forms[0].recurrent), *forms]
+    return forms
+
+
+def _whole_forms(model: Any, format_: Format, settings: ExportSettings) -> list[Candidate]:
+    """Return the forms to try, without those that mix integers and floats."""
     layers = recurrent_layers(model)
     if settings.recurrent == "step" or (layers and settings.recurrent == "fused_lstm"):
-        return [Candidate(form, settings.recurrent) for form in _FORMS[format_] if form != "int16"]
+        forms = [each.form for each in _FORMS[format_]]
+        return [Candidate(form, settings.recurrent) for form in forms if form != "int16"]
     if not layers:
-        return [Candidate(form) for form in _FORMS[format_]]
-    forms: dict[str | None, Candidate] = {each.recurrent: each for each in _RECURRENT[format_]}
-    if settings.recurrent in forms:
-        return [forms[settings.recurrent]]
+        return list(_FORMS[format_])
+    named: dict[str | None, Candidate] = {each.recurrent: each for each in _RECURRENT[format_]}
+    if settings.recurrent in named:
+        return [named[settings.recurrent]]
     if settings.recurrent == "int8_loop":
-        return [forms["while"]]
+        return [named["while"]]
     # A layer may be called more than once, with a mask or first states behind its input, or only
     # by a layer around it, which tells nothing.
     calls = [node.input_tensors[0] for layer in layers for node in calls_of(layer)]
-    unroll = forms["unroll"]
+    unroll = named["unroll"]
     if max((x.shape[1] for x in calls), default=_FEW_STEPS + 1) > _FEW_STEPS:
-        del forms["unroll"]
+        del named["unroll"]
     elif _is_smaller_unrolled(model, unroll.form):
-        forms = {"unroll": unroll, **forms}
-    return list(forms.values())
+        named = {"unroll": unroll, **named}
+    return list(named.values())
+
+
+def _with_mixed(forms: list[Candidate], settings: ExportSettings) -> list[Candidate]:
+    """Put integers with a few floats between integers alone and floats with int8 weights.
+
+    Microcontrollers get none: TensorFlow Lite Micro has no weights in float16.
+    """
+    if len(forms) < 2 or forms[-1].form != "int8_weights" or settings.target == "tflm":
+        return forms
+    if forms[0].recurrent in _APART:
+        return forms
+    mixed = [Candidate("mixed", forms[0].recurrent, count) for count in _FLOATS]
+    return [*forms[:-1], *mixed, forms[-1]]
 
 
 def _is_smaller_unrolled(model: Any, form: Form) -> bool:
     """Return whether a file is predicted to be smaller with every frame written out."""
     try:
         ops = from_keras(model)
-        whole = predict_bytes(ops, form)
+        loops = predict_bytes(ops, form)
+        return loops - predict_bytes(ops, form, "unroll") > _MARGIN * loops
     except ExportError:  # layers whose bytes cannot be predicted
         return False
-    return loops_bytes(ops, form) - unrolled_bytes(ops, form) > _MARGIN * whole
 
 
 def require_lstm(layers: list[Any]) -> None:
@@ -129,7 +162,7 @@ def convert_candidate(
     Raises:
         ExportError: This form does not convert.
     """
-    integer = candidate.form in INTEGERS
+    integer = candidate.form in CALIBRATED
     stock = output.with_suffix(".json")
     run_module(
         "kerasnas.export.convert.program",
@@ -139,6 +172,7 @@ def convert_candidate(
             "custom": (custom or CustomCode()).to_json(),
             "form": candidate.form,
             "recurrent": candidate.recurrent,
+            "floats": candidate.floats,
             "output": str(output),
             "stock": str(stock),
             "calibration": str(scratch / CALIBRATION) if integer else None,

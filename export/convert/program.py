@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import ExportError
 from ..flatbuffer.graph import TfliteFile
 from ..forms import Form, Recurrent
+from ..integer.fours import with_int4_weights
 from ..integer.operators import with_integer_operators
 from ..integer.weights import with_int8_weights
 from ..keras_model.custom import CustomCode
@@ -36,6 +37,7 @@ def convert(
     form: Form,
     calibration: np.ndarray | None = None,
     recurrent: Recurrent | None = None,
+    floats: int = 0,
 ) -> Converted:
     """Return a `.tflite` file of a functional model, with a batch of one.
 
@@ -51,12 +53,16 @@ def convert(
             an application hands over features and reads scores without knowing scales. `int16`
             does so with outputs of int16 between its layers, whose weights are int8: 256 times
             finer, for networks without recurrent layers; XNNPACK takes none of its operators.
+            `mixed` is `full_int8` but for some operators in float, with weights in float16;
+            `int4` is `full_int8` with kernels of 4 bits.
         calibration: For forms of integers, `(examples, *input shape)`.
         recurrent: How recurrent layers compute, where there are any: step after step written out
             (`unroll`), one step alone (`step`, see `keras_model.step`), by the runtime's own
             operator, which keeps its state (`fused_lstm`, see `convert.fused`), or else in
-            a loop, the converter's (`while`) or, in `full_int8`, of which the converter dies, one
-            of integers (`int8_loop`).
+            a loop, the converter's (`while`) or, in `full_int8` and `mixed`, of which the converter
+            dies, one of integers (`int8_loop`).
+        floats: Of the form `mixed`, how many operators compute in float, beside those that write
+            what they read; see `convert.mixed`.
 
     Raises:
         ExportError: The converter has no such operators.
@@ -70,14 +76,22 @@ def convert(
         return convert_fused(model, form, calibration)
     if recurrent == "unroll":
         model = unrolled(model)
-    if form != "full_int8":
+    if form not in ("full_int8", "mixed", "int4"):
         stock = convert_stock(model, form, () if calibration is None else (calibration,))
         file = TfliteFile(stock)
         if form == "int8_weights":
             with_int8_weights(file)
         return Converted(file.content(), len(stock))
     assert calibration is not None
-    return convert_integers(model, calibration, loops=recurrent != "unroll")
+    made = convert_integers(model, calibration, loops=recurrent != "unroll", floats=floats)
+    return _with_int4(made) if form == "int4" else made
+
+
+def _with_int4(made: Converted) -> Converted:
+    file = TfliteFile(made.content)
+    if not with_int4_weights(file):
+        raise ExportError("there is no kernel that 4 bits would make smaller by much")
+    return Converted(file.content(), made.stock_bytes)
 
 
 def _convert_step(model: keras.Model, form: Form, calibration: np.ndarray | None) -> Converted:
@@ -100,7 +114,7 @@ def main(request: Path, error: Path) -> int:
     Args:
         request: JSON of `model` (a `.keras` file), its `name` for messages, `custom` (code that
             it needs beside Keras's own), `form`, `recurrent` (null for a network without such
-            layers), `output` (the `.tflite` file to write),
+            layers), `floats`, `output` (the `.tflite` file to write),
             `stock` (the JSON file to write, with `Converted.stock_bytes`) and `calibration` (a
             `.npy` file of float32 `(examples, *input shape)`, or null).
         error: Text file.
@@ -115,7 +129,9 @@ def main(request: Path, error: Path) -> int:
         check_model(model, "the model")
         calibration = np.load(todo["calibration"]) if todo["calibration"] else None
         with custom.imported():  # copies of the model are made, too
-            content, stock = convert(model, todo["form"], calibration, todo["recurrent"])
+            content, stock = convert(
+                model, todo["form"], calibration, todo["recurrent"], todo["floats"]
+            )
     except ExportError as refusal:
         error.write_text(f"{todo['name']} as {todo['form']}: {refusal}", encoding="utf-8")
         return REFUSED

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..arrays import Floats
 from ..errors import ExportError
-from ..forms import INTEGERS, Form
+from ..forms import CALIBRATED, Form
 from .masks import with_near_masks
+from .mixed import with_floats
 
 if TYPE_CHECKING:
     import keras
@@ -29,13 +30,16 @@ class Converted(NamedTuple):
     stock_bytes: int | None
 
 
-def convert_stock(model: keras.Model, form: Form, calibration: Sequence[Floats] = ()) -> bytes:
+def convert_stock(
+    model: keras.Model, form: Form, calibration: Sequence[Floats] = (), floats: int = 0
+) -> bytes:
     """Return `TFLiteConverter`'s file of a functional model, with a batch of one.
 
     Args:
         model: Inputs of known shapes.
         form: See `kerasnas.export.convert.program`.
         calibration: For forms of integers: for each input, `(examples, *its shape)`.
+        floats: Of the form `mixed`, how many operators are left in float.
 
     Raises:
         ExportError: The converter has no such operators.
@@ -45,9 +49,9 @@ def convert_stock(model: keras.Model, form: Form, calibration: Sequence[Floats] 
     )
 
     function = convert_variables_to_constants_v2(inference(model))
-    if form in INTEGERS:
+    if form in CALIBRATED:
         function = with_near_masks(function, calibration)
-    return convert_function(function, form, calibration)
+    return convert_function(function, form, calibration, floats=floats)
 
 
 def convert_function(
@@ -55,6 +59,7 @@ def convert_function(
     form: Form,
     calibration: Sequence[Floats] = (),
     holder: Any = None,
+    floats: int = 0,
 ) -> bytes:
     """Return `TFLiteConverter`'s file of a concrete function.
 
@@ -63,6 +68,7 @@ def convert_function(
         form: See `kerasnas.export.convert.program`.
         calibration: As for `convert_stock`.
         holder: The `tf.Module` that has the function's variables, where it has any.
+        floats: As for `convert_stock`.
 
     Raises:
         ExportError: The converter has no such operators.
@@ -77,16 +83,20 @@ def convert_function(
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if form == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    elif form in INTEGERS:
+    elif form in CALIBRATED:
         sets = tf.lite.OpsSet
         converter.representative_dataset = lambda: _batches(calibration)
         converter.target_spec.supported_ops = [
-            sets.TFLITE_BUILTINS_INT8
-            if form == "full_int8"
-            else sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+            if form == "int16"
+            else sets.TFLITE_BUILTINS_INT8
         ]
+    converter._experimental_calibrate_only = form == "mixed"  # floats, with ranges
     try:
-        return bytes(converter.convert())
+        content = bytes(converter.convert())
+        return with_floats(content, calibration, floats) if form == "mixed" else content
+    except ExportError:
+        raise
     except Exception as error:  # the converter's own types are private
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line for line in lines if "error:" in line), lines[0] if lines else "")

@@ -30,6 +30,8 @@ class FileFacts:
             converter writes it; None where it does not.
         keeps_state: Whether it has variables, which go on from one run to the next until an
             application resets them.
+        halves: Scalars of its constants in float16.
+        quarters: Scalars of its constants in 4 bits that are not zero.
     """
 
     bytes: int
@@ -38,6 +40,8 @@ class FileFacts:
     foreign_operators: tuple[str, ...]
     minimum_runtime: str | None
     keeps_state: bool = False
+    halves: int = 0
+    quarters: int = 0
 
     def runs_on(self, runtime: str) -> bool:
         """Return whether a runtime, `2.16.1`, has all operators; true where it is not said."""
@@ -57,8 +61,16 @@ def read_facts(path: Path) -> FileFacts:
     floats: Counter[str] = Counter()
     foreign: set[str] = set()
     keeps_state = False
+    halves = quarters = 0
     for graph in (model.Subgraphs(i) for i in range(model.SubgraphsLength())):
-        keeps_state |= any(graph.Tensors(i).IsVariable() for i in range(graph.TensorsLength()))
+        tensors = [graph.Tensors(i) for i in range(graph.TensorsLength())]
+        keeps_state |= any(tensor.IsVariable() for tensor in tensors)
+        for tensor in tensors:
+            kind = types[tensor.Type()]
+            halves += int(np.prod(tensor.ShapeAsNumpy())) if kind == "FLOAT16" else 0
+            if kind == "INT4":
+                pairs = model.Buffers(tensor.Buffer()).DataAsNumpy()
+                quarters += int(np.count_nonzero(pairs & 15) + np.count_nonzero(pairs >> 4))
         for operator in (graph.Operators(i) for i in range(graph.OperatorsLength())):
             code = model.OperatorCodes(operator.OpcodeIndex())
             name = builtin[max(code.BuiltinCode(), code.DeprecatedBuiltinCode())]
@@ -66,8 +78,8 @@ def read_facts(path: Path) -> FileFacts:
                 name = code.CustomCode().decode()
                 foreign.add(name)
             operators[f"{name}:{code.Version()}"] += 1
-            tensors = [*operator.InputsAsNumpy(), *operator.OutputsAsNumpy()]
-            kinds = {types[graph.Tensors(int(i)).Type()] for i in tensors if i >= 0}
+            ends = [*operator.InputsAsNumpy(), *operator.OutputsAsNumpy()]
+            kinds = {types[tensors[int(i)].Type()] for i in ends if i >= 0}
             if kinds & _FLOATS and name not in _COMPUTING_NONE:
                 floats[name] += 1
     return FileFacts(
@@ -77,6 +89,8 @@ def read_facts(path: Path) -> FileFacts:
         tuple(sorted(foreign)),
         minimum_runtime(data),
         keeps_state,
+        halves,
+        quarters,
     )
 
 

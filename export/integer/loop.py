@@ -85,11 +85,15 @@ def write_loop(
     ]
     if mask is not None:
         starts.append(main.reshape(mask, (frames, 1)))
+    begun = mask is not None and bool(first) and not cell.zeros
+    if mask is not None and begun:
+        nothing = np.full((1, 1), mask.scale.zero if mask.scale else 0, np.int8)
+        starts.append(main.graph.constant(nothing, mask.scale))
     if cell.sequences:
         starts.append(main.fill((frames, units), scale))
     condition, body = file.graph(), file.graph()
     _condition(condition, starts, frames)
-    _body(body, cell, starts, ranges, scales, frames, mask is not None)
+    _body(body, cell, starts, ranges, scales, frames, mask is not None, begun)
     options = file.schema.WhileOptionsT()
     options.condSubgraphIndex = file.model.subgraphs.index(condition.t)
     options.bodySubgraphIndex = file.model.subgraphs.index(body.t)
@@ -97,6 +101,8 @@ def write_loop(
     main.graph.operator("WHILE", 1, starts, ends, options)
     file.require_runtime(RUNTIME_WRITE_ROW if cell.sequences else RUNTIME)
     output = main.reshape(ends[-1], (1, frames, units)) if cell.sequences else ends[2]
+    if begun and not cell.sequences:
+        output = _shown(main, main.widen(ends[-1]), main.widen(ends[2]), scale)
     return Written(output, (ends[2], ends[3])[: cell.carries])
 
 
@@ -153,41 +159,56 @@ def _body(
     scales: _Scales,
     frames: int,
     masked: bool,
+    begun: bool,
 ) -> None:
-    """One frame: its row of the input's product, the state's product, gates, the new state."""
+    """One frame: its row of the input's product, the state's product, gates, the new state.
+
+    With `begun`, a number tells whether a frame has been read: before the first one that a mask
+    leaves, Keras gives zeros, and not the first state.
+    """
     body = IntegerWriter(graph)
     counter, inputs, narrow, carried, *rest = body.arguments(starts)
     frame = body.int32("SUB", frames - 1, counter) if cell.backward else counter
     row = body.widen(body.gather(inputs, frame))  # microcontrollers gather int8 alone
     step = {"gru": _gru, "lstm": _lstm, "rnn": _rnn}[cell.kind]
     new_carried, state = step(body, cell, row, narrow, carried, ranges, scales)
-    here = None
     if masked:
-        here = body.widen(body.gather(rest[0], frame))
+        read = body.gather(rest[0], frame)
+        here = body.widen(read)
         before = body.widen(narrow) if cell.kind == "lstm" else carried
         state = _where(body, here, state, before)
         new_carried = _where(body, here, new_carried, carried) if cell.kind == "lstm" else state
-    new_narrow = body.narrow(state, narrow.scale)
+    new_narrow = shown = body.narrow(state, narrow.scale)
     results = [body.int32("ADD", counter, 1), inputs, new_narrow, new_carried]
     if masked:
         results.append(rest[0])
+    if begun:
+        read = body.write("MAXIMUM", (rest[1], read), (1, 1), "int8", read.scale, version=2)
+        results.append(read)
     if cell.sequences:
+        if masked and (begun or cell.zeros):
+            shown = _shown(body, body.widen(read) if begun else here, state, narrow.scale)
         place = frame if cell.aligned else counter
-        shown = new_narrow
-        if here is not None and cell.zeros:
-            shown = body.narrow(body.binary("MUL", here, state, state.scale), narrow.scale)
         results.append(body.write_row(rest[-1], shown, place))
     graph.t.outputs = [result.place for result in results]
+
+
+def _shown(
+    writer: IntegerWriter, here: TfliteTensor, state: TfliteTensor, scale: Scale | None
+) -> TfliteTensor:
+    """Return an int16 state in int8 where `here` is 1, and zeros where it is 0."""
+    return writer.narrow(writer.binary("MUL", here, state, state.scale), scale)
 
 
 def _where(
     body: IntegerWriter, here: TfliteTensor, new: TfliteTensor, old: TfliteTensor
 ) -> TfliteTensor:
-    """Return `new` where `here` is 1, and `old` where it is 0, in the scale of `new`."""
-    assert new.scale is not None
-    twice = Scale(2 * new.scale.step)
+    """Return `new` where `here` is 1, and `old` where it is 0, in the coarser of their scales."""
+    assert new.scale is not None and old.scale is not None
+    scale = max(new.scale, old.scale)  # a first state may be beyond what a cell gives
+    twice = Scale(2 * scale.step)
     change = body.binary("MUL", here, body.binary("SUB", new, old, twice), twice)
-    return body.binary("ADD", old, change, new.scale)
+    return body.binary("ADD", old, change, scale)
 
 
 def _gru(

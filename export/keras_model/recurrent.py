@@ -118,20 +118,22 @@ def trace(cell: Cell, x: Floats, first: tuple[Floats, ...] = (), mask: Any = Non
     read = np.ones(x.shape[:2], bool) if mask is None else np.asarray(mask, bool)
     seen: dict[str, list[Floats]] = {"memory": [memory], "output": [state]}
     steps: list[Floats] = []
+    shown = zeros  # before the first frame that is read, not the first state
     step = {"lstm": _lstm_step, "gru": _gru_step, "rnn": _rnn_step}[cell.kind]
     for frame in order:
         after = step(cell, inputs[:, frame], state, memory, seen)
         kept = read[:, frame, None]
         state = np.where(kept, after[0], state)
         memory = np.where(kept, after[1], memory)
-        steps.append(np.where(kept, state, 0) if cell.zeros else state)
+        shown = np.where(kept, state, 0 if cell.zeros else shown)
+        steps.append(shown)
         seen["output"].append(state)
         seen["memory"].append(memory)
     ranges = {name: Range.of(*arrays) for name, arrays in seen.items()}
     ranges["inputs"] = Range.of(inputs)
     last = (state, memory)[: cell.carries]
     if not cell.sequences:
-        return Trace(state, ranges, last)
+        return Trace(shown, ranges, last)
     ordered = reversed(steps) if cell.backward and cell.aligned else steps
     return Trace(np.stack(list(ordered), axis=1), ranges, last)
 

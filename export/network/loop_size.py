@@ -4,8 +4,8 @@ A loop is two graphs of its own, some fifty tensors and twenty operators: their 
 whatever the number of units, and loops that are alike share what they write in the same way. Read
 from files of `size.CONVERTER` (float) and of `integer.loop`: one to three layers, of equal and of
 different units, in one direction and in two; `benchmarks/files/size_prediction.py --constants`
-measures them again. Where every frame is written out instead, each takes its tables anew: that is
-smaller for very few frames.
+measures them again. Where every frame is written out instead (`network.steps`), each takes its
+tables anew: that is smaller for very few frames.
 """
 
 from __future__ import annotations
@@ -52,28 +52,14 @@ _LOOPS = {
 }
 _BOTH_KINDS = {"float32": 450, "float16": 400, "full_int8": 174}  # what GRU and LSTM share
 _WIDTH = {"float32": 4, "float16": 2, "full_int8": 1}
+# Of a kernel of int8 in a loop of floats, beyond its scalars: of one that is multiplied as it is,
+# from so many scalars on, and of one that becomes float32 before.
+_HYBRID, _LEAST_HYBRID, _DEQUANTIZED = 90, 1024, 45
+_NARROWED = 256  # scalars, from which on a kernel can have 4 bits
 _RESET_BEFORE = 232  # a second product in the loop of integers
 # Of integers, a sum or product of both directions beyond a concatenation: for every frame, which is
 # one operator, and for the last one, which is two.
 _MERGED = {"float32": (0, 0), "float16": (0, 0), "full_int8": (200, 370)}
-
-
-class _Unrolled(NamedTuple):
-    """Beyond the weights.
-
-    Attributes:
-        common: Operators that only such layers have, once in a file.
-        frame: One frame of one direction.
-    """
-
-    common: int
-    frame: int
-
-
-_UNROLLED = {
-    "float16": {"gru": _Unrolled(1270, 875), "lstm": _Unrolled(540, 740)},
-    "full_int8": {"gru": _Unrolled(640, 1560), "lstm": _Unrolled(350, 1090)},
-}
 
 
 def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
@@ -83,6 +69,11 @@ def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
         ExportError: A layer has other loops than those whose lengths are known here.
     """
     layers = [op for op in ops if op.kind in RECURRENT]
+    if not layers:
+        return 0
+    stored = 0
+    if form in ("int8_weights", "int4", "int16"):
+        form, stored = _narrower(layers, form)
     for op in layers:
         if not op.attributes.get("plain", True):
             raise ExportError(
@@ -90,7 +81,7 @@ def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
                 "and LSTM with tanh and sigmoid can be, without masks, first and returned states"
             )
     width = _WIDTH[form]
-    total = max((_LOOPS[form][op.kind].common for op in layers), default=0)
+    total = max(_LOOPS[form][op.kind].common for op in layers)
     if len({op.kind for op in layers}) > 1:
         total -= _BOTH_KINDS[form]
     zeros: set[int] = set()  # arrays of zeros that the file holds, by their bytes
@@ -120,29 +111,21 @@ def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
         zeros.add(2 * units)
         if op.kind == "gru" and not op.attributes["reset_after"]:
             total += (2 if both else 1) * _RESET_BEFORE
-    return total + sum(zeros)
+    return total + sum(zeros) + stored
 
 
-def unrolled_bytes(ops: tuple[Op, ...], form: str) -> int:
-    """Return about what all recurrent layers of a network take with every frame written out.
+def _narrower(layers: list[Op], form: str) -> tuple[str, int]:
+    """Return the form whose loops a form has, and what its kernels take beyond those.
 
-    Within some hundred bytes a layer, which is enough to choose between that and loops.
-
-    Args:
-        ops: The network.
-        form: `float16` or `full_int8`.
+    Raises:
+        ExportError: There are no loops in that form.
     """
-    shapes = {op.name: op.output_shape for op in ops}
-    layers = [op for op in ops if op.kind in RECURRENT]
-    total = max((_UNROLLED[form][op.kind].common for op in layers), default=0)
-    for op in layers:
-        frames = shapes[op.inputs[0]][0]
-        both = op.attributes["bidirectional"]
-        total += (2 if both else 1) * frames * _UNROLLED[form][op.kind].frame
-        # The state before the first frame is zero, and so is its product.
-        total += _WIDTH[form] * sum(
-            weight.size for weight in op.weights if frames > 1 or weight.name != "recurrent_kernel"
+    if form == "int16":
+        raise ExportError(
+            f"there is no file with outputs of int16 and the recurrent layer {layers[0].name!r}"
         )
-        if form == "full_int8":
-            total += 3 * sum(weight.size for weight in op.weights if weight.name == "bias")
-    return total
+    kernels = [weight.size for op in layers for weight in op.weights if "kernel" in weight.name]
+    if form == "int4":
+        return "full_int8", -sum(size // 2 for size in kernels if size >= _NARROWED)
+    more = sum(_HYBRID if size >= _LEAST_HYBRID else _DEQUANTIZED for size in kernels)
+    return "float32", more - 3 * sum(kernels)

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from itertools import chain
 
 from ..errors import ExportError
-from ..forms import Form
+from ..forms import Form, Recurrent
+from .composed import COMPOSED
 from .operators import (
+    OF_FRAMES,
     OVER_FRAMES,
     SIMPLE,
     WEIGHTED,
@@ -23,6 +25,7 @@ from .operators import (
     operators_of,
 )
 from .ops import RECURRENT, Op, Shape
+from .steps import in_steps
 
 # TFLite operators of an activation, by the name Keras gives the function.
 _ACTIVATIONS = {
@@ -40,16 +43,27 @@ _ACTIVATIONS = {
 }
 _FUSED_ACTIVATIONS = frozenset({"relu", "relu6"})
 _FUSING = WEIGHTED.union(SIMPLE.values(), ("TRANSPOSE_CONV",)) - {"CONCATENATION"}
+_BOTH = ("after", "before")
+_BETWEEN_IMAGES = frozenset({"batch_norm", "dropout", "activation"})
+_UNPACKING = RECURRENT | {"flatten", "reshape"}  # which read packed frames as they are
 _STAYING_WIDE = frozenset({"multiply", *OVER_FRAMES})
 
 
-def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
-    """Return the operators that the export makes of a network, without its recurrent layers.
+def lower(
+    ops: tuple[Op, ...], form: Form = "float32", recurrent: Recurrent | None = None
+) -> list[LoweredOperator]:
+    """Return the operators that the export makes of a network, without loops.
+
+    Args:
+        ops: The network.
+        form: Of the file.
+        recurrent: `unroll` or `step`, where recurrent layers are written out.
 
     Raises:
         ExportError: The kind of an operation, or its activation function, is not known here.
     """
     consumers = Counter(chain.from_iterable([op.inputs for op in ops]))
+    ops = _without_reshapes(ops, consumers)
     by_name = {op.name: op for op in ops}
     taken_in = _taken_in(ops, consumers, by_name)
     nodes: list[LoweredOperator] = []
@@ -76,9 +90,13 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
             source[op.name] = (index, False)
             continue
         if op.kind in RECURRENT:
+            if recurrent in ("unroll", "step"):
+                read = by_name[op.inputs[0]].output_shape
+                packed = any(op.name in each.inputs and each.kind not in _UNPACKING for each in ops)
+                nodes += in_steps(op, read, form, recurrent == "step", packed)
             source[op.name] = (len(nodes) - 1, False)
             continue
-        if form == "full_int8" and _is_wide(op, wide):
+        if form in ("full_int8", "int4") and _is_wide(op, wide):
             narrow = [name for name in dict.fromkeys(op.inputs) if name not in wide]
             nodes += [_widened(by_name[name]) for name in narrow]
             nodes += _wide_nodes(op, shape, by_name[op.inputs[0]].output_shape)
@@ -93,6 +111,7 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
                     f"predicted: the known ones are {', '.join(_ACTIVATIONS)}"
                 )
             if function in _FUSED_ACTIVATIONS and node and node.operator in _FUSING:
+                nodes[index] = node._replace(usual_zero=True)
                 source[op.name] = (index, False)
                 continue
             if function == "hard_sigmoid":  # the sum is cut off at 0 and 6
@@ -103,7 +122,9 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
             nodes += [LoweredOperator(name, 2 if name == "MUL" else 1, shape) for name in operators]
             source[op.name] = (len(nodes) - 1, False) if operators else (index, open_)
             continue
-        added = operators_of(op, shape)
+        added = COMPOSED.get(op.kind, operators_of)(op, shape)
+        if form in ("full_int8", "int4"):
+            added = tuple(_without_negation(node) for node in added)
         if op.kind == "add" and any(_is_plain_product(nodes, source[name]) for name in op.inputs):
             added = tuple(node._replace(like_input=True) for node in added)
         if op.kind == "concatenate":
@@ -113,6 +134,34 @@ def lower(ops: tuple[Op, ...], form: Form = "float32") -> list[LoweredOperator]:
         nodes += added
         source[op.name] = (len(nodes) - 1, True)
     return nodes
+
+
+def _without_reshapes(ops: tuple[Op, ...], consumers: Counter[str]) -> tuple[Op, ...]:
+    """Return a network in which convolutions of frames that follow each other are images between.
+
+    Each is one of an image of one row; what makes frames of it again goes where the next one would
+    make an image of them.
+    """
+    found = {op.name: op for op in ops}
+    for op in ops:
+        if op.kind not in OF_FRAMES:
+            continue
+        before = found[op.inputs[0]]
+        while before.kind in _BETWEEN_IMAGES and consumers[before.name] == 1:
+            before = found[before.inputs[0]]
+        if before.kind in OF_FRAMES and consumers[before.name] == 1:
+            for one, lost in ((before, "after"), (op, "before")):
+                kept = set(found[one.name].attributes.get("reshaped", _BOTH)) - {lost}
+                facts = {**one.attributes, "reshaped": tuple(kept)}
+                found[one.name] = one._replace(attributes=facts)
+    return tuple(found.values())
+
+
+def _without_negation(node: LoweredOperator) -> LoweredOperator:
+    """Return a negation as the product that `integer.operators` makes of it."""
+    if node.operator != "NEG":
+        return node
+    return node._replace(operator="MUL", constants=(Constant("weight", (1,), values=(-1,)),))
 
 
 def _hard_sigmoid(shape: Shape) -> list[LoweredOperator]:

@@ -23,7 +23,7 @@ SIMPLE = {
     "multiply": "MUL",
     "subtract": "SUB",
 }
-_OF_FRAMES = {"conv1d": "CONV_2D", "depthwise_conv1d": "DEPTHWISE_CONV_2D"}
+OF_FRAMES = {"conv1d": "CONV_2D", "depthwise_conv1d": "DEPTHWISE_CONV_2D"}
 WEIGHTED = frozenset(_FOLDING.values())
 OVER_FRAMES = {"mean_over_frames": "MEAN", "sum_over_frames": "SUM"}
 
@@ -32,13 +32,14 @@ class Constant(NamedTuple):
     """A constant of a lowered operator: its shape, and the channels with a scale of their own.
 
     Indices (`role` "index") are int32 in every form, a `bias` is in integer form. Where their
-    `values` are known, equal constants are one.
+    `values` are known, equal constants are one; so are those that are `shared` by this name.
     """
 
     role: Literal["weight", "bias", "index"]
     shape: Shape
     channels: int = 1
     values: tuple[int, ...] = ()
+    shared: str = ""
 
     @property
     def size(self) -> int:
@@ -58,6 +59,9 @@ class LoweredOperator(NamedTuple):
         joined: A name for the scale of its integer output, where others have the same one: those
             that a concatenation joins, and numbers between -1 and 1 in int16.
         wide: Whether its integer output is int16, whose zero points are 0.
+        usual_zero: Whether the zero point of its integer output is one that is there anyway, such
+            as the least integer, of numbers that are never negative.
+        outputs: How many there are, all alike.
     """
 
     operator: str
@@ -67,6 +71,8 @@ class LoweredOperator(NamedTuple):
     like_input: bool = False
     joined: str = ""
     wide: bool = False
+    usual_zero: bool = False
+    outputs: int = 1
 
 
 def operators_of(op: Op, shape: Shape) -> tuple[LoweredOperator, ...]:
@@ -76,14 +82,14 @@ def operators_of(op: Op, shape: Shape) -> tuple[LoweredOperator, ...]:
         ExportError: They are not known here.
     """
     channels = shape[-1]
-    if op.kind in _OF_FRAMES:  # as an image of one row; what it becomes again is written first
+    if op.kind in OF_FRAMES:  # as an image of one row; what it becomes again is written first
         row = (1, 1, *shape[1:])
         kernel = _kernel(op)
         before = (1, 1, op.attributes["frames"], kernel.shape[-1])
-        reshaped = op.attributes.get("reshaped", "both")
-        shapes = [shape] if reshaped in ("after", "both") else []
-        shapes += [before] if reshaped in ("before", "both") else []
-        convolution = LoweredOperator(_OF_FRAMES[op.kind], 1, row, (kernel, bias(kernel, channels)))
+        reshaped = op.attributes.get("reshaped", ("after", "before"))
+        shapes = [shape] if "after" in reshaped else []
+        shapes += [before] if "before" in reshaped else []
+        convolution = LoweredOperator(OF_FRAMES[op.kind], 1, row, (kernel, bias(kernel, channels)))
         reshapes = [LoweredOperator("RESHAPE", 1, each, (indices(*each),)) for each in shapes]
         return (*reshapes, convolution)
     if op.kind == "conv2d_transpose":
@@ -167,7 +173,7 @@ def _kernel(op: Op) -> Constant:
     channels = op.output_shape[-1]
     if op.kind == "conv2d_transpose":
         return Constant("weight", (channels, *window, outputs), channels)
-    if op.kind in _OF_FRAMES:
+    if op.kind in OF_FRAMES:
         window = [1, *window]
     if op.kind in ("depthwise_conv1d", "depthwise_conv2d"):
         return Constant("weight", (1, *window, channels), channels)

@@ -22,6 +22,10 @@ computes them (shapes without the batch):
 - `permute`: `layers.Permute` by its `dims`, counted from 1.
 - `conv1d`, `conv2d`, `depthwise_conv1d`, `depthwise_conv2d`, `conv2d_transpose`: `kernel_size`,
   `strides`, and `padding` where it is not `same`.
+- `layer_normalization`: over the last axis; whether there is a `scale` and a `center`.
+- `multi_head_attention`: without masks; its `heads`, the `key_width` and `value_width` of one, the
+  `keys`, how many there are, what the projections of query, key and value read (`reads`, channels),
+  and whether there is a `bias`.
 - `embedding`: `layers.Embedding` of indices that are given as floats.
 - `rescaling`: whether there is an `offset`. `zero_padding2d`: `pads`, before and after, by axis.
 - `max_pool2d`, `average_pool2d`: `pool_size`, `strides` where windows overlap or leave gaps, and
@@ -253,6 +257,8 @@ def _steps(
     steps: list[Op]
     if title in ("GRU", "LSTM", "Bidirectional"):
         return [_recurrent(layer, name, inputs, read[0][0], shape, weights)]
+    if title == "MultiHeadAttention":
+        return [_attention(layer, name, inputs, read, shape, weights)]
     if title in ("SeparableConv1D", "SeparableConv2D"):
         rank = title[-2:].lower()
         depthwise, pointwise, *bias = weights
@@ -264,7 +270,7 @@ def _steps(
             (*shape[:-1], channels),
             (depthwise,),
             prod(shape[:-1]) * depthwise.size,
-            {"frames": read[0][0], "reshaped": "before"} if rank == "1d" else {},
+            {"frames": read[0][0], "reshaped": ("before",)} if rank == "1d" else {},
         )
         outer = Op(
             f"conv{rank}",
@@ -273,7 +279,7 @@ def _steps(
             shape,
             (pointwise, *bias),
             prod(shape[:-1]) * pointwise.size,
-            {"frames": shape[0], "reshaped": "after"} if rank == "1d" else {},
+            {"frames": shape[0], "reshaped": ("after",)} if rank == "1d" else {},
         )
         steps = [inner, outer]
     elif title == "Softmax" and layer.axis == 1 and len(shape) == 2:
@@ -334,6 +340,40 @@ def _recurrent(
     return Op(kind, name, inputs, shape, weights, macs, attributes)
 
 
+def _attention(
+    layer: Any,
+    name: str,
+    inputs: tuple[str, ...],
+    read: tuple[Shape, ...],
+    shape: Shape,
+    weights: tuple[Weight, ...],
+) -> Op:
+    """Return an attention layer that reads frames: query, value, and key where it is another."""
+    masked = any(call.arguments.kwargs.get("use_causal_mask") for call in calls_of(layer))
+    plain = len(read) in (2, 3) and all(len(each) == 2 for each in read) and not masked
+    if not plain or layer.dropout:
+        raise ExportError(
+            f"the arithmetic of the layer {name!r} is not known: attention over frames is, without "
+            "masks and dropout"
+        )
+    query, key = read[0], read[-1]
+    kernels = [weight.shape for weight in weights if weight.name == "kernel"]
+    heads, width = kernels[0][1:]
+    value_width = kernels[2][2]
+    macs = query[0] * (prod(kernels[0]) + prod(kernels[3]))
+    macs += key[0] * (prod(kernels[1]) + prod(kernels[2]))
+    macs += heads * query[0] * key[0] * (width + value_width)
+    attributes = {
+        "heads": heads,
+        "key_width": width,
+        "value_width": value_width,
+        "keys": key[0],
+        "reads": (query[1], key[1], read[1][1]),
+        "bias": any(weight.name == "bias" for weight in weights),
+    }
+    return Op("multi_head_attention", name, inputs, shape, weights, macs, attributes)
+
+
 def _attributes(layer: Any, kind: str) -> dict[str, Any]:
     """Return what distinguishes a layer's operation besides its weights and shapes."""
     if kind == "normalization" and not layer.weights:  # its statistics were given, not learnt
@@ -347,6 +387,13 @@ def _attributes(layer: Any, kind: str) -> dict[str, Any]:
         if usual == "same":
             window["strides"] = tuple(layer.strides)
         return window | ({} if layer.padding == usual else {"padding": layer.padding})
+    if kind == "layer_normalization":
+        if layer.axis != [-1] or layer.rms_scaling:
+            raise ExportError(
+                f"the arithmetic of the layer {layer.name!r} is not known: that of layer "
+                "normalisation over the last axis is"
+            )
+        return {"scale": layer.scale, "center": layer.center}
     if kind == "rescaling":
         return {"offset": bool(np.any(layer.offset))}
     if kind == "zero_padding2d":

@@ -11,14 +11,16 @@ to be equal, and some of the padding, of which the mean is known.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from math import ceil
+from typing import Any, NamedTuple
 
 from ..errors import ExportError, counted
-from ..forms import Form
+from ..forms import INTEGERS, Form, Recurrent
 from .loop_size import loops_bytes
 from .nodes import lower
 from .operators import WEIGHTED, Constant, LoweredOperator
 from .ops import Op
+from .steps import one_frame, states_bytes
 
 CONVERTER = "tensorflow 2.21"
 """The converter whose files these figures were read from.
@@ -28,20 +30,32 @@ CONVERTER = "tensorflow 2.21"
 
 # Lengths in bytes of what `flatbuffer.pack` writes; lists hold 4 bytes for each entry.
 # Once in every file: root, model, graph, metadata, names and layouts of tables.
-_FILE = {"float32": 448, "float16": 472, "full_int8": 504}
+_FILE = {
+    "float32": 448,
+    "float16": 472,
+    "int8_weights": 490,
+    "full_int8": 504,
+    "int4": 504,
+    "int16": 504,
+}
 _LIST = 4
 _CODE = 20  # of an operator, in the list of all that occur
 _OPERATOR = 20  # its table and list entry, without options
 _OPTIONS = 8  # kind of options and pointer to them, in an operator's table
-_PLAIN = frozenset({"DEQUANTIZE", "ELU", "LOGISTIC", "QUANTIZE", "TANH"})  # without options
+_PLAIN = frozenset(
+    {"DEQUANTIZE", "ELU", "LOGISTIC", "QUANTIZE", "RSQRT", "TANH"}
+)  # without options
 # Tables of options and their layouts; those without an entry are empty, and all are one.
 _OPTION_TABLES = {
     "AVERAGE_POOL_2D": 38,
     "CONV_2D": 14,
     "DEPTHWISE_CONV_2D": 28,
     "MAX_POOL_2D": 38,
+    "PACK": 24,
     "RESHAPE": 24,
     "SOFTMAX": 14,
+    "SPLIT": 14,
+    "UNPACK": 24,
 }
 # Tables of tensors: layout, shape and whether it has one (12), buffer, type, scales (4 each).
 _FLOATS = 12
@@ -54,23 +68,27 @@ _PADDING = 2  # of a vector of zero points, aligned to 8: none or 4
 
 # Whose integer output has the scales of its input.
 _SAME_SCALES = frozenset(
-    {"AVERAGE_POOL_2D", "GATHER", "MAX_POOL_2D", "PAD", "RESHAPE", "STRIDED_SLICE", "TRANSPOSE"}
+    {"AVERAGE_POOL_2D", "GATHER", "MAX_POOL_2D", "PACK", "PAD", "RESHAPE", "SPLIT"}
+    | {"STRIDED_SLICE", "TRANSPOSE", "UNPACK"}
 )
 # Whose integer output has scales that are always the same, by their step, or none.
 _FIXED_SCALES = {"LOGISTIC": 256, "SOFTMAX": 256, "TANH": 128}
 _INDICES = frozenset({"CAST", "DIV", "EQUAL", "LESS", "MAXIMUM", "MINIMUM", "SELECT"})
+KERNELS = WEIGHTED | {"TRANSPOSE_CONV"}
+_HYBRID = 1024  # scalars of a kernel, from which on the converter multiplies integers
+NARROWED, LEAST_NARROWED = ("CONV_2D", "FULLY_CONNECTED"), 256  # as `integer.fours` has it
 _ZERO_POINTS = 72  # from about so many values come those of outputs
 
 
-def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
+def predict_bytes(ops: tuple[Op, ...], form: Form, recurrent: Recurrent | None = None) -> int:
     """Return the bytes of the `.tflite` file that `kerasnas.export` writes of a network.
-
-    Recurrent layers are loops: the converter's in float, those of integers in `full_int8`.
 
     Args:
         ops: The network, in order of computation, from `Architecture.ops` or `from_keras`.
-        form: `float32`, `float16` (constants in float16, computed in float32) or `full_int8`
-            (integers inside, float32 at both ends).
+        form: See `kerasnas.export.convert.program`; all but `mixed`, whose operators in float are
+            not known before.
+        recurrent: How recurrent layers compute, as there; by default in loops: those of integers
+            in `full_int8` and `int4`, and else the converter's.
 
     Raises:
         ExportError: The form, or an operation, is not known here.
@@ -83,14 +101,21 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
             f"the size of a file with {counted(inputs, 'input')} cannot be predicted: networks of "
             "one input can be exported"
         )
-    nodes = lower(ops, form)
-    integer = form == "full_int8"
+    total = _FILE[form]
+    if recurrent in (None, "int8_loop", "while"):
+        total += loops_bytes(ops, form)
+    elif recurrent == "step":
+        ops = one_frame(ops)
+        total += states_bytes(ops, form in INTEGERS)
+    elif recurrent != "unroll":
+        raise ExportError(f"the bytes of files with {recurrent} cannot be predicted")
+    nodes = lower(ops, form, recurrent)
+    integer = form in INTEGERS
     # What is written once, by what it is.
     once: dict[Any, int] = {}
     given = (1, *ops[0].output_shape)
     shapes = {given}
     once["float", given] = _FLOATS
-    total = _FILE[form] + loops_bytes(ops, form)
     zeros = 0
     operators = {node.operator for node in nodes}
     if integer:
@@ -101,16 +126,16 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
             ends = 1
         total += ends * (_OPERATOR + _vector(1)) + _INTEGERS + _SCALES + _vector(1) + 2 * _LIST
         zeros += 1
-    elif form == "float16":
+    elif form != "float32":
         operators.add("DEQUANTIZE")
     for name in operators:
         total += _CODE + _OPTION_TABLES.get(name, 0)
     for node in nodes:
-        total += _node_bytes(node) + _LIST
+        total += _node_bytes(node) + _LIST * node.outputs
         if not integer:
             once["float", node.shape] = _FLOATS
         elif node.operator in _FIXED_SCALES and not node.wide:
-            scales = _FIXED_SCALES[node.operator]
+            scales = 1 if form == "int16" else _FIXED_SCALES[node.operator]
             once["scales", scales] = _SCALES + _vector(1) + _zero_points(1)
             once["integers", scales, node.shape] = _INTEGERS
         elif node.operator in _INDICES:
@@ -119,26 +144,74 @@ def predict_bytes(ops: tuple[Op, ...], form: Form) -> int:
             zeros += ("scales", node.joined) not in once and not node.wide
             once["scales", node.joined] = _SCALES + _vector(1)
             once["integers", node.joined, node.shape] = _INTEGERS
-        elif not node.like_input:
+        elif not node.like_input or form == "int16":  # whose converter does not join scales
             total += _INTEGERS
             if node.operator not in _SAME_SCALES:
                 total += _SCALES + _vector(1)
-                zeros += not node.wide
+                zeros += not (node.wide or node.usual_zero)
         shapes.add(node.shape)
         for constant in node.constants:
             shapes.add(constant.shape)
             if integer and constant.role != "index":
                 once["zeros", constant.channels] = _zero_points(constant.channels)
-            size = _constant_bytes(constant, form)
-            if constant.values:
-                once[constant.role, constant.values] = size
+            stored = _stored(constant, node.operator, form)
+            size = _constant_bytes(stored)
+            if constant.values or constant.shared:
+                once[constant.role, constant.values, constant.shared] = size
             else:
                 total += size
-            if form == "float16" and constant.role != "index":
+            if stored.floats:
                 once["float", constant.shape] = _FLOATS
-    total += _zero_points(1) * round(_different(zeros, _ZERO_POINTS))
+            if form == "int8_weights" and stored.width == 1:
+                once["zeros", stored.channels] = _zero_points(stored.channels)
+    if form != "int16":
+        total += _zero_points(1) * round(_different(zeros, _ZERO_POINTS))
     total += sum([_vector(len(shape)) for shape in shapes])
     return total + sum(once.values())
+
+
+class _Stored(NamedTuple):
+    """How a constant is stored.
+
+    Attributes:
+        size: Number of scalars.
+        width: Bytes of one; a half for those of 4 bits.
+        typed: Whether its type is another than float32, which is not written.
+        channels: With a scale of their own; 0 where there are no scales.
+        last: Whether the channels are the last axis, and not the first.
+        floats: Whether an operator makes float32 of it.
+    """
+
+    size: int
+    width: float
+    typed: bool = True
+    channels: int = 0
+    last: bool = False
+    floats: bool = False
+
+
+@lru_cache(4096)
+def _stored(constant: Constant, operator: str, form: Form) -> _Stored:
+    """Return how a constant of an operator is stored in a form."""
+    size, last = constant.size, constant.channels > 1 and constant.shape[0] == 1
+    if constant.role == "index":
+        return _Stored(size, 4)
+    if form == "float16":
+        return _Stored(size, 2, floats=True)
+    if form == "int8_weights" and operator in KERNELS and constant.role == "weight":
+        if len(constant.shape) < 2:
+            return _Stored(size, 4, False)
+        if size >= _HYBRID:  # products of integers, by the converter
+            return _Stored(size, 1, True, constant.channels, last)
+        return _Stored(size, 1, True, 1, floats=True)
+    if form not in INTEGERS:
+        return _Stored(size, 4, False)
+    width: float = 1
+    if constant.role == "bias":
+        width = 8 if form == "int16" else 4
+    elif form == "int4" and operator in NARROWED and size >= LEAST_NARROWED:
+        width = 0.5
+    return _Stored(size, width, True, constant.channels, last)
 
 
 def _node_bytes(node: LoweredOperator) -> int:
@@ -147,27 +220,19 @@ def _node_bytes(node: LoweredOperator) -> int:
     inputs = node.inputs + (2 if node.operator in WEIGHTED else len(node.constants))
     total = _OPERATOR + (0 if node.operator in _PLAIN else _OPTIONS) + _vector(1)
     # A list of one input alone is the one before it in the role of outputs.
+    total += _vector(node.outputs) if node.outputs > 1 else 0
     return total + (_vector(inputs) if inputs > 1 else 0)
 
 
-@lru_cache(4096)
-def _constant_bytes(constant: Constant, form: Form) -> int:
-    """Return a constant's bytes: tensor, data, and in float16 what makes it float32."""
-    total = _FLOATS + _BUFFER + 2 * _LIST
-    if constant.role == "index":
-        return total + _TYPE + _data(4 * constant.size)
-    if form == "float32":
-        return total + _data(4 * constant.size)
-    total += _TYPE
-    if form == "float16":
-        # Its code is the file's first, 0, which is not written.
-        total += _LIST + _OPERATOR - 4 + 2 * _vector(1)
-        return total + _data(2 * constant.size)
-    channels = constant.channels
-    total += 4 + _SCALES + _vector(channels)
-    if channels > 1 and constant.shape[0] == 1:
-        total += _AXIS
-    return total + _data((4 if constant.role == "bias" else 1) * constant.size)
+def _constant_bytes(stored: _Stored) -> int:
+    """Return a constant's bytes: tensor, data, and what makes it float32."""
+    total = _FLOATS + _BUFFER + 2 * _LIST + (_TYPE if stored.typed else 0)
+    if stored.floats:
+        # The code of float16's is the file's first, 0, which is not written.
+        total += _LIST + _OPERATOR - (4 if stored.width == 2 else 0) + 2 * _vector(1)
+    if stored.channels:
+        total += 4 + _SCALES + _vector(stored.channels) + (_AXIS if stored.last else 0)
+    return total + _data(ceil(stored.width * stored.size))
 
 
 def _vector(count: int) -> int:

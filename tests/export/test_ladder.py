@@ -8,6 +8,7 @@ from kerasnas.export import ExportError, ExportSettings, ladder
 from kerasnas.export.check.checks import Measured
 from kerasnas.export.check.networks import KerasNetwork, TfliteNetwork
 from kerasnas.export.check.parity import compare
+from kerasnas.export.convert.lowering import Candidate
 from kerasnas.export.flatbuffer.delegation import Delegation
 from kerasnas.export.flatbuffer.facts import FileFacts
 from kerasnas.export.ladder import Examined, Reference, climb_down
@@ -21,17 +22,17 @@ class Forms:
     """Stands for the conversion and what is measured: bytes and agreement of each form.
 
     A form of None dies, files of no bytes are refused by the runtime. With `varies`, each
-    conversion gives other bytes.
+    conversion gives other bytes. Forms that leave operators in float are known by how many.
     """
 
-    def __init__(self, forms: dict[str, tuple[int, float] | None], varies: bool) -> None:
+    def __init__(self, forms: dict[Any, tuple[int, float] | None], varies: bool) -> None:
         self.forms = forms
         self.varies = varies
         self.converted = 0
 
     def convert(self, network: Any, candidate: Any, output: Path, *rest: Any) -> None:
         self.converted += self.varies
-        form = self.forms[candidate.recurrent]
+        form = self.forms.get(candidate.floats or candidate.recurrent)
         if form is None:
             raise ChildDied(f"converting to {candidate}: the process died of SIGSEGV")
         output.write_bytes(bytes([self.converted]) * form[0])
@@ -44,7 +45,7 @@ class Forms:
     def measure(
         self, network: Any, candidate: Any, scores: Any, repeated: Any, *rest: Any
     ) -> Measured:
-        size, agreement = self.forms[candidate.recurrent] or (0, 0)
+        size, agreement = self.forms[candidate.floats or candidate.recurrent] or (0, 0)
         scores = LABELS.copy()
         wrong = round((1 - agreement) * len(scores))
         scores[:wrong] = scores[:wrong, ::-1]
@@ -55,7 +56,7 @@ class Forms:
 
 
 def _climb(
-    forms: dict[str, tuple[int, float] | None],
+    forms: dict[Any, tuple[int, float] | None],
     tmp_path: Path,
     monkeypatch: Any,
     varies: bool = False,
@@ -79,14 +80,14 @@ def _climb(
 
 def test_a_dying_converter_is_one_failed_form(tmp_path: Path, monkeypatch):
     made = _climb({LOOP: None, UNROLL: (90, 1.0), WHILE: (10, 1.0)}, tmp_path, monkeypatch)
-    assert made.candidate == ("full_int8", UNROLL)
+    assert made.candidate == Candidate("full_int8", UNROLL)
     (failure,) = made.failures
     assert failure == "converting to full_int8 with int8_loop: the process died of SIGSEGV"
 
 
 def test_a_file_that_the_runtime_refuses_is_one_failed_form(tmp_path: Path, monkeypatch):
     made = _climb({LOOP: (0, 1.0), UNROLL: (90, 1.0)}, tmp_path, monkeypatch)
-    assert made.candidate == ("full_int8", UNROLL)
+    assert made.candidate == Candidate("full_int8", UNROLL)
     (failure,) = made.failures
     assert failure.startswith("full_int8 with int8_loop: the runtime does not take the file: ")
 
@@ -94,7 +95,7 @@ def test_a_file_that_the_runtime_refuses_is_one_failed_form(tmp_path: Path, monk
 def test_a_form_with_a_failed_check_gives_way_to_the_next(tmp_path: Path, monkeypatch):
     forms = {LOOP: (101, 1.0), UNROLL: (50, 0.9), WHILE: (100, 0.99)}
     made = _climb(forms, tmp_path, monkeypatch)
-    assert made.candidate == ("int8_weights", WHILE)
+    assert made.candidate == Candidate("int8_weights", WHILE)
     over, disagrees = made.failures[0], made.failures[1]
     assert over.startswith(
         "full_int8 with int8_loop was refused: model_int8.tflite has 101 bytes, 1 (1.0%)"
@@ -103,6 +104,20 @@ def test_a_form_with_a_failed_check_gives_way_to_the_next(tmp_path: Path, monkey
         "full_int8 with unroll was refused: 90 % agreement of model_int8.tflite with the Keras "
         "model, 98 % required; try 5 epochs of quantisation-aware fine-tuning (qat)"
     )
+
+
+def test_what_rounding_breaks_floats_may_mend(tmp_path: Path, monkeypatch):
+    forms = {LOOP: (50, 0.9), UNROLL: (60, 0.9), 1: (70, 0.97), 2: (80, 0.99), WHILE: (75, 1.0)}
+    made = _climb(forms, tmp_path, monkeypatch)
+    assert made.candidate == Candidate("mixed", LOOP, 2)
+    assert made.failures[-1].startswith(
+        "mixed with int8_loop, 1 operator in float was refused: 97 % agreement"
+    )
+
+
+def test_what_is_too_large_gets_no_floats(tmp_path: Path, monkeypatch):
+    forms = {LOOP: (101, 0.9), UNROLL: (102, 1.0), 1: (90, 1.0), WHILE: (100, 1.0)}
+    assert _climb(forms, tmp_path, monkeypatch).candidate == Candidate("int8_weights", WHILE)
 
 
 @pytest.mark.parametrize("on_fail", ["error", "report"])
@@ -121,7 +136,7 @@ def test_where_none_passes_the_least_bad_is_kept(tmp_path: Path, monkeypatch):
 
 
 def test_where_none_converts_each_says_why(tmp_path: Path, monkeypatch):
-    forms: dict[str, tuple[int, float] | None] = dict.fromkeys((LOOP, UNROLL, WHILE))
+    forms: dict[Any, tuple[int, float] | None] = dict.fromkeys((LOOP, UNROLL, WHILE))
     with pytest.raises(ExportError, match="(?s)int8_loop.*SIGSEGV.*unroll.*int8_weights with"):
         _climb(forms, tmp_path, monkeypatch)
 

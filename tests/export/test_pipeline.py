@@ -240,6 +240,7 @@ def test_a_recurrent_network_is_integer_and_the_report_names_its_forms(tmp_path:
     assert (whole["form"], whole["recurrent"]) == ("full_int8", "int8_loop")
     assert whole["float_operators"] == {} != half["float_operators"]
     assert half["failed_forms"] == whole["failed_forms"] == []
+    assert half["slow"] is None and "gates and states of int16" in whole["slow"]
     for entry in (half, whole):
         assert abs(entry["prediction_error"]) < 0.03
     stateless = [check for check in report["checks"] if check["name"] == "stateless"]

@@ -167,7 +167,7 @@ def test_microcontrollers_and_layers_have_tables_of_their_own(run):
         verdict="passed",
     )
     layer = records.LayerEntry("conv", "CONV_2D", 1_234, 5_678_000, 0.0123, 0.01, None)
-    export_report(micro=micro, layers=(layer,), larger="it has many channels").write(
+    export_report(micro=micro, layers=(layer,), larger="it has many channels", slow="loops").write(
         RunPaths(run).export.report
     )
     page = Page(write(run))
@@ -177,6 +177,7 @@ def test_microcontrollers_and_layers_have_tables_of_their_own(run):
     (row,) = page.rows("export", "Layers of model_int8.tflite")
     assert row == ["conv", "CONV_2D", "1 234", "5 678 000", "1.2 %", "1.0 %", "–"]
     assert "it has many channels" in page.text("export")
+    assert "model_int8.tflite: loops." in page.text("export")
 
 
 def test_folds_are_listed_with_the_held_out_one_marked(page):

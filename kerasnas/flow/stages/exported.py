@@ -81,6 +81,7 @@ class Exported(Result):
                 if _REFUSED in reason
             ),
             *(entry.larger for entry in entries.values() if entry.larger is not None),
+            *(f"{entry.file}: {entry.slow}" for entry in entries.values() if entry.slow),
             *(
                 _unfused_line(name, entry.without_fusing)
                 for name, entry in entries.items()

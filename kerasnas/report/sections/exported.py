@@ -60,6 +60,7 @@ def section(run: Run) -> Markup:
                 f"{versions}."
             ),
             *(note(file.larger) for file in files if file.larger is not None),
+            *(note(f"{file.file}: {file.slow}.") for file in files if file.slow is not None),
             _micro(files),
             _waveform(export),
             *(_layers(file) for file in files if file.layers),

@@ -200,6 +200,7 @@ class FileEntry(Entry):
         micro: On TensorFlow Lite Micro; None where it was not asked for, or does not run there.
         layers: What each layer costs that can be found in the file, in order.
         larger: Why an integer file is larger than that of floats; None where it is not.
+        slow: Why a file takes longer than its multiply-accumulates tell; None where it does not.
     """
 
     file: str
@@ -232,6 +233,7 @@ class FileEntry(Entry):
     waveform: WaveformEntry | None = None
     micro: MicroEntry | None = None
     larger: str | None = None
+    slow: str | None = None
     layers: tuple[LayerEntry, ...] = ()
 
 

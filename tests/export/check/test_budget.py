@@ -2,6 +2,9 @@ import numpy as np
 import pytest
 
 from kerasnas.export.check.budget import counted_bytes
+from kerasnas.export.flatbuffer.facts import FileFacts
+
+FACTS = FileFacts(123, {}, {}, (), None, halves=600, quarters=9600)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +37,15 @@ BIASES = 302
         ("float16", 2 * (sum(KERNELS) + BIASES)),
         ("full_int8", sum(KERNELS) + 4 * BIASES),
         ("int8_weights", sum(KERNELS) + 4 * BIASES),
+        ("mixed", sum(KERNELS) + 600 + 4 * BIASES),  # the last kernel is float16
+        ("int4", sum(KERNELS) - 9600 // 2 + 4 * BIASES),  # the wide one has 4 bits
     ],
 )
 def test_dcase_counts_non_zero_parameters_in_their_widths(model, form, expected):
-    assert counted_bytes("dcase2020", model, form, 123) == expected
+    assert counted_bytes("dcase2020", model, form, FACTS) == expected
 
 
 def test_other_rules_count_the_file_or_trainable_parameters(model):
-    assert counted_bytes("file", model, "full_int8", 123) == 123
+    assert counted_bytes("file", model, "full_int8", FACTS) == 123
     trainable = 72 + 16 + 32 * 300 + 300 + 600 + 2
-    assert counted_bytes("float32_params", model, "full_int8", 123) == 4 * trainable
+    assert counted_bytes("float32_params", model, "full_int8", FACTS) == 4 * trainable

@@ -11,6 +11,14 @@ from kerasnas.export.keras_model.recurrent import recurrent_layers
 from ..randomize import randomize
 
 
+def _mixed(recurrent: str) -> list[str]:
+    """What is tried between integers alone and int8 weights."""
+    name = f"mixed with {recurrent}" if recurrent else "mixed"
+    return [f"{name}, {n} in float" for n in ("1 operator", "2 operators", "4 operators")] + [
+        f"{name}, 8 operators in float"
+    ]
+
+
 def _model(frames: int, recurrent: bool = True) -> Any:
     import keras
     from keras import layers
@@ -28,18 +36,33 @@ def _model(frames: int, recurrent: bool = True) -> Any:
         ("float16", "auto", 1, ["float16 with unroll", "float16 with while"]),
         ("float16", "int8_loop", 60, ["float16 with while"]),
         ("float16", "unroll", 60, ["float16 with unroll"]),
-        ("int8", "auto", 60, ["full_int8 with int8_loop", "int8_weights with while"]),
+        (
+            "int8",
+            "auto",
+            60,
+            ["full_int8 with int8_loop", *_mixed("int8_loop"), "int8_weights with while"],
+        ),
         (
             "int8",
             "auto",
             20,
-            ["full_int8 with int8_loop", "full_int8 with unroll", "int8_weights with while"],
+            [
+                "full_int8 with int8_loop",
+                "full_int8 with unroll",
+                *_mixed("int8_loop"),
+                "int8_weights with while",
+            ],
         ),
         (
             "int8",
             "auto",
             1,
-            ["full_int8 with unroll", "full_int8 with int8_loop", "int8_weights with while"],
+            [
+                "full_int8 with unroll",
+                "full_int8 with int8_loop",
+                *_mixed("unroll"),
+                "int8_weights with while",
+            ],
         ),
         ("int8", "int8_loop", 20, ["full_int8 with int8_loop"]),
         ("int8", "while", 20, ["int8_weights with while"]),
@@ -108,7 +131,8 @@ def test_of_a_recurrent_layer_inside_another_no_steps_are_written_out():
     x = layers.Flatten()(layers.TimeDistributed(layers.GRU(2))(inputs))
     model = keras.Model(inputs, layers.Dense(2)(x))
     forms = [str(candidate) for candidate in candidates(model, "int8", ExportSettings())]
-    assert forms == ["full_int8 with int8_loop", "int8_weights with while"]
+    assert forms[0] == "full_int8 with int8_loop"
+    assert not any("unroll" in form for form in forms)
 
 
 def test_a_recurrent_layer_may_have_a_mask_and_be_called_twice():
@@ -151,6 +175,23 @@ def test_a_network_without_recurrent_layers_has_forms_without_loops():
     assert [str(c) for c in candidates(model, "int8", settings)] == [
         "full_int8",
         "int16",
+        *_mixed(""),
         "int8_weights",
     ]
+    micro = settings.model_copy(update={"target": "tflm"})
+    assert "mixed" not in {candidate.form for candidate in candidates(model, "int8", micro)}
     assert [str(c) for c in candidates(model, "float16", settings)] == ["float16"]
+
+
+def test_kernels_of_4_bits_are_tried_first_where_asked_for():
+    settings = ExportSettings(int4=True)
+    for model, first in (
+        (_model(60), "int4 with int8_loop"),
+        (_model(20, recurrent=False), "int4"),
+    ):
+        plain = candidates(model, "int8", ExportSettings())
+        forms = candidates(model, "int8", settings)
+        assert str(forms[0]) == first and forms[1:] == plain
+        assert candidates(model, "float16", settings) == candidates(
+            model, "float16", ExportSettings()
+        )

@@ -245,6 +245,27 @@ def test_frames_that_a_mask_leaves_out_change_nothing(title: str, backward: bool
     _assert_close(_run(cell, x, mask=mask)[0], expected)
 
 
+@pytest.mark.parametrize("title", ["GRU", "LSTM", "SimpleRNN"])
+@pytest.mark.parametrize("sequences", [True, False])
+def test_a_mask_and_first_states_go_together(title: str, sequences: bool):
+    layer, cell, x = _other(title, return_sequences=sequences, return_state=True)
+    rng = np.random.default_rng(9)
+    first = tuple(rng.uniform(-1, 1, 8).astype(np.float32) for _ in range(cell.carries))
+    given = [np.tile(state, (len(x), 1)) for state in first]
+    mask = np.ones(20)
+    mask[[0, 1, 6, 19]] = 0  # zeros come out of the first two, and not the first state
+    kept = np.tile(mask, (len(x), 1))
+    expected = [v.numpy() for v in layer(x, initial_state=given, mask=kept.astype(bool))]
+    found = trace(cell, x, tuple(given), kept)
+    np.testing.assert_allclose(found.output, expected[0], atol=1e-5)
+    _assert_close(_run(cell, x, first, mask)[0], expected[0])
+    for which, state in enumerate(expected[1:]):
+        _assert_close(_run(cell, x, first, mask, which)[0], state)
+    nothing = np.zeros(20)
+    assert not _run(cell, x, first, nothing)[0].any()
+    _assert_close(_run(cell, x, first, nothing, 0)[0], given[0])
+
+
 def test_what_has_no_loop_has_no_cells():
     from keras import layers
 
