@@ -70,7 +70,7 @@ def load_directories(root: Path) -> Clips:
     Raises:
         KerasnasError: When there is no audio, or with every file that lies outside the label
             directories, has an audio format that cannot be read here, has a name that is not
-            UTF-8 or a label with a line break, or is a file that was met before (by a link).
+            UTF-8, or is a file that was met before (by a link).
     """
     problems, clips = Problems(), list[Clip]()
     met: dict[Path, Clip] = {}
@@ -201,8 +201,6 @@ def _problem_of(path: Path, label: Path) -> str | None:
     """Return why a file of audio cannot be taken."""
     if problem := unreadable(path):
         return problem
-    if len(label.name.splitlines()) > 1 and path != label:
-        return f"{str(path)!r}: its label holds a line break; rename the directory {label.name!r}"
     if path == label:
         return (
             f"{path}: lies beside the label directories; move it into a directory named after its "

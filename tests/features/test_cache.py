@@ -121,6 +121,11 @@ def test_a_second_run_reads_no_audio(data, tmp_path, reads):
     assert np.array_equal(first, second)
 
 
+def _flipped(content):
+    """The content of an array with one bit of its last value changed."""
+    return content[:-2] + bytes([content[-2] ^ 1]) + content[-1:]
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
@@ -129,8 +134,11 @@ def test_a_second_run_reads_no_audio(data, tmp_path, reads):
         (lambda path, content: path.write_bytes(b"junk" + content[4:]), "allow_pickle"),
         (lambda path, content: np.save(path, np.zeros(3)), "another array"),
         (lambda path, content: path.unlink(), "No such file"),
+        (lambda path, content: path.write_bytes(_flipped(content)), "its checksum"),
+        (lambda path, content: np.save(path, np.load(path)[::-1]), "its checksum"),
+        (lambda path, content: path.with_name("about.json").unlink(), "No such file"),
     ],
-    ids=["emptied", "cut", "foreign", "another", "lost"],
+    ids=["emptied", "cut", "foreign", "another", "lost", "flipped", "turned", "undescribed"],
 )
 def test_a_damaged_array_is_named_with_what_to_do(data, tmp_path, damage, why):
     run(clips_of(data), tmp_path)
