@@ -84,6 +84,21 @@ class NascSettings(PaperSettings):
     dense_units: int = Field(128, ge=1, description="of the first of two dense layers")
     dropout: float = Field(0.0, ge=0, lt=1, description="share dropped before the last layer")
 
+    @classmethod
+    def starter(cls, classes: int, budget: int) -> str:
+        """See `PaperSettings.starter`."""
+        return """\
+stem_filters: 8
+stem_strides: [2, 2]
+stages:
+  - {filters: 12, layers: 2, strides: [2, 2]}
+  - {filters: 16, layers: 3, strides: [2, 2]}
+  - {filters: 24, layers: 4}
+frequency_filters: 64
+recurrent_layers: 0  # the mean over the frames, which costs no time
+dense_units: 64
+"""
+
     def over(
         self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
     ) -> NascSpace:
