@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ExportError
-from ..forms import INTEGERS, Form, Recurrent
+from ..forms import INTEGERS, Form, Format, Recurrent
 from ..keras_model.custom import CustomCode
 from ..keras_model.private import calls_of
 from ..keras_model.recurrent import recurrent_layers
@@ -15,7 +15,7 @@ from ..network.loop_size import loops_bytes, unrolled_bytes
 from ..network.ops import from_keras
 from ..network.size import predict_bytes
 from ..process.child import run_module
-from ..settings import ExportSettings, Format
+from ..settings import ExportSettings
 
 CALIBRATION = "calibration.npy"
 _FEW_STEPS = 32

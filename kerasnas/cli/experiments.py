@@ -10,6 +10,7 @@ import typer
 
 from kerasnas.cli.application import ERR, OUT, Cache, Cluster, Data, Run, command
 from kerasnas.errors import KerasnasError
+from kerasnas.export.forms import Precision
 
 
 @command
@@ -221,9 +222,7 @@ def compare(
         str | None,
         typer.Option(help="Score; default: accuracy, or mean_average_precision of taggers."),
     ] = None,
-    precision: Annotated[
-        Literal["float32", "float16", "int8"], typer.Option(help="Form of the networks.")
-    ] = "float32",
+    precision: Annotated[Precision, typer.Option(help="Form of the networks.")] = "float32",
 ) -> None:
     """Compare the chosen networks of two runs on the same test clips."""
     from kerasnas.flow.commands.compare import compare
