@@ -35,6 +35,7 @@ import kerasnas
 from kerasnas import datasets, experiment
 from kerasnas.datasets import Clips
 from kerasnas.features.audio import read
+from kerasnas.runs.layout import RunPaths
 
 MFCCS = 20
 BASELINE_RATE = 16_000
@@ -102,7 +103,7 @@ def outcome(work: Path, folder: str, seed: int, budget: int) -> Outcome:
     seconds = time.perf_counter() - begun
     errors = []
     for name in FILES:
-        path = run / "export" / name
+        path = RunPaths(run).export.path / name
         result = kerasnas.evaluate(path).result if path.is_file() else None
         errors.append(math.nan if result is None else _error(result.labels, result.predictions))
     baseline, majority, tested, trained = simple(settings, seed)

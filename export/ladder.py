@@ -19,10 +19,10 @@ from .files import file_name
 from .flatbuffer.delegation import read_delegation
 from .flatbuffer.facts import read_facts
 from .flatbuffer.runtimes import too_new
-from .forms import TaskKind
+from .forms import Format, TaskKind
 from .micro.file import MicroFile, examine_micro
 from .micro.sources import MicroInput
-from .settings import ExportSettings, Format
+from .settings import ExportSettings
 from .waveforms.file import WaveformFile, WaveformInput, examine_waveform, waveform_name
 
 _BY_ROUNDING = frozenset({"accuracy", "agreement", "error"})

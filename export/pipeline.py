@@ -27,7 +27,7 @@ from .check.parity import require_fitting_scores, require_fitting_shape
 from .convert.lowering import CALIBRATION, require_lstm
 from .errors import CheckFailed, ExportError
 from .files import LABELS, RECORD, file_name, write_atomically
-from .forms import TaskKind
+from .forms import Format, TaskKind
 from .keras_model.custom import CustomCode
 from .keras_model.model_file import check_model
 from .keras_model.private import flat_layers
@@ -38,7 +38,7 @@ from .micro.file import source_names
 from .micro.sources import MicroInput, Parameter
 from .record import describe, describe_files
 from .result import ExportResult
-from .settings import ExportSettings, Format
+from .settings import ExportSettings
 from .tuned import TUNED, Tuned, figures, tune
 from .waveforms.file import WaveformInput, waveform_name
 

@@ -13,10 +13,11 @@ from .check.layer_table import layer_table
 from .convert.lowering import Candidate
 from .errors import ExportError
 from .files import file_name, sha256
+from .forms import Format
 from .ladder import Examined, Reference
 from .network.ops import from_keras
 from .network.size import predict_bytes
-from .settings import ExportSettings, Format
+from .settings import ExportSettings
 from .tuned import Tuned, gzip_bytes
 
 if TYPE_CHECKING:

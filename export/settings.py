@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
-from .forms import Rule
-
-Format = Literal["float16", "int8"]
-Lowering = Literal["auto", "int8_loop", "while", "unroll", "step", "fused_lstm"]
-OnFail = Literal["next-form", "error", "report"]
-Target = Literal["phone", "tflm"]
+from .forms import Format, Lowering, OnFail, Rule, Target
 
 
 class ExportSettings(BaseModel):

@@ -81,7 +81,7 @@ def test_the_papers_page_names_networks_and_sections_that_exist() -> None:
         for network in re.findall(r"--architecture (\S+)", line):
             assert "/" in network or network in space.reference_names, line
     page = (ROOT / "kerasnas" / "report" / "page.py").read_text(encoding="utf-8")
-    titles = set(re.findall(r'\("\w[\w-]*", "([^"]+)",', page))
+    titles = set(re.findall(r'\(\s*"\w[\w-]*",\s*"([^"]+)",', page))
     for named in re.findall(r"report's sections? (\"[^|]*?)(?: of|;|,| \||$)", text, re.M):
         for title in re.findall(r'"([^"]+)"', named):
             assert title in titles, title

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from .core.chain import parse
-from .core.errors import JournalError, SearchError
+from .core.errors import JournalError, SearchError, counted
 from .core.history import History, fold
 from .core.identity import objectives_in
 from .core.journal import JOURNAL
@@ -24,6 +26,38 @@ class Results:
 
     def __init__(self, history: History) -> None:
         self.history = history
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        """Return the Pareto front as a table, which notebooks show."""
+        names = [name for name, _ in self.objectives]
+        rows = [
+            (
+                trial.id,
+                *(f"{trial.metrics[name]:.6g}" for name in names),
+                ", ".join(f"{name}={value}" for name, value in trial.values.items()),
+            )
+            for trial in self.pareto_front()
+        ]
+        lines = "".join(
+            f"<tr>{''.join(f'<{cell}>{escape(text)}</{cell}>' for text in row)}</tr>"
+            for cell, row in (("th", ("trial", *names, "values")), *(("td", row) for row in rows))
+        )
+        caption = f"Pareto front: {self._summary()}"
+        return f"<table><caption>{escape(caption)}</caption>{lines}</table>"
+
+    def _summary(self) -> str:
+        """Return how many trials there are, and the best by the first objective."""
+        states = Counter(trial.status for trial in self.trials)
+        text = counted(len(self.trials), "trial")
+        if states:
+            text += f" ({', '.join(f'{count} {state}' for state, count in states.items())})"
+        if (best := self.best()) is not None:
+            name = self.objectives[0][0]
+            text += f", best {name} {best.metrics[name]:.6g} in trial {best.id}"
+        return text
 
     @property
     def objectives(self) -> tuple[Objective, ...]:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ExportError, counted
-from ..forms import CALIBRATED, Form, Recurrent
+from ..forms import CALIBRATED, Form, Format, Recurrent
 from ..keras_model.custom import CustomCode
 from ..keras_model.private import calls_of
 from ..keras_model.recurrent import recurrent_layers
 from ..network.ops import from_keras
 from ..network.size import predict_bytes
 from ..process.child import run_module
-from ..settings import ExportSettings, Format
+from ..settings import ExportSettings
 
 CALIBRATION = "calibration.npy"
 _FEW_STEPS = 32

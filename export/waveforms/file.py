@@ -18,7 +18,8 @@ from ..files import file_name, sha256
 from ..flatbuffer.delegation import read_delegation
 from ..flatbuffer.facts import read_facts
 from ..flatbuffer.graph import TfliteFile
-from ..settings import ExportSettings, Format
+from ..forms import Format
+from ..settings import ExportSettings
 from .front_end import FrozenFrontEnd, WaveformFrontEnd, front_end_file
 from .prepend import with_front_end
 

@@ -254,6 +254,11 @@ class DNN:
         self._adopt(model)
         self.labels = labels if labels is not None else self.labels
 
+    def __repr__(self) -> str:
+        read, scores = self.model.input_shape[1:], self.model.output_shape[1:]
+        labels = "" if self.labels is None else f", labels {', '.join(self.labels)}"
+        return f"<DNN: {read} to {scores}, {self.model.count_params():,} weights{labels}>"
+
     def _adopt(self, model: keras.Model) -> None:
         """Take a model, compiled anew; an optimiser of the kind that is asked for lives on."""
         self.model = model

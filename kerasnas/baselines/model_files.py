@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import ExportError
 from kerasnas.export.keras_model.model_file import check_archive
+from kerasnas.files import make_directory, publish
 from kerasnas.runs.layout import LABELS, MODEL, WINNERS, RunPaths, TrainingPaths
 from kerasnas.runs.records import Evaluation
 from kerasnas.runs.run import chosen_training, read_labels
@@ -27,14 +28,14 @@ def write(model: keras.Model, labels: Labels, path: Path) -> None:
         KerasnasError: The directory cannot be written to, or the disk is full.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:
             archive = Path(directory) / MODEL
             model.save(archive)
             if labels is not None:
                 with zipfile.ZipFile(archive, "a") as file:  # Keras passes over the member
                     file.writestr(LABELS, "".join(f"{label}\n" for label in labels))
-            archive.replace(path)
+            publish(archive, path)
     except OSError as error:
         raise KerasnasError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -20,6 +20,7 @@ from kerasnas.cli.application import (
     show_headline,
 )
 from kerasnas.errors import KerasnasError
+from kerasnas.export.forms import Precision
 
 
 @command
@@ -266,9 +267,7 @@ def compare(
         str | None,
         typer.Option(help="Score; default: accuracy, or mean_average_precision of taggers."),
     ] = None,
-    precision: Annotated[
-        Literal["float32", "float16", "int8"], typer.Option(help="Form of the networks.")
-    ] = "float32",
+    precision: Annotated[Precision, typer.Option(help="Form of the networks.")] = "float32",
 ) -> object:
     """Compare the chosen networks of two runs on the same test clips."""
     from kerasnas.flow.commands.compare import compare

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from kerasnas.cli.application import OUT, PROGRESS, Cache, Data, command, show_headline
+from kerasnas.export.forms import Lowering, OnFail, Target
 
 
 @command
@@ -22,18 +23,18 @@ def export(
     output: Annotated[Path | None, typer.Option(help="Default: export/ in the run.")] = None,
     budget: Annotated[int | None, typer.Option(min=1, help="Bytes a file may have.")] = None,
     on_fail: Annotated[
-        Literal["next-form", "error", "report"] | None,
+        OnFail | None,
         typer.Option(help="What a failed check does."),
     ] = None,
     recurrent: Annotated[
-        Literal["auto", "int8_loop", "while", "unroll", "step", "fused_lstm"] | None,
+        Lowering | None,
         typer.Option(
             help="How recurrent layers compute; files of fused_lstm keep their state and must be "
             "reset before each clip."
         ),
     ] = None,
     target: Annotated[
-        Literal["phone", "tflm"] | None,
+        Target | None,
         typer.Option(
             help="tflm: the int8 file must run in TensorFlow Lite Micro, and is written as C++ "
             "sources, too."

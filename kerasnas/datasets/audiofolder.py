@@ -19,7 +19,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -67,6 +67,13 @@ class AudioFolderSettings(LayoutSettings):
     fold_column: str | None = Field(
         None, min_length=1, description="Column of the metadata that names a clip's fold."
     )
+
+    @classmethod
+    def recognised(cls, root: Path) -> Self | None:
+        """See `LayoutSettings.recognised`."""
+        if any(find_metadata(root)) or {"train", "test"} <= set(split_folders(root).values()):
+            return cls(root=root, multi_label=several_labels(root))
+        return None
 
     def read(self, root: Path, cache: Path) -> Clips:
         """See `load` and `with_copies`."""

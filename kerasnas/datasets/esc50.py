@@ -7,7 +7,7 @@ one group here. Files may have been converted to another format that can be read
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import Problems, existing_audio, rows
 from kerasnas.errors import KerasnasError
 
+_TABLE = Path("meta", "esc50.csv")
 COLUMNS = ("filename", "fold", "target", "category", "esc10", "src_file", "take")
 
 
@@ -25,6 +26,11 @@ class Esc50Settings(LayoutSettings):
     dataset: Literal["esc50"] = "esc50"
     multi_label: Literal[False] = Field(False, description="A clip carries one label.")
     esc10: bool = Field(False, description="Keep the ten classes of ESC-10.")
+
+    @classmethod
+    def recognised(cls, root: Path) -> Self | None:
+        """See `LayoutSettings.recognised`."""
+        return cls(root=root) if (root / _TABLE).is_file() else None
 
     def read(self, root: Path, cache: Path) -> Clips:
         """See `load`."""
@@ -37,7 +43,7 @@ def load(root: Path, *, esc10: bool = False) -> Clips:
     Raises:
         KerasnasError: With file and line, when the table is malformed or a recording is missing.
     """
-    table, problems = root / "meta" / "esc50.csv", Problems()
+    table, problems = root / _TABLE, Problems()
     clips: dict[str, Clip] = {}
     targets: dict[str, int] = {}
     for where, row in rows(table, COLUMNS, problems=problems):

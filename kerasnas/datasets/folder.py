@@ -4,6 +4,7 @@ This is what most users have. The CSV has the columns `filename,labels[,fold][,s
 several labels of a clip are separated by `;`.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +63,34 @@ class FolderSettings(LayoutSettings):
         else:
             clips = load_csv(root, self.csv, multi_label=self.multi_label)
         return with_copies(clips if self.group_by is None else grouped(clips, self.group_by))
+
+
+def folder_of(root: Path) -> FolderSettings:
+    """Return the settings for a directory of recordings: with the list of clips in it, if any.
+
+    Args:
+        root: The directory, absolute.
+
+    Raises:
+        KerasnasError: There are several lists of clips, or the list cannot be read.
+    """
+    tables = [path for path in sorted(root.glob("*.csv")) if _lists_clips(path)]
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise KerasnasError(f"{root} holds several lists of clips ({names}): keep one there")
+    if not tables:
+        return FolderSettings(root=root)
+    # Loading reports the table's problems, all together.
+    listed = rows(tables[0], ("filename", "labels"), problems=Problems())
+    several = any(len(labels_of(row["labels"])) > 1 for _, row in listed)
+    return FolderSettings(root=root, csv=Path(tables[0].name), multi_label=several)
+
+
+def _lists_clips(path: Path) -> bool:
+    """Whether a table is meant to list clips; what is wrong with its header, `rows` says."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        names = {name.strip(' "\n').lower() for name in re.split("[,;\t]", file.readline())}
+    return "filename" in names and not names.isdisjoint(("label", "labels"))
 
 
 def load_directories(root: Path) -> Clips:

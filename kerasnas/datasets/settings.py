@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,8 +13,8 @@ from kerasnas.datasets.places import data_root, existing_directory
 class LayoutSettings(BaseModel, ABC):
     """A data set that an experiment can name.
 
-    A layout is one file with a subclass of this: a literal `dataset`, its own options, and `read`.
-    `kerasnas.datasets.layouts` lists them.
+    A layout is one file with a subclass of this: a literal `dataset`, its own options, and `read`;
+    `recognised`, too, if `kerasnas init` shall know it. `kerasnas.datasets.layouts` lists them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,6 +30,15 @@ class LayoutSettings(BaseModel, ABC):
         None, min_length=1, description="Classes to keep, in this order; null keeps all."
     )
     multi_label: bool = Field(False, description="Whether a clip may carry any number of labels.")
+
+    @classmethod
+    def recognised(cls, root: Path) -> Self | None:
+        """Return settings for a directory with the signs of this layout; None without them.
+
+        Args:
+            root: The directory, absolute.
+        """
+        return None
 
     @abstractmethod
     def read(self, root: Path, cache: Path) -> Clips:

@@ -31,6 +31,7 @@ from kerasnas.features.clip_features import cut_segments, fit_length
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.mel_settings import TfioLogMel
+from kerasnas.features.processes.workers import run_workers
 from kerasnas.features.versions import (
     AS_IT_IS,
     Version,
@@ -39,7 +40,6 @@ from kerasnas.features.versions import (
     version_waveform,
 )
 from kerasnas.features.waveform_model import digest
-from kerasnas.features.workers import run_workers
 from kerasnas.files import taking_turns, write_atomically
 
 VERSION = 1

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from kerasnas.features.clip_features import clip_features
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
 from kerasnas.features.front_ends import FrontEnd
+from kerasnas.features.morlet import filters
 from kerasnas.features.settings import Mel, Scalogram
-from kerasnas.features.spectral.morlet import filters
 from kerasnas.features.stored import dequantized
 from kerasnas.features.waveform_model import digest
 
@@ -23,7 +23,7 @@ def describe(settings: FrontEnd) -> dict[str, Any]:
     Everything but the matrix of filters. `sample_rate`, `n_fft`, `mel_bins`, `fmin`, `fmax`, `htk`,
     `mel_axis` and `mel_norm` determine that of mel bands (librosa's `filters.mel`; for `mel_axis:
     mel`, TensorFlow's `linear_to_mel_weight_matrix`); of wavelets there are the centres and widths,
-    cycles per sample (`kerasnas.features.spectral.morlet.bank`). Of a model file, its SHA-256.
+    cycles per sample (`kerasnas.features.morlet.bank`). Of a model file, its SHA-256.
     """
     given = settings.model_dump(mode="json", exclude={"storage"})
     if isinstance(settings, Embedding | StoredEmbedding):

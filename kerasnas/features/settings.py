@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kerasnas.features.spectral.morlet import filters
+from kerasnas.features.morlet import filters
 
 Trim = Annotated[
     float | None,
@@ -260,7 +260,7 @@ class LogMel(Mel):
 
 
 class Scalogram(Spectrogram):
-    """Spectrograms filtered by Morlet wavelets of `n_fft` samples (`spectral.morlet`)."""
+    """Spectrograms filtered by Morlet wavelets of `n_fft` samples (`kerasnas.features.morlet`)."""
 
     kind: Literal["scalogram"] = Field("scalogram", description="The front end.")
     octaves: int = Field(

@@ -73,6 +73,17 @@ class LiSettings(PaperSettings):
             raise ValueError(f"dropout must be shares below 1, not {self.dropout}")
         return self
 
+    @classmethod
+    def starter(cls, classes: int, budget: int) -> str:
+        """See `PaperSettings.starter`."""
+        return """\
+layers: [1, 2]
+units: [16, 32, 64, 128]
+summaries: [last]  # the dense layers behind all frames would not fit
+dense_layers: [0, 1]
+dense_units: [32, 64, 128]
+"""
+
     def over(
         self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
     ) -> LiSpace:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 class LiGatedSettings(PaperSettings):
     """The space's settings in an experiment."""
 
+    scores_alone: ClassVar[bool] = True
+
     space: Literal["li_gated"] = "li_gated"
     blocks: tuple[PositiveInt, ...] = Field((1, 2, 3), min_length=1, description="gated blocks")
     filters: tuple[PositiveInt, ...] = Field(
@@ -63,6 +65,17 @@ class LiGatedSettings(PaperSettings):
         if sorted(set(self.blocks)) != list(self.blocks):
             raise ValueError(f"blocks must be rising numbers, not {self.blocks}")
         return self
+
+    @classmethod
+    def starter(cls, classes: int, budget: int) -> str:
+        """See `PaperSettings.starter`."""
+        return """\
+blocks: [1, 2]
+filters: [4, 8]
+kernels: [3]
+pooled_filters: [16, 32]
+units: [16, 32, 64]
+"""
 
     def over(
         self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]

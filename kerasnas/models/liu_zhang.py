@@ -59,6 +59,8 @@ _XU_GRUS = (Gru(128), Gru(128), Gru(128))
 class LiuZhangSettings(PaperSettings):
     """The space's settings in an experiment; the defaults are the paper's."""
 
+    scores_alone: ClassVar[bool] = True
+
     space: Literal["liu_zhang"] = "liu_zhang"
     layers: int = Field(
         7, ge=1, description="Conv blocks; as many fewer as leave no bin to be halved"
@@ -84,6 +86,11 @@ class LiuZhangSettings(PaperSettings):
         "onto the scores (equations 3 to 5); false: compute it behind the GRU layers and multiply "
         "it onto the scores alone",
     )
+
+    @classmethod
+    def starter(cls, classes: int, budget: int) -> str:
+        """See `PaperSettings.starter`."""
+        return "filters: [8, 16, 32]\nrecurrent_units: 32\n"
 
     def over(
         self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]

@@ -98,6 +98,21 @@ class NascSettings(PaperSettings):
             )
         return self
 
+    @classmethod
+    def starter(cls, classes: int, budget: int) -> str:
+        """See `PaperSettings.starter`."""
+        return """\
+stem_filters: 8
+stem_strides: [2, 2]
+stages:
+  - {filters: 12, layers: 2, strides: [2, 2]}
+  - {filters: 16, layers: 3, strides: [2, 2]}
+  - {filters: 24, layers: 4}
+frequency_filters: 64
+recurrent_layers: 0  # the mean over the frames, which costs no time
+dense_units: 64
+"""
+
     def over(
         self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]
     ) -> NascSpace:

@@ -18,6 +18,9 @@ AnyPaper = WuLeeSettings | LiuZhangSettings | LiSettings | LiGatedSettings | Nas
 PAPERS: tuple[type[PaperSettings], ...] = get_args(AnyPaper)
 """The same, one after another."""
 
+PAPERS_BY_NAME = {each.model_fields["space"].default: each for each in PAPERS}
+"""The same, by the name that an experiment gives in `model.space`."""
+
 
 def space_names(spaces: Iterable[type[PaperSettings]]) -> str:
     """Return the names of spaces in an experiment, for messages."""

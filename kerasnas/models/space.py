@@ -48,6 +48,24 @@ class SpaceSettings(BaseModel):
 class PaperSettings(SpaceSettings, ABC):
     """Settings of a search space of `kerasnas.models.papers`."""
 
+    scores_alone: ClassVar[bool] = False
+    """Whether its paper gives every class a score of its own, though clips carry one label."""
+    large: ClassVar[bool] = False
+    """Whether a search of minutes has no time for the largest networks of its starter."""
+
+    @classmethod
+    @abstractmethod
+    def starter(cls, classes: int, budget: int) -> str:
+        """Return the settings of a starter experiment: few clips and minutes suffice for them.
+
+        Args:
+            classes: Number of classes.
+            budget: Bytes that each exported file may have.
+
+        Returns:
+            Lines of YAML, the fields of the space beside `space`, not indented.
+        """
+
     @abstractmethod
     def over(
         self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]

@@ -1,4 +1,7 @@
-"""Every search space that an experiment can name: those of papers, and `pretrained`."""
+"""Every search space that an experiment can name: those of `papers`, and `pretrained`.
+
+A space of another paper is added to `kerasnas.models.papers`, and to nothing here.
+"""
 
 from __future__ import annotations
 

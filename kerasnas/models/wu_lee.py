@@ -43,10 +43,13 @@ if TYPE_CHECKING:
 
 _MODULES = ("identity", "dsc3", "dsc5", "ir3", "ir5")
 _KERNELS = {"3": (3, 3), "5": (5, 5)}
+_TEXTURE_BYTES = 1200  # for each class, in float16
 
 
 class WuLeeSettings(PaperSettings):
     """The space's settings in an experiment; the defaults are the paper's."""
+
+    large: ClassVar[bool] = True
 
     space: Literal["wu_lee"] = "wu_lee"
     blocks: tuple[int, ...] = Field((2, 3, 4), min_length=1, description="numbers of blocks")
@@ -87,6 +90,18 @@ class WuLeeSettings(PaperSettings):
                 "texture: false"
             )
         return self
+
+    @classmethod
+    def starter(cls, classes: int, budget: int) -> str:
+        """See `PaperSettings.starter`."""
+        text = """\
+stem_strides: [2, 2]
+stem_filters: [8, 32]  # wider stems take most of the time
+pooling: statistics
+"""
+        if _TEXTURE_BYTES * classes <= budget / 4:
+            text += "texture: true  # also reads statistics over time, as a baseline does\n"
+        return text
 
     def over(
         self, input_shape: Shape, classes: int, output: Literal["softmax", "sigmoid"]

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from kerasnas import measures
 from kerasnas.errors import KerasnasError
+from kerasnas.export.forms import PRECISIONS
 from kerasnas.files import write_atomically
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.runs.layout import (
@@ -35,7 +36,6 @@ from kerasnas.runs.run import Run
 if TYPE_CHECKING:
     from kerasnas.blocks.architecture import Cost
 
-PRECISIONS = ("float32", "float16", "int8")
 _RATE = "equal_error_rate"
 
 

@@ -8,7 +8,8 @@ RUN/
   supernet.npz  supernet.json  agreement.json  hypervolume.json  winners.json
   baselines.json  recipes.json  findings.json  excerpts.json  streams.json  mined.json
   recipes/NAME/              a training by a recipe that is tried before the search
-  trials/ID/                 a training; with folds one in each fold*/
+  trials/ID/                 a training; with folds one in each fold*/; log.txt, which the runner
+                             of trials (`kerasnas.tuners.runners`) writes: all that it printed
   agreement/ID/              a training from scratch, to compare ranks with
   winners/NAME/              a final training
   train/LABEL/               folds.json, baselines of folds, and final trainings with export/
@@ -28,6 +29,8 @@ A training has `architecture.json` (final ones), `history.json`, `evaluation.jso
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +78,8 @@ FILE_EVALUATIONS = "evaluation_*.json"
 LABELS = "labels.txt"
 
 _ENSEMBLE = "-ensemble"
+_HALF_MODEL = f".*-{MODEL}"
+"""Pattern of models that are being written: the process, and the ending that Keras asks for."""
 
 WINNER_LABEL = "winner"
 """Label of a search's chosen network below `train/`, where others have a reference's name."""
@@ -110,6 +115,11 @@ class TrainingPaths:
     def model(self) -> Path:
         """`model.keras`."""
         return self.path / MODEL
+
+    @property
+    def half_model(self) -> Path:
+        """Where this process writes `model.keras` before the file gets its name."""
+        return self.path / _HALF_MODEL.replace("*", str(os.getpid()))
 
     @property
     def export(self) -> ExportPaths:
@@ -385,6 +395,10 @@ class RunPaths:
     def trial(self, id: str) -> TrainingPaths:
         """The training of one trial, by the trial's id."""
         return TrainingPaths(self.trials / id)
+
+    def half_models(self) -> Iterator[Path]:
+        """Return the models of trials that processes, which may be dead, have begun to write."""
+        return self.trials.rglob(_HALF_MODEL)
 
     def from_scratch(self, id: str) -> TrainingPaths:
         """The training from scratch of a trial that was scored with a supernet's weights."""

@@ -25,6 +25,7 @@ X = (RNG.normal(size=(96, 10, 8)) * 0.3 + np.repeat(Y @ RNG.normal(size=(3, 8)),
 )).astype(np.float32)  # fmt: skip
 
 # The LSTM of the report (section 4), smaller; only the import line is not TFLearn's.
+SEEDED = "import keras; keras.utils.set_random_seed(0)"
 SCRIPT = """
 import kerasnas.baselines as tflearn
 from kerasnas.baselines.data_utils import pad_sequences
@@ -54,6 +55,13 @@ assert (model.predict(X) == before).all() and before.shape == (20, 527)
 assert model.predict_label(X)[0, 0] == before[0].argmax()
 print(model.evaluate(X, Y, batch_size=16))
 """
+
+
+def test_a_network_shows_its_shapes_and_labels():
+    model = tflearn.DNN(network())
+    assert repr(model) == "<DNN: (10, 8) to (3,), 243 weights>"
+    model.labels = CLASSES
+    assert repr(model).endswith("weights, labels bark, hum, rain>")
 
 
 def network(units: int = 0, **settings):
@@ -88,7 +96,7 @@ def test_importing_needs_no_keras() -> None:
 
 @pytest.mark.slow
 def test_the_reports_script_runs_with_its_import_line_changed(tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "script.py").write_text(SEEDED + SCRIPT)
     done = subprocess.run(
         [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True
     )

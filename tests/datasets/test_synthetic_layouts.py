@@ -7,6 +7,8 @@ import pytest
 
 from kerasnas import experiment
 from kerasnas.datasets import load
+from kerasnas.datasets.layouts import LAYOUTS
+from kerasnas.datasets.synthetic.layouts import WRITERS, write
 
 HOME = Path(__file__).parents[2]
 EXPERIMENTS = {  # and how many of 24 clips are read
@@ -28,13 +30,18 @@ def example():
 
 
 @pytest.mark.parametrize("layout", EXPERIMENTS)
-def test_the_papers_experiments_read_what_is_written(example, tmp_path: Path, layout: str) -> None:
+def test_the_papers_experiments_read_what_is_written(tmp_path: Path, layout: str) -> None:
     name, share = EXPERIMENTS[layout]
     data = experiment.load(HOME / "configs" / f"{name}.yaml").data
-    example.write(layout, tmp_path / "data", 24)
+    write(layout, tmp_path / "data", 24)
     clips = load(data, tmp_path / "data", tmp_path / "cache")
     assert data.dataset == layout
     assert len(clips) == 24 * share
+
+
+def test_every_layout_has_a_writer() -> None:
+    names = {each.model_fields["dataset"].default for each in LAYOUTS}
+    assert WRITERS.keys() == names - {"synthetic"}  # which is made where it is read
 
 
 def test_every_layout_can_be_asked_for(example, tmp_path: Path, monkeypatch) -> None:

@@ -305,7 +305,7 @@ def test_two_processes_at_once_and_from_an_unguarded_script(data, tmp_path):
 @pytest.mark.slow
 def test_workers_start_without_tensorflow():
     code = (
-        "import sys, kerasnas.features.worker, librosa.filters;"
+        "import sys, kerasnas.features.processes.worker, librosa.filters;"
         "from librosa import stft;"
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )

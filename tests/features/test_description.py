@@ -4,8 +4,8 @@ import numpy as np
 
 from kerasnas.features import LogMel, Scalogram, describe, golden
 from kerasnas.features.description import decode
+from kerasnas.features.morlet import bank
 from kerasnas.features.spectral.log_mel import log_mel
-from kerasnas.features.spectral.morlet import bank
 
 
 def test_description_resolves_every_default():

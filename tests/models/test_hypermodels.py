@@ -13,6 +13,7 @@ from kerasnas.models.li import LiSettings
 from kerasnas.models.li_gated import LiGatedSettings
 from kerasnas.models.liu_zhang import LiuZhangSettings
 from kerasnas.models.nasc import NascSettings, Stage
+from kerasnas.models.papers import PAPERS_BY_NAME
 from kerasnas.models.space import SearchSpace
 from kerasnas.models.spaces import space_of
 from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
@@ -50,6 +51,10 @@ TUNERS: dict[str, Callable[..., keras_tuner.Tuner]] = {
     "hyperband": lambda model, **given: keras_tuner.Hyperband(model, max_epochs=2, **given),
     "grid": lambda model, **given: keras_tuner.GridSearch(model, max_trials=2, **given),
 }
+
+
+def test_every_space_of_a_paper_is_searched_here() -> None:
+    assert SPACES.keys() == PAPERS_BY_NAME.keys()
 
 
 def space(name: str) -> SearchSpace:

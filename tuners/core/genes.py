@@ -212,6 +212,10 @@ class Genes(Sequence[Gene]):
         """Plain data, from which `from_config` makes an equal table."""
         return [gene.to_config() for gene in self._genes]
 
+    def __repr__(self) -> str:
+        names = dict.fromkeys(gene.name for gene in self._genes)
+        return f"<Genes: {len(self)} ({', '.join(names)})>" if names else "<Genes: none>"
+
     def __len__(self) -> int:
         return len(self._genes)
 

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from ..core import events
 from .chain import damaged
-from .errors import SearchError, TunerError
+from .errors import SearchError, TunerError, counted
 from .genes import Genes, Key, Value, key
 from .objective import Objective
 from .trial import Trial, trial_id
@@ -65,6 +65,13 @@ class History:
         self.sessions = 0
         self.grown = False
         self._limit = max_consecutive_failures
+
+    def __repr__(self) -> str:
+        trials, sessions = counted(len(self.trials), "trial"), counted(self.sessions, "session")
+        return (
+            f"<History: {trials} ({len(self.completed())} completed, {len(self.running)} running, "
+            f"{len(self.waiting)} waiting), {sessions}, {self.elapsed:.1f} s>"
+        )
 
     def prepare(self, event: events.Event) -> Callable[[], None]:
         """Return what takes one more event into account, once it is sure to succeed.

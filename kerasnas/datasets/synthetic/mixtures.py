@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from kerasnas.datasets import audiofolder, chime_home, sins, tau2020_3class
 from kerasnas.datasets.chime_home import TAGS, Chunk
+from kerasnas.datasets.synthetic.settings import MixtureSettings
 from kerasnas.datasets.synthetic.sounds import SOUNDS, Signal, coloured_noise, room
-from kerasnas.datasets.synthetic.synthetic import SyntheticSettings
 
 CLASSES = tuple(SOUNDS)
 
@@ -41,13 +41,13 @@ class Recording:
     waveform: NDArray[np.float32]
 
 
-def recordings(settings: SyntheticSettings, *, multi_label: bool = False) -> Iterator[Recording]:
+def recordings(settings: MixtureSettings, *, multi_label: bool = False) -> Iterator[Recording]:
     """All clips of the data set, in order."""
     for index in range(settings.clips):
         yield recording(settings, index, multi_label=multi_label)
 
 
-def recording(settings: SyntheticSettings, index: int, *, multi_label: bool = False) -> Recording:
+def recording(settings: MixtureSettings, index: int, *, multi_label: bool = False) -> Recording:
     """Clip `index`, the same whatever else is generated."""
     rng = np.random.default_rng((settings.seed, index))
     if multi_label:
@@ -63,7 +63,7 @@ def recording(settings: SyntheticSettings, index: int, *, multi_label: bool = Fa
     return Recording(index, labels, str(fold + 1), _mix(rng, settings, sounds))
 
 
-def write_csv(root: Path, settings: SyntheticSettings, *, multi_label: bool = False) -> None:
+def write_csv(root: Path, settings: MixtureSettings, *, multi_label: bool = False) -> None:
     """Write `clips.csv` (filename, labels, fold) and `audio/00000.wav` and so on."""
     lines = []
     for item in recordings(settings, multi_label=multi_label):
@@ -73,15 +73,13 @@ def write_csv(root: Path, settings: SyntheticSettings, *, multi_label: bool = Fa
     _write_table(root / "clips.csv", ["filename", "labels", "fold"], lines)
 
 
-def write_directories(root: Path, settings: SyntheticSettings) -> None:
+def write_directories(root: Path, settings: MixtureSettings) -> None:
     """Write one directory per label."""
     for item in recordings(settings):
         _write(root / item.labels[0] / f"{item.index:05d}.wav", item, settings)
 
 
-def write_audiofolder(
-    root: Path, settings: SyntheticSettings, *, multi_label: bool = False
-) -> None:
+def write_audiofolder(root: Path, settings: MixtureSettings, *, multi_label: bool = False) -> None:
     """Write Hugging Face's layout; the last fold is `test`, the one before it `validation`.
 
     The metadata has the columns `file_name`, `label` and `fold`.
@@ -101,7 +99,7 @@ def write_audiofolder(
     audiofolder.write_lists(root, listed)
 
 
-def write_esc50(root: Path, settings: SyntheticSettings) -> None:
+def write_esc50(root: Path, settings: MixtureSettings) -> None:
     """Write ESC-50's layout; every second class counts as one of ESC-10's."""
     lines = []
     for item in recordings(settings):
@@ -114,7 +112,7 @@ def write_esc50(root: Path, settings: SyntheticSettings) -> None:
     _write_table(root / "meta" / "esc50.csv", header, lines)
 
 
-def write_chime_home(root: Path, settings: SyntheticSettings) -> None:
+def write_chime_home(root: Path, settings: MixtureSettings) -> None:
     """Write CHiME-Home's layout: `folds` development folds, and as large an evaluation set.
 
     The seven tags are the first seven sounds; clips of other sounds alone are silent chunks. Every
@@ -157,7 +155,7 @@ _ACTIVITIES = {
 }
 
 
-def write_sins(root: Path, settings: SyntheticSettings, *, evaluation: bool = False) -> None:
+def write_sins(root: Path, settings: MixtureSettings, *, evaluation: bool = False) -> None:
     """Write SINS' layout: `folds` folds, in which two segments of a sound are a session.
 
     Args:
@@ -179,7 +177,7 @@ def write_sins(root: Path, settings: SyntheticSettings, *, evaluation: bool = Fa
     sins.write_lists(root, segments)
 
 
-def write_tau2020_3class(root: Path, settings: SyntheticSettings) -> None:
+def write_tau2020_3class(root: Path, settings: MixtureSettings) -> None:
     """Write the layout of TAU Urban Acoustic Scenes 2020 3Class.
 
     Each sound is a scene, recorded at `folds` places; the last place of each is evaluated on.
@@ -202,7 +200,7 @@ def write_tau2020_3class(root: Path, settings: SyntheticSettings) -> None:
 
 
 def _mix(
-    rng: Generator, settings: SyntheticSettings, sounds: dict[str, float]
+    rng: Generator, settings: MixtureSettings, sounds: dict[str, float]
 ) -> NDArray[np.float32]:
     """`sounds` (with their relative levels, dB) over noise: float32 `(samples, channels)`."""
     samples = round(settings.seconds * settings.sample_rate)
@@ -222,7 +220,7 @@ def _unit(sound: Signal) -> Signal:
     return np.asarray(sound / (np.sqrt(np.mean(sound**2)) + 1e-12))
 
 
-def _write(path: Path, item: Recording, settings: SyntheticSettings) -> None:
+def _write(path: Path, item: Recording, settings: MixtureSettings) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     wav = BytesIO()  # written by Python, whose errors tell a full disk from other trouble
     rate, subtype = settings.sample_rate, settings.subtype

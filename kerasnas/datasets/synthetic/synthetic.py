@@ -7,18 +7,19 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from kerasnas.datasets import folder
 from kerasnas.datasets.clips import Clips
 from kerasnas.datasets.places import filled_beside
 from kerasnas.datasets.settings import LayoutSettings
+from kerasnas.datasets.synthetic.settings import MixtureSettings
 
 VERSION = 1
 """To be raised with every change that changes the recordings: they are then made again."""
 
 
-class SyntheticSettings(LayoutSettings):
+class SyntheticSettings(MixtureSettings, LayoutSettings):
     """The procedural data set of domestic sounds (see `kerasnas.datasets.synthetic`)."""
 
     dataset: Literal["synthetic"] = "synthetic"
@@ -27,31 +28,6 @@ class SyntheticSettings(LayoutSettings):
         description="Directory in which the data set is generated; --data overrides it, and "
         "KERASNAS_DATA does not count. null: the cache.",
     )
-    clips: int = Field(500, ge=2, description="Number of clips.")
-    seconds: float = Field(1.5, gt=0.1, le=60, description="Length of a clip.")
-    sample_rate: int = Field(16000, ge=8000, le=96000, description="Samples per second, Hz.")
-    channels: int = Field(1, ge=1, le=8, description="Channels of the WAV files.")
-    subtype: Literal["PCM_16", "PCM_24", "PCM_32", "FLOAT"] = Field(
-        "PCM_16", description="Sample format of the WAV files."
-    )
-    seed: int = Field(0, ge=0, description="Clip i depends on the seed and on i alone.")
-    folds: int = Field(5, ge=1, description="Clips are dealt into this many folds.")
-    snr: tuple[float, float] = Field(
-        (0.0, 15.0), description="Range of the tagged sounds' level above the room noise, dB."
-    )
-    interference: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="Single-label only: share of clips with a weaker, untagged sound of another "
-        "class behind the tagged one.",
-    )
-
-    @model_validator(mode="after")
-    def _range_in_order(self) -> "SyntheticSettings":
-        if self.snr[0] > self.snr[1]:
-            raise ValueError(f"snr: {list(self.snr)}: the lower end comes first")
-        return self
 
     def directory(self, override: Path | str | None) -> Path | None:
         """Return where to generate; never among the recordings to which KERASNAS_DATA points."""

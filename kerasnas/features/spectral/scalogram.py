@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnas.features.audio import Waveform
+from kerasnas.features.morlet import bank
 from kerasnas.features.settings import Scalogram
-from kerasnas.features.spectral.morlet import bank
 from kerasnas.features.spectral.spectrogram import log_spectrogram
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from kerasnas import measures
 from kerasnas.errors import KerasnasError, counted
 from kerasnas.export.check.paired import upper_bound
+from kerasnas.export.forms import Precision
 from kerasnas.flow.result import Result
 from kerasnas.paths import StrPath
 from kerasnas.runs.layout import RunPaths
@@ -20,8 +20,6 @@ from kerasnas.runs.records import Evaluation
 from kerasnas.runs.run import chosen_training
 from kerasnas.training.scoring import metrics
 from kerasnas.words import words
-
-Precision = Literal["float32", "float16", "int8"]
 
 RESAMPLES = 2000
 _SHOWN = 3

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
-from kerasnas.export.settings import ExportSettings, Lowering, OnFail, Target
+from kerasnas.export.forms import Lowering, OnFail, Target
+from kerasnas.export.settings import ExportSettings
 from kerasnas.flow.stages.export_network import describe_origin, export_network
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.opening import read_experiment, run_of

@@ -9,20 +9,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kerasnas import datasets, experiment
-from kerasnas.datasets import Clips, DataSettings, SplitSettings
-from kerasnas.datasets.audiofolder import (
-    AudioFolderSettings,
-    find_metadata,
-    several_labels,
-    split_folders,
-)
-from kerasnas.datasets.esc50 import Esc50Settings
-from kerasnas.datasets.folder import FolderSettings, labels_of
+from kerasnas.datasets import Clips, LayoutSettings, SplitSettings
+from kerasnas.datasets.folder import FolderSettings
 from kerasnas.datasets.groups import GroupKey, grouped
+from kerasnas.datasets.layouts import recognise
 from kerasnas.datasets.survey import Survey
-from kerasnas.datasets.table import Problems, printable, rows
+from kerasnas.datasets.table import printable
 from kerasnas.errors import KerasnasError, counted
-from kerasnas.experiment import Experiment
 from kerasnas.experiment.like import resolve_like
 from kerasnas.experiment.problems import first_problem
 from kerasnas.experiment.reading import tagged_settings
@@ -34,6 +27,7 @@ from kerasnas.files import write_atomically
 from kerasnas.flow.commands.starter.experiment import starter
 from kerasnas.flow.commands.starter.features import clip_seconds
 from kerasnas.flow.commands.starter.request import Request, size_rule
+from kerasnas.models.papers import PAPERS, PAPERS_BY_NAME, space_names
 from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.paths import StrPath, expanded
@@ -60,7 +54,7 @@ def init(
         folder: A directory for each label, a CSV beside the recordings, or Hugging Face's layout.
         output: File to write; None for `experiment.yaml`.
         budget: Bytes that each TFLite file may have.
-        space: Search space, by name.
+        space: Search space of a paper, by name.
         oracle: Oracle, by name; None: nsga2 with a supernet, else size_constrained_random.
         supernet: Score candidates by weights that they inherit from a supernet.
         pretrained: A `.tflite` file that takes a waveform, with whose first blocks four of five
@@ -76,10 +70,10 @@ def init(
         raise KerasnasError(f"{output} exists: move it away, or give another --output")
     request = Request(budget, space, oracle or ("nsga2" if supernet else _RANDOM), supernet)
     _check_names(request)
-    if pretrained is not None and (supernet or space == "pretrained"):
+    if pretrained is not None and supernet:
         raise KerasnasError(
-            "pretrained: candidates with a file are not trained on a supernet; give the space of "
-            "those without it, or leave supernet and space out"
+            "pretrained: candidates with a file are not trained on a supernet; leave one of them "
+            "out"
         )
     data = layout_of(folder)
     clips = datasets.load(data, data.root)  # KERASNAS_DATA is not what was asked about
@@ -155,28 +149,33 @@ def _cuts(file: Path, shape: Shape, classes: int, budget: int) -> tuple[int, ...
 
 
 def _check_names(request: Request) -> None:
-    spaces, oracles = _tags(Experiment, "model"), _tags(SearchSettings, "oracle")
-    if request.space not in spaces:
-        raise KerasnasError(f"space: {request.space!r} is unknown; there are {', '.join(spaces)}")
+    if request.space == "pretrained":
+        raise KerasnasError(
+            "space: 'pretrained' begins with a file; give the file as pretrained, and as space "
+            "that of the candidates without it, or leave space out"
+        )
+    if request.space not in PAPERS_BY_NAME:
+        raise KerasnasError(f"space: {request.space!r} is unknown; there are {space_names(PAPERS)}")
+    oracles = _oracles()
     if request.oracle not in oracles:
         raise KerasnasError(
             f"oracle: {request.oracle!r} is unknown; there are {', '.join(oracles)}"
         )
-    if request.supernet and request.space != "nasc":
+    if request.supernet and not request.paper.of_choices:
         raise KerasnasError(
-            f"supernet: the space {request.space} has no choices that could share weights; "
-            "take the space nasc, or leave the supernet out"
+            f"supernet: the space {request.space} has no choices that could share weights; take "
+            f"{space_names(each for each in PAPERS if each.of_choices)}, or leave supernet out"
         )
 
 
-def _tags(settings: type[Experiment] | type[SearchSettings], field: str) -> tuple[str, ...]:
-    """Return the names that a field of several kinds of settings takes."""
-    info = settings.model_fields[field]
+def _oracles() -> tuple[str, ...]:
+    """Return the names that `search.oracle` takes."""
+    info = SearchSettings.model_fields["oracle"]
     assert isinstance(info.discriminator, str)
     return tuple(tagged_settings(info.annotation, info.discriminator))
 
 
-def layout_of(folder: Path) -> DataSettings:
+def layout_of(folder: Path) -> LayoutSettings:
     """Return the settings of the layout that a folder of recordings has.
 
     Raises:
@@ -187,27 +186,7 @@ def layout_of(folder: Path) -> DataSettings:
         raise KerasnasError(f"{folder} is not a directory of recordings")
     if (name := printable(root)) != str(root):
         raise KerasnasError(f"{name}: the name is not UTF-8 text; rename the directory")
-    if (root / "meta" / "esc50.csv").is_file():
-        return Esc50Settings(root=root)
-    if any(find_metadata(root)) or {"train", "test"} <= set(split_folders(root).values()):
-        return AudioFolderSettings(root=root, multi_label=several_labels(root))
-    tables = [path for path in sorted(root.glob("*.csv")) if _lists_clips(path)]
-    if len(tables) > 1:
-        names = ", ".join(path.name for path in tables)
-        raise KerasnasError(f"{folder} holds several lists of clips ({names}): keep one there")
-    if not tables:
-        return FolderSettings(root=root)
-    # Loading reports the table's problems, all together.
-    listed = rows(tables[0], ("filename", "labels"), problems=Problems())
-    several = any(len(labels_of(row["labels"])) > 1 for _, row in listed)
-    return FolderSettings(root=root, csv=Path(tables[0].name), multi_label=several)
-
-
-def _lists_clips(path: Path) -> bool:
-    """Whether a table is meant to list clips; what is wrong with its header, `rows` says."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        names = {name.strip(' "\n').lower() for name in re.split("[,;\t]", file.readline())}
-    return "filename" in names and not names.isdisjoint(("label", "labels"))
+    return recognise(root)
 
 
 def _split(clips: Clips) -> tuple[SplitSettings, list[str]]:

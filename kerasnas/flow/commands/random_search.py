@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from kerasnas.experiment import Experiment
+from kerasnas.flow.result import Result
 from kerasnas.flow.stages import hypervolume
 from kerasnas.flow.stages.candidates import prepare_supernet, prepare_trunk, score_candidates
 from kerasnas.flow.stages.recipes.choice import choose_recipe
@@ -27,21 +28,32 @@ from kerasnas.tuners.settings import RandomSettings
 from kerasnas.words import words
 
 
-@dataclass(frozen=True)
-class RandomSearch:
+@dataclass(frozen=True, repr=False)
+class RandomSearch(Result):
     """What random search found in the same number of candidates.
 
     Attributes:
         run: Where the comparison lies.
+        trials: Number of its trials.
         best: Highest (or lowest) first objective of its candidates.
         objective: Its name.
         report: The page of the search that it is compared with.
     """
 
     run: Path
+    trials: int
     best: float
     objective: str
     report: Path
+
+    def facts(self) -> dict[str, str]:
+        """See `Result`."""
+        return {
+            "run": str(self.run),
+            "trials": f"{self.trials}",
+            f"best {words(self.objective)}": f"{self.best:.4f}",
+            "report": str(self.report),
+        }
 
     def summary(self) -> str:
         """For the screen."""
@@ -103,4 +115,4 @@ def search_randomly(
         value = best.metrics[objective]
         assert value is not None  # objectives of completed trials are finite
         hypervolume.measure(directory)
-        return RandomSearch(beside, value, objective, write_report(directory))
+        return RandomSearch(beside, len(results.trials), value, objective, write_report(directory))

@@ -14,13 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasnas.errors import KerasnasError
+from kerasnas.export.forms import PRECISIONS
 from kerasnas.flow.commands.train import locate, train
 from kerasnas.flow.result import Result
 from kerasnas.paths import StrPath
 from kerasnas.report import networks
 from kerasnas.report import write as write_report
 from kerasnas.report.html.formats import count, mean_and_deviation, megabytes, metric, millions
-from kerasnas.report.networks import PRECISIONS, Row
+from kerasnas.report.networks import Row
 from kerasnas.runs.directory import is_run
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.run import Run

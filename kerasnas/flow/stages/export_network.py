@@ -14,7 +14,8 @@ from kerasnas import features
 from kerasnas.errors import DamagedError, KerasnasError
 from kerasnas.export.errors import CheckFailed, ExportError
 from kerasnas.export.files import verify
-from kerasnas.export.settings import ExportSettings, OnFail
+from kerasnas.export.forms import OnFail
+from kerasnas.export.settings import ExportSettings
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.session import Session

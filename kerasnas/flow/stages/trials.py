@@ -45,8 +45,7 @@ class Book:
         oracle = experiment.search.oracle.propose()
         self._controller = oracle if isinstance(oracle, Controller) else None
         self._written = 0.0
-        model = TrainingPaths(Path()).model.name
-        for half in self._paths.trials.rglob(f".*-{model}"):
+        for half in self._paths.half_models():
             half.unlink(missing_ok=True)  # a kill came in between
         trained = map(TrainingPaths, self._paths.trials.glob("*"))
         self._models = {training.path.name for training in trained if any(_models(training))}

@@ -14,9 +14,9 @@ from kerasnas.features import FrontEnd, LogMel, Mfcc, Scalogram, TfioLogMel, rea
 from kerasnas.features.clip_features import fit_length
 from kerasnas.features.description import decode
 from kerasnas.features.front_ends import in_files
+from kerasnas.features.morlet import bank
 from kerasnas.features.spectral.log_mel import mel_filters
 from kerasnas.features.spectral.mfcc import cosines
-from kerasnas.features.spectral.morlet import bank
 from kerasnas.features.spectral.spectrogram import window
 from kerasnas.flow.task.task import Indices, Task
 

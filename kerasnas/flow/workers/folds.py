@@ -12,6 +12,7 @@ from typing import Any, Self
 from kerasnas import measures
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.trainings import Scores
+from kerasnas.runs.layout import TrainingPaths
 from kerasnas.training.scoring.fold_means import fold_means
 from kerasnas.tuners.runners.base import Event, Failed, Finished, Job, Progress, Runner, Started
 
@@ -117,13 +118,14 @@ class FoldRunner:
                 fold, place = candidate.waiting.popleft(), self._free.pop()
                 candidate.running[fold], self._owner[place] = place, (slot, fold)
                 job = candidate.job
+                training = None if job.directory is None else TrainingPaths(job.directory)
                 self._runner.start(
                     Job(
                         job.id,
                         self._factory,
                         job.arguments,
                         {"values": dict(job.values), "fold": fold},
-                        None if job.directory is None else job.directory / f"fold{fold}",
+                        None if training is None else training.fold(fold).path,
                         job.time_limit,
                     ),
                     place,

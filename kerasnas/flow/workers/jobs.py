@@ -5,7 +5,6 @@ Each factory loads the data once and returns the function that the runner calls 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,7 @@ def _train_and_score(
         experiment.training.callbacks,
     )
     if experiment.search.keep_models:
-        _save(model, training.model)
+        _save(model, training)
     found = {
         "validation": Scores.of(scores.score_model(model, mine, held_out)).to_json(),
         "cost": architecture.cost().to_json(),
@@ -188,7 +187,7 @@ def final(run: str, cache: str) -> Evaluate:
                 _Watch(trial).on_epoch,
                 task.experiment.training.callbacks,
             )
-        _save(model, training.model)
+        _save(model, training)
         thresholds = scores.choose_thresholds(model, task, validation)
         result = scores.score_model(model, task, task.examples(test), thresholds)
         part = "test" if described.fold is None else f"fold {described.fold}"
@@ -260,10 +259,9 @@ def _fit(
     return model
 
 
-def _save(model: Any, path: Path) -> None:
-    beside = path.with_name(f".{os.getpid()}-{path.name}")
+def _save(model: Any, training: TrainingPaths) -> None:
     try:
-        model.save(beside)
-        publish(beside, path)
+        model.save(training.half_model)
+        publish(training.half_model, training.model)
     finally:
-        beside.unlink(missing_ok=True)
+        training.half_model.unlink(missing_ok=True)

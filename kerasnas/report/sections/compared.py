@@ -9,10 +9,12 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.report.html.elements import Markup, Node, join, note, table, tag
-from kerasnas.report.html.formats import count, mean_and_deviation, megabytes, millions
-from kerasnas.report.networks import PRECISIONS, Row, networks, primary_metric, rows
-from kerasnas.report.reading import optional
+from kerasnas.export.forms import PRECISIONS
+from kerasnas.report.html.elements import Markup, Node, join, note, paragraph, table, tag
+from kerasnas.report.html.formats import count, mean_and_deviation, megabytes, metric, millions
+from kerasnas.report.networks import Row, f1_of, networks, primary_metric, rows
+from kerasnas.report.reading import MissingError, chosen, optional, training_of
+from kerasnas.runs.layout import WINNER_LABEL
 from kerasnas.runs.records import Evaluation, FoldClasses, Folds
 from kerasnas.runs.run import Run
 from kerasnas.words import words
@@ -44,6 +46,64 @@ def section(run: Run) -> Markup | None:
                 "All were trained with the final recipe. ± is the deviation over seeds. Held-out "
                 "clips chose nothing; the searched network was chosen with clips of the folds."
             ),
+        ]
+    )
+
+
+def classes(run: Run) -> Markup | None:
+    """F1 of every class for the chosen network, its ensemble, and named networks (table 2).
+
+    None where clips carry several labels, and before a network was chosen.
+    """
+    try:
+        winner = chosen(run)
+    except MissingError:
+        return None
+    found: dict[str, Evaluation] = {}
+    places = {
+        "one network": training_of(run, winner).evaluation,
+        "ensemble of folds": run.paths.ensemble(WINNER_LABEL).evaluation,
+    }
+    for label, path in places.items():
+        try:
+            evaluation = optional(run, Evaluation, path)
+        except MissingError:
+            continue  # the page says so at its top
+        if evaluation is not None:
+            found[label] = evaluation
+    if not found or any(evaluation.confusion is None for evaluation in found.values()):
+        return None
+    columns: dict[str, NDArray[np.float64]] = {}
+    for label, evaluation in found.items():
+        assert evaluation.confusion is not None
+        if evaluation.channel_f1 is not None:
+            columns[f"{label}, each channel alone"] = evaluation.channel_f1
+            label = f"{label}, mean of channels"
+        columns[label] = f1_of(evaluation.confusion)
+    try:
+        others = [row for row in rows(run) if not row.searched]
+    except MissingError:
+        others = []  # the page says so at its top
+    for row in others:
+        if (column := row.by_class()) is not None:
+            columns[row.name] = column
+    first, *_ = found.values()
+    lines: list[list[Node]] = [
+        [name, *(metric("f1", _known(column[index])) for column in columns.values())]
+        for index, name in enumerate(first.classes)
+    ]
+    lines.append(["macro F1", *(metric("f1", _mean_f1(column)) for column in columns.values())])
+    return join(
+        [
+            table(
+                f"F1 of every class on {first.count} held-out clips",
+                ["class", *columns],
+                lines,
+                marked=[len(lines) - 1],
+            ),
+            paragraph("Not answered by an ensemble yet: kerasnas train RUN --ensemble.")
+            if len(found) == 1 and run.inherits
+            else None,
         ]
     )
 
@@ -137,3 +197,12 @@ def _unknown(classes: Sequence[str]) -> NDArray[np.float64]:
 def _mean(name: str, values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None and isfinite(value)]
     return mean_and_deviation(name, known) if known else "–"
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _mean_f1(column: NDArray[np.float64]) -> float | None:
+    known = column[np.isfinite(column)]
+    return float(known.mean()) if len(known) else None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasnas.export.forms import PRECISIONS
 from kerasnas.report.html.elements import (
     Markup,
     Node,
@@ -31,8 +32,6 @@ from kerasnas.runs.records import Evaluation, Folds, FoldTraining
 from kerasnas.runs.records.trained import OPTIMISTIC
 from kerasnas.runs.run import Run
 from kerasnas.words import words
-
-_PRECISIONS = ("float32", "float16", "int8")
 
 
 def section(run: Run) -> Markup:
@@ -189,20 +188,20 @@ def _folds_of(run: Run, folds: Folds) -> Markup:
         fold = training.fold
         held = " (held out)" if fold is not None and fold == str(test_fold) else ""
         row: list[Node] = [f"{training.tested_on}{held}", str(training.seed), str(training.count)]
-        row += [metric(measured, training.score(p, measured)) for p in _PRECISIONS]
+        row += [metric(measured, training.score(p, measured)) for p in PRECISIONS]
         rows.append([*row, metric(measured, training.baseline.get(measured))])
-    means = [metric(measured, folds.mean.get(p)) for p in _PRECISIONS]
+    means = [metric(measured, folds.mean.get(p)) for p in PRECISIONS]
     means.append(metric(measured, folds.baseline))
     over = "folds" if folds.by_class else "clips"
     rows.append([f"mean over {over}", "", "", *means])
-    if any(folds.deviation.get(p) is not None for p in _PRECISIONS):
-        deviations = [metric(measured, folds.deviation.get(p)) for p in _PRECISIONS]
+    if any(folds.deviation.get(p) is not None for p in PRECISIONS):
+        deviations = [metric(measured, folds.deviation.get(p)) for p in PRECISIONS]
         rows.append(["deviation over seeds", "", "", *deviations, ""])
     spread = _spread(trainings, measured)
     sizes = [size for t in trainings if (size := t.score("int8", "bytes")) is not None]
     label = folds.architecture
     title = "The chosen network" if label == WINNER_LABEL else label
-    head = ["tested on", "seed", "clips", *_PRECISIONS, REGRESSION]
+    head = ["tested on", "seed", "clips", *PRECISIONS, REGRESSION]
     return join(
         [
             table(f"{title}: {words(measured)} by fold", head, rows, marked=[len(trainings)]),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from kerasnas.report.html.elements import Markup, Node, badge, join, note, table, tag
-from kerasnas.report.html.formats import counted, metric
-from kerasnas.report.reading import MissingError, optional, required
-from kerasnas.runs.records import Baselines, BaselineScores, FindingEntry, Findings, Recipes
+from kerasnas.report.html.formats import metric
+from kerasnas.report.reading import MissingError, optional
+from kerasnas.runs.records import Baselines, BaselineScores, FindingEntry, Findings
 from kerasnas.runs.run import Run
-from kerasnas.words import words
 
 CHANCE = "chance"
 REGRESSION = "logistic regression"
@@ -101,50 +100,6 @@ def suspects(run: Run) -> Markup | None:
                     for each in found.suspects
                 ],
                 text_columns=(0, 1, 2),
-            ),
-        ]
-    )
-
-
-def recipes(run: Run) -> Markup | None:
-    """The recipes that were tried before the search; None where none were."""
-    if not run.paths.recipes.is_file():
-        return None
-    found = required(run, Recipes, run.paths.recipes, "")
-    names = list(dict.fromkeys(name for each in found.tried for name in each.metrics))
-    names = [name for name in names if name != "scored_classes"]
-    rows: list[list[Node]] = [
-        [
-            each.name,
-            "failed" if each.loss is None else f"{each.loss:.3f}",
-            "–" if each.difference is None else f"{each.difference:.3f} ± {each.deviation:.3f}",
-            *(metric(name, each.metrics.get(name)) for name in names),
-        ]
-        for each in found.tried
-    ]
-    names_tried = [each.name for each in found.tried]
-    chosen = names_tried.index(found.chosen)
-    epochs = (
-        "as many as a final training has"
-        if found.epochs == found.final_epochs
-        else f"of {found.final_epochs} of a final training, so that the comparison takes about a "
-        "quarter of the search's time"
-    )
-    drawn = len({name.partition(" + ")[2] for name in names_tried}) > 1
-    how = "The mildest recipe"
-    if drawn:
-        how = (
-            "Ways to draw the classes were compared first, with the mildest augmentation; then "
-            "augmentations. In each comparison the mildest recipe"
-        )
-    heads = ["recipe", "loss by clip", "above the best", *map(words, names)]
-    return join(
-        [
-            table("Recipes on the validation clips", heads, rows, marked=[chosen]),
-            note(
-                f"One network ({found.network}) was trained by each recipe on {found.examples} "
-                f"examples for {counted(found.epochs, 'epoch')}, {epochs}. {how} "
-                "within one standard error (±) of the best is used, for candidates and winners."
             ),
         ]
     )

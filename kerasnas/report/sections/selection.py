@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kerasnas.report.html.elements import Markup, join, paragraph, tag
+from kerasnas.report.html.elements import Markup, Node, join, note, paragraph, table, tag
+from kerasnas.report.html.formats import counted, metric
+from kerasnas.report.reading import required
 from kerasnas.report.sections.trunk import trunk_settings
+from kerasnas.runs.records import Recipes
 from kerasnas.runs.run import Run
+from kerasnas.words import words
 
 
 def section(run: Run) -> Markup:
@@ -58,6 +62,50 @@ def section(run: Run) -> Markup:
                 "details",
                 tag("summary", "The experiment, with every default filled in"),
                 tag("pre", run.text),
+            ),
+        ]
+    )
+
+
+def recipes(run: Run) -> Markup | None:
+    """The recipes that were tried before the search; None where none were."""
+    if not run.paths.recipes.is_file():
+        return None
+    found = required(run, Recipes, run.paths.recipes, "")
+    names = list(dict.fromkeys(name for each in found.tried for name in each.metrics))
+    names = [name for name in names if name != "scored_classes"]
+    rows: list[list[Node]] = [
+        [
+            each.name,
+            "failed" if each.loss is None else f"{each.loss:.3f}",
+            "–" if each.difference is None else f"{each.difference:.3f} ± {each.deviation:.3f}",
+            *(metric(name, each.metrics.get(name)) for name in names),
+        ]
+        for each in found.tried
+    ]
+    names_tried = [each.name for each in found.tried]
+    chosen = names_tried.index(found.chosen)
+    epochs = (
+        "as many as a final training has"
+        if found.epochs == found.final_epochs
+        else f"of {found.final_epochs} of a final training, so that the comparison takes about a "
+        "quarter of the search's time"
+    )
+    drawn = len({name.partition(" + ")[2] for name in names_tried}) > 1
+    how = "The mildest recipe"
+    if drawn:
+        how = (
+            "Ways to draw the classes were compared first, with the mildest augmentation; then "
+            "augmentations. In each comparison the mildest recipe"
+        )
+    heads = ["recipe", "loss by clip", "above the best", *map(words, names)]
+    return join(
+        [
+            table("Recipes on the validation clips", heads, rows, marked=[chosen]),
+            note(
+                f"One network ({found.network}) was trained by each recipe on {found.examples} "
+                f"examples for {counted(found.epochs, 'epoch')}, {epochs}. {how} "
+                "within one standard error (±) of the best is used, for candidates and winners."
             ),
         ]
     )

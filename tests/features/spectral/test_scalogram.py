@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from kerasnas.features.morlet import bank, filters
 from kerasnas.features.settings import Scalogram
-from kerasnas.features.spectral.morlet import bank, filters
 from kerasnas.features.spectral.scalogram import scalogram
 
 # Wu & Lee's: 2048 samples, scale 2^10, 16 filters per octave.

@@ -1,28 +1,17 @@
 """Every experiment file of `configs/`, reduced, from recordings in its layout to its files."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from kerasnas.datasets import SyntheticSettings
-from kerasnas.datasets.synthetic import embeddings, mixtures
+from kerasnas.datasets.synthetic.layouts import write
 from kerasnas.runs.layout import RunPaths
 from tests.real_data import yamnet_file
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs").glob("*.yaml"))
 SECONDS = 0.8
-RECORDED: dict[str, tuple[Callable[..., None], dict[str, Any]]] = {
-    "esc50": (mixtures.write_esc50, {"sample_rate": 44_100, "folds": 5}),
-    "chime_home": (mixtures.write_chime_home, {"sample_rate": 16_000, "folds": 5}),
-    "sins": (mixtures.write_sins, {"sample_rate": 16_000, "channels": 4, "folds": 4}),
-    "tau2020_3class": (
-        mixtures.write_tau2020_3class,
-        {"sample_rate": 48_000, "channels": 2, "subtype": "PCM_24", "folds": 3},
-    ),
-}
 MODELS: dict[str, dict[str, Any]] = {
     "wu_lee": {"blocks": [1, 2], "stem_filters": [4, 8]},
     "liu_zhang": {"recurrent_units": 4},
@@ -40,19 +29,6 @@ ORACLES: dict[str, dict[str, Any]] = {
     "controller": {"budget": 4, "settled": 1, "batch": 2},
     "nsga2": {"population": 2, "exploitation": 0.8},
 }
-
-
-def write(dataset: str, root: Path) -> None:
-    """Write a data set's layout, small; SINS' evaluation set goes where its experiments look."""
-    if dataset == "audioset":
-        embeddings.write(root, mixtures.CLASSES, {"bal_train": 120, "eval": 40})
-    elif dataset != "synthetic":
-        writer, recorded = RECORDED[dataset]
-        settings = SyntheticSettings(clips=120, seconds=SECONDS, **recorded)
-        writer(root, settings)
-        if dataset == "sins":
-            evaluation = settings.model_copy(update={"seed": 1})
-            mixtures.write_sins(root.parent / "DCASE2018-task5-eval", evaluation, evaluation=True)
 
 
 def reduce(settings: dict[str, Any]) -> dict[str, Any]:
@@ -104,8 +80,8 @@ def test_an_experiment_goes_from_recordings_to_files(
     if settings["model"]["space"] == "pretrained":
         monkeypatch.setenv("KERASNAS_YAMNET", str(yamnet_file()))
     root = tmp_path / "data"
-    write(settings["data"]["dataset"], root)
-    if settings["data"]["dataset"] != "synthetic":
+    if (dataset := settings["data"]["dataset"]) != "synthetic":
+        write(dataset, root, 160, SECONDS)
         settings["data"]["root"] = str(root)
     small = tmp_path / config.name
     small.write_text(yaml.safe_dump(settings))

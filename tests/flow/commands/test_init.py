@@ -14,8 +14,12 @@ from typer.testing import CliRunner
 from kerasnas import experiment
 from kerasnas.cli import app
 from kerasnas.datasets import SyntheticSettings
+from kerasnas.datasets.esc50 import Esc50Settings
+from kerasnas.datasets.synthetic import layouts
 from kerasnas.datasets.synthetic.mixtures import write_audiofolder
 from kerasnas.flow.commands.init import init
+from kerasnas.models.papers import PAPERS_BY_NAME
+from kerasnas.models.wu_lee import WuLeeSettings
 
 RATE = 8000
 
@@ -75,6 +79,23 @@ def test_it_looks_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("KERASNAS_DATA", str(recordings(tmp_path / "other", a=10, b=10, c=10)))
     root = recordings(tmp_path / "data", cat=10, dog=10)
     assert "20 clips of 2 classes" in call(root, code=0)
+
+
+def test_a_directory_is_recognised_by_its_layout(tmp_path: Path) -> None:
+    layouts.write("esc50", tmp_path / "data", 100, seconds=0.2)
+    call(tmp_path / "data", code=0)
+    assert settings()["data"] == {"dataset": "esc50", "root": str(tmp_path / "data")}
+
+
+def test_options_of_any_layout_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def recognised(root: Path) -> Esc50Settings:
+        return Esc50Settings(root=root, esc10=True)
+
+    monkeypatch.setattr(Esc50Settings, "recognised", recognised)
+    layouts.write("esc50", tmp_path / "data", 100, seconds=0.2)
+    assert "clips of 5 classes" in call(tmp_path / "data", code=0)
+    assert settings()["data"]["esc10"] is True
+    assert experiment.load(Path("experiment.yaml")).data.esc10
 
 
 def test_a_list_with_several_labels(tmp_path: Path) -> None:
@@ -245,10 +266,7 @@ def test_unknown_groups_are_said(tmp_path: Path) -> None:
     assert "no groups" not in call(root, "-o", "grouped.yaml", code=0)
 
 
-SPACES = ("wu_lee", "liu_zhang", "li", "li_gated", "nasc")
-
-
-@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize("space", PAPERS_BY_NAME)
 def test_every_space_has_a_starter(tmp_path: Path, space: str) -> None:
     root = recordings(tmp_path / "data", cat=10, dog=10)
     init(root, "mine.yaml", space=space)
@@ -273,10 +291,20 @@ def test_a_starter_with_a_supernet(tmp_path: Path) -> None:
     written = experiment.load(Path("experiment.yaml"))
     assert written.search.supernet is not None
     assert written.search.oracle.name == "nsga2"
-    assert "has no choices that could share weights" in call(root, "--supernet", "-o", "x.yaml")
+    refused = call(root, "--supernet", "-o", "x.yaml")
+    assert "wu_lee has no choices that could share weights; take nasc, or leave" in refused
     assert "space: 'vgg' is unknown; there are wu_lee" in call(root, "--space", "vgg", "-o", "x")
     assert "oracle: 'luck' is unknown" in call(root, "--oracle", "luck", "-o", "x.yaml")
+    assert "give the file as pretrained" in call(root, "--space", "pretrained", "-o", "x.yaml")
     assert not Path("x.yaml").exists()
+
+
+def test_another_space_of_choices_takes_a_supernet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WuLeeSettings, "of_choices", True)
+    init(recordings(tmp_path / "data", cat=10, dog=10), space="wu_lee", supernet=True)
+    assert settings()["search"]["supernet"] == {"recalibration_clips": 64}
 
 
 def test_a_space_that_does_not_go_with_the_labels(tmp_path: Path) -> None:

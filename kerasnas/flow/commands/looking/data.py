@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from kerasnas import datasets, experiment
-from kerasnas.datasets import Clips, DataSettings
+from kerasnas.datasets import Clips, LayoutSettings
 from kerasnas.datasets.groups import group_key, grouped
 from kerasnas.datasets.table import Problems
 from kerasnas.errors import KerasnasError
@@ -130,7 +130,7 @@ def inspect_data(
     return result
 
 
-def _source(source: Path, audio: bool | None) -> tuple[DataSettings, bool]:
+def _source(source: Path, audio: bool | None) -> tuple[LayoutSettings, bool]:
     """Return the data set, and whether its recordings may be heard."""
     if source.is_dir():
         return layout_of(source), bool(audio)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kerasnas.datasets import DataSettings, Split, SplitSettings
-from kerasnas.datasets.folder import FolderSettings
+from kerasnas.datasets import LayoutSettings, Split, SplitSettings
 from kerasnas.datasets.survey import Survey
+from kerasnas.experiment import Experiment
 from kerasnas.flow.commands.starter.features import features
 from kerasnas.flow.commands.starter.model import model
 from kerasnas.flow.commands.starter.request import Request
@@ -15,7 +15,7 @@ from kerasnas.flow.commands.starter.training import training
 
 def starter(
     name: str,
-    data: DataSettings,
+    data: LayoutSettings,
     split: SplitSettings,
     survey: Survey,
     parts: Split,
@@ -33,7 +33,7 @@ def starter(
     """
     return f"""\
 # Written by `kerasnas init` for {survey.clips} clips of {survey.classes} classes.
-schema: 1
+schema: {Experiment.model_fields["schema_version"].default}
 name: {quoted(name)}
 data:
 {_data(data, survey)}\
@@ -52,19 +52,16 @@ export:
 """
 
 
-def _data(data: DataSettings, survey: Survey) -> str:
-    lines = [f"dataset: {data.dataset}", f"root: {quoted(str(data.root))}"]
-    if isinstance(data, FolderSettings):
-        if data.csv is not None:
-            lines.append(f"csv: {quoted(str(data.csv))}")
-        if data.group_by is not None:
-            lines.append(
-                f"group_by: {data.group_by}  # {survey.groups} groups by the names of the files; "
-                "remove this if they are none"
-            )
-    if data.multi_label:
-        lines.append("multi_label: true  # a clip may carry several labels, or none")
-    return indented(lines)
+def _data(data: LayoutSettings, survey: Survey) -> str:
+    why = {
+        "group_by": f"  # {survey.groups} groups by the names of the files; remove this if they "
+        "are none",
+        "multi_label": "  # a clip may carry several labels, or none",
+    }
+    told = {"dataset", "root"}
+    options = data.model_dump(mode="json", exclude=told, exclude_defaults=True)
+    lines = [f"{name}: {quoted(value)}{why.get(name, '')}" for name, value in options.items()]
+    return indented([f"dataset: {data.dataset}", f"root: {quoted(str(data.root))}", *lines])
 
 
 def _split(split: SplitSettings, survey: Survey) -> str:

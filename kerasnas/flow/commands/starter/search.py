@@ -17,8 +17,6 @@ PRETRAINED_TRIALS = 40
 _SECONDS = 440  # of a search, for its trainings
 _SPREAD = 1.7  # the largest network of a space by the mean one, roughly
 _FEWEST_MACS, _MOST_MACS = 2_000_000, 10_000_000
-_LIMITED = ("wu_lee",)
-"""Spaces whose largest networks a search of minutes has no time for."""
 
 
 def search(survey: Survey, examples: int, request: Request) -> str:
@@ -53,7 +51,7 @@ def search(survey: Survey, examples: int, request: Request) -> str:
         f"  rule: {rule}  # the larger of the two files",
         f"  maximum: {request.budget}",
     ]
-    if request.space in _LIMITED and file is None:
+    if request.paper.large and file is None:
         macs = _macs(examples, epochs_for(examples, BATCH))
         lines.append(f"limits: {{macs: {macs:_}}}  # so that the search takes minutes")
     if request.supernet:

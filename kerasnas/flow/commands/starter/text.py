@@ -1,6 +1,7 @@
 """Pieces of YAML."""
 
 import json
+from typing import Any
 
 
 def indented(lines: list[str]) -> str:
@@ -8,6 +9,6 @@ def indented(lines: list[str]) -> str:
     return "".join(f"  {line}\n" for line in lines)
 
 
-def quoted(text: str | None) -> str:
-    """Return text as a YAML scalar that holds anything: JSON's are."""
-    return json.dumps(text, ensure_ascii=False)
+def quoted(value: Any) -> str:
+    """Return a value as YAML on one line, text in quotes, which hold anything: JSON is YAML."""
+    return json.dumps(value, ensure_ascii=False)

@@ -13,7 +13,6 @@ CANDIDATE_SHARE = 1 / 6
 """Of a final training: enough to rank candidates."""
 
 _LEVELS = 6.0  # dB: a network could tell recordings apart by such differences of level
-_SIGMOID = ("liu_zhang", "li_gated")
 
 
 def training(survey: Survey, parts: Split, request: Request) -> str:
@@ -31,7 +30,7 @@ def training(survey: Survey, parts: Split, request: Request) -> str:
         candidate = final
     steps, final_steps = (candidate * _steps(examples), final * _steps(all_of_them))
     loss = sampling = ""
-    if request.space in _SIGMOID and not survey.multi_label:
+    if request.paper.scores_alone and not survey.multi_label:
         loss = "    loss: binary_crossentropy  # the space gives every class a score of its own\n"
     if survey.imbalanced and not survey.multi_label:
         sampling = (

@@ -5,19 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
 from kerasnas.measures import COSTS
-from kerasnas.report.html.elements import Markup, Node, figure, join, note, paragraph, table, tag
-from kerasnas.report.html.formats import counted, metric
-from kerasnas.report.networks import f1_of
-from kerasnas.report.networks import rows as compared
-from kerasnas.report.pictures import inherited as pictures
-from kerasnas.report.reading import MissingError, chosen, optional, training_of, within
+from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
+from kerasnas.report.html.formats import counted
+from kerasnas.report.pictures import supernet as pictures
+from kerasnas.report.reading import MissingError, chosen, optional, within
 from kerasnas.report.sections.network import read_architecture
-from kerasnas.runs.layout import WINNER_LABEL
-from kerasnas.runs.records import Agreement, Evaluation, Hypervolume
+from kerasnas.runs.records import Agreement, Hypervolume
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import value_of
 from kerasnas.words import words
@@ -122,64 +118,6 @@ def layers(run: Run) -> Markup | None:
     )
 
 
-def classes(run: Run) -> Markup | None:
-    """F1 of every class for the chosen network, its ensemble, and named networks (table 2).
-
-    None where clips carry several labels, and before a network was chosen.
-    """
-    try:
-        winner = chosen(run)
-    except MissingError:
-        return None
-    found: dict[str, Evaluation] = {}
-    places = {
-        "one network": training_of(run, winner).evaluation,
-        "ensemble of folds": run.paths.ensemble(WINNER_LABEL).evaluation,
-    }
-    for label, path in places.items():
-        try:
-            evaluation = optional(run, Evaluation, path)
-        except MissingError:
-            continue  # the page says so at its top
-        if evaluation is not None:
-            found[label] = evaluation
-    if not found or any(evaluation.confusion is None for evaluation in found.values()):
-        return None
-    columns: dict[str, NDArray[np.float64]] = {}
-    for label, evaluation in found.items():
-        assert evaluation.confusion is not None
-        if evaluation.channel_f1 is not None:
-            columns[f"{label}, each channel alone"] = evaluation.channel_f1
-            label = f"{label}, mean of channels"
-        columns[label] = f1_of(evaluation.confusion)
-    try:
-        others = [row for row in compared(run) if not row.searched]
-    except MissingError:
-        others = []  # the page says so at its top
-    for row in others:
-        if (column := row.by_class()) is not None:
-            columns[row.name] = column
-    first, *_ = found.values()
-    rows: list[list[Node]] = [
-        [name, *(metric("f1", _known(column[index])) for column in columns.values())]
-        for index, name in enumerate(first.classes)
-    ]
-    rows.append(["macro F1", *(metric("f1", _mean(column)) for column in columns.values())])
-    return join(
-        [
-            table(
-                f"F1 of every class on {first.count} held-out clips",
-                ["class", *columns],
-                rows,
-                marked=[len(rows) - 1],
-            ),
-            paragraph("Not answered by an ensemble yet: kerasnas train RUN --ensemble.")
-            if len(found) == 1 and run.inherits
-            else None,
-        ]
-    )
-
-
 def _population(run: Run) -> int | None:
     """Candidates of one generation; None for an oracle without any, or given by its bare name."""
     oracle = (run.settings.get("search") or {}).get("oracle")
@@ -231,12 +169,3 @@ def _bottlenecks(architecture: Architecture) -> list[pictures.Layer]:
 
 def _rank(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _mean(column: NDArray[np.float64]) -> float | None:
-    known = column[np.isfinite(column)]
-    return float(known.mean()) if len(known) else None

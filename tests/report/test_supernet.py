@@ -13,7 +13,7 @@ from kerasnas.models.nasc import NascSpace
 from kerasnas.models.wu_lee import WuLeeSpace
 from kerasnas.report import write
 from kerasnas.report.networks import f1_of
-from kerasnas.report.sections import decisions, inherited, search, selection, summary
+from kerasnas.report.sections import compared, decisions, search, selection, summary, supernet
 from kerasnas.runs import records
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.run import Run
@@ -90,7 +90,7 @@ def shown(section: Any, directory: Path) -> str:
 
 
 def test_generations_are_drawn_and_the_missing_comparison_named(run: Path) -> None:
-    page = shown(inherited.generations, run)
+    page = shown(supernet.generations, run)
     assert page.count("<svg") == 2
     assert "by generation" in page
     assert "--oracle random" in page
@@ -100,9 +100,9 @@ def test_an_oracle_by_its_bare_name_has_no_generations(run: Path) -> None:
     experiment = yaml.safe_load((run / "experiment.yaml").read_text())
     experiment["search"]["oracle"] = "random"
     (run / "experiment.yaml").write_text(yaml.safe_dump(experiment))
-    assert inherited.generations(Run.read(run)) is None
+    assert supernet.generations(Run.read(run)) is None
     searched(run / "random")
-    page = shown(inherited.generations, run)
+    page = shown(supernet.generations, run)
     assert page.count("<svg") == 3  # both clouds, and the fronts
     assert "by generation" not in page
 
@@ -111,7 +111,7 @@ def test_random_search_stands_beside_the_search(run: Path) -> None:
     searched(run / "random", ((0.5, 2e6), (0.4, 5e6)))
     curves = {"search": ((1, 0.1), (4, 0.5)), "random": ((1, 0.0), (2, 0.2))}
     records.Hypervolume(curves).write(RunPaths(run).hypervolume)
-    page = shown(inherited.generations, run)
+    page = shown(supernet.generations, run)
     assert page.count("<svg") == 4
     assert "random search" in page
     assert "--oracle random" not in page
@@ -124,7 +124,7 @@ def test_a_damaged_random_search_costs_only_its_section(run: Path) -> None:
 
 
 def test_ranks_are_shown_with_their_interval(run: Path) -> None:
-    assert inherited.agreement(Run.read(run)) is None
+    assert supernet.agreement(Run.read(run)) is None
     ranked = tuple(
         records.RankedPath(n, {"accuracy": n / 20}, {"accuracy": n / 15}) for n in range(12)
     )
@@ -133,7 +133,7 @@ def test_ranks_are_shown_with_their_interval(run: Path) -> None:
         "loss": records.RankCorrelation(None, None, None),
     }
     records.Agreement(20, kendall, ranked).write(RunPaths(run).agreement)
-    page = shown(inherited.agreement, run)
+    page = shown(supernet.agreement, run)
     assert "0.71" in page
     assert "12 candidates" in page
     assert page.count("–") >= 3
@@ -154,17 +154,17 @@ def test_candidates_are_not_said_to_be_trained(run: Path) -> None:
 
 
 def test_every_searched_layer_is_drawn(run: Path) -> None:
-    page = shown(inherited.layers, run)
+    page = shown(supernet.layers, run)
     assert page.count(">E6 K3<") == 17  # two others have a stride, and an arrow
     assert page.count(">E6 K5 ↓<") == 1
 
 
 def test_classes_of_one_network_and_of_its_ensemble(run: Path) -> None:
-    page = shown(inherited.classes, run)
+    page = shown(compared.classes, run)
     assert "--ensemble" in page
     together = evaluation(1, channel_f1=np.array([0.111, np.nan, 0.333]))
     together.write(RunPaths(run).ensemble("winner").evaluation)
-    page = shown(inherited.classes, run)
+    page = shown(compared.classes, run)
     assert "--ensemble" not in page
     assert "0.111" in page
     for name in CLASSES:
@@ -190,8 +190,8 @@ def test_other_searches_have_none_of_it(run: Path) -> None:
     genes = [Gene("layer1", values=(0,))]
     write_journal(run, genes, [("accuracy", "max")], [Candidate({"layer1": 0}, 1, {"accuracy": 1})])
     read = Run.read(run)
-    assert inherited.generations(read) is None
-    assert inherited.agreement(read) is None
-    assert inherited.layers(read) is None
+    assert supernet.generations(read) is None
+    assert supernet.agreement(read) is None
+    assert supernet.layers(read) is None
     paths.winners.unlink()
-    assert inherited.layers(Run.read(run)) is None
+    assert supernet.layers(Run.read(run)) is None

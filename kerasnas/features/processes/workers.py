@@ -1,9 +1,9 @@
 """Worker processes that compute features straight into a shared array on disk.
 
-Workers are started as `python -m kerasnas.features.worker`, not through multiprocessing: that
-would import the user's script again in each of them (and with it TensorFlow), or fork a process
-that runs TensorFlow's threads. A worker reads its task as one line of JSON and answers one line
-per clip: empty, or JSON with what went wrong.
+Workers are started as `python -m kerasnas.features.processes.worker`, not through multiprocessing:
+that would import the user's script again in each of them (and with it TensorFlow), or fork a
+process that runs TensorFlow's threads. A worker reads its task as one line of JSON and answers one
+line per clip: empty, or JSON with what went wrong.
 """
 
 import json
@@ -88,7 +88,7 @@ def start_worker() -> "subprocess.Popen[str]":
     path = os.pathsep.join(filter(None, [package_home, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), **_TENSORFLOW, "PYTHONPATH": path}
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "kerasnas.features.worker"],
+        [sys.executable, "-P", "-m", "kerasnas.features.processes.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,0 +1,1 @@
+"""Worker processes that compute features side by side."""
