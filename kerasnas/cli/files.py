@@ -150,6 +150,42 @@ def predict(
 
 
 @command
+def listen(
+    model: Annotated[Path, typer.Argument(help="A .tflite file.", show_default=False)],
+    recording: Annotated[
+        Path | None, typer.Option(help="Recording to hear instead of the microphone.")
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Hear the recording as fast as it can be.")
+    ] = False,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds between two clips; default: that of postprocessing.json, or a quarter of "
+            "a clip."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Score that begins an event, for every class.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Number of a microphone, or a part of its name.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to show.")] = 3,
+    every: Annotated[
+        float, typer.Option(min=0, help="Seconds between two lines of scores; 0: all of them.")
+    ] = 1.0,
+) -> None:
+    """Listen until the recording ends, or until Ctrl-C: scores, events, latency and load."""
+    from kerasnas.flow.commands.live.display import print_heard
+    from kerasnas.flow.commands.live.listen import Listener, source_of
+
+    listener = Listener(model, hop, threshold)
+    number = int(device) if device is not None and device.isdecimal() else device
+    print_heard(listener, source_of(listener, recording, fast, number), OUT, top, every)
+
+
+@command
 def benchmark(
     files: Annotated[list[Path], typer.Argument(help=".tflite files.", show_default=False)],
     float32: Annotated[

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,9 +191,17 @@ class Predictor:
             chosen = np.full(len(classes), threshold)
         return cls(model, settings, classes, network, chosen, one_label)
 
+    def score(self, waveform: Waveform) -> NDArray[np.float32]:
+        """Return the scores of one clip, `(classes,)`: of `(samples, channels)`, filled up."""
+        settings, network = self.settings, self.network
+        if isinstance(settings, WaveformClip) or len(network.input_shape) == 1:
+            found = network.predict(fit_length(waveform, settings).T)
+            return np.asarray(found.reshape(-1, network.outputs).mean(axis=0))
+        return np.asarray(network.predict(clip_features(waveform, settings)).mean(axis=0))
+
     def predict(self, recording: Path, hop_seconds: float | None = None) -> Prediction:
         """Score a recording; see `predict`."""
-        settings, network = self.settings, self.network
+        settings = self.settings
         if isinstance(settings, Spectrogram) and settings.channel_examples:
             # However many this recording has.
             channels = read_header(recording).channels
@@ -206,12 +214,7 @@ class Predictor:
             sound, cut = [waveform[heard]], heard.start / rate
         for window in sliding(sound, settings, hop_seconds):
             times.append((cut + window.start, cut + window.stop))
-            if isinstance(settings, WaveformClip) or len(network.input_shape) == 1:
-                found = network.predict(fit_length(window.waveform, settings).T)
-                scores.append(found.reshape(-1, network.outputs).mean(axis=0))
-            else:
-                features = clip_features(window.waveform, settings)
-                scores.append(network.predict(features).mean(axis=0))
+            scores.append(replace(self, settings=settings).score(window.waveform))
         array = np.array(scores, np.float32)
         return Prediction(
             recording, self.classes, tuple(times), array, self.thresholds, self.one_label
