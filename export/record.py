@@ -93,11 +93,13 @@ def _slow(file: Examined) -> str | None:
         what, remedy = "its loops have gates and states of int16", "set recurrent to while"
     elif form == "int16":
         what, remedy = "it computes in int16", "fine-tune with rounded weights (qat) for int8"
+    elif form == "int4":
+        what, remedy = "it has convolutions with kernels of 4 bits", "leave int4 out"
     else:
         return None
     return (
-        f"{what}, for which the runtime has reference kernels alone: where milliseconds count more "
-        f"than integers, compare latency_ms with the float16 file's, and {remedy}"
+        f"{what}, for which the runtime has no kernels of XNNPACK: where milliseconds count more "
+        f"than bytes, compare latency_ms with the float16 file's, and {remedy}"
     )
 
 

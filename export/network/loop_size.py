@@ -51,6 +51,8 @@ _LOOPS = {
     },
 }
 _BOTH_KINDS = {"float32": 450, "float16": 400, "full_int8": 174}  # what GRU and LSTM share
+# Less is shared where one kind gives every frame's state and the other the last frame's.
+_UNLIKE = {"float32": 250, "float16": 390, "full_int8": 230}
 _WIDTH = {"float32": 4, "float16": 2, "full_int8": 1}
 # Of a kernel of int8 in a loop of floats, beyond its scalars: of one that is multiplied as it is,
 # from so many scalars on, and of one that becomes float32 before.
@@ -84,6 +86,11 @@ def loops_bytes(ops: tuple[Op, ...], form: str) -> int:
     total = max(_LOOPS[form][op.kind].common for op in layers)
     if len({op.kind for op in layers}) > 1:
         total -= _BOTH_KINDS[form]
+        all_, last = (
+            {op.kind for op in layers if op.attributes["return_sequences"] is sequences}
+            for sequences in (True, False)
+        )
+        total += 0 if len(all_) > 1 or len(last) > 1 else _UNLIKE[form]
     zeros: set[int] = set()  # arrays of zeros that the file holds, by their bytes
     sorts: set[tuple[str, bool, bool]] = set()
     known: set[tuple[str, int]] = set()

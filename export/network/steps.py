@@ -58,7 +58,7 @@ def in_steps(
             found = step(layer, first)
             found[-1] = found[-1]._replace(joined=joined if sequences or last else "")
             nodes += found
-        if sequences:
+        if sequences and (packed or not alone):
             nodes.append(_pack(frames, units, alone))
     if both:
         shape: Shape = (1, frames, 2 * units) if sequences else (1, 2 * units)

@@ -40,6 +40,12 @@ def export(
             "sources, too."
         ),
     ] = None,
+    int4: Annotated[
+        bool | None,
+        typer.Option(
+            "--int4/--no-int4", help="Try the int8 file with kernels of 4 bits first: smaller."
+        ),
+    ] = None,
     waveform: Annotated[
         bool | None,
         typer.Option(
@@ -78,6 +84,7 @@ def export(
         on_fail=on_fail,
         recurrent=recurrent,
         target=target,
+        int4=int4,
         waveform=waveform,
         sparsity=sparsity,
         qat=qat,

@@ -156,5 +156,5 @@ def test_scores_of_frames_are_exported_and_compared_frame_by_frame(tmp_path: Pat
         assert entry["agreement"] == entry["accuracy"] == pytest.approx(same)
         assert "agreement" not in _failed(result.report)
     assert result.report["files"]["int8"]["recurrent"] == "int8_loop"
-    assert "reference kernels alone" in repr(result)
+    assert "gates and states of int16" in repr(result)
     assert json.loads((tmp_path / "export.json").read_text()) == result.report

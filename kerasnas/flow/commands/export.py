@@ -33,6 +33,7 @@ def export_run(
     on_fail: OnFail | None = None,
     recurrent: Lowering | None = None,
     target: Target | None = None,
+    int4: bool | None = None,
     waveform: bool | None = None,
     sparsity: float | None = None,
     qat: int | None = None,
@@ -54,6 +55,7 @@ def export_run(
         on_fail: What a failed check does; overrides `export.on_fail`.
         recurrent: How recurrent layers compute; overrides `export.recurrent`.
         target: Where the int8 file must run; overrides `export.target`.
+        int4: Whether to try kernels of 4 bits first; overrides `export.int4`.
         waveform: Whether to write files that take the waveform; overrides the experiment.
         sparsity: Share of weights to make zero, with fine-tuning; overrides the experiment.
         qat: Epochs of quantisation-aware fine-tuning; overrides the experiment.
@@ -70,6 +72,7 @@ def export_run(
         "on_fail": on_fail,
         "recurrent": recurrent,
         "target": target,
+        "int4": int4,
         "waveform": waveform,
         "sparsity": sparsity,
         "qat": qat,
