@@ -59,7 +59,7 @@ def _pool(kind: Any, op: Op) -> Any:
 
 
 def _divide(name: str) -> Callable[[Any], Any]:
-    """The quotient of two tensors: a function of Keras, since it has no such layer."""
+    """Return the quotient of two tensors: a function of Keras, since it has no such layer."""
 
     def quotient(tensors: Any) -> Any:
         result = keras.ops.divide(*tensors)
@@ -81,7 +81,7 @@ def _dense(op: Op) -> Any:
 
 
 def _item(op: Op) -> Callable[[Any], Any]:
-    """Some channels or frames of a tensor: an item of it, since Keras has no such layer."""
+    """Return some channels or frames of a tensor: an item of it, since Keras has no such layer."""
     [(axis, bounds)] = op.attributes.items()
     key = (... if axis == "channels" else slice(None), slice(*bounds))
 
@@ -101,7 +101,7 @@ def _recurrent(kind: Any, op: Op, **arguments: Any) -> Any:
 
 
 def build(ops: tuple[Op, ...]) -> keras.Model:
-    """A functional model whose layers carry the operations' names; the last one is its output."""
+    """Return a functional model; its layers carry the operations' names, the last is its output."""
     tensors: dict[str, Any] = {}
     for op in ops:
         if op.kind == "input":

@@ -161,7 +161,7 @@ def repair_journal(run: StrPath) -> str:
 
 
 def _shown(name: str, value: float | None) -> str:
-    """A metric as the table has it; empty where there is none or it was not finite."""
+    """Return a metric as the table has it; empty where there is none or it was not finite."""
     if value is None:
         return ""
     return f"{value:,.0f}" if name in measures.COSTS else f"{value:.4f}"

@@ -39,7 +39,7 @@ def warnings(run: Run) -> Markup:
 
 
 def tick(run: Run, passed: bool | None, text: str) -> Node:
-    """A verdict, without a tick where the network has a serious finding."""
+    """Return a verdict, without a tick where the network has a serious finding."""
     return text if passed and not is_good(run) else badge(passed, text)
 
 
@@ -107,7 +107,7 @@ def suspects(run: Run) -> Markup | None:
 
 
 def recipes(run: Run) -> Markup | None:
-    """The recipes that were tried before the search; None where none were."""
+    """Return the recipes that were tried before the search; None where none were."""
     if not run.paths.recipes.is_file():
         return None
     found = required(run, Recipes, run.paths.recipes, "")

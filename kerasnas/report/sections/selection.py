@@ -64,7 +64,7 @@ def section(run: Run) -> Markup:
 
 
 def _recipe(run: Run) -> list[tuple[str, str]]:
-    """What recipes that were tried add to the list; nothing where none were."""
+    """Return what recipes that were tried add to the list; nothing where none were."""
     if not run.paths.recipes.is_file():
         return []
     return [
@@ -76,7 +76,7 @@ def _recipe(run: Run) -> list[tuple[str, str]]:
 
 
 def _trunk(run: Run) -> list[tuple[str, str]]:
-    """What pretrained trunks add to the list; nothing of other searches."""
+    """Return what pretrained trunks add to the list; nothing of other searches."""
     if trunk_settings(run) is None:
         return []
     return [
