@@ -37,7 +37,8 @@ def print_table(run: StrPath, console: Console) -> None:
     if console.is_terminal:
         console.print(table(run, console.width))
     else:  # a file, or a program
-        Console(file=console.file, highlight=False, width=UNLIMITED).print(table(run))
+        wide = Console(file=console.file, highlight=False, width=UNLIMITED, quiet=console.quiet)
+        wide.print(table(run))
 
 
 def table(run: StrPath, width: int = UNLIMITED) -> RenderableType:
