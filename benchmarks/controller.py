@@ -56,7 +56,7 @@ class Landscape:
         )
 
     def values(self, bits: np.ndarray) -> np.ndarray:
-        """The values of `(points, N)` points of zeros and ones."""
+        """Return the values of `(points, N)` points of zeros and ones."""
         total = np.zeros(len(bits))
         for gene in range(N):
             place = bits[:, gene].astype(int)
@@ -66,11 +66,11 @@ class Landscape:
         return total / N
 
     def value(self, values: Values) -> float:
-        """The value of one point."""
+        """Return the value of one point."""
         return float(self.values(np.array([[int(values[gene.name]) for gene in GENES]]))[0])
 
     def best(self) -> float:
-        """The greatest value there is, of all 2 ** 20 points."""
+        """Return the greatest value there is, of all 2 ** 20 points."""
         points = np.arange(2**N)[:, None] >> np.arange(N) & 1
         return float(self.values(points.astype(np.int8)).max())
 

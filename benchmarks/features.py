@@ -46,7 +46,7 @@ extract(clips, LogMel.model_validate_json(settings), cache, int(processes), prog
 
 
 def clips_of(arguments: argparse.Namespace, cache: str) -> tuple[LayoutSettings, Clips]:
-    """The data set to measure on, and its settings with an absolute root."""
+    """Return the data set to measure on, and its settings with an absolute root."""
     if arguments.data:
         settings = data_settings(dataset="esc50", root=arguments.data.absolute())
     else:

@@ -32,7 +32,7 @@ from kerasnas.tuners.runners.local import LocalRunner, LocalSettings
 
 
 def make() -> Evaluate:
-    """A deterministic trial of about 0.1 s in five steps."""
+    """Return a deterministic trial of about 0.1 s in five steps."""
 
     def evaluate(values: dict[str, Any], trial: TrialContext) -> dict[str, Any]:
         x, y = values["x"], values["y"]

@@ -42,7 +42,7 @@ def nsga2(directory: Path) -> Step:
 
 
 def search(directory: Path, propose: Any = None) -> Step:
-    """The core of our oracles, with its journal and a size window; random search by itself."""
+    """Return the core of our oracles, with its journal and a size window, for random search."""
     from kerasnas.tuners import Genes, Search, Window
     from kerasnas.tuners.core.propose import uniform
 
@@ -68,7 +68,7 @@ def search(directory: Path, propose: Any = None) -> Step:
 
 
 def hyperparameters() -> Any:
-    """The space as KerasTuner's."""
+    """Return the space as KerasTuner's."""
     import keras_tuner
 
     hp = keras_tuner.HyperParameters()
@@ -78,7 +78,7 @@ def hyperparameters() -> Any:
 
 
 def oracle(directory: Path, made: Any) -> Step:
-    """A KerasTuner oracle, with its table silenced."""
+    """Return a KerasTuner oracle, with its table silenced."""
     made._set_project_dir(str(directory), "project")
     made.verbose = 0
 

@@ -58,7 +58,7 @@ Contestant = Callable[[Problem, int, int, int], Scores]
 
 
 def ours(propose: Callable[[int], Propose]) -> Contestant:
-    """A search with the oracle that `propose(population)` makes."""
+    """Return a search with the oracle that `propose(population)` makes."""
 
     def contestant(problem: Problem, seed: int, candidates: int, population: int) -> Scores:
         genes = Genes(Gene(f"layer_{i:02d}", values=range(CHOICES)) for i in range(LAYERS))

@@ -54,7 +54,7 @@ class Session:
         )
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        """The journal's events of this kind that are complete."""
+        """Return the journal's events of this kind that are complete."""
         try:
             *lines, _ = RunPaths(self.run).journal.read_text().split("\n")
         except FileNotFoundError:

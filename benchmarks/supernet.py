@@ -156,7 +156,7 @@ def score(supernet: Supernet, candidates: int, rounds: int) -> None:
 
 
 def step(supernet: Supernet, rounds: int) -> None:
-    """The fair step and six steps of extracted networks."""
+    """Time the fair step and six steps of extracted networks."""
     recipe, rng, examples, rows = Recipe(), np.random.default_rng(2), clips(BATCH), np.arange(BATCH)
     x, y = examples.x(rows), examples.y(rows)
     paths = supernet.space.fair_paths(rng)
@@ -189,7 +189,7 @@ def step(supernet: Supernet, rounds: int) -> None:
 
 
 def peak(function: Callable[[], Any]) -> float:
-    """The most that one call adds to resident memory, in MiB, looked at every millisecond."""
+    """Return the most that a call adds to resident memory, in MiB, looked at every millisecond."""
     process, ended, most = psutil.Process(), threading.Event(), 0
 
     def watch() -> None:
@@ -206,7 +206,7 @@ def peak(function: Callable[[], Any]) -> float:
 
 
 def memory(supernet: Supernet, rounds: int) -> None:
-    """What a fair step of six of the dearest paths holds at most, and a step of one alone."""
+    """Print what a fair step of six of the dearest paths holds at most, and a step of one."""
     recipe, examples, rows = Recipe(), clips(WIDE), np.arange(WIDE)
     x, y = tf.constant(examples.x(rows)), tf.constant(examples.y(rows))
     dearest = np.full(supernet.space.layers, supernet.space.options - 1, np.int32)

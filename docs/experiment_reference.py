@@ -15,7 +15,7 @@ from kerasnas.experiment.reading import tagged_settings
 
 
 def reference() -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     lines = [
         "# Every field of an experiment",
         "",
@@ -73,7 +73,7 @@ def _is_settings(annotation: Any) -> bool:
 
 
 def _nested(annotation: Any) -> type[BaseModel] | None:
-    """The settings that a field holds several of, or that it may hold."""
+    """Return the settings that a field holds several of, or that it may hold."""
     found = [argument for argument in get_args(annotation) if _is_settings(argument)]
     return found[0] if len(found) == 1 else None
 

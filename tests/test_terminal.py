@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from kerasnas.cli import app, application
 from kerasnas.flow.result import Result, plain
+from tests.report.conftest import write_run
 
 COMMANDS = [command.callback.__name__ for command in app.registered_commands]
 HEADLINE = {"accuracy of [model].tflite": "84.0%", "bytes, of 150,000": "111,222", "ms": "3.21"}
@@ -39,6 +41,14 @@ def test_every_command_can_be_quiet_and_speak_json(command: str) -> None:
     assert "--json" in shown
 
 
+def test_a_table_of_trials_is_not_printed_beside_its_json(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "kitchen")
+    told = json.loads(CliRunner().invoke(app, ["trials", str(run), "--json"]).stdout)
+    assert [trial["trial"] for trial in told["trials"]] == list(range(7))
+    one = json.loads(CliRunner().invoke(app, ["trials", str(run), "--trial", "1", "--json"]).stdout)
+    assert one["trial"]["accuracy"] == 0.9
+
+
 def test_json_is_all_that_is_printed(recordings: Path) -> None:
     ended = CliRunner().invoke(app, ["init", str(recordings), "--json"])
     assert ended.exit_code == 0
@@ -61,11 +71,7 @@ def test_a_terminal_shows_a_panel(monkeypatch: pytest.MonkeyPatch, width: int, g
     application.show_headline(HEADLINE, "kitchen", good)
     text = screen.file.getvalue()
     assert ("\x1b[32m" in text, "\x1b[31m" in text) == (good, not good)
-    plain_screen = Console(file=io.StringIO(), width=width)
-    monkeypatch.setattr(application, "OUT", plain_screen)
-    plain_screen._force_terminal = True
-    application.show_headline(HEADLINE, "kitchen", good)
-    lines = plain_screen.file.getvalue().splitlines()
+    lines = re.sub(r"\x1b\[[\d;]*m", "", text).splitlines()
     assert all(len(line) <= width for line in lines)
     assert all(number in "\n".join(lines) for number in HEADLINE.values())
 

@@ -91,7 +91,7 @@ class Results:
         return self.history.rejected
 
     def trial(self, id: str) -> Trial:
-        """The trial of this id.
+        """Return the trial of this id.
 
         Raises:
             SearchError: There is none.
@@ -107,7 +107,7 @@ class Results:
         return ranking(self.trials, self.objectives, objective)
 
     def best(self, objective: str | None = None) -> Trial | None:
-        """The first of the ranking; None while no trial is completed."""
+        """Return the first of the ranking; None while no trial is completed."""
         ranked = self.ranking(objective)
         return ranked[0] if ranked else None
 
@@ -116,5 +116,5 @@ class Results:
         return pareto_front(self.trials, self.objectives)
 
     def hypervolume(self, reference: Sequence[float]) -> float:
-        """The volume that completed trials dominate, up to the worst value of each objective."""
+        """Return the volume that completed trials dominate, up to each objective's worst value."""
         return dominated_volume(self.trials, self.objectives, reference)

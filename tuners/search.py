@@ -271,7 +271,7 @@ class Search(Results):
             return self.history.trials[id]
 
     def requeue(self, id: str) -> None:
-        """The run of this id was lost through no fault of the trial: run it again, uncounted."""
+        """Run a trial again, uncounted, whose run was lost through no fault of its own."""
         with self._mutex:
             self._running(id)
             self._ledger.record("requeue", id=id)

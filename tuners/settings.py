@@ -22,7 +22,7 @@ class _Settings(BaseModel, ABC):
 
     @abstractmethod
     def propose(self) -> Propose:
-        """The oracle."""
+        """Return the oracle."""
 
     def is_random(self, trials: int) -> bool:
         """Whether a search of so many trials ends before the oracle uses what it has seen."""
@@ -37,7 +37,7 @@ class _Settings(BaseModel, ABC):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        """The oracle knows which of its arguments are wrong."""
+        """Return the oracle knows which of its arguments are wrong."""
         try:
             self.propose()
         except SearchError as error:
@@ -51,7 +51,7 @@ class RandomSettings(_Settings):
     name: Literal["size_constrained_random"] = "size_constrained_random"
 
     def propose(self) -> Propose:
-        """The oracle."""
+        """Return the oracle."""
         return uniform
 
 
@@ -83,7 +83,7 @@ class NSGA2Settings(_Settings):
     )
 
     def propose(self) -> Propose:
-        """The oracle."""
+        """Return the oracle."""
         return NSGA2(**self.model_dump(exclude={"name"}))
 
     def is_random(self, trials: int) -> bool:
@@ -142,7 +142,7 @@ class ControllerSettings(_Settings):
     seed: int = Field(Controller.seed, description="of the weights")
 
     def propose(self) -> Propose:
-        """The oracle."""
+        """Return the oracle."""
         return Controller(**self.model_dump(exclude={"name"}))
 
     def is_random(self, trials: int) -> bool:
@@ -174,12 +174,12 @@ class GridSettings(_Settings):
     name: Literal["grid"] = "grid"
 
     def propose(self) -> Propose:
-        """The oracle."""
+        """Return the oracle."""
         return Grid()
 
 
 def _named(value: object) -> object:
-    """A bare name stands for that oracle with its defaults."""
+    """Return a bare name stands for that oracle with its defaults."""
     return {"name": value} if isinstance(value, str) else value
 
 

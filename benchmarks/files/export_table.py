@@ -100,7 +100,7 @@ def exported(name: str, architecture: Architecture, seed: int) -> dict[str, Any]
 
 
 def grouped(number: int) -> str:
-    """A number with spaces between its thousands."""
+    """Return a number with spaces between its thousands."""
     return f"{number:,}".replace(",", " ")
 
 
@@ -122,7 +122,7 @@ def cells(file: dict[str, Any]) -> dict[str, str]:
 
 
 def line(row: dict[str, Any]) -> str:
-    """A row of the table."""
+    """Return a row of the table."""
     if "error" in row:
         return f"| {row['network']} | {grouped(row['parameters'])} | **{row['error']}** |"
     int8, float16 = (cells(row["files"][name]) for name in ("int8", "float16"))
@@ -139,7 +139,7 @@ def errors(row: dict[str, Any]) -> dict[str, float]:
 
 
 def largest_errors(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """A line for the random members of each space."""
+    """Yield a line for the random members of each space."""
     found: dict[str, list[dict[str, float]]] = {}
     for row in rows:
         space, separator, _ = row["network"].partition(" random ")

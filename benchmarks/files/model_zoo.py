@@ -149,7 +149,7 @@ def _lstm_fcn() -> Any:
 
 
 def _transformer(causal: bool = False, embedding: bool = False) -> Any:
-    """The encoder of keras.io's time series and text classification examples."""
+    """Return the encoder of keras.io's time series and text classification examples."""
     import keras
     from keras import layers
 
@@ -281,7 +281,7 @@ def _resnet8() -> Any:
 
 
 def _wavenet() -> Any:
-    """A stack of dilated causal convolutions with gates: van den Oord et al., 2016."""
+    """Return a stack of dilated causal convolutions with gates: van den Oord et al., 2016."""
     import keras
     from keras import layers
 

@@ -186,12 +186,12 @@ class _Fields:
         return int(self._table.Get(kind, place)) if place else 0
 
     def table(self, field: int) -> list[_Fields]:
-        """The table that a field names, if it is given."""
+        """Return the table that a field names, if it is given."""
         place = self._place(field)
         return [_Fields(Table(self._table.Bytes, self._table.Indirect(place)))] if place else []
 
     def tables(self, field: int) -> list[_Fields]:
-        """The tables of a vector."""
+        """Return the tables of a vector."""
         if not self._place(field):
             return []
         offset = self._table.Offset(4 + 2 * field)

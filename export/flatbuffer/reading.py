@@ -86,7 +86,7 @@ def is_constant(graph: TfliteGraph, index: int) -> bool:
 
 
 def constant(graph: TfliteGraph, index: int) -> NDArray[Any]:
-    """The values of a constant: float32 where they stand for numbers, else integers.
+    """Return the values of a constant: float32 where they stand for numbers, else integers.
 
     Integers with a scale, and float16, become float32. A conversion that the file makes when it
     runs (DEQUANTIZE) is looked through.

@@ -122,7 +122,7 @@ def _only(graph: TfliteGraph, name: str, what: str) -> Any:
 
 
 def _part(content: bytes, ends: Sequence[int]) -> bytes:
-    """The part of a file that computes some tensors."""
+    """Return the part of a file that computes some tensors."""
     file = TfliteFile(content)
     file.main.t.outputs = list(ends)
     file.model.metadata = []
@@ -154,7 +154,7 @@ class _Probe:
 
 
 def _framing(run: _Probe, size: int) -> tuple[Array, NDArray[np.int64]]:
-    """The window, and the sample on which each frame begins.
+    """Return the window, and the sample on which each frame begins.
 
     Raises:
         ExportError: Frames are no products of a window with samples of the waveform.

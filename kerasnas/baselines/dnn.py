@@ -80,7 +80,7 @@ class DNN:
         batch_size: int = 64,
         clip_gradients: float = 5.0,
     ) -> DNN:
-        """The network that a search has chosen, with its labels, ready to go on training.
+        """Return the network that a search has chosen, with its labels, ready to go on training.
 
         Args:
             run: Run directory of `kerasnas search`, or a model file.
@@ -200,7 +200,7 @@ class DNN:
         return scores
 
     def predict_label(self, X: Data) -> Array:  # noqa: N803
-        """Indices of the classes, `(clips, classes)`, the most probable first."""
+        """Return the indices of the classes, `(clips, classes)`, the most probable first."""
         return np.argsort(-self.predict(X), axis=-1, kind="stable")
 
     def evaluate(
@@ -209,7 +209,7 @@ class DNN:
         Y: Data,  # noqa: N803
         batch_size: int = 128,
     ) -> list[float]:
-        """The metric's value on these clips, in a list; an empty one where there is no metric.
+        """Return the metric's value on these clips, in a list; an empty list without a metric.
 
         Raises:
             KerasnasError: The network has no `regression`, or the data do not fit it.

@@ -41,7 +41,7 @@ def write(model: keras.Model, labels: Labels, path: Path) -> None:
 
 
 def read(path: Path, optimizer: bool = True) -> tuple[keras.Model, Labels]:
-    """The model and its labels, where some are known.
+    """Return the model and its labels, where some are known.
 
     Args:
         path: A file of `DNN.save` or Keras, or a run directory of `kerasnas search`, which stands

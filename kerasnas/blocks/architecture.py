@@ -79,7 +79,7 @@ class Architecture:
         return tuple(net.ops)
 
     def build(self) -> keras.Model:
-        """A Keras model of stock layers, one for each operation and by its name."""
+        """Return a Keras model of stock layers, one for each operation and by its name."""
         from kerasnas.blocks.keras_layers import build
 
         return build(self.ops)
@@ -122,7 +122,7 @@ class Architecture:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Architecture:
-        """The architecture that `to_json` wrote."""
+        """Return the architecture that `to_json` wrote."""
         blocks = tuple(from_json(block) for block in data["blocks"])
         return cls(tuple(data["input_shape"]), blocks, data["causal"])
 

@@ -28,14 +28,14 @@ class Block:
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
 
     def to_json(self) -> dict[str, Any]:
-        """The block as `{"kind": ..., field: value, ...}`."""
+        """Return the block as `{"kind": ..., field: value, ...}`."""
         return {"kind": self.kind} | {
             field.name: _to_json(getattr(self, field.name)) for field in fields(self)
         }
 
 
 def from_json(data: Mapping[str, Any]) -> Block:
-    """The block that `to_json` wrote.
+    """Return the block that `to_json` wrote.
 
     Raises:
         KerasnasError: The kind or a field is unknown.

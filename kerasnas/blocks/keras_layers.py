@@ -60,7 +60,7 @@ def _pool(kind: Any, op: Op) -> Any:
 
 
 def _divide(name: str) -> Callable[[Any], Any]:
-    """The quotient of two tensors: a function of Keras, since it has no such layer."""
+    """Return the quotient of two tensors: a function of Keras, since it has no such layer."""
 
     def quotient(tensors: Any) -> Any:
         result = keras.ops.divide(*tensors)
@@ -82,7 +82,7 @@ def _dense(op: Op) -> Any:
 
 
 def _item(op: Op) -> Callable[[Any], Any]:
-    """Some channels or frames of a tensor: an item of it, since Keras has no such layer."""
+    """Return some channels or frames of a tensor: an item of it, since Keras has no such layer."""
     [(axis, bounds)] = op.attributes.items()
     key = (... if axis == "channels" else slice(None), slice(*bounds))
 
@@ -103,7 +103,7 @@ def _recurrent(kind: Any, op: Op, **arguments: Any) -> Any:
 
 
 def build(ops: tuple[Op, ...]) -> keras.Model:
-    """A functional model whose layers carry the operations' names; the last one is its output.
+    """Return a functional model; its layers carry the operations' names, the last is its output.
 
     Nothing is named by Keras, which counts what a process has built: the same network gives the
     same file whatever was built before.

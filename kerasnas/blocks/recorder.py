@@ -90,7 +90,7 @@ class Recorder:
             self._without_frames.add(name)
 
     def input(self, shape: Shape) -> Tensor:
-        """The network's input."""
+        """Return the network's input."""
         return self._record("input", "input", (), shape)
 
     def normalization(self, x: Tensor, name: str = "normalization") -> Tensor:
@@ -210,7 +210,7 @@ class Recorder:
         return self._record("batch_norm", name, (x,), x.shape, weights)
 
     def activation(self, x: Tensor, function: str, name: str | None = None) -> Tensor:
-        """`function` by the name Keras gives it (`silu` is swish with beta 1)."""
+        """Apply `function`, by the name Keras gives it (`silu` is swish with beta 1)."""
         return self._record("activation", name or function, (x,), x.shape, function=function)
 
     def add(self, x: Tensor, y: Tensor, name: str = "add") -> Tensor:
@@ -232,17 +232,17 @@ class Recorder:
         return self._record("divide", name, (x, y), x.shape)
 
     def concatenate(self, *tensors: Tensor, name: str = "concatenate") -> Tensor:
-        """The channels of the first of some tensors, then those of the second, and so on."""
+        """Return the channels of the first of some tensors, then those of the second, and so on."""
         shape = (*tensors[0].shape[:-1], sum(tensor.shape[-1] for tensor in tensors))
         return self._record("concatenate", name, tensors, shape)
 
     def channels(self, x: Tensor, first: int, end: int, name: str) -> Tensor:
-        """The channels from `first` to below `end`."""
+        """Return the channels from `first` to below `end`."""
         shape = (*x.shape[:-1], end - first)
         return self._record("get_item", name, (x,), shape, channels=(first, end))
 
     def frames(self, x: Tensor, first: int, end: int, name: str) -> Tensor:
-        """The frames from `first` to below `end`."""
+        """Return the frames from `first` to below `end`."""
         if self._causal:
             raise looks_ahead(f"{self._prefix}{name}", "takes some of the frames")
         shape = (end - first, *x.shape[1:])
@@ -323,7 +323,7 @@ class Recorder:
         return self.reshape(x, (prod(x.shape),), name)
 
     def reshape(self, x: Tensor, shape: Shape, name: str = "reshape") -> Tensor:
-        """The same values, in the same order, in another shape."""
+        """Return the same values, in the same order, in another shape."""
         return self._record("reshape", name, (x,), shape)
 
     def gru(

@@ -178,4 +178,5 @@ def show_headline(headline: Mapping[str, str], title: str, good: bool) -> None:
     grid.add_row(*(Text(text, style="bold") for text in headline.values()))
     grid.add_row(*(Text(name, style="dim") for name in headline))
     style = "green" if good else "red"
-    OUT.print(Panel(grid, title=Text(title), title_align="left", border_style=style, expand=False))
+    panel = Panel(grid, title=Text(title), title_align="left", border_style=style, expand=False)
+    OUT.print(panel, soft_wrap=False)

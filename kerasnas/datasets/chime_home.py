@@ -104,7 +104,7 @@ def load(root: Path, settings: ChimeHomeSettings) -> Clips:
 
 
 def segment(name: str) -> str:
-    """The segment a chunk was cut from: the part of its name before `_chunk`."""
+    """Return the segment a chunk was cut from: the part of its name before `_chunk`."""
     return name.rpartition("_chunk")[0] or name
 
 
@@ -194,7 +194,7 @@ def _check_same(root: Path, names: dict[str, str], folds: dict[str, tuple[str, s
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number, from 1, and stripped fields of every line that is not empty."""
+    """Yield number, from 1, and stripped fields of every line that is not empty."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -102,7 +102,7 @@ class Clips:
         return np.array([clip.split or "" for clip in self.clips])
 
     def count(self, members: NDArray[np.int64] | None = None) -> dict[str, int]:
-        """Number of clips of each class, among the clips at the indices `members` or all."""
+        """Return the number of clips of each class, among those at `members`, or all."""
         clips = self.clips if members is None else (self.clips[int(index)] for index in members)
         counter = Counter(label for clip in clips for label in clip.labels)
         return {name: counter[name] for name in self.classes}
@@ -128,7 +128,7 @@ class Clips:
         return targets
 
     def subset(self, indices: Iterable[int]) -> "Clips":
-        """The clips at `indices`, in that order, with the same classes."""
+        """Return the clips at `indices`, in that order, with the same classes."""
         return replace(self, clips=tuple(self.clips[int(index)] for index in indices))
 
 

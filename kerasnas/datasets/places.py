@@ -16,13 +16,13 @@ from kerasnas.files import make_directory, publish
 
 
 def cache_root(cache: Path | str | None = None) -> Path:
-    """The directory for derived files: `cache`, else `$KERASNAS_CACHE`, else the user's cache."""
+    """Return the place of derived files: `cache`, `$KERASNAS_CACHE`, or else the user's cache."""
     given = cache or os.environ.get("KERASNAS_CACHE")
     return Path(given).expanduser() if given else Path(user_cache_dir("kerasnas"))
 
 
 def data_root(override: Path | str | None, configured: Path | None) -> Path | None:
-    """The data set's directory: `override`, else `$KERASNAS_DATA`, else the experiment's root."""
+    """Return a data set's place: `override`, `$KERASNAS_DATA`, or else the experiment's root."""
     given = override or os.environ.get("KERASNAS_DATA") or configured
     return Path(given).expanduser() if given else None
 

@@ -121,7 +121,7 @@ def _entries(path: Path) -> dict[str, _Entry]:
 
 
 def _folds(root: Path, listed: dict[str, _Entry]) -> dict[str, str]:
-    """The fold of every file: the one whose list of files to evaluate on it is in."""
+    """Return the fold of every file: the one whose list of files to evaluate on it is in."""
     folds: dict[str, str] = {}
     for path in sorted((root / _SETUP).glob("fold*_evaluate.txt")):
         fold = path.name.removeprefix("fold").removesuffix("_evaluate.txt")

@@ -90,7 +90,7 @@ def load(root: Path, settings: Tau2020Settings) -> Clips:
 
 
 def _scene(where: str, name: str, label: str, identifier: str | None = None) -> str:
-    """The scene that a file's name begins with, once it agrees with label and place."""
+    """Return the scene that a file's name begins with, once it agrees with label and place."""
     scene, *rest = PurePosixPath(name).stem.split("-")
     if SCENES.get(scene) != label:
         raise KerasnasError(
@@ -106,7 +106,7 @@ def _scene(where: str, name: str, label: str, identifier: str | None = None) -> 
 
 
 def _listed(root: Path, known: dict[str, Clip]) -> dict[str, Clip]:
-    """The clips of the lists, with their splits."""
+    """Return the clips of the lists, with their splits."""
     clips: dict[str, Clip] = {}
     for split, name_of_list in _LISTS.items():
         path = root / _SETUP / name_of_list

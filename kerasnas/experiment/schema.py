@@ -185,7 +185,7 @@ class Experiment(BaseModel):
         return self
 
     def _check_waveform(self) -> None:
-        """What would fail after the search: files that cannot begin with the front end."""
+        """Refuse what would fail after the search: files that cannot begin with the front end."""
         if self.export.waveform:
             try:
                 in_files(self.features)
@@ -193,7 +193,7 @@ class Experiment(BaseModel):
                 raise ValueError(str(error)) from None
 
     def _check_stored(self) -> None:
-        """Stored embeddings are no recordings."""
+        """Refuse what takes recordings for stored embeddings, or the other way round."""
         stored, dataset = self.data.stored, self.data.dataset
         if isinstance(self.features, StoredEmbedding) != stored:
             remedy = (
@@ -213,7 +213,7 @@ class Experiment(BaseModel):
             )
 
     def _check_trunk(self) -> None:
-        """A trunk hears only what it was trained on; a run whose file is gone stays readable."""
+        """Refuse features that a trunk was not trained on, unless its file is gone."""
         model, given = self.model, self.features
         if not isinstance(model, PretrainedSettings) or not model.file.is_file():
             return
@@ -261,7 +261,7 @@ class Experiment(BaseModel):
             )
 
     def _check_agreement(self) -> None:
-        """What would fail hours later: after the search, where its ranks are measured."""
+        """Refuse what would fail hours later: after the search, where its ranks are measured."""
         agreement = self.search.supernet and self.search.supernet.agreement
         if not agreement:
             return
@@ -289,7 +289,7 @@ class Experiment(BaseModel):
             ) from None
 
     def tuned(self, values: Values) -> Experiment:
-        """The experiment of a trial: with the fields of `search.tune` as its values say.
+        """Return the experiment of a trial: with the fields of `search.tune` as its values say.
 
         Args:
             values: Of a trial; other genes are left aside.
@@ -306,12 +306,12 @@ class Experiment(BaseModel):
         return Experiment.model_validate(data)
 
     def space(self, classes: int) -> SearchSpace:
-        """The search space for the experiment's features and so many classes."""
+        """Return the search space for the experiment's features and so many classes."""
         output = self.training.final.output(self.data.multi_label)
         return space_of(self.model, self.features.input_shape, classes, output)
 
     def architecture(self, values: Values, classes: int) -> Architecture:
-        """The network of a trial.
+        """Return the network of a trial.
 
         Args:
             values: The trial's.
@@ -335,7 +335,7 @@ class Experiment(BaseModel):
         architecture: str | Values | None = None,
         skip_corrupt: bool = False,
     ) -> Experiment:
-        """The experiment with what the command line and the environment say instead of the file.
+        """Return the experiment with what the command line and the environment say instead.
 
         The data set's root becomes absolute: `root`, else `KERASNAS_DATA`, else the file's.
 
@@ -374,7 +374,7 @@ class Experiment(BaseModel):
             ) from None
 
     def to_yaml(self) -> str:
-        """The experiment with every default filled in."""
+        """Return the experiment with every default filled in."""
         data = self.model_dump(mode="json", by_alias=True)
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 

@@ -86,13 +86,13 @@ def _sound(rate: int, count: int, channels: int) -> NDArray[np.int16]:
 
 
 def encode(array: NDArray[Any]) -> dict[str, Any]:
-    """An array as JSON data; `decode` is its inverse."""
+    """Return an array as JSON data; `decode` is its inverse."""
     little = array.astype(array.dtype.newbyteorder("<"))
     data = base64.b64encode(little.tobytes()).decode()
     return {"dtype": array.dtype.name, "shape": list(array.shape), "base64": data}
 
 
 def decode(data: dict[str, Any]) -> NDArray[Any]:
-    """The array that `encode` wrote."""
+    """Return the array that `encode` wrote."""
     dtype = np.dtype(data["dtype"]).newbyteorder("<")
     return np.frombuffer(base64.b64decode(data["base64"]), dtype).reshape(data["shape"])

@@ -28,7 +28,7 @@ _ADAPTER: TypeAdapter[RecordingFrontEnd | StoredEmbedding] = TypeAdapter(FrontEn
 
 
 def front_end(settings: Any) -> RecordingFrontEnd | StoredEmbedding:
-    """The front end of settings as JSON data.
+    """Return the front end of settings as JSON data.
 
     Raises:
         ValueError: They describe none.

@@ -177,7 +177,7 @@ def _kinds() -> Iterator[dict[str, Any]]:
 
 
 def _fitted(found: Found, base: Mapping[str, Any]) -> _Bank:
-    """The ends of the bands with which a kind of bank fits best."""
+    """Return the ends of the bands with which a kind of bank fits best."""
     from scipy.optimize import least_squares
 
     rate, size = base["sample_rate"], base["n_fft"]

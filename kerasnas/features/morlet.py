@@ -74,7 +74,7 @@ def bank(n_fft: int, octaves: int, filters_per_octave: int) -> NDArray[np.float3
 
 
 def _gaussian(n_fft: int, centre: float, width: float) -> NDArray[np.float64]:
-    """A Gaussian of frequency, sampled in time: one period of its periodic repetition."""
+    """Return a Gaussian of frequency, sampled in time: one period of its periodic repetition."""
     periods = np.arange(-n_fft, 2 * n_fft).reshape(3, n_fft) / n_fft
     values: NDArray[np.float64] = np.exp(-((periods - centre) ** 2) / (2 * width**2)).sum(axis=0)
     return values

@@ -89,7 +89,7 @@ def fill(
 
 
 def key(clips: Clips) -> dict[str, Any]:
-    """What the features depend on besides the settings: the table, and the files behind it."""
+    """Return what features depend on besides settings: the table, and the files behind it."""
     table = indexed(clips)
     states = [(path, path.stat()) for path in table.clips.shards]
     return {
@@ -99,7 +99,7 @@ def key(clips: Clips) -> dict[str, Any]:
 
 
 def indexed(clips: Clips) -> IndexedClips:
-    """The clips, once they are known to have stored embeddings.
+    """Return the clips, once they are known to have stored embeddings.
 
     Raises:
         KerasnasError: They are recordings.

@@ -69,7 +69,7 @@ def digest(settings: Embedding) -> str:
 
 @lru_cache(maxsize=8)
 def _digest(path: Path, size: int, changed: int) -> str:
-    """Computed again when size or time of change are others."""
+    """Return the digest of a file, computed again when its size or time of change is another."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -108,7 +108,7 @@ class _WaveformModel:
 
 @lru_cache(maxsize=2)
 def _load(path: Path, content: str, output: int) -> _WaveformModel:
-    """The file; `content` is its digest, so that another file in its place is loaded anew."""
+    """Load the file; `content` is its digest, so that another one in its place is loaded anew."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:

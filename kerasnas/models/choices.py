@@ -79,7 +79,7 @@ class ChoiceSpace(SearchSpace):
         return values
 
     def architecture(self, values: Values) -> Architecture:
-        """The network that the genes' values describe."""
+        """Return the network that the genes' values describe."""
         path = iter(self.path(values))
         return Architecture(
             self.input_shape,

@@ -53,7 +53,7 @@ def alexnet_stand_in(classes: int, output: str) -> Blocks:
 
 
 def mobilenet_v1(classes: int, output: str) -> Blocks:
-    """A convolution and 13 depthwise separable ones."""
+    """Return a convolution and 13 depthwise separable ones."""
     layers = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)]
     layers += [(512, 1)] * 5 + [(1024, 2), (1024, 1)]
     return (
@@ -69,7 +69,7 @@ def mobilenet_v1(classes: int, output: str) -> Blocks:
 
 
 def mobilenet_v2(classes: int, output: str) -> Blocks:
-    """A convolution, 17 inverted residuals, and a pointwise convolution."""
+    """Return a convolution, 17 inverted residuals, and a pointwise convolution."""
     # Expansion, filters, blocks, stride of the first of them.
     stages = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)]
     stages += [(6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
@@ -87,7 +87,7 @@ def mobilenet_v2(classes: int, output: str) -> Blocks:
 
 
 def shufflenet_v2(classes: int, output: str) -> Blocks:
-    """A convolution and a pooling, 16 shuffle units, and a pointwise convolution."""
+    """Return a convolution and a pooling, 16 shuffle units, and a pointwise convolution."""
     return (
         Stem(24, strides=(2, 2), activation="relu"),
         Pool("max", (3, 3), (2, 2)),

@@ -141,7 +141,7 @@ class LiSpace(SearchSpace):
         hp.Choice("dropout", list(settings.dropout))
 
     def architecture(self, values: Values) -> Architecture:
-        """The network that the genes' values describe."""
+        """Return the network that the genes' values describe."""
         layers, dense_layers = int(values["layers"]), int(values["dense_layers"])
         rate = float(values["dropout"])
         flatten = values["summary"] == "flatten"
@@ -163,7 +163,7 @@ class LiSpace(SearchSpace):
         return (*self.references, "gcnn", "fc1", "fc2")
 
     def reference(self, name: str) -> Architecture:
-        """A named network; all but `lstm` are no points of the space."""
+        """Return a named network; all but `lstm` are no points of the space."""
         if name == "gcnn":
             settings = LiGatedSettings(normalize=self.settings.normalize)
             space = LiGatedSpace(self.input_shape, self.classes, self.output, settings)
@@ -183,7 +183,7 @@ class LiSpace(SearchSpace):
         return [Normalize()] if (self._has_channels if given is None else given) else []
 
     def _frames(self) -> list[Block]:
-        """What makes `(frames, values)` of the input."""
+        """Return what makes `(frames, values)` of the input."""
         return [*self._start(), *([FlattenBins()] if self._has_channels else [])]
 
     def _ending(self, blocks: list[Block]) -> Architecture:

@@ -123,7 +123,7 @@ class LiGatedSpace(SearchSpace):
         hp.Choice("attention", list(settings.attention))
 
     def architecture(self, values: Values) -> Architecture:
-        """The network that the genes' values describe."""
+        """Return the network that the genes' values describe."""
         if self.output != "sigmoid":
             raise KerasnasError(
                 "the network gcnn gives every class a score of its own: set training.final.loss to "

@@ -160,7 +160,7 @@ class LiuZhangSpace(SearchSpace):
             hp.Choice(f"layer{index}_width", list(self.settings.widths))
 
     def architecture(self, values: Values) -> Architecture:
-        """The network that the genes' values describe."""
+        """Return the network that the genes' values describe."""
         settings = self.settings
         blocks: list[Block] = [Normalize()]
         for index in range(1, self.layers + 1):
@@ -189,7 +189,7 @@ class LiuZhangSpace(SearchSpace):
         return (*self.references, "cgrnn", "att_loc")
 
     def reference(self, name: str) -> Architecture:
-        """A named network; `cgrnn` and `att_loc` are not points of the space."""
+        """Return a named network; `cgrnn` and `att_loc` are not points of the space."""
         on_features = self.settings.attention_on_features
         heads: dict[str, tuple[Block, ...]] = {
             "cgrnn": (*_XU_GRUS, Dense(500, "relu"), FrameMean(self.classes)),

@@ -142,7 +142,7 @@ class NascSpace(ChoiceSpace):
         return (*self.references, "vgg")
 
     def reference(self, name: str) -> Architecture:
-        """A named network.
+        """Return a named network.
 
         `baseline` has expansion 6 and kernels of 3, or what comes next where a layer has neither;
         `vgg` the convolutions of VGG16 before the same recurrent and dense layers (section 3.3).
@@ -193,7 +193,7 @@ class NascSpace(ChoiceSpace):
         return (*layers, *self._ending())
 
     def _ending(self) -> list[Block]:
-        """What follows the convolutions: recurrent and dense layers."""
+        """Return what follows the convolutions: recurrent and dense layers."""
         settings = self.settings
         blocks: list[Block] = []
         if settings.recurrent_layers:

@@ -97,7 +97,7 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def architecture(self, values: Values) -> Architecture:
-        """The network that the genes' values describe.
+        """Return the network that the genes' values describe.
 
         Raises:
             KerasnasError: The input is too small for it, or a value is missing.
@@ -124,7 +124,7 @@ class SearchSpace(ABC):
         return tuple(self.references)
 
     def reference(self, name: str) -> Architecture:
-        """A named network, for this input and these classes; it need not be a point of the space.
+        """Return a named network for this input and classes; it need not be a point of the space.
 
         Raises:
             KerasnasError: There is none of that name.
@@ -136,7 +136,7 @@ class SearchSpace(ABC):
         return self.architecture(self.references[name])
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
-        """A compiled Keras model, as KerasTuner's own tuners want it (Adam, 1e-3)."""
+        """Return a compiled Keras model, as KerasTuner's own tuners want it (Adam, 1e-3)."""
         self.define(hp)
         model = self.architecture(hp.values).build()
         loss = "binary_crossentropy" if self.output == "sigmoid" else "categorical_crossentropy"

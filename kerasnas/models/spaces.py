@@ -32,7 +32,7 @@ def space_of(
     classes: int,
     output: Literal["softmax", "sigmoid"],
 ) -> SearchSpace:
-    """The space that the settings describe.
+    """Return the space that the settings describe.
 
     Args:
         settings: Of one of the spaces.

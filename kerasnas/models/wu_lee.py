@@ -149,7 +149,7 @@ class WuLeeSpace(SearchSpace):
         return (*self.references, *(() if self.causal else comparison.NETWORKS))
 
     def reference(self, name: str) -> Architecture:
-        """A named network; those of `kerasnas.models.comparison` are no points of the space."""
+        """Return a named network; those of `models.comparison` are no points of the space."""
         if name not in comparison.NETWORKS:
             return super().reference(name)
         if self.causal:
@@ -198,7 +198,7 @@ class WuLeeSpace(SearchSpace):
                 hp.Choice(f"block{index}_pooling", ["average", "max"])
 
     def architecture(self, values: Values) -> Architecture:
-        """The network that the genes' values describe."""
+        """Return the network that the genes' values describe."""
         filters = int(values["stem_filters"])
         stem = Stem(
             filters, strides=self.settings.stem_strides, activation=self.settings.stem_activation

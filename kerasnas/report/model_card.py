@@ -124,7 +124,7 @@ def _head(run: Run, export: Export) -> str:
 
 
 def _trunk(run: Run) -> list[str]:
-    """The line that names a pretrained network; none where the network was made without one."""
+    """Return the line that names a pretrained network; none for a network made without one."""
     try:
         trial = run.trials.numbered(chosen(run).trial)
     except MissingError:

@@ -74,7 +74,7 @@ def _damage(run: Run) -> Markup | None:
 
 
 def _content(run: Run, make: Callable[[Run], Markup | None]) -> Markup | None:
-    """What a section holds, or why it is empty; None where the run has no use for it."""
+    """Return what a section holds, or why it is empty; None where the run has no use for it."""
     try:
         return make(run)
     except MissingError as missing:

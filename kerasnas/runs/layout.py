@@ -136,7 +136,7 @@ class TrainingPaths:
             raise KerasnasError(f"{self.path} was deleted or moved during its training")
 
     def fold(self, name: str) -> TrainingPaths:
-        """The training of one fold of a candidate."""
+        """Return the training of one fold of a candidate."""
         return TrainingPaths(self.path / f"fold{name}")
 
     def folds(self) -> dict[str, TrainingPaths]:
@@ -242,7 +242,7 @@ class EnsemblePaths:
         return self.path / EVALUATION
 
     def member(self, fold: str) -> TrainingPaths:
-        """The training without one fold."""
+        """Return the training without one fold."""
         return TrainingPaths(self.path / f"fold{fold}")
 
 
@@ -393,7 +393,7 @@ class RunPaths:
         return self.path / "trials"
 
     def trial(self, id: str) -> TrainingPaths:
-        """The training of one trial, by the trial's id."""
+        """Return the training of one trial, by the trial's id."""
         return TrainingPaths(self.trials / id)
 
     def half_models(self) -> Iterator[Path]:
@@ -401,19 +401,19 @@ class RunPaths:
         return self.trials.rglob(_HALF_MODEL)
 
     def from_scratch(self, id: str) -> TrainingPaths:
-        """The training from scratch of a trial that was scored with a supernet's weights."""
+        """Return the training from scratch of a trial that was scored with a supernet's weights."""
         return TrainingPaths(self.path / "agreement" / id)
 
     def recipe(self, name: str) -> TrainingPaths:
-        """The training by a recipe that is tried, by the recipe's name."""
+        """Return the training by a recipe that is tried, by the recipe's name."""
         return TrainingPaths(self.path / "recipes" / name.replace(" + ", "-"))
 
     def winner(self, name: str) -> TrainingPaths:
-        """The final training of a winner, by the first of its names."""
+        """Return the final training of a winner, by the first of its names."""
         return TrainingPaths(self.path / "winners" / name)
 
     def network(self, label: str) -> NetworkPaths:
-        """The trainings of one network by `kerasnas train`."""
+        """Return the trainings of one network by `kerasnas train`."""
         return NetworkPaths(self.path / "train" / label)
 
     def networks(self) -> tuple[NetworkPaths, ...]:
@@ -423,7 +423,7 @@ class RunPaths:
         return tuple(NetworkPaths(each) for each in alone if each.is_dir())
 
     def ensemble(self, label: str) -> EnsemblePaths:
-        """The ensemble of one network."""
+        """Return the ensemble of one network."""
         return EnsemblePaths(self.path / "train" / f"{label}{_ENSEMBLE}")
 
     def ensembles(self) -> dict[str, EnsemblePaths]:
@@ -432,7 +432,7 @@ class RunPaths:
         return {each.name.removesuffix(_ENSEMBLE): EnsemblePaths(each) for each in found}
 
     def without_fold(self, fold: str, seed: int) -> RunPaths:
-        """The search that sees no clip of a fold, a run directory of its own."""
+        """Return the search that sees no clip of a fold, a run directory of its own."""
         return RunPaths(self.path / "without" / f"fold{fold}-seed{seed}")
 
     @property

@@ -155,7 +155,7 @@ def _digest(fields: Mapping[str, Any]) -> str:
 
 
 def _reason(error: ValidationError) -> str:
-    """The first field that is wrong, and why."""
+    """Return the first field that is wrong, and why."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")

@@ -135,7 +135,7 @@ class SupernetSpace:
         return tuple(segments)
 
     def path(self, path: Sequence[int] | NDArray[np.integer]) -> Choices:
-        """A path as a tuple of integers.
+        """Return a path as a tuple of integers.
 
         Raises:
             KerasnasError: Its length is wrong, or an entry is no option.
@@ -159,7 +159,7 @@ class SupernetSpace:
         return tuple(entries)
 
     def architecture(self, path: Sequence[int] | NDArray[np.integer]) -> Architecture:
-        """The network along a path.
+        """Return the network along a path.
 
         Raises:
             KerasnasError: As `path`.
@@ -205,7 +205,7 @@ class SupernetSpace:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SupernetSpace:
-        """The space that `to_json` wrote."""
+        """Return the space that `to_json` wrote."""
         blocks = tuple(
             Choice(tuple(from_json(option) for option in block["options"]))
             if "options" in block

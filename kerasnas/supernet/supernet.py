@@ -165,7 +165,7 @@ class Supernet:
                 statistic.assign(value)
 
     def select(self, path: AnyChoices) -> Selected:
-        """The network along `path` on its own; its outputs equal the supernet's.
+        """Return the network along `path` on its own; its outputs equal the supernet's.
 
         Raises:
             KerasnasError: The path is none of the space's.
@@ -181,7 +181,7 @@ class Supernet:
         return Selected(path, architecture, model)
 
     def fair_step(self, recipe: Recipe) -> tuple[FairStep, keras.optimizers.Optimizer]:
-        """The training step of Algorithm 1 by a recipe, and its optimiser.
+        """Return the training step of Algorithm 1 by a recipe, and its optimiser.
 
         Raises:
             KerasnasError: The recipe's loss and the networks' output do not fit.
@@ -197,7 +197,7 @@ class Supernet:
 
     @classmethod
     def load(cls, path: Path, space: SupernetSpace | None = None) -> Supernet:
-        """The supernet that `save` or a training wrote: with the weights that are scored.
+        """Return the supernet that `save` or a training wrote: with the weights that are scored.
 
         Args:
             path: The file.

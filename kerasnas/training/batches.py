@@ -61,7 +61,7 @@ class Batches:
         return np.asarray(rows, np.int64).reshape(self.steps, self.size)
 
     def batch(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-        """The examples at `rows`, augmented."""
+        """Return the examples at `rows`, augmented."""
         recipe, y = self.recipe, self.examples.y(rows)
         x, heard = self.examples.draw(rows, rng)
         x, y = augment(x, y, recipe.augmentation, self._fill, rng, heard)

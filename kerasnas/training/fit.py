@@ -91,7 +91,7 @@ def normalise(model: keras.Model, examples: Examples) -> None:
 
 
 def loss_of(model: keras.Model, recipe: Recipe) -> Loss:
-    """The loss for the activation that the model ends with.
+    """Return the loss for the activation that the model ends with.
 
     Raises:
         KerasnasError: There is none, or it is not the recipe's.
@@ -276,7 +276,7 @@ def check_loss(loss: float, epoch: int) -> None:
 
 
 def optimizer_of(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """The recipe's optimiser; the learning rate is set before every step."""
+    """Return the recipe's optimiser; the learning rate is set before every step."""
     clipping = {"global_clipnorm": recipe.clip_norm, "clipvalue": recipe.clip_value}
     fused = keras.backend.backend() == "tensorflow"
     if recipe.optimizer == "adam":

@@ -143,7 +143,7 @@ def fused_kernels(model: keras.Model, momentum: float, swish: bool = True) -> It
 
 
 def _kernel(layer: Any, swish: bool) -> type | None:
-    """The class that computes a layer's values faster; None when the layer stays as it is."""
+    """Return the class that computes a layer faster; None when the layer stays as it is."""
     if keras.backend.backend() != "tensorflow" or layer.compute_dtype != "float32":
         return None
     if type(layer) is keras.layers.Activation and layer.activation is keras.activations.silu:

@@ -115,7 +115,7 @@ def plan(
 
 
 def shuffled(waveform: NDArray[np.float32], order: tuple[int, ...]) -> NDArray[np.float32]:
-    """The pieces of `(samples, channels)` in another order; what is left over stays at the end."""
+    """Return pieces of `(samples, channels)` in another order; the rest stays at the end."""
     length = len(waveform) // len(order)
     pieces = [waveform[piece * length : (piece + 1) * length] for piece in order]
     return np.concatenate([*pieces, waveform[length * len(order) :]])
@@ -128,7 +128,7 @@ def mixed(
     front_end: RecordingFrontEnd,
     cache: Path | None = None,
 ) -> Mixed:
-    """New clips made of `among`, from the cache as far as they are there.
+    """Return new clips made of `among`, from the cache as far as they are there.
 
     Args:
         clips: The data set.

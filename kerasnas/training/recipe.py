@@ -261,7 +261,7 @@ class Recipe(BaseModel):
         return "balanced" in (self.class_weights, self.sampling)
 
     def output(self, multi_label: bool) -> Output:
-        """The activation that a network for this recipe ends with."""
+        """Return the activation that a network for this recipe ends with."""
         if self.loss == "auto":
             return "sigmoid" if multi_label else "softmax"
         return "softmax" if self.loss == "categorical_crossentropy" else "sigmoid"

@@ -146,7 +146,7 @@ class Controller:
             count = min(2 * count, LARGEST_BATCH)
 
     def exploration_at(self, number: int) -> float:
-        """The chance that the trial of this number is drawn uniformly at random."""
+        """Return the chance that the trial of this number is drawn uniformly at random."""
         falling = self.budget - self.settled
         return self.exploration * max(0.0, 1 - number / falling) if falling > 0 else 0.0
 
@@ -166,7 +166,7 @@ class Controller:
         return most_probable(state.weights, state.table) if state.curve else None
 
     def state(self, genes: Genes, history: History) -> State:
-        """What has been learned from a history. The last state is kept, to go on from."""
+        """Return what has been learned from a history. The last state is kept, to go on from."""
         trials = self._trials(history)
         state = next(iter(self._last), None)
         if (

@@ -70,7 +70,7 @@ def step(layer: Layer, inputs: Array, output: Array, cell: Array) -> tuple[Array
 
 
 def forward(layer: Layer, inputs: Array, mask: npt.NDArray[np.bool_]) -> tuple[Array, Tape]:
-    """A whole sequence, from a state of zeros.
+    """Return a whole sequence, from a state of zeros.
 
     Args:
         layer: The weights.
@@ -135,7 +135,7 @@ def backward(layer: Layer, tape: Tape, d_outputs: Array) -> tuple[Array, Layer]:
 
 
 def clipped(gradient: Weights, norm: float) -> dict[str, Array]:
-    """The gradient, scaled so that the Euclidean norm over all of it is at most `norm`."""
+    """Return the gradient, scaled so that the Euclidean norm over all of it is at most `norm`."""
     length = math.sqrt(sum(float(np.vdot(part, part)) for part in gradient.values()))
     factor = min(1.0, norm / length) if length else 1.0
     return {name: part * factor for name, part in gradient.items()}
@@ -171,7 +171,7 @@ def adam(
 
 @functools.cache
 def _squashing(units: int) -> tuple[Array, Array]:
-    """What makes one tanh of all gates: sigmoid(z) = tanh(z / 2) / 2 + 1 / 2."""
+    """Return what makes one tanh of all gates: sigmoid(z) = tanh(z / 2) / 2 + 1 / 2."""
     scale = np.full(4 * units, 0.5)
     scale[2 * units : 3 * units] = 1.0
     return scale, 1 - scale

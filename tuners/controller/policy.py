@@ -57,7 +57,7 @@ class Decision(NamedTuple):
 
 
 def decisions(genes: Genes, shared: bool = True) -> tuple[Decision, ...]:
-    """The genes of a table, in its order.
+    """Return the genes of a table, in its order.
 
     Genes that are added to a table later change no decision before them.
 
@@ -289,12 +289,12 @@ def _softmax(logits: Array) -> Array:
 
 
 def _odds(logits: Array) -> Array:
-    """What a softmax divides by its sum."""
+    """Return what a softmax divides by its sum."""
     return np.exp(logits - logits.max(axis=1, keepdims=True))
 
 
 def _previous(table: Sequence[Decision], taken: Actions) -> Actions:
-    """The row of the embedding that every step gets, `(genes, batch)`: of the last decision."""
+    """Return the row of the embedding of each step, `(genes, batch)`: of the last decision."""
     rows = np.zeros((len(table) + 1, len(taken)), int)
     for t, decision in enumerate(table):
         own = taken[:, t]

@@ -93,7 +93,7 @@ class Gene:
         return cls(fields["name"], conditions, values, span, kind == "Int" and not values, config)
 
     def to_config(self) -> Mapping[str, Any]:
-        """What `from_config` makes an equal gene of."""
+        """Return what `from_config` makes an equal gene of."""
         if self.config:
             return self.config
         fields: dict[str, Any] = {
@@ -121,7 +121,7 @@ class Gene:
         return all(condition.holds(values) for condition in self.conditions)
 
     def value(self, position: float) -> Value:
-        """The value at `position` in [0, 1) of the cumulative probability."""
+        """Return the value at `position` in [0, 1) of the cumulative probability."""
         if self.span is None:
             return self.values[int(position * len(self.values))]
         low, high, sampling = self.span
@@ -238,7 +238,7 @@ class Genes(Sequence[Gene]):
         return hash(tuple(gene.name for gene in self._genes))
 
     def extended(self, genes: Iterable[Gene]) -> Genes:
-        """This table with those of `genes` that it lacks behind it; nothing here moves."""
+        """Return this table with those of `genes` that it lacks behind it; nothing here moves."""
         known = {(gene.name, gene.conditions) for gene in self._genes}
         new = [gene for gene in genes if (gene.name, gene.conditions) not in known]
         if not new:
@@ -279,7 +279,7 @@ class Genes(Sequence[Gene]):
         return entries
 
     def check(self, values: Values) -> dict[str, Value]:
-        """The values of the active genes, in the table's order.
+        """Return the values of the active genes, in the table's order.
 
         Raises:
             SearchError: A value is missing, not allowed, or of no active gene.
@@ -301,7 +301,7 @@ class Genes(Sequence[Gene]):
 
 
 def key(values: Values) -> Key:
-    """The canonical form in which the values of active genes are compared."""
+    """Return the canonical form in which the values of active genes are compared."""
     return tuple(sorted(values.items()))
 
 

@@ -50,7 +50,7 @@ def sort_fronts(objectives: Array, violations: Array | None = None) -> list[NDAr
 
 
 def _ranks(objectives: Array) -> NDArray[np.integer]:
-    """The front of each point, counted from 0."""
+    """Return the front of each point, counted from 0."""
     import moocore
 
     ranks: NDArray[np.integer] = moocore.pareto_rank(_finite(objectives))
@@ -117,7 +117,7 @@ def crowding(objectives: Array) -> Array:
 
 
 def hypervolume(objectives: Array, reference: Sequence[float]) -> float:
-    """The volume that the points dominate, up to the reference point.
+    """Return the volume that the points dominate, up to the reference point.
 
     Args:
         objectives: `(points, objectives)`, minimised.

@@ -30,7 +30,7 @@ propose), go on for ever, or raise `Wait`. Values are plain Python, of the activ
 
 
 def arguments_of(propose: Propose) -> dict[str, Any]:
-    """What tells a search by this oracle from others: a dataclass' arguments, none otherwise."""
+    """Return what tells searches by this oracle apart: a dataclass' arguments, else none."""
     if not is_dataclass(propose):
         return {}
     return {item.name: getattr(propose, item.name) for item in fields(propose) if item.init}
@@ -76,7 +76,7 @@ class Window:
 def size_window(
     cost: Callable[[Values], float] | None, minimum: float | None, maximum: float | None
 ) -> Window | None:
-    """The window of an oracle's arguments; None without a cost.
+    """Return the window of an oracle's arguments; None without a cost.
 
     Raises:
         SearchError: A bound without a cost, or an empty window.
@@ -137,7 +137,7 @@ def choose(
     taken: Container[Key],
     patience: int,
 ) -> Suggestion:
-    """The first of at most `patience` candidates that is new and inside the window.
+    """Return the first of at most `patience` candidates that is new and inside the window.
 
     Args:
         candidates: May be endless.

@@ -43,7 +43,7 @@ def pareto_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tu
 def dominated_volume(
     trials: Sequence[Trial], objectives: Sequence[Objective], reference: Sequence[float]
 ) -> float:
-    """The hypervolume of the feasible completed trials.
+    """Return the hypervolume of the feasible completed trials.
 
     Args:
         trials: In any order.

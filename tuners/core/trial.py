@@ -53,5 +53,5 @@ class Trial:
 
 
 def trial_id(number: int) -> str:
-    """The id of the trial with this number."""
+    """Return the id of the trial with this number."""
     return f"{number:04d}"

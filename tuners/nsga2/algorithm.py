@@ -93,7 +93,7 @@ class NSGA2:
             )
 
     def share(self, generation: int) -> float:
-        """The share of this generation, counted from 0, that exchange and mutation make."""
+        """Return the share of this generation, counted from 0, that exchange and mutation make."""
         if generation == 0:
             return 0.0
         if isinstance(self.exploitation, int | float):

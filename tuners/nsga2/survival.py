@@ -38,7 +38,7 @@ class Survivors:
 
 
 def select(trials: Sequence[Trial], objectives: Sequence[Objective], count: int) -> Survivors:
-    """The best `count` of completed trials."""
+    """Return the best `count` of completed trials."""
     values = points(trials, objectives)
     violations = np.array([trial.violation for trial in trials])
     chosen: list[int] = []

@@ -137,7 +137,7 @@ class Oracle(keras_tuner.Oracle):
     # --- What KerasTuner calls -----------------------------------------------------------------
 
     def create_trial(self, tuner_id: str) -> trial_module.Trial:
-        """A trial to run, or one of status STOPPED, or IDLE: results must come first, ask again.
+        """Return a trial to run, or one that is STOPPED, or IDLE: ask again after other results.
 
         Raises:
             TunerError: No candidate fits the window, or too many trials have failed. With a chief
@@ -292,7 +292,7 @@ class Oracle(keras_tuner.Oracle):
     # --- Inside --------------------------------------------------------------------------------
 
     def _current(self) -> Search:
-        """The search, opened when it is first needed: not before `overwrite` had its say."""
+        """Return the search, opened when it is first needed: not before `overwrite` had its say."""
         if self._search is not None:
             self._search.max_trials = self.max_trials
             if not self._search.closed or self._search.finished:

@@ -66,7 +66,7 @@ class Job:
             )
 
     def to_plain(self) -> dict[str, Any]:
-        """The job as JSON data that `from_plain` reads back."""
+        """Return the job as JSON data that `from_plain` reads back."""
         return {
             "id": self.id,
             "factory": self.factory,

@@ -82,7 +82,7 @@ class Child:
                 view = view[os.write(self._requests, view) :]
 
     def receive(self, at_most: float = _TURN) -> list[dict[str, Any]]:
-        """The complete replies to the last job that have come in; never blocks.
+        """Return the complete replies to the last job that have come in; never blocks.
 
         Args:
             at_most: Bytes to read, about: other workers want their turn.
@@ -159,7 +159,7 @@ class Child:
         self._output.close()
 
     def tail(self, log: Path | None) -> str:
-        """The last lines it printed into `log`, or if there are none, before or without a log."""
+        """Return the last lines printed into `log`, or if there are none, before or without it."""
         if log is not None and (lines := log_tail(log)):
             return lines
         size = os.fstat(self._output.fileno()).st_size
@@ -251,7 +251,7 @@ def kernel_kills(
 
 
 def log_tail(log: Path, lines: int = LOG_TAIL) -> str:
-    """The last non-empty lines of a log; empty when there is none."""
+    """Return the last non-empty lines of a log; empty when there is none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))

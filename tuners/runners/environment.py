@@ -42,7 +42,7 @@ def available_cores(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 def worker_environment(
     inherited: Mapping[str, str], threads: int, device: str | None = None
 ) -> dict[str, str]:
-    """The environment of a worker process.
+    """Return the environment of a worker process.
 
     Args:
         inherited: the parent's environment; everything not named below is kept, and

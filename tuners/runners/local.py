@@ -233,7 +233,7 @@ class LocalRunner:
                 self._free(slot, child.memory())
 
     def _free(self, slot: int, memory: int) -> None:
-        """The slot's job is over: keep its worker unless it has served its time or grown."""
+        """Keep the worker of a slot whose job is over, unless it has served its time or grown."""
         del self._running[slot]
         served = self._children[slot].served
         if served >= self.settings.trials_per_worker or memory > self.settings.recycle_above:
@@ -267,7 +267,7 @@ class LocalRunner:
         self._dismissed = waiting
 
     def _bury(self, slot: int) -> None:
-        """The worker is dead: its running trial, if any, fails with the reason."""
+        """Bury a dead worker: its running trial, if any, fails with the reason."""
         child = self._children[slot]
         if slot not in self._running:
             self._discard(slot)

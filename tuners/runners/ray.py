@@ -196,7 +196,7 @@ class RayRunner:
         self.close()
 
     def _host_settings(self) -> dict[str, Any]:
-        """The `LocalSettings` of each actor's runner."""
+        """Return the `LocalSettings` of each actor's runner."""
         shared = self.settings.model_dump(include=set(WorkerSettings.model_fields))
         return {**shared, "workers": 1, "threads": self.settings.cpus}
 

@@ -108,7 +108,7 @@ def _plain(value: Any) -> Any:
 
 
 def load_factory(name: str) -> Callable[..., Evaluate]:
-    """The object behind `"package.module:callable"`."""
+    """Return the object behind `"package.module:callable"`."""
     module, _, attribute = name.partition(":")
     found: Any = importlib.import_module(module)
     for part in attribute.split("."):

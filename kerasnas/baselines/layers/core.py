@@ -37,7 +37,7 @@ def check_name(what: str, value: Any, known: Iterable[str]) -> None:
 
 
 def initial(weights_init: Any) -> Any:
-    """What Keras calls TFLearn's initialisation.
+    """Return what Keras calls TFLearn's initialisation.
 
     Raises:
         KerasnasError: The name is unknown.
@@ -56,7 +56,7 @@ def initial(weights_init: Any) -> Any:
 
 
 def function(activation: Activation) -> Activation:
-    """An activation as Keras takes it.
+    """Return an activation as Keras takes it.
 
     Raises:
         KerasnasError: The name is unknown, or Keras's function of that name is another one.
@@ -69,7 +69,7 @@ def function(activation: Activation) -> Activation:
 def input_data(
     shape: Sequence[int | None], *, dtype: Any = "float32", name: str | None = None
 ) -> keras.KerasTensor:
-    """The network's input.
+    """Return the network's input.
 
     Args:
         shape: With the batch as None in front, or without it: `[None, 10, 128]` or `[10, 128]`.
@@ -233,7 +233,7 @@ def reshape(
 def activation(
     incoming: keras.KerasTensor, activation: Activation = "linear", name: str | None = None
 ) -> keras.KerasTensor:
-    """An activation by its name, or a function of Keras."""
+    """Return an activation by its name, or a function of Keras."""
     import keras
 
     return keras.layers.Activation(function(activation), name=name)(incoming)

@@ -21,7 +21,7 @@ def embedding(
     trainable: bool = True,
     name: str | None = None,
 ) -> keras.KerasTensor:
-    """A vector for every integer: `(clips, frames)` becomes `(clips, frames, output_dim)`.
+    """Return a vector for every integer: `(clips, frames)` becomes `(clips, frames, output_dim)`.
 
     Args:
         incoming: Integers below `input_dim`.

@@ -31,7 +31,7 @@ class _Cell:
     weights_init: Any = None
 
     def layer(self, inputs: int, return_seq: bool, backwards: bool = False) -> Any:
-        """The Keras layer that runs the cell over frames of so many inputs."""
+        """Return the Keras layer that runs the cell over frames of so many inputs."""
         import keras
 
         title, gates, arguments = self._keras()

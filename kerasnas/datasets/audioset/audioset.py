@@ -229,5 +229,5 @@ class _Table:
 
 
 def _number(name: bytes) -> int:
-    """A name as a number of 64 bits."""
+    """Return a name as a number of 64 bits."""
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little", signed=True)

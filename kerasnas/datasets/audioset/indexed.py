@@ -109,6 +109,6 @@ class IndexedClips(Clips):
         return self.clips.labels
 
     def subset(self, indices: Iterable[int]) -> Clips:
-        """The clips at `indices`, in memory."""
+        """Return the clips at `indices`, in memory."""
         chosen = tuple(self.clips[int(index)] for index in indices)
         return Clips(chosen, self.classes, self.multi_label, self.name, self.root)

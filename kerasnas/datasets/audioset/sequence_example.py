@@ -74,7 +74,7 @@ def parse(data: bytes) -> Embedded:
 
 
 def serialize(clip: Embedded) -> bytes:
-    """The message that `parse` takes apart, its end being a second a frame after its start."""
+    """Return the message that `parse` takes apart; it ends a second a frame after its start."""
     example = _message("SequenceExample")()
     context = example.context.feature
     context["video_id"].bytes_list.value.append(clip.video.encode())
@@ -92,7 +92,7 @@ def serialize(clip: Embedded) -> bytes:
 
 @lru_cache
 def _message(name: str) -> Any:
-    """A message class; fields are numbered as in TensorFlow's example.proto and feature.proto."""
+    """Return a message class; fields are numbered as in TensorFlow's `example.proto`."""
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(_file().SerializeToString())
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
@@ -122,7 +122,7 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
 
 
 def _map(message: Any, field: str, value: str) -> None:
-    """A field that is a map from names to messages."""
+    """Add a field that is a map from names to messages."""
     entry = message.nested_type.add(name="Entry")
     entry.options.map_entry = True
     _add(entry, 1, "key", _FIELD.TYPE_STRING)
@@ -131,7 +131,7 @@ def _map(message: Any, field: str, value: str) -> None:
 
 
 def _add(message: Any, number: int, name: str, kind: Any, repeated: bool = False) -> None:
-    """A field of a scalar kind, or of the message of that name."""
+    """Add a field of a scalar kind, or of the message of that name."""
     scalar = not isinstance(kind, str)
     message.field.add(
         name=name,

@@ -31,7 +31,7 @@ class Stored(NamedTuple):
 
 
 def list_shards(root: Path, part: str) -> list[Path]:
-    """The shards of a part, sorted by name.
+    """Return the shards of a part, sorted by name.
 
     Raises:
         KerasnasError: There are none.
@@ -51,7 +51,7 @@ def list_shards(root: Path, part: str) -> list[Path]:
 def stream(
     shards: Iterable[Path], skip_corrupt: bool = False, skipped: list[str] | None = None
 ) -> Iterator[Stored]:
-    """The clips of some shards, in order.
+    """Yield the clips of some shards, in order.
 
     Args:
         shards: TFRecord files, or packed ones.

@@ -24,7 +24,7 @@ class Damage(NamedTuple):
 
 
 def records(path: Path) -> Iterator[bytes | Damage]:
-    """The records of a file, in order, one in memory at a time.
+    """Yield the records of a file, in order, one in memory at a time.
 
     Whatever is damaged comes as `Damage`; reading goes on behind it where the length of the record
     can be trusted, and else ends.
@@ -64,6 +64,6 @@ def write(path: Path, data: Iterable[bytes]) -> None:
 
 
 def _masked(data: bytes) -> int:
-    """The checksum as the format stores it: rotated by 15 bits, and a constant added."""
+    """Return the checksum as the format stores it: rotated by 15 bits, and a constant added."""
     checksum = google_crc32c.value(data)
     return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -59,7 +59,7 @@ def speech(rng: Generator, samples: int, rate: int) -> Signal:
 
 
 def music(rng: Generator, samples: int, rate: int) -> Signal:
-    """Notes of a scale, each with a few harmonics and a decay, sometimes two at once."""
+    """Return notes of a scale, with a few harmonics and a decay, sometimes two at once."""
     sound = np.zeros(samples)
     root = 220 * 2 ** (rng.uniform(-12, 12) / 12)
     beat = int(rng.uniform(0.15, 0.4) * rate)
@@ -85,7 +85,7 @@ def alarm(rng: Generator, samples: int, rate: int) -> Signal:
 
 
 def appliance_hum(rng: Generator, samples: int, rate: int) -> Signal:
-    """A refrigerator or transformer: harmonics of the mains, over brown noise."""
+    """Return a refrigerator or transformer: harmonics of the mains, over brown noise."""
     mains = rng.choice([50.0, 60.0]) * rng.uniform(0.99, 1.01)
     weights = rng.uniform(0, 1, 15) / np.arange(1, 16) ** rng.uniform(0.3, 1.2)
     turns = np.exp(2j * np.pi * rng.random(15))
@@ -104,7 +104,7 @@ def vacuum_cleaner(rng: Generator, samples: int, rate: int) -> Signal:
 
 
 def running_water(rng: Generator, samples: int, rate: int) -> Signal:
-    """A tap: unsteady high noise, with bubbles that chirp upwards."""
+    """Return a tap: unsteady high noise, with bubbles that chirp upwards."""
     noise = _band(rng.standard_normal(samples), rate, rng.uniform(300, 1200), 0.45 * rate)
     flow = 1 + 0.4 * _level(_low(rng.standard_normal(samples), rate, 12), 1.0)
     sound = _level(noise * flow, 1.0)
@@ -183,7 +183,7 @@ def _time(samples: int, rate: int) -> Signal:
 
 
 def _harmonics(phase: Signal, weights: NDArray[Any]) -> Signal:
-    """A sum of sines at 1, 2, 3 ... times `phase`; complex weights turn their phases."""
+    """Return a sum of sines at 1, 2, 3 ... times `phase`; complex weights turn their phases."""
     return np.asarray(np.polyval([*weights[::-1], 0], np.exp(1j * phase)).imag)
 
 
@@ -201,7 +201,7 @@ def _low(sound: Signal, rate: int, high: float) -> Signal:
 
 
 def _resonance(sound: Signal, rate: int, frequency: float, width: float) -> Signal:
-    """A two-pole resonance at `frequency`, `width` Hz wide."""
+    """Return a two-pole resonance at `frequency`, `width` Hz wide."""
     radius = np.exp(-np.pi * width / rate)
     angle = 2 * np.pi * min(frequency, 0.45 * rate) / rate
     poles = [1.0, -2 * radius * np.cos(angle), radius**2]

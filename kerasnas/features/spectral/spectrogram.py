@@ -51,7 +51,7 @@ def filtered_spectra(
 def _filtered(
     samples: NDArray[np.float32], settings: Spectrogram, bank: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """Filtered spectrum of one channel, `(frames, bins)`."""
+    """Return the filtered spectrum of one channel, `(frames, bins)`."""
     import librosa
 
     behind = settings.n_fft - settings.fft_window if settings.window_place == "start" else 0

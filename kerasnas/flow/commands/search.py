@@ -112,7 +112,7 @@ class SearchResult(Result):
         }
 
     def summary(self) -> str:
-        """A few lines for the screen, what is seriously wrong first."""
+        """Return a few lines for the screen, what is seriously wrong first."""
         serious = [finding.sentence for finding in self.findings if finding.serious]
         caveats = [finding.sentence for finding in self.findings if not finding.serious]
         return "\n".join(

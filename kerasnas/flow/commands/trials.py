@@ -37,7 +37,8 @@ def print_table(run: StrPath, console: Console) -> None:
     if console.is_terminal:
         console.print(table(run, console.width))
     else:  # a file, or a program
-        Console(file=console.file, highlight=False, width=UNLIMITED).print(table(run))
+        wide = Console(file=console.file, highlight=False, width=UNLIMITED, quiet=console.quiet)
+        wide.print(table(run))
 
 
 def table(run: StrPath, width: int = UNLIMITED) -> RenderableType:
@@ -161,7 +162,7 @@ def repair_journal(run: StrPath) -> str:
 
 
 def _shown(name: str, value: float | None) -> str:
-    """A metric as the table has it; empty where there is none or it was not finite."""
+    """Return a metric as the table has it; empty where there is none or it was not finite."""
     if value is None:
         return ""
     return f"{value:,.0f}" if name in measures.COSTS else f"{value:.4f}"

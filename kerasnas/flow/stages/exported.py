@@ -69,7 +69,7 @@ class Exported(Result):
         }
 
     def lines(self) -> list[str]:
-        """A line for each file and for each check that did not pass."""
+        """Return a line for each file and for each check that did not pass."""
         entries, tuning = self.report.files, self.report.tuning
         return [
             *([] if tuning is None else [_tuning_line(tuning, self.report)]),

@@ -63,7 +63,7 @@ class Sizes:
             )
 
     def explained(self, reason: str) -> str:
-        """A reason why no candidate is left, with the part that the limits have in it."""
+        """Return a reason why no candidate is left, with the part that the limits have in it."""
         if not self._refused:
             return reason
         limits = "; ".join(
@@ -78,7 +78,7 @@ class Sizes:
         )
 
     def _broken(self, architecture: Architecture) -> dict[str, int]:
-        """A candidate's costs that are above their limits, by name."""
+        """Return a candidate's costs that are above their limits, by name."""
         if not self._limits:
             return {}
         cost = architecture.cost().to_json()

@@ -34,7 +34,7 @@ from kerasnas.tuners.runners.base import Evaluate, Job, TrialContext
 
 
 def space_of(task: Task) -> SupernetSpace:
-    """The networks of a task's search space, as a supernet holds them.
+    """Return the networks of a task's search space, as a supernet holds them.
 
     Raises:
         KerasnasError: The space is not one of choices, or no supernet can hold it.
@@ -164,7 +164,7 @@ def _choices(task: Task) -> ChoiceSpace:
 
 
 def _describe_data(task: Task) -> dict[str, str]:
-    """What tells the training clips and features of a task from others."""
+    """Return what tells the training clips and features of a task from others."""
     clips, front_end = task.clips.subset(task.split.train), task.experiment.features
     return {
         "training clips": f"{len(clips)} ({clips.digest()})",

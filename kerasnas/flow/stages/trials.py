@@ -98,5 +98,5 @@ class Book:
 
 
 def _models(trial: TrainingPaths) -> Iterator[Path]:
-    """The model of a trial, or one of each fold."""
+    """Return the model of a trial, or one of each fold."""
     return trial.path.rglob(trial.model.name)

@@ -41,7 +41,7 @@ def describe_rule(rule: WinnerRule, experiment: Experiment) -> str:
 
 
 def knee(points: NDArray[np.float64]) -> int:
-    """The index of the point of a front that gives up least for all it gains.
+    """Return the index of the point of a front that gives up least for all it gains.
 
     It lies farthest from the plane through the front's extremes: its objectives, each scaled to
     0..1 on the front, have the least sum (Das, "On characterizing the knee of the Pareto curve",

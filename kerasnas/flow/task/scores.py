@@ -36,7 +36,7 @@ def format_metrics(metrics: Mapping[str, float | None]) -> str:
 
 
 def loss_of(task: Task) -> Loss:
-    """The loss that the task's networks are trained by."""
+    """Return the loss that the task's networks are trained by."""
     softmax = task.space.output == "softmax"
     return "categorical_crossentropy" if softmax else "binary_crossentropy"
 
@@ -75,7 +75,7 @@ def score_model(
 
 
 def predictor(model: Any) -> Predict:
-    """What computes a Keras model's scores.
+    """Return what computes a Keras model's scores.
 
     Recurrent layers are traced: without, every frame of every batch is a call of its own, which
     takes some twenty times as long. Other models answer sooner than they are traced.

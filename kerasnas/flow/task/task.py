@@ -60,11 +60,11 @@ class Task:
         return self.experiment.space(len(self.clips.classes))
 
     def architecture(self, values: Values) -> Architecture:
-        """The network of a trial."""
+        """Return the network of a trial."""
         return self.experiment.architecture(values, len(self.clips.classes))
 
     def tuned(self, values: Values) -> Task:
-        """The task with the settings that a trial's values change, its features included."""
+        """Return the task with the settings that a trial's values change, its features included."""
         experiment = self.experiment.tuned(values)
         if experiment.features == self.experiment.features:
             return replace(self, experiment=experiment)
@@ -116,7 +116,7 @@ class Task:
         return self.clips.targets()
 
     def part(self, name: Part) -> Indices:
-        """Indices of the clips of one part of the split."""
+        """Return the indices of the clips of one part of the split."""
         if name == "all":
             return np.arange(len(self.clips))
         indices: Indices = getattr(self.split, name)
@@ -151,7 +151,7 @@ class Task:
         return split.not_tested, nobody, split.test
 
     def fold_part(self, name: Part, fold: str) -> Indices:
-        """Indices of the clips of one part of the split that tests on `fold`."""
+        """Return the indices of the clips of one part of the split that tests on `fold`."""
         if name == "all":
             return self.part(name)
         indices: Indices = getattr(self._split_by(fold), name)
@@ -166,7 +166,7 @@ class Task:
         return datasets.split(self.folded, settings, self.experiment.seed)
 
     def examples(self, indices: Indices, recipe: Recipe | None = None) -> Examples:
-        """The segments of some clips, for scoring, or for fitting by a recipe."""
+        """Return the segments of some clips, for scoring, or for fitting by a recipe."""
         channels = getattr(self.experiment.features, "channel_examples", None) or 1
         asked = recipe.augmentation if recipe else Augmentation()
         if recipe is None or not recipe.shuffling_and_mixing.clips:

@@ -38,7 +38,7 @@ class Scores:
 
     @classmethod
     def of(cls, evaluation: ClipScores) -> Scores:
-        """What is kept of an evaluation."""
+        """Return what is kept of an evaluation."""
         return cls(evaluation.metrics, evaluation.by_class)
 
     def to_json(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _scores(figures: Figures, by_class: ByClass | None) -> Scores:
 
 
 def _mean_over_folds(metric: str, folds: Sequence[tuple[Scores, int]]) -> float:
-    """The mean of the metric over one seed's folds, each with the number of its clips."""
+    """Return the mean of the metric over one seed's folds, each with the number of its clips."""
     if folds[0][0].by_class is not None:
         return fold_means([scores for scores, _ in folds])[metric]
     total = sum(scores.metrics[metric] * count for scores, count in folds)

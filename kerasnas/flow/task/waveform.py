@@ -22,7 +22,7 @@ from kerasnas.flow.task.task import Indices, Task
 
 
 def graph_front_end(settings: FrontEnd) -> WaveformFrontEnd | FrozenFrontEnd:
-    """What `kerasnas.export.with_front_end` writes into a file for an experiment's front end.
+    """Return what `kerasnas.export.with_front_end` writes for an experiment's front end.
 
     Raises:
         KerasnasError: See `kerasnas.features.front_ends.in_files`.
@@ -74,7 +74,7 @@ def _frozen(settings: TfioLogMel) -> FrozenFrontEnd:
 
 
 def waveform_input(task: Task, test: Indices, golden: dict[str, Any]) -> WaveformInput:
-    """What `kerasnas.export.export` makes files that take waveforms of, and checks them on.
+    """Return what `kerasnas.export.export` makes files that take waveforms of, and checks them on.
 
     Args:
         task: The task.

@@ -188,7 +188,7 @@ def epoch_in_words(event: Progress, epochs: int | None) -> str:
 
 
 def _figure(value: float | None) -> str:
-    """A score, or a cost, which is a whole number."""
+    """Return a score, or a cost, which is a whole number."""
     assert value is not None  # objectives of completed trials are finite
     return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
 

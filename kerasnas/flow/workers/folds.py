@@ -173,7 +173,7 @@ class FoldRunner:
 
 
 def mean_of_folds(experiment: Experiment, found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A candidate's result, of those of its folds; `test` is where test clips were scored."""
+    """Return a candidate's result of those of its folds; `test` where test clips were scored."""
     primary, cost = experiment.primary_metric, found[0]["cost"]
     costs = {name: cost[name] for name in experiment.objectives if name in measures.COSTS}
     means = fold_means([Scores.from_json(each["validation"]) for each in found])

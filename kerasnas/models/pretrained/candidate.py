@@ -180,7 +180,7 @@ class Candidates:
         return model
 
     def _whole(self, tail: Trunk, behind: Sequence[Block]) -> tuple[keras.Model, int]:
-        """A model with the trunk's weights, and the index of the first block behind the cut."""
+        """Return a model with the trunk's weights, and the first block's index behind the cut."""
         trunk, first = self.space.trunk, self.space.unpruned
         blocks = (*trunk.blocks[:first], *tail.blocks)
         model = Architecture(self.space.input_shape, (*blocks, *behind)).build()

@@ -68,7 +68,7 @@ class EitherSpace(SearchSpace):
                 space.define(hp)
 
     def architecture(self, values: Values) -> Architecture:
-        """The network that the genes' values describe."""
+        """Return the network that the genes' values describe."""
         start = values.get(START)
         if start not in (TRUNK, SCRATCH):
             raise KerasnasError(f"{START} is {start}: it can be {TRUNK}, {SCRATCH}")

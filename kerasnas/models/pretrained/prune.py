@@ -170,7 +170,7 @@ def _kernel_rows(block: Block, kernel: Array, inputs: NDArray[Any]) -> NDArray[A
 
 
 def _order(x: Array, after: tuple[Block, Weights] | None) -> NDArray[Any]:
-    """The channels, those that count most first."""
+    """Return the channels, those that count most first."""
     if after is not None and is_product(after[0]):
         depthwise, kernel, _ = split(after[1])
         seen = linear_input(after[0], depthwise, x) if depthwise else x

@@ -171,7 +171,7 @@ class PretrainedSpace(SearchSpace):
         return tuple(self._scores(names, parts, 0) for parts in self.settings.parts)
 
     def architecture(self, values: Values) -> Architecture:
-        """The network that the genes' values describe."""
+        """Return the network that the genes' values describe."""
         choice = self.choice(values)
         kept = self.trunk.blocks[: self.unpruned]
         pruned = [

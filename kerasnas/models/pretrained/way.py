@@ -102,7 +102,7 @@ def fused(code: int) -> str:
 
 
 def scale(way: Way, operator: Any, name: str) -> None:
-    """A constant added or multiplied: remembered until something else comes."""
+    """Remember a constant that is added or multiplied, until something else comes."""
     first = is_constant(way.graph, int(operator.inputs[0]))
     value = constant(way.graph, int(operator.inputs[0 if first else 1]))
     if value.dtype != np.float32:

@@ -23,7 +23,7 @@ Node = str | None
 
 
 def join(nodes: Iterable[Node]) -> Markup:
-    """The nodes one after another."""
+    """Return the nodes one after another."""
     return Markup(
         "".join(
             node if isinstance(node, Markup) else escape(_printable(node), quote=False)
@@ -34,7 +34,7 @@ def join(nodes: Iterable[Node]) -> Markup:
 
 
 def tag(name: str, /, *children: Node, **attributes: str | int | None) -> Markup:
-    """An element. `class_` is the attribute `class`; underscores in names become hyphens."""
+    """Return an element. `class_` is the attribute `class`; underscores in names become hyphens."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_printable(str(value)))}"'
         for key, value in attributes.items()
@@ -51,18 +51,18 @@ def paragraph(*children: Node) -> Markup:
 
 
 def note(*children: Node) -> Markup:
-    """A remark in small print."""
+    """Return a remark in small print."""
     return tag("p", *children, class_="note")
 
 
 def badge(passed: bool | None, text: str) -> Markup:
-    """A verdict, None where it is open: told by its words, and by a sign and a colour as well."""
+    """Return a verdict, None where it is open, in words, with a sign and a colour as well."""
     sign, kind = {True: ("✓ ", "pass"), False: ("✗ ", "fail"), None: ("? ", "open")}[passed]
     return tag("span", sign, text, class_=kind)
 
 
 def figure(picture: Markup, *caption: Node, wide: bool = False) -> Markup:
-    """A picture with what it shows."""
+    """Return a picture with what it shows."""
     kind = "wide" if wide else None
     return tag("figure", picture, tag("figcaption", *caption), class_=kind)
 
@@ -74,7 +74,7 @@ def table(
     text_columns: Iterable[int] = (0,),
     marked: Iterable[int] = (),
 ) -> Markup:
-    """A table that scrolls sideways by itself where the page is narrow.
+    """Return a table that scrolls sideways by itself where the page is narrow.
 
     Args:
         caption: Its title.
@@ -108,7 +108,7 @@ def table(
 
 
 def _kind(cells: Iterable[Node]) -> str:
-    """The class of a column of text: short ones do not wrap, long ones have room to."""
+    """Return the class of a column of text: short ones do not wrap, long ones have room to."""
     longest = max((len(_TAG.sub("", cell or "")) for cell in cells), default=0)
     return "text" if longest <= _SHORT else "text long"
 

@@ -14,7 +14,7 @@ _KEPT = "keeps state: reset between clips"
 
 
 def percent(value: float | None, digits: int | None = 1) -> str:
-    """A share as a percentage; with `digits` None with as many as it takes."""
+    """Return a share as a percentage; with `digits` None with as many as it takes."""
     if value is None:
         return "–"
     number = f"{100 * value:g}" if digits is None else f"{100 * value:.{digits}f}"
@@ -22,14 +22,14 @@ def percent(value: float | None, digits: int | None = 1) -> str:
 
 
 def metric(name: str, value: float | None) -> str:
-    """A metric's value: accuracies as percentages, others as they are."""
+    """Return a metric's value: accuracies as percentages, others as they are."""
     if value is None:
         return "–"
     return percent(value) if name.endswith(_SHARES) else f"{value:.3f}"
 
 
 def named(name: str, value: float | None) -> str:
-    """A score or a cost; costs are whole numbers."""
+    """Return a score or a cost; costs are whole numbers."""
     return count(value) if name in COSTS else metric(name, value)
 
 
@@ -40,12 +40,12 @@ def computing(form: str, recurrent: str | None, keeps_state: bool = False) -> st
 
 
 def count(value: float | None) -> str:
-    """A whole number with thousands apart."""
+    """Return a whole number with thousands apart."""
     return "–" if value is None else f"{round(value):,}".replace(",", _SPACE)
 
 
 def counted(number: int, noun: str) -> str:
-    """A whole number with its noun, in the plural unless it is 1."""
+    """Return a whole number with its noun, in the plural unless it is 1."""
     return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
 
 
@@ -81,7 +81,7 @@ def duration(seconds: float | None) -> str:
 
 
 def milliseconds(value: float) -> str:
-    """A latency."""
+    """Return a latency."""
     return f"{value:.2f}{_SPACE}ms"
 
 

@@ -57,7 +57,7 @@ def style() -> Iterator[None]:
 
 
 def render(figure: Figure, name: str, title: str) -> Markup:
-    """The figure as an `<svg>` element that scales with the page.
+    """Return the figure as an `<svg>` element that scales with the page.
 
     Args:
         figure: Drawn under `style()`; so must this call be.

@@ -109,7 +109,7 @@ class Curve:
 
 
 def learning_curves(metric_name: str, curves: Sequence[Curve], name: str) -> Markup:
-    """Validation (solid) and training (dotted) values against epochs; a sole kind is solid."""
+    """Draw validation (solid) and training (dotted) values by epoch; a sole kind is solid."""
     validated = any(np.isfinite(curve.validation).any() for curve in curves)
     with style():
         figure = Figure((WIDTH, 3.0))
@@ -183,7 +183,7 @@ def costs_by_block(blocks: Sequence[str], parameters: Sequence[int], macs: Seque
 
 
 def _limits(sizes: Sequence[float], window: tuple[float, float] | None) -> tuple[float, float]:
-    """The sizes shown: the whole window, unless the candidates fill only a corner of it."""
+    """Return the sizes shown: the whole window, unless the candidates fill only a corner of it."""
     low, high = min(sizes), max(sizes)
     if window and high - low > 0.25 * (window[1] - window[0]):
         low, high = min(low, window[0]), max(high, window[1])
@@ -200,7 +200,7 @@ def label_score(axis: Axis, objective: str) -> None:
 
 
 def _percentages(value: float, _: float | None = None) -> str:
-    """A tick's label; matplotlib gives its position, too."""
+    """Return a tick's label; matplotlib gives its position, too."""
     return percent(value, None)
 
 

@@ -112,7 +112,7 @@ class Picked:
 def choices(
     kind: str, layers: Sequence[str], values: Sequence[str], panels: Sequence[Picked], name: str
 ) -> Markup:
-    """Counts by layer (rows) and value (columns), side by side; shaded by share of the row."""
+    """Draw counts by layer (rows) and value (columns), shaded by their share of the row."""
     with style():
         figure = Figure((WIDTH, 0.9 + 0.28 * len(layers)))
         columns = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]

@@ -76,7 +76,7 @@ def generations(
 
 
 def fronts(objective: str, cost: str, clouds: Mapping[str, Cloud]) -> Markup:
-    """The candidates that none of the same search dominates, as stairs."""
+    """Return the candidates that none of the same search dominates, as stairs."""
     with style():
         figure = Figure((_WIDTH, 3.4))
         axes = figure.subplots()
@@ -118,7 +118,7 @@ def agreement(objective: str, pairs: Sequence[tuple[float, float]]) -> Markup:
 
 
 def layers(taken: Sequence[Layer]) -> Markup:
-    """A bar for each searched layer, from the input down."""
+    """Return a bar for each searched layer, from the input down."""
     with style():
         figure = Figure((_WIDTH, 0.5 + 0.24 * len(taken)))
         axes = figure.subplots()

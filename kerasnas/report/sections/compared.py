@@ -109,7 +109,7 @@ def classes(run: Run) -> Markup | None:
 
 
 def _costs(run: Run, found: Sequence[Row]) -> Markup:
-    """What networks cost, and their first score in every precision, with bytes beside it."""
+    """Return what networks cost, and their first score in every precision, with bytes beside it."""
     name = primary_metric(run)
     lines: list[list[Node]] = [
         [
@@ -157,7 +157,7 @@ def _tags_of_clips(scored: Mapping[str, Sequence[Evaluation]]) -> Markup:
 
 
 def _over_folds(run: Run) -> dict[str, FoldClasses]:
-    """What `folds.json` says of taggers' classes, by the network's name; fold by fold only."""
+    """Return what `folds.json` says of taggers' classes, by network; fold by fold only."""
     found = {}
     for network in networks(run):
         scored = optional(run, Folds, network.paths.folds)

@@ -43,7 +43,7 @@ def section(run: Run) -> Markup:
 
 
 def _candidate(run: Run, trial: Trial) -> tuple[str, TrainingPaths]:
-    """A trial's name, and its training: that of the first fold, with folds."""
+    """Return a trial's name, and its training: that of the first fold, with folds."""
     training = run.paths.trial(trial.id)
     for name, fold in training.folds().items():
         if fold.history.is_file():
@@ -52,7 +52,7 @@ def _candidate(run: Run, trial: Trial) -> tuple[str, TrainingPaths]:
 
 
 def _against_others(run: Run, damage: dict[str, None]) -> Markup | None:
-    """The searched network beside named ones (Liu & Zhang 2020, figures 4 and 5)."""
+    """Return the searched network beside named ones (Liu & Zhang 2020, figures 4 and 5)."""
     trained = [network for network in networks(run) if network.trainings]
     if len(trained) < 2 or not any(network.searched for network in trained):
         return None
@@ -130,7 +130,7 @@ def _figures(
 
 
 def _epochs(run: Run, training: TrainingPaths, damage: dict[str, None]) -> tuple[Figures, ...]:
-    """The epochs of a training; none where they were not kept, or are damaged."""
+    """Return the epochs of a training; none where they were not kept, or are damaged."""
     try:
         history = optional(run, EpochTable, training.history)
     except MissingError as missing:

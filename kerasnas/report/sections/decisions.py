@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 def front(run: Run) -> Markup | None:
-    """The candidates that no other beats in a score and a cost, or in the only two objectives.
+    """Return candidates that no other beats in a score and a cost, or in the two objectives.
 
     None where there are no such two.
     """
@@ -95,7 +95,7 @@ def _published(run: Run) -> list[dict[str, Any]]:
 
 
 def _beside(first: str, published: Sequence[dict[str, Any]]) -> Markup:
-    """Published networks, and how they were measured."""
+    """Return published networks, and how they were measured."""
     return join(
         [
             table(
@@ -158,7 +158,7 @@ def controller(run: Run) -> Markup | None:
 
 
 def _most_probable(run: Run, record: ControllerCurve) -> Markup | None:
-    """The controller's own choice, and what became of it."""
+    """Return the controller's own choice, and what became of it."""
     found = record.most_probable
     if found is None:
         return None
@@ -220,7 +220,7 @@ def _points(trials: Sequence[Trial], first: str, second: str) -> list[tuple[floa
 
 
 def _explored(run: Run) -> int | None:
-    """The first trial that a controller drew without exploration; None for other oracles."""
+    """Return the first trial that a controller drew without exploration; None for other oracles."""
     oracle = (run.settings.get("search") or {}).get("oracle")
     if not isinstance(oracle, dict) or oracle.get("name") != "controller":
         return None

@@ -81,7 +81,7 @@ def section(run: Run) -> Markup:
 
 
 def read_architecture(run: Run, winner: Winner) -> Architecture:
-    """The network of a trial that was trained again.
+    """Return the network of a trial that was trained again.
 
     Raises:
         MissingError: It is not described, or cannot be drawn.

@@ -38,7 +38,7 @@ def warnings(run: Run) -> Markup:
 
 
 def tick(run: Run, passed: bool | None, text: str) -> Node:
-    """A verdict, without a tick where the network has a serious finding."""
+    """Return a verdict, without a tick where the network has a serious finding."""
     return text if passed and not is_good(run) else badge(passed, text)
 
 

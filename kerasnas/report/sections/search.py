@@ -118,7 +118,7 @@ def genes(run: Run, gene: str | None) -> Markup:
 
 
 def candidates(run: Run) -> Markup:
-    """The best trials, and why others failed."""
+    """Return the best trials, and why others failed."""
     if not run.trials.all:
         raise MissingError("No trial has been started yet.")
     failed = run.trials.failed
@@ -142,7 +142,7 @@ def check_gene(run: Run, gene: str | None) -> None:
 
 
 def _superlative(run: Run, rule: str) -> str:
-    """A winner's rule: an objective that it is best by, or a name that the experiment gives it."""
+    """Return a winner's rule: the objective it is best by, or its name in the experiment."""
     if rule not in run.trials.objectives:
         return words(rule)
     return f"{superlative(rule)} {words(rule)}"
@@ -258,7 +258,7 @@ def _trial_row(run: Run, trial: Trial, chosen: int | None, tested: bool) -> list
 
 
 def _score(objective: str) -> str:
-    """An objective in words, to follow `mean`: mean AUC is one already."""
+    """Return an objective in words, to follow `mean`: mean AUC is one already."""
     return words(objective).removeprefix("mean ")
 
 

@@ -68,7 +68,7 @@ def section(run: Run) -> Markup:
 
 
 def recipes(run: Run) -> Markup | None:
-    """The recipes that were tried before the search; None where none were."""
+    """Return the recipes that were tried before the search; None where none were."""
     if not run.paths.recipes.is_file():
         return None
     found = required(run, Recipes, run.paths.recipes, "")
@@ -112,7 +112,7 @@ def recipes(run: Run) -> Markup | None:
 
 
 def _recipe(run: Run) -> list[tuple[str, str]]:
-    """What recipes that were tried add to the list; nothing where none were."""
+    """Return what recipes that were tried add to the list; nothing where none were."""
     if not run.paths.recipes.is_file():
         return []
     return [
@@ -124,7 +124,7 @@ def _recipe(run: Run) -> list[tuple[str, str]]:
 
 
 def _trunk(run: Run) -> list[tuple[str, str]]:
-    """What pretrained trunks add to the list; nothing of other searches."""
+    """Return what pretrained trunks add to the list; nothing of other searches."""
     if trunk_settings(run) is None:
         return []
     return [

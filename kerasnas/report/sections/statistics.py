@@ -18,7 +18,7 @@ _FEW_VALUES = 8
 
 
 def wilson(correct: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` independent trials.
+    """Return the 95 % interval of a share of `count` independent trials.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22, 1927.
@@ -78,13 +78,13 @@ def groups(trials: Sequence[Trial], gene: str) -> tuple[Group, ...]:
 
 
 def median_or_none(values: Sequence[float | None]) -> float | None:
-    """The median of what is known."""
+    """Return the median of what is known."""
     known = [value for value in values if value is not None]
     return median(known) if known else None
 
 
 def best_epoch(values: Sequence[float], metric: str) -> int | None:
-    """The first epoch, from 1, with the best value of a metric; None where none is known."""
+    """Return the first epoch, from 1, with the best value of a metric; None where none is known."""
     known = [(value, epoch) for epoch, value in enumerate(values, 1) if not isnan(value)]
     if not known:
         return None
@@ -93,7 +93,7 @@ def best_epoch(values: Sequence[float], metric: str) -> int | None:
 
 
 def first_reaching(values: Sequence[float], target: float, metric: str) -> int | None:
-    """The first epoch, from 1, whose value is as good as `target`; None where none is."""
+    """Return the first epoch, from 1, whose value is as good as `target`; None where none is."""
     less = direction(metric) == "min"
     for epoch, value in enumerate(values, 1):
         if (value <= target) if less else (value >= target):  # never true of NaN
@@ -150,7 +150,7 @@ class Confusion:
 def worst_confusions(
     matrix: NDArray[np.int64], classes: Sequence[str], most: int = 5
 ) -> tuple[Confusion, ...]:
-    """The most frequent confusions, those of rarer classes first among equals."""
+    """Return the most frequent confusions, those of rarer classes first among equals."""
     totals = matrix.sum(axis=1)
     pairs = [
         Confusion(classes[i], classes[j], int(matrix[i, j]), int(totals[i]))

@@ -19,7 +19,7 @@ _RULES = {"float32_params": "trainable float32 parameters"}
 
 
 def section(run: Run) -> Markup:
-    """The chosen network in a few sentences, and its figures at a glance."""
+    """Return the chosen network in a few sentences, and its figures at a glance."""
     winner = chosen(run)
     trial = run.trials.numbered(winner.trial)
     try:
@@ -47,7 +47,7 @@ def section(run: Run) -> Markup:
 
 
 def window_of(run: Run) -> tuple[str, float, float] | None:
-    """The rule by which bytes are counted, and the least and most of them."""
+    """Return the rule by which bytes are counted, and the least and most of them."""
     window = (run.settings.get("search") or {}).get("window") or {}
     try:
         return window["rule"], float(window["minimum"]), float(window["maximum"])
@@ -56,7 +56,7 @@ def window_of(run: Run) -> tuple[str, float, float] | None:
 
 
 def window_in_words(run: Run) -> str:
-    """The window of sizes as a part of a sentence."""
+    """Return the window of sizes as a part of a sentence."""
     window = window_of(run)
     if window is None:
         return "any size"

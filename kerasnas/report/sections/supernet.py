@@ -99,7 +99,7 @@ def agreement(run: Run) -> Markup | None:
 
 
 def layers(run: Run) -> Markup | None:
-    """The options that the chosen network takes, layer by layer (figure 5).
+    """Return the options that the chosen network takes, layer by layer (figure 5).
 
     None for networks of other blocks, and before a network was chosen.
     """
@@ -125,7 +125,7 @@ def _population(run: Run) -> int | None:
 
 
 def _cost(run: Run) -> str | None:
-    """The first objective that is a cost."""
+    """Return the first objective that is a cost."""
     return next((name for name in run.trials.objectives if name in COSTS), None)
 
 

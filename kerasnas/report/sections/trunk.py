@@ -44,7 +44,7 @@ def origin(run: Run, trial: Trial | None) -> str | None:
 
 
 def section(run: Run) -> Markup | None:
-    """The file, and candidates with it beside those from scratch; None of other searches."""
+    """Return the file, and candidates with it beside those from scratch; None of other searches."""
     settings = trunk_settings(run)
     if settings is None:
         return None
@@ -79,7 +79,7 @@ _TRAINED = {
 
 
 def _fine_tuned(run: Run) -> str | None:
-    """What gentle training did to the chosen network; None where it was not tried."""
+    """Return what gentle training did to the chosen network; None where it was not tried."""
     try:
         found = optional(run, FineTuned, training_of(run, chosen(run)).fine_tuning)
     except MissingError as missing:
@@ -99,7 +99,7 @@ def _fine_tuned(run: Run) -> str | None:
 
 
 def _kind(run: Run, start: str) -> str:
-    """The candidates of one kind in a sentence."""
+    """Return the candidates of one kind in a sentence."""
     name = "With the pretrained network" if start == "trunk" else "From scratch"
     mine = [trial for trial in run.trials.completed if trial.values.get("start") == start]
     if not mine:

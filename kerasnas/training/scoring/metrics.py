@@ -172,7 +172,7 @@ def scores(
     loss: Loss,
     thresholds: NDArray[np.float64] | None = None,
 ) -> dict[str, float]:
-    """The metrics of `ClipScores`."""
+    """Return the metrics of `ClipScores`."""
     classes = by_class(labels, predictions, thresholds) if multi_label else None
     return _metrics(labels, predictions, loss, classes)
 
@@ -231,7 +231,7 @@ def _decided(labels: Floats, predictions: Floats, multi_label: bool) -> dict[str
 def by_class(
     labels: Floats, predictions: Floats, thresholds: NDArray[np.float64] | None = None
 ) -> ByClass:
-    """What `ClipScores` holds of every class."""
+    """Return what `ClipScores` holds of every class."""
     result = {
         "positives": (labels > 0.5).sum(axis=0).astype(np.float64),
         "average_precision": _ranked("average_precision", labels, predictions),
@@ -272,7 +272,7 @@ def balanced_loss(labels: Floats, predictions: Floats, loss: Loss) -> float:
 
 
 def confusion(labels: Floats, predictions: Floats) -> NDArray[np.int64]:
-    """Number of clips by true class (rows) and highest-scored class (columns)."""
+    """Return the number of clips by true class (rows) and highest-scored class (columns)."""
     classes = labels.shape[1]
     cells = labels.argmax(axis=1) * classes + predictions.argmax(axis=1)
     return np.bincount(cells, minlength=classes**2).reshape(classes, classes)

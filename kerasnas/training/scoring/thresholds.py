@@ -11,7 +11,7 @@ DEFAULT = 0.5
 
 
 def choose(labels: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
-    """The threshold of every class with the highest F1, `(classes,)`.
+    """Return the threshold of every class with the highest F1, `(classes,)`.
 
     Thresholds lie halfway between two scores that occur; of equally good ones the nearest to 0.5 is
     taken. A class without a positive clip keeps 0.5.

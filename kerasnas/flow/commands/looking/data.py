@@ -114,9 +114,10 @@ def inspect_data(
     embed = None if pretrained is None else _answers(expanded(pretrained))
     found = _listen(clips, chosen, shown, embed, console)
     with console.status("Comparing clips"):
-        known = _components(np.stack([each.statistics for each in found]))
-        suspected = _suspects(clips, chosen, known)
-        places = _places(known)
+        known = np.stack([each.statistics for each in found])
+        heard_rows = np.flatnonzero([not each.silent for each in found])
+        suspected = _suspects(clips, chosen, known, heard_rows)
+        places = _places(_components(known))
     same = {
         clips[one].id: clips[other].id for one, other in copies([c.path for c in clips]).items()
     }
@@ -209,27 +210,37 @@ def _places(known: NDArray[np.float32]) -> NDArray[np.float32] | None:
 
 
 def _suspects(
-    clips: Clips, chosen: NDArray[np.int64], known: NDArray[np.float32]
+    clips: Clips,
+    chosen: NDArray[np.int64],
+    known: NDArray[np.float32],
+    rows: NDArray[np.int64],
 ) -> dict[int, str]:
     """Return which of the chosen clips probably have wrong labels, and what they look like.
 
-    Rows of `chosen`, the most probable first. Labels that a single clip has are not judged.
+    Args:
+        clips: All of them.
+        chosen: Indices of those that were listened to.
+        known: Statistics of these.
+        rows: Of `chosen`, those to judge: silence is like no class.
+
+    Returns:
+        By row of `chosen`, the most probable first; nothing where a class has a single clip.
     """
-    targets = clips.targets()[chosen]
-    if len(known) < _FEWEST or (targets.sum(axis=0) < 2).any():
+    targets = clips.targets()[chosen[rows]]
+    if len(rows) < _FEWEST or (targets.sum(axis=0) < 2).any():
         return {}
     measured = measure_baselines(
-        known[:, None, None, :],
+        known[rows][:, None, None, :],
         targets,
-        np.arange(len(known)),
+        np.arange(len(rows)),
         {},
         multi_label=clips.multi_label,
         loss="binary_crossentropy" if clips.multi_label else "categorical_crossentropy",
-        groups=_grouped(clips).groups[chosen],
+        groups=_grouped(clips).groups[chosen[rows]],
     )
     found = suspects(targets, measured.out_of_fold, multi_label=clips.multi_label)[:_SUSPECTS]
     return {
-        each.index: "looks like "
+        int(rows[each.index]): "looks like "
         + (";".join(clips.classes[label] for label in each.suggested) or "none of the classes")
         for each in found
     }
