@@ -91,7 +91,7 @@ def lower(
             continue
         if op.kind in RECURRENT:
             if recurrent in ("unroll", "step"):
-                read = by_name[op.inputs[0]].output_shape
+                read = by_name[op.inputs[0]]
                 packed = any(op.name in each.inputs and each.kind not in _UNPACKING for each in ops)
                 nodes += in_steps(op, read, form, recurrent == "step", packed)
             source[op.name] = (len(nodes) - 1, False)

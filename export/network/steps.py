@@ -17,13 +17,13 @@ _STATE_FLOATS, _STATE_INTEGERS = 70, 170
 
 
 def in_steps(
-    op: Op, x: Shape, form: Form, alone: bool, packed: bool
+    op: Op, before: Op, form: Form, alone: bool, packed: bool
 ) -> tuple[LoweredOperator, ...]:
     """Return the operators of a recurrent layer.
 
     Args:
         op: The layer.
-        x: Shape of what it reads, `(frames, channels)`.
+        before: What it reads, of shape `(frames, channels)`.
         form: Of the file.
         alone: Whether the layer takes one frame, and its states come from outside.
         packed: Whether the states of all frames are needed as one tensor behind it.
@@ -38,13 +38,13 @@ def in_steps(
             "of GRU, with reset_after, and LSTM with tanh and sigmoid can be, without masks, first "
             "and returned states, with both directions concatenated"
         )
-    frames, channels = x
+    frames, channels = before.output_shape
     units = op.attributes["units"]
     sequences, both = op.attributes["return_sequences"], op.attributes["bidirectional"]
     nodes: list[LoweredOperator] = []
     if not alone:
         order = (frames, 1, channels)
-        if frames > 1:
+        if frames > 1 and before.kind not in _GATES:  # whose frames are packed in this order
             nodes.append(LoweredOperator("RESHAPE", 1, order, (indices(*order),)))
         nodes.append(LoweredOperator("UNPACK", 1, (1, channels), outputs=frames))
     step = {"gru": _gru, "lstm": _lstm}[op.kind]
