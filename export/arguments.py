@@ -34,13 +34,18 @@ def validate(
         raise ExportError("files that take the waveform need the front end, in waveform=")
     if waveform is not None and settings.recurrent == "step":
         raise ExportError(
-            "a file of one frame takes no waveform: leave the waveform out, or take another "
+            "a file of one step takes no waveform: leave the waveform out, or take another "
             "recurrent form than step"
         )
     if task == "sequence" and (waveform is not None or settings.recurrent == "step"):
         raise ExportError(
             "task='sequence' gives scores of frames, which neither a waveform nor the recurrent "
             "form step can do: leave them out"
+        )
+    if settings.target == "tflm" and settings.recurrent == "step":
+        raise ExportError(
+            "a file of one step, whose states are inputs and outputs, is not run in TensorFlow "
+            "Lite Micro yet: take another recurrent form than step, or the target phone"
         )
     if settings.target == "tflm" and "int8" not in settings.formats:
         raise ExportError(

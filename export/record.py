@@ -10,6 +10,7 @@ from .arrays import Floats
 from .check.checks import TEST_CLIPS, FileCheck, worst
 from .check.interpreter import latency
 from .check.layer_table import layer_table
+from .check.networks import StepNetwork
 from .convert.lowering import Candidate
 from .errors import ExportError
 from .files import file_name, sha256
@@ -61,7 +62,7 @@ def describe_files(
 
 
 def _layers(file: Examined, reference: Reference) -> list[dict[str, Any]]:
-    """Return what each layer costs; nothing of a file of one frame, which has other outputs."""
+    """Return what each layer costs; nothing of a file of one step, which has other outputs."""
     if file.candidate.recurrent == "step":
         return []
     model, path = reference.network.model, file.network.path
@@ -150,18 +151,19 @@ def _entry(
     examined: Examined, name: str, model: keras.Model, settings: ExportSettings
 ) -> dict[str, Any]:
     measured, (form, recurrent, _) = examined.measured, examined.candidate
-    facts = measured.facts
-    median, high = latency(examined.network.interpreter, settings.latency_runs)
+    facts, network = measured.facts, examined.network
+    median, high = latency(network.interpreter, settings.latency_runs)
     bytes_ = _predicted(model, examined.candidate)
     return {
         "file": name,
-        "sha256": sha256(examined.network.path.read_bytes()),
+        "sha256": sha256(network.path.read_bytes()),
         "form": form,
         "recurrent": recurrent,
         "keeps_state": facts.keeps_state,
+        "step_frames": network.frames if isinstance(network, StepNetwork) else 0,
         "failed_forms": list(examined.failures),
         "bytes": facts.bytes,
-        "gzip_bytes": gzip_bytes(examined.network.path),
+        "gzip_bytes": gzip_bytes(network.path),
         "stock_bytes": examined.stock_bytes,
         "counted_bytes": measured.counted,
         "budget": settings.budget,

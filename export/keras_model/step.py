@@ -72,7 +72,7 @@ class _Stepper:
             x = inputs[0]
             if window.own and not frames.before:
                 x, frames = self._with_earlier(x, frames, window.own)
-                layer = _unpadded(layer)
+                layer = _copied(layer, layer.input.shape, padding="valid")
             after = places(layer.name, window, frames)
             output = layer(x[:, -frames.before :] if frames.before < 0 else x)
         else:
@@ -138,7 +138,7 @@ class _Stepper:
 
         flat = type(layer).__name__ == "ZeroPadding1D"
         (before, behind), *sides = [layer.padding] if flat else layer.padding
-        if behind or frames.before:
+        if behind or (before and frames.before):
             raise ExportError(
                 f"the layer {layer.name!r} pads {behind} frames behind the last one, and "
                 f"{frames.before + before} before the first: the step form takes networks that are "
@@ -181,11 +181,13 @@ class _Stepper:
                 "forwards, without padding, masks, initial states and returned states"
             )
         carried = [self._state((n,)) for n in ([sizes] if isinstance(sizes, int) else sizes)]
+        # All cells of a kind have one name, and a model takes a name once.
+        cell = _copied(layer.cell, (None, *x.shape[2:]), name=f"{layer.name}.cell")
         outputs = []
         for index in range(frames.step):
             alone = keras.layers.Reshape(tuple(x.shape[2:]))
             frame = alone(x) if frames.step == 1 else x[:, index]
-            output, after = layer.cell(frame, carried)
+            output, after = cell(frame, carried)
             carried = list(after) if isinstance(after, list | tuple) else [after]
             outputs.append(output)
         self.next_states += carried
@@ -206,10 +208,10 @@ def _kept(x: Any, title: str) -> Any:
     return keras.layers.Reshape(((1, 1) if title.endswith("2D") else (1,)) + x.shape[1:])(x)
 
 
-def _unpadded(layer: Any) -> Any:
-    """Return a causal convolution of the same weights that pads nothing."""
-    copy = type(layer).from_config({**layer.get_config(), "padding": "valid"})
-    copy.build(layer.input.shape)
+def _copied(layer: Any, shape: tuple[int | None, ...], **changes: Any) -> Any:
+    """Return a layer of the same weights, other settings, and an input of some shape."""
+    copy = type(layer).from_config({**layer.get_config(), **changes})
+    copy.build(shape)
     copy.set_weights(layer.get_weights())
     return copy
 

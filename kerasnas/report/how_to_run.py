@@ -21,9 +21,12 @@ Recordings, from a shell: `kerasnas predict export/{file} RECORDING...`"""
     if smallest.recurrent == "step":
         return f"""{shell}
 
-In an app: each call takes one frame, float32 of shape {(1, 1, *shape[1:])}, and the states
-(`state0`, ...) that the call before it gave, zeros at first; it gives the scores so far, in the
-order of `export/labels.txt`, and the states for the next call."""
+From a microphone: `kerasnas listen export/{file}`
+
+In an app: each call takes the next frames, float32 of shape
+{(1, smallest.step_frames, *shape[1:])}, and the states (`state0`, ...) that the call before it
+gave, zeros at first; it gives the scores so far, in the order of `export/labels.txt`, and the
+states for the next call. Scores count from {shape[0]} frames on."""
     python, kotlin, swift = (code if smallest.keeps_state else "" for code in _RESETS)
     return f"""{shell}
 

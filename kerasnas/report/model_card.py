@@ -26,7 +26,7 @@ from kerasnas.report.html.formats import (
 )
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export
-from kerasnas.report.sections.network import layers, read_architecture
+from kerasnas.report.sections.network import layers, per_second, read_architecture
 from kerasnas.report.sections.quality import baseline_rows, findings
 from kerasnas.report.sections.statistics import wilson
 from kerasnas.report.sections.trunk import origin
@@ -157,7 +157,8 @@ def _network(run: Run) -> list[str]:
     return [
         "## Architecture\n\n" + _table(heading, rows),
         f"Cost: {count(cost.parameters)} parameters, {millions(cost.macs)} multiply-accumulates a "
-        f"segment, at most {kilobytes(cost.peak_activation_bytes)} of int8 activations at once.",
+        f"segment, at most {kilobytes(cost.peak_activation_bytes)} of int8 activations at once."
+        f"{per_second(run, cost)}",
     ]
 
 

@@ -119,6 +119,16 @@ def test_a_file_that_keeps_its_state_says_so_wherever_it_is_run(run: Path):
     assert taken is not None and f"('export/{entry.file}')" in taken.replace('"', "'")
 
 
+def test_a_file_of_steps_says_how_many_frames_a_call_takes(run: Path):
+    export_report(recurrent="step", step_frames=4).write(RunPaths(run).export.report)
+    card = model_card(run)
+    assert card is not None
+    frames, bins, channels = export_report().input_shape
+    assert f"float32 of shape\n(1, 4, {bins}, {channels}), and the states" in card
+    assert f"Scores count from {frames} frames on." in card
+    assert "kerasnas listen export/" in card
+
+
 def test_without_an_export_there_is_no_card(run: Path):
     (run / "export" / "export.json").unlink()
     assert model_card(run) is None

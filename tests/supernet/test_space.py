@@ -8,7 +8,7 @@ from kerasnas.blocks.convolutional import Dense, GlobalAveragePool, Stem
 from kerasnas.errors import KerasnasError
 from kerasnas.supernet.space import Choice, SupernetSpace
 
-from .spaces import INPUT, choice, convolutional_space, recurrent_space
+from .spaces import INPUT, choice, convolutional_space, recurrent_space, tiny_space
 
 
 def test_a_path_is_a_plain_architecture():
@@ -93,3 +93,15 @@ def test_spaces_that_differ_are_told_apart_in_words():
     wider = replace(space, blocks=(*space.blocks[:-1], Dense(4, "softmax")))
     assert str(space).startswith("small (3 choices of 3, input 8×6×1, ")
     assert str(space) != str(wider)
+
+
+def test_a_causal_space_makes_causal_networks():
+    space = replace(tiny_space(), causal=True)
+    assert SupernetSpace.from_json(json.loads(json.dumps(space.to_json()))) == space
+    path = (1,) * space.layers
+    network = space.architecture(path)
+    assert network.causal
+    assert any(op.kind == "zero_padding2d" for op in network.ops)
+    held = {op.name for segment in space.segments for ops in segment.options for op in ops}
+    read = {space.shared_name(op.name, path) for op in network.ops if op.kind != "input"}
+    assert read <= held

@@ -73,6 +73,14 @@ class Inspection:
             "amin": found.amin,
         }
 
+    @property
+    def seconds(self) -> float | None:
+        """Of sound that the costs are for; None where the file does not say."""
+        found = self.file.front_end
+        if found is None or not found.sample_rate:
+            return None
+        return self.input_shape[0] * found.hop_length / found.sample_rate
+
     def to_json(self) -> dict[str, Any]:
         """Return everything but the weights."""
         metadata = self.file.metadata
@@ -85,6 +93,7 @@ class Inspection:
             "labels": list(metadata.labels),
             "front_end": self.front_end(),
             "input_shape": list(self.input_shape),
+            "seconds": self.seconds,
             "blocks": [block.to_json() for block in self.file.trunk.blocks],
             "cuts": [{**vars(cut), "output_shape": list(cut.output_shape)} for cut in self.cuts],
         }
@@ -128,18 +137,18 @@ class Inspection:
         table = Table(
             title=f"Costs on {_times(self.input_shape)}; a trunk can be cut where there are some"
         )
-        for name in ("block", "", "output", "weights", "MACs", "int8 bytes"):
+        seconds = self.seconds
+        each = ["block", "", "output", "weights", "MACs", "int8 bytes"]
+        for name in (*each, *(["MACs a second"] if seconds else [])):
             table.add_column(name, justify="left" if name in ("", "output") else "right")
         by_number = {cut.number: cut for cut in self.cuts}
         shapes = self.file.trunk.on(self.input_shape).shapes if self._is_whole() else ()
         for number, text in enumerate(self.blocks, 1):
             cut = by_number.get(number)
             shape = cut.output_shape if cut else (shapes[number - 1] if shapes else ())
-            costs = (
-                [f"{cost:,}" for cost in (cut.weights, cut.macs, cut.int8_bytes)]
-                if cut
-                else [""] * 3
-            )
+            costs = [f"{cost:,}" for cost in (cut.weights, cut.macs, cut.int8_bytes)] if cut else []
+            if cut and seconds:
+                costs.append(f"{round(cut.macs / seconds):,}")
             table.add_row(str(number), text, _times(shape), *costs)
         console.print(table)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kerasnas.errors import KerasnasError
 from kerasnas.report.html.elements import Markup, Node, figure, join, note, table, tag
@@ -16,7 +16,7 @@ from kerasnas.runs.run import Run
 from kerasnas.words import words
 
 if TYPE_CHECKING:
-    from kerasnas.blocks.architecture import Architecture
+    from kerasnas.blocks.architecture import Architecture, Cost
     from kerasnas.export.network.ops import Op, Shape
 
 # Written on the line of the operation in front of them, as they change no shape.
@@ -75,8 +75,26 @@ def section(run: Run) -> Markup:
                 f"{kilobytes(cost.float32_bytes)} float32, {kilobytes(cost.float16_bytes)} "
                 f"float16, {kilobytes(cost.int8_bytes)} int8; at most "
                 f"{kilobytes(cost.peak_activation_bytes)} of int8 activations at once."
+                f"{per_second(run, cost)}"
             ),
         ]
+    )
+
+
+def per_second(run: Run, cost: Cost) -> str:
+    """Say what a second of sound costs; nothing of features that are no frames of sound."""
+    features: Mapping[str, Any] = run.settings.get("features") or {}
+    frames = features.get("segment_frames")
+    if frames is not None:
+        seconds = frames * features["hop_length"] / features["sample_rate"]
+    else:
+        seconds = features.get("seconds") or 0.0
+    if not seconds:
+        return ""
+    return (
+        f" A second of sound costs {millions(round(cost.macs / seconds))} multiply-accumulates, "
+        "clip after clip or step by step; on clips that begin every quarter of a clip, as "
+        "kerasnas listen takes them, four times that."
     )
 
 

@@ -181,6 +181,7 @@ class FileEntry(Entry):
         form: How it computes; see `kerasnas.export.forms`.
         recurrent: How its recurrent layers compute; None without any.
         keeps_state: Whether it has to be reset before each clip.
+        step_frames: Frames that a call takes, of a file that goes step by step; 0 of other files.
         failed_forms: What came of the forms that were tried before.
         stock_bytes: Of the file by TensorFlow's own converter; None where that makes none.
         counted_bytes: Bytes under `rule`, which the budget is held against.
@@ -227,6 +228,7 @@ class FileEntry(Entry):
     accuracy: float
     accuracy_drop: AccuracyDrop
     latency_ms: Latency
+    step_frames: int = 0
     error: Json | None = None
     without_tuning: FileFigures | None = None
     without_fusing: FileFigures | None = None

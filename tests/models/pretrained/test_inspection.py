@@ -46,6 +46,7 @@ def printed(path, **options) -> str:
 
 def test_the_table_of_a_spectrogram_file(network, converted) -> None:
     text = printed(converted(network, "float32"))
+    assert "MACs a second" not in text
     assert "takes: a spectrogram of 24×16×1" in text
     assert "separable" not in text
     assert "dense 5, softmax" in text
@@ -54,6 +55,7 @@ def test_the_table_of_a_spectrogram_file(network, converted) -> None:
 @pytest.mark.slow
 def test_the_table_of_yamnet() -> None:
     text = printed(yamnet_file(), frames=498)
+    assert "MACs a second" in text
     assert "Apache License" in text
     assert "266,304" in text
     assert "htk: True, mel_axis: mel}" in text
