@@ -14,6 +14,7 @@ import soxr
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
+from kerasnas.paths import StrPath
 
 Waveform = NDArray[np.float32]
 BLOCK = 2**18
@@ -27,7 +28,7 @@ _MARGIN = 2**14
 
 
 def read(
-    path: Path, sample_rate: int, channels: int | None = 1, seconds: float | None = None
+    path: StrPath, sample_rate: int, channels: int | None = 1, seconds: float | None = None
 ) -> Waveform:
     """Read a recording as float32 `(samples, channels)`, full scale ±1, at `sample_rate` Hz.
 
@@ -45,7 +46,7 @@ def read(
         KerasnasError: Naming the file, when it is missing, not audio, cut short, without samples,
             holds infinities or NaN, or has other channels than are asked for.
     """
-    waveform = np.concatenate(list(blocks(path, sample_rate, channels, seconds)))
+    waveform = np.concatenate(list(blocks(Path(path), sample_rate, channels, seconds)))
     return waveform if seconds is None else waveform[: math.ceil(seconds * sample_rate)]
 
 

@@ -43,7 +43,6 @@ from kerasnas.files import taking_turns, write_atomically
 VERSION = 1
 """To be raised with every change of this package that changes features."""
 
-_SCHEMA = 1  # of `about.json`
 _BATCH = 64  # clips that a graph takes together
 LIBRARIES = ("librosa", "numpy", "soundfile", "soxr")
 CLIPS_WORTH_A_PROCESS = 50
@@ -126,7 +125,7 @@ def kept(
                     array = partial / f"{kind}.npy"
                     _allocate(array, shape, storage)
                     fill(array)
-                    described = {"schema": _SCHEMA, **(about or {}), **key}
+                    described = {**(about or {}), **key}
                     described.pop("files", None)
                     text = json.dumps(described, indent=1) + "\n"
                     write_atomically(partial / "about.json", text, durable=False)

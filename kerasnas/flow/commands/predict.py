@@ -187,8 +187,9 @@ class Predictor:
             chosen = np.full(len(classes), threshold)
         return cls(model, settings, classes, network, chosen, one_label)
 
-    def predict(self, recording: Path, hop_seconds: float | None = None) -> Prediction:
+    def predict(self, recording: StrPath, hop_seconds: float | None = None) -> Prediction:
         """Score a recording; see `predict`."""
+        recording = Path(recording)
         settings, network = self.settings, self.network
         if isinstance(settings, Spectrogram) and settings.channel_examples:
             # However many this recording has.
@@ -237,7 +238,7 @@ def predict(
         KerasnasError: A file is missing or damaged, or they do not belong together.
     """
     _check_hop(hop_seconds)
-    return Predictor.open(model, threshold).predict(Path(recording), hop_seconds)
+    return Predictor.open(model, threshold).predict(recording, hop_seconds)
 
 
 def predict_files(
