@@ -6,6 +6,11 @@ do not change them, and give a new stream a new one.
 
 NumPy fills keys up with zeros, so that `(seed, 0)` and `(seed, 0, 0)` are one stream. What shares
 one here draws different things.
+
+Three draws have keys without a name, since another key would change their results: a training's
+batches and augmentation, `(seed,)` with the seed of that training (`kerasnas.training.fit`); new
+clips of mixed pieces, `(seed, class, number)` (`kerasnas.training.mixing`); and changed versions of
+a recording, `(seed, number, clip)` of the version (`kerasnas.features.versions`).
 """
 
 from __future__ import annotations

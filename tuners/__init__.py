@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a type checker takes any name for one that this function makes
-    _LAZY = {
+    _HOMES = {
         "ControllerOracle": "oracles.controller",
         "GridOracle": "oracles.grid",
         "MedianStop": "loop",
@@ -68,8 +68,8 @@ if not TYPE_CHECKING:  # a type checker takes any name for one that this functio
     }
 
     def __getattr__(name):
-        if name in _LAZY:
-            return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        if name in _HOMES:
+            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -183,8 +183,14 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+AnyOracle = RandomSettings | NSGA2Settings | ControllerSettings | GridSettings
+"""Their settings, which an experiment tells apart by `name`."""
+
+ORACLES: tuple[type[_Settings], ...] = get_args(AnyOracle)
+"""The same, one after another."""
+
 OracleSettings = Annotated[
-    RandomSettings | NSGA2Settings | ControllerSettings | GridSettings,
+    AnyOracle,
     Field(discriminator="name"),
     BeforeValidator(_named),
 ]

@@ -22,7 +22,7 @@ from ..keras_model.model_file import check_model, load_keras
 from ..keras_model.step import STATE_NAME
 from ..process.child import REFUSED, ChildDied, run_module
 from ..process.quiet import quiet
-from .networks import KerasNetwork, Predictor, StepNetwork, TfliteNetwork, to_type
+from .networks import KerasNetwork, Scorer, StepNetwork, TfliteNetwork, to_type
 
 _PROBE_SECONDS = 120
 _PROBE_BYTES = 4_000_000_000
@@ -152,7 +152,7 @@ def latency(interpreter: Any, runs: int) -> tuple[float, float]:
     return float(median), float(high)
 
 
-def is_stateless(network: Predictor, first: Floats, other: Floats) -> bool:
+def is_stateless(network: Scorer, first: Floats, other: Floats) -> bool:
     """Return whether an example's scores are the same bits after another, without a reset."""
     if isinstance(network, TfliteNetwork):
         network = replace(network, resets=False)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
+from ..flatbuffer.delegation import operators_of
 from ..keras_model.private import calls_in
 from ..process.quiet import quiet
 
@@ -126,7 +127,7 @@ def _operator_outputs(
     (source,) = interpreter.get_input_details()
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
     wanted = [("input", source["index"], -1)]
-    for number, operator in enumerate(interpreter._get_ops_details()):
+    for number, operator in enumerate(operators_of(interpreter)):
         wanted += [(operator["op_name"], int(index), number) for index in operator["outputs"]]
     wanted = [
         (name, index, number)

@@ -18,7 +18,7 @@ from ..process.quiet import quiet
 _KERAS_BATCH = 32
 
 
-class Predictor(Protocol):
+class Scorer(Protocol):
     """A model file that is ready to run."""
 
     @property

@@ -49,7 +49,7 @@ def read_delegation(interpreter: Any, content: bytes) -> Delegation:
         interpreter: LiteRT's, of this file, with its tensors allocated and its own delegates.
         content: The file's bytes.
     """
-    details = interpreter._get_ops_details()
+    details = operators_of(interpreter)
     parts = [operator for operator in details if operator["op_name"] == "DELEGATE"]
     plain = [operator for operator in details if operator["op_name"] != "DELEGATE"]
     taken = {operator["index"] for part in parts for operator in _inside(part, plain)}
@@ -59,6 +59,18 @@ def read_delegation(interpreter: Any, content: bytes) -> Delegation:
     left += inner_left
     share = 1 - left.total() / operators if operators else 1.0
     return Delegation(share, dict(sorted(left.items())), len(parts), inner > 0)
+
+
+def operators_of(interpreter: Any) -> list[dict[str, Any]]:
+    """Return the operators of LiteRT's interpreter in the order in which they run.
+
+    LiteRT has no public call for it; this is the one place that depends on the private one.
+
+    Returns:
+        Each with its `index`, `op_name`, and the indices of its tensors, `inputs` and `outputs`.
+    """
+    found: list[dict[str, Any]] = interpreter._get_ops_details()
+    return found
 
 
 def _inside(part: Any, operators: list[Any]) -> list[Any]:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
 
+SPLITS = ("train", "validation", "test")
+"""Values of a clip's `split`."""
+
 
 @dataclass(frozen=True)
 class Clip:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from kerasnas.datasets.clips import Clip, Clips
+from kerasnas.datasets.clips import SPLITS, Clip, Clips
 from kerasnas.datasets.groups import GroupKey, grouped
 from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import (
@@ -26,7 +26,6 @@ from kerasnas.datasets.table import (
 from kerasnas.errors import KerasnasError
 from kerasnas.files import copies
 
-SPLITS = ("train", "validation", "test")
 _SHOWN = 3
 _QUOTED = 60  # characters of a field
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from kerasnas.datasets.clips import Clips
 from kerasnas.datasets.groups import GroupKey, group_key, grouped
 
-IMBALANCED = 3.0
-"""The largest class has so many times the clips of the smallest: accuracy hides the smallest."""
+ACCURACY_MISLEADS = 3.0
+"""Clips of the largest class by those of the smallest, from which on accuracy hides the smallest:
+`kerasnas init` takes another score then. Balancing is tried from fewer on, since trying is safe."""
 
 SILENT = 40.0
 """Samples so many dB below a recording's largest are silent, ends of which may be cut."""
@@ -167,7 +168,7 @@ class Survey:
     @property
     def imbalanced(self) -> bool:
         """Whether the classes are so different in size that accuracy hides the small ones."""
-        return self.imbalance >= IMBALANCED
+        return self.imbalance >= ACCURACY_MISLEADS
 
     @property
     def majority(self) -> tuple[str, float]:

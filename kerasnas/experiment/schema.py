@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -35,6 +34,7 @@ from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.space import SearchSpace, Values
 from kerasnas.models.spaces import ModelSettings, space_of
 from kerasnas.models.wu_lee import WuLeeSettings
+from kerasnas.paths import StrPath, path_or_none
 
 
 class BudgetedExport(ExportSettings):
@@ -328,7 +328,7 @@ class Experiment(BaseModel):
 
     def overridden(
         self,
-        root: Path | None = None,
+        root: StrPath | None = None,
         workers: int | None = None,
         trials: int | None = None,
         seconds: float | None = None,
@@ -348,7 +348,7 @@ class Experiment(BaseModel):
             )
         search = {"workers": workers, "trials": trials, "hours": seconds and seconds / 3600}
         given: dict[str, Any] = {name: value for name, value in search.items() if value is not None}
-        directory = self.data.directory(root)
+        directory = self.data.directory(path_or_none(root))
         data: dict[str, Any] = {"root": directory and directory.absolute()}
         if skip_corrupt:
             data["skip_corrupt"] = True

@@ -14,6 +14,7 @@ import soxr
 from numpy.typing import NDArray
 
 from kerasnas.errors import KerasnasError
+from kerasnas.paths import StrPath
 
 Waveform = NDArray[np.float32]
 BLOCK = 2**18
@@ -30,7 +31,7 @@ _MARGIN = 2**14
 
 
 def read(
-    path: Path, sample_rate: int, channels: int | None = 1, seconds: float | None = None
+    path: StrPath, sample_rate: int, channels: int | None = 1, seconds: float | None = None
 ) -> Waveform:
     """Read a recording as float32 `(samples, channels)`, full scale ±1, at `sample_rate` Hz.
 
@@ -50,7 +51,7 @@ def read(
             for.
     """
     parts, size = list[Waveform](), 0
-    for block in blocks(path, sample_rate, channels, seconds):
+    for block in blocks(Path(path), sample_rate, channels, seconds):
         size += block.size
         if size > LONGEST:
             raise KerasnasError(

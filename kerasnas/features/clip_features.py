@@ -18,6 +18,7 @@ from kerasnas.features.spectral.log_mel import log_mel
 from kerasnas.features.spectral.mfcc import mfcc
 from kerasnas.features.spectral.pcen import pcen
 from kerasnas.features.spectral.scalogram import scalogram
+from kerasnas.paths import StrPath
 
 
 class ClipLength(Protocol):
@@ -59,7 +60,7 @@ class Slice:
     waveform: Waveform
 
 
-def of_file(path: Path, settings: RecordingFrontEnd) -> NDArray[np.float32]:
+def of_file(path: StrPath, settings: RecordingFrontEnd) -> NDArray[np.float32]:
     """Return features of a clip, read from a file: float32 `(segments, frames, bins, channels)`.
 
     Args:
@@ -69,7 +70,7 @@ def of_file(path: Path, settings: RecordingFrontEnd) -> NDArray[np.float32]:
     Raises:
         KerasnasError: Naming the file, when it cannot be used (see `audio.read`).
     """
-    return clip_features(read_clip(path, settings), settings)
+    return clip_features(read_clip(Path(path), settings), settings)
 
 
 def read_clip(path: Path, settings: RecordingFrontEnd, sample_rate: int | None = None) -> Waveform:

@@ -43,7 +43,7 @@ _EPSILON = 1e-7
 LEAST = 1e-3
 """Score that a clip's own class has at least, when recipes are compared."""
 
-IMBALANCED = 2.0
+WORTH_BALANCING = 2.0
 """Clips of the largest class by those of the smallest, from which on balancing is tried."""
 
 
@@ -136,7 +136,7 @@ def weightings(facts: Facts) -> dict[str, str]:
     Balanced sampling is tried where the largest class has twice the examples of the smallest.
     """
     counts = [count for count in facts.counts if count]
-    if not counts or max(counts) < IMBALANCED * min(counts):
+    if not counts or max(counts) < WORTH_BALANCING * min(counts):
         return {"natural": "natural"}
     return {"natural": "natural", "balanced": "balanced"}
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kerasnas.errors import KerasnasError
+from kerasnas.export.record import SCHEMA
 from kerasnas.files import parse_json
 from kerasnas.runs import records
 from kerasnas.runs.damage import damaged, record_of
@@ -194,4 +195,6 @@ def test_a_trial_that_won_twice_is_trained_once_and_known_by_the_rule_that_chose
 def test_an_export_is_recorded_from_its_report() -> None:
     record = example(records.Export)
     assert isinstance(record, records.Export)
-    assert records.Export.of({"schema": 1, **record.fields()}) == record
+    assert records.Export.of({"schema": SCHEMA, **record.fields()}) == record
+    with pytest.raises(ValueError, match="a report of schema 0 was received"):
+        records.Export.of({"schema": 0, **record.fields()})

@@ -13,6 +13,7 @@ from kerasnas.tuners import NSGA2, Controller, Gene, Grid, Results, Search, Wind
 from kerasnas.tuners.core.genes import key
 from kerasnas.tuners.core.journal import JOURNAL
 from kerasnas.tuners.core.propose import uniform
+from kerasnas.tuners.settings import ORACLES as EXPERIMENTS
 from tests.effort import effort
 
 GENES = [Gene("width", values=(1, 2, 3, 4)), Gene("deep", values=(False, True))]
@@ -25,6 +26,11 @@ ORACLES = {
     "controller": Controller(budget=10, settled=2, batch=2, units=4, layers=1),
     "grid": Grid(),
 }
+
+
+def test_every_oracle_of_experiments_is_listed_here():
+    listed = {type(oracle) for oracle in ORACLES.values()}
+    assert {type(each().propose()) for each in EXPERIMENTS} <= listed
 
 
 class Model:

@@ -17,7 +17,7 @@ import google_crc32c
 from .errors import JournalError
 
 FORMAT = "kerasnas.tuners journal"
-SCHEMA = 2
+SCHEMA = 1
 
 _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _MARK = b',"crc":"'

@@ -15,10 +15,10 @@ from .genes import Value
 from .objective import Objective
 from .plain import excerpt
 
-Event = Mapping[str, Any]
+JsonEvent = Mapping[str, Any]
 
 
-def number(event: Event, name: str, default: float | None = None) -> float:
+def number(event: JsonEvent, name: str, default: float | None = None) -> float:
     """Return a finite number; `default` when it is missing.
 
     Raises:
@@ -30,7 +30,7 @@ def number(event: Event, name: str, default: float | None = None) -> float:
     return value
 
 
-def text(event: Event, name: str) -> str:
+def text(event: JsonEvent, name: str) -> str:
     """Return a text.
 
     Raises:
@@ -42,12 +42,12 @@ def text(event: Event, name: str) -> str:
     return value
 
 
-def text_or_none(event: Event, name: str) -> str | None:
+def text_or_none(event: JsonEvent, name: str) -> str | None:
     """Return a text, or None where there is none."""
     return None if event.get(name) is None else text(event, name)
 
 
-def flag(event: Event, name: str, default: bool | None = None) -> bool:
+def flag(event: JsonEvent, name: str, default: bool | None = None) -> bool:
     """Return True or False; `default` when it is missing.
 
     Raises:
@@ -59,7 +59,7 @@ def flag(event: Event, name: str, default: bool | None = None) -> bool:
     return value
 
 
-def mapping(event: Event, name: str) -> Mapping[str, Any]:
+def mapping(event: JsonEvent, name: str) -> Mapping[str, Any]:
     """Return an object of JSON; an empty one when it is missing.
 
     Raises:
@@ -71,7 +71,7 @@ def mapping(event: Event, name: str) -> Mapping[str, Any]:
     return value
 
 
-def values(event: Event, name: str = "values") -> dict[str, Value]:
+def values(event: JsonEvent, name: str = "values") -> dict[str, Value]:
     """Return values of genes, by name.
 
     Raises:
@@ -86,7 +86,7 @@ def values(event: Event, name: str = "values") -> dict[str, Value]:
     return found
 
 
-def sizes(event: Event) -> tuple[float, float, float]:
+def sizes(event: JsonEvent) -> tuple[float, float, float]:
     """Return the least, median and greatest of the rejected sizes.
 
     Raises:
@@ -99,7 +99,7 @@ def sizes(event: Event) -> tuple[float, float, float]:
     return least, middle, most
 
 
-def metrics(event: Event, objectives: Sequence[Objective]) -> dict[str, float | None]:
+def metrics(event: JsonEvent, objectives: Sequence[Objective]) -> dict[str, float | None]:
     """Return metrics by name; None for one, no objective, that was not finite.
 
     Raises:

@@ -73,7 +73,7 @@ class History:
             f"{len(self.waiting)} waiting), {sessions}, {self.elapsed:.1f} s>"
         )
 
-    def prepare(self, event: events.Event) -> Callable[[], None]:
+    def prepare(self, event: events.JsonEvent) -> Callable[[], None]:
         """Return what takes one more event into account, once it is sure to succeed.
 
         Nothing is changed before it is called, so that an event can be written in between.
@@ -98,7 +98,7 @@ class History:
 
         return apply
 
-    def apply(self, event: events.Event) -> None:
+    def apply(self, event: events.JsonEvent) -> None:
         """Take one more event into account.
 
         Raises:
@@ -110,7 +110,7 @@ class History:
         """Trials with metrics, in the order of suggestion."""
         return [trial for trial in self.trials.values() if trial.status == "completed"]
 
-    def _open(self, event: events.Event) -> Callable[[], None]:
+    def _open(self, event: events.JsonEvent) -> Callable[[], None]:
         def change() -> None:
             self.sessions += 1
             for id in list(self.running):
@@ -120,7 +120,7 @@ class History:
 
         return change
 
-    def _genes(self, event: events.Event) -> Callable[[], None]:
+    def _genes(self, event: events.JsonEvent) -> Callable[[], None]:
         genes, before = Genes.from_config(event["genes"]), self.genes or Genes(())
         if tuple(genes[: len(before)]) != tuple(before):
             raise SearchError("the table of genes is another than before")
@@ -131,11 +131,11 @@ class History:
 
         return change
 
-    def _enqueue(self, event: events.Event) -> Callable[[], None]:
+    def _enqueue(self, event: events.JsonEvent) -> Callable[[], None]:
         values = events.values(event)
         return lambda: self.enqueued.append(values)
 
-    def _start(self, event: events.Event) -> Callable[[], None]:
+    def _start(self, event: events.JsonEvent) -> Callable[[], None]:
         id, started = events.text(event, "id"), events.number(event, "elapsed")
         if id in self.waiting:
             again = replace(self.trials[id], status="running", started=started)
@@ -172,7 +172,7 @@ class History:
 
         return start
 
-    def _finish(self, event: events.Event) -> Callable[[], None]:
+    def _finish(self, event: events.JsonEvent) -> Callable[[], None]:
         trial = self._run(event)
         values = events.values(event) if "values" in event else trial.values
         ended = replace(
@@ -197,7 +197,7 @@ class History:
 
         return change
 
-    def _fail(self, event: events.Event) -> Callable[[], None]:
+    def _fail(self, event: events.JsonEvent) -> Callable[[], None]:
         trial, final = self._run(event), events.flag(event, "final")
         ended = replace(
             trial,
@@ -219,11 +219,11 @@ class History:
 
         return change
 
-    def _requeue(self, event: events.Event) -> Callable[[], None]:
+    def _requeue(self, event: events.JsonEvent) -> Callable[[], None]:
         id = self._run(event).id
         return lambda: self._wait(id)
 
-    def _run(self, event: events.Event) -> Trial:
+    def _run(self, event: events.JsonEvent) -> Trial:
         """Return the running trial that an event is about."""
         id = events.text(event, "id")
         if id not in self.running:
@@ -240,7 +240,7 @@ class History:
         self.trials[id] = replace(self.trials[id], status="waiting")
         self.waiting = sorted({*self.waiting, id}, key=int)
 
-    _changes: ClassVar[Mapping[str, Callable[[History, events.Event], Callable[[], None]]]] = {
+    _changes: ClassVar[Mapping[str, Callable[[History, events.JsonEvent], Callable[[], None]]]] = {
         "open": _open,
         "genes": _genes,
         "enqueue": _enqueue,
@@ -251,7 +251,7 @@ class History:
     }
 
 
-def fold(events: Iterable[events.Event], history: History, path: Path) -> History:
+def fold(events: Iterable[events.JsonEvent], history: History, path: Path) -> History:
     """Return `history` after the events of a journal.
 
     Args:

@@ -21,8 +21,9 @@ import numpy as np
 from pydantic import Field
 
 from kerasnas.datasets.audioset import shards
-from kerasnas.datasets.audioset.indexed import LONGEST, ROW, SPLITS, IndexedClips, Rows
+from kerasnas.datasets.audioset.indexed import LONGEST, ROW, IndexedClips, Rows
 from kerasnas.datasets.audioset.shards import Stored
+from kerasnas.datasets.clips import SPLITS
 from kerasnas.datasets.places import filled_beside
 from kerasnas.datasets.settings import LayoutSettings
 from kerasnas.datasets.table import rows
@@ -32,7 +33,6 @@ from kerasnas.files import read_json, write_json
 VERSION = 1
 """To be raised with every change that changes tables: they are then made again."""
 
-_SCHEMA = 1  # of `about.json`
 CLASS_LABELS = "class_labels_indices.csv"
 _COLUMNS = ("index", "mid", "display_name")
 _EVALUATION = "eval"
@@ -175,7 +175,7 @@ class _Table:
         if not self.ids:
             raise KerasnasError(f"{self.files[0].parent}: the shards hold no clips")
         self._check_once()
-        about = {"schema": _SCHEMA, "clips": len(self.ids), "skipped": skipped}
+        about = {"clips": len(self.ids), "skipped": skipped}
         digest = self.digest.hexdigest()[:16]
         write_json(self.directory / "about.json", {**about, "digest": digest})
 

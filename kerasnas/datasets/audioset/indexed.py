@@ -9,9 +9,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.datasets.clips import Clip, Clips
+from kerasnas.datasets.clips import SPLITS, Clip, Clips
 
-SPLITS = ("train", "validation", "test")
 LONGEST = 64
 """Bytes of the name of a video."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from kerasnas.datasets.audioset import shards
 from kerasnas.datasets.audioset.audioset import CLASS_LABELS, write_class_labels
 from kerasnas.datasets.audioset.sequence_example import Embedded
+from kerasnas.paths import StrPath
 
 FRAMES, VALUES = 10, 128
 _LEVEL, _NOISE = 24.0, 32.0  # steps of a byte
@@ -29,7 +30,7 @@ class _Stream(IntEnum):
 
 
 def write(
-    root: Path,
+    root: StrPath,
     classes: Sequence[str],
     clips: Mapping[str, int],
     seed: int = 0,
@@ -44,6 +45,7 @@ def write(
         seed: Of the directions and the clips.
         clips_a_shard: Clips of a file.
     """
+    root = Path(root)
     write_class_labels(
         root / CLASS_LABELS, [(f"synthetic/{index}", name) for index, name in enumerate(classes)]
     )

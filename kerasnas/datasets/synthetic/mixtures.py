@@ -20,6 +20,7 @@ from kerasnas.datasets import audiofolder, chime_home, sins, tau2020_3class
 from kerasnas.datasets.chime_home import TAGS, Chunk
 from kerasnas.datasets.synthetic.settings import MixtureSettings
 from kerasnas.datasets.synthetic.sounds import SOUNDS, Signal, coloured_noise, room
+from kerasnas.paths import StrPath
 
 CLASSES = tuple(SOUNDS)
 
@@ -63,23 +64,25 @@ def recording(settings: MixtureSettings, index: int, *, multi_label: bool = Fals
     return Recording(index, labels, str(fold + 1), _mix(rng, settings, sounds))
 
 
-def write_csv(root: Path, settings: MixtureSettings, *, multi_label: bool = False) -> None:
+def write_csv(root: StrPath, settings: MixtureSettings, *, multi_label: bool = False) -> None:
     """Write `clips.csv` (filename, labels, fold) and `audio/00000.wav` and so on."""
     lines = []
     for item in recordings(settings, multi_label=multi_label):
         name = f"audio/{item.index:05d}.wav"
-        _write(root / name, item, settings)
+        _write(Path(root) / name, item, settings)
         lines.append([name, ";".join(item.labels), item.fold])
-    _write_table(root / "clips.csv", ["filename", "labels", "fold"], lines)
+    _write_table(Path(root) / "clips.csv", ["filename", "labels", "fold"], lines)
 
 
-def write_directories(root: Path, settings: MixtureSettings) -> None:
+def write_directories(root: StrPath, settings: MixtureSettings) -> None:
     """Write one directory per label."""
     for item in recordings(settings):
-        _write(root / item.labels[0] / f"{item.index:05d}.wav", item, settings)
+        _write(Path(root) / item.labels[0] / f"{item.index:05d}.wav", item, settings)
 
 
-def write_audiofolder(root: Path, settings: MixtureSettings, *, multi_label: bool = False) -> None:
+def write_audiofolder(
+    root: StrPath, settings: MixtureSettings, *, multi_label: bool = False
+) -> None:
     """Write Hugging Face's layout; the last fold is `test`, the one before it `validation`.
 
     The metadata has the columns `file_name`, `label` and `fold`.
@@ -93,26 +96,26 @@ def write_audiofolder(root: Path, settings: MixtureSettings, *, multi_label: boo
     for item in recordings(settings, multi_label=multi_label):
         split = {last: "test", last - 1: "validation"}.get(int(item.fold), "train")
         name = f"{split}/{item.index:05d}.wav"
-        _write(root / name, item, settings)
+        _write(Path(root) / name, item, settings)
         label = list(item.labels) if multi_label else item.labels[0]
         listed.append((name, {"label": label, "fold": item.fold}))
-    audiofolder.write_lists(root, listed)
+    audiofolder.write_lists(Path(root), listed)
 
 
-def write_esc50(root: Path, settings: MixtureSettings) -> None:
+def write_esc50(root: StrPath, settings: MixtureSettings) -> None:
     """Write ESC-50's layout; every second class counts as one of ESC-10's."""
     lines = []
     for item in recordings(settings):
         target = CLASSES.index(item.labels[0])
         name = f"{item.fold}-{item.index:06d}-A-{target}.wav"
-        _write(root / "audio" / name, item, settings)
+        _write(Path(root) / "audio" / name, item, settings)
         source = f"{item.index:06d}"
         lines.append([name, item.fold, target, item.labels[0], target % 2 == 0, source, "A"])
     header = ["filename", "fold", "target", "category", "esc10", "src_file", "take"]
-    _write_table(root / "meta" / "esc50.csv", header, lines)
+    _write_table(Path(root) / "meta" / "esc50.csv", header, lines)
 
 
-def write_chime_home(root: Path, settings: MixtureSettings) -> None:
+def write_chime_home(root: StrPath, settings: MixtureSettings) -> None:
     """Write CHiME-Home's layout: `folds` development folds, and as large an evaluation set.
 
     The seven tags are the first seven sounds; clips of other sounds alone are silent chunks. Every
@@ -136,9 +139,9 @@ def write_chime_home(root: Path, settings: MixtureSettings) -> None:
             refined=number < 3,
         )
         rate = f"{settings.sample_rate // 1000}kHz"
-        _write(root / "chunks" / f"{chunk.name}.{rate}.wav", item, settings)
+        _write(Path(root) / "chunks" / f"{chunk.name}.{rate}.wav", item, settings)
         chunks.append(chunk)
-    chime_home.write_lists(root, chunks)
+    chime_home.write_lists(Path(root), chunks)
 
 
 _ACTIVITIES = {
@@ -155,7 +158,7 @@ _ACTIVITIES = {
 }
 
 
-def write_sins(root: Path, settings: MixtureSettings, *, evaluation: bool = False) -> None:
+def write_sins(root: StrPath, settings: MixtureSettings, *, evaluation: bool = False) -> None:
     """Write SINS' layout: `folds` folds, in which two segments of a sound are a session.
 
     Args:
@@ -171,13 +174,13 @@ def write_sins(root: Path, settings: MixtureSettings, *, evaluation: bool = Fals
         name = f"audio/DevNode{1 + turn % 4}_ex{session}_{1 + turn % 2}.wav"
         if evaluation:
             name = f"audio/{item.index}.wav"
-        _write(root / name, item, settings)
+        _write(Path(root) / name, item, settings)
         label = _ACTIVITIES[item.labels[0]]
         segments.append(sins.Segment(name, label, f"s{session}", None if evaluation else item.fold))
-    sins.write_lists(root, segments)
+    sins.write_lists(Path(root), segments)
 
 
-def write_tau2020_3class(root: Path, settings: MixtureSettings) -> None:
+def write_tau2020_3class(root: StrPath, settings: MixtureSettings) -> None:
     """Write the layout of TAU Urban Acoustic Scenes 2020 3Class.
 
     Each sound is a scene, recorded at `folds` places; the last place of each is evaluated on.
@@ -193,10 +196,10 @@ def write_tau2020_3class(root: Path, settings: MixtureSettings) -> None:
         location = scene * settings.folds + place - 1
         turn = item.index // len(CLASSES) // settings.folds
         name = f"audio/{scenes[scene]}-city{place}-{location}-{turn}-a.wav"
-        _write(root / name, item, settings)
+        _write(Path(root) / name, item, settings)
         split = "test" if place == settings.folds else "train"
         clips.append(tau2020_3class.Recorded(name, split))
-    tau2020_3class.write_lists(root, clips)
+    tau2020_3class.write_lists(Path(root), clips)
 
 
 def _mix(

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasnas.errors import KerasnasError
-from kerasnas.flow.commands.train import Network, open_network
+from kerasnas.flow.commands.train import NetworkToTrain, open_network
 from kerasnas.flow.result import Result
 from kerasnas.flow.task.scores import format_metrics
 from kerasnas.flow.task.session import Session
@@ -100,7 +100,7 @@ def ensemble(
     return result
 
 
-def _train(session: Session, network: Network) -> TrainedEnsemble:
+def _train(session: Session, network: NetworkToTrain) -> TrainedEnsemble:
     """Train the members that are not there yet, score all together, and write `ensemble.json`.
 
     What the same members scored before is kept.

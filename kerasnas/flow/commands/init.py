@@ -18,8 +18,6 @@ from kerasnas.datasets.table import printable
 from kerasnas.errors import KerasnasError, counted
 from kerasnas.experiment.like import resolve_like
 from kerasnas.experiment.problems import first_problem
-from kerasnas.experiment.reading import tagged_settings
-from kerasnas.experiment.search import SearchSettings
 from kerasnas.export.network.ops import Shape
 from kerasnas.features.recordings import look
 from kerasnas.features.settings import LogMel
@@ -32,6 +30,7 @@ from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.paths import StrPath, expanded
 from kerasnas.runs.layout import EXPERIMENT
+from kerasnas.tuners.settings import ORACLES
 
 _PER_CLASS = 20
 _CUTS = 4
@@ -156,7 +155,7 @@ def _check_names(request: Request) -> None:
         )
     if request.space not in PAPERS_BY_NAME:
         raise KerasnasError(f"space: {request.space!r} is unknown; there are {space_names(PAPERS)}")
-    oracles = _oracles()
+    oracles = [each.model_fields["name"].default for each in ORACLES]
     if request.oracle not in oracles:
         raise KerasnasError(
             f"oracle: {request.oracle!r} is unknown; there are {', '.join(oracles)}"
@@ -166,13 +165,6 @@ def _check_names(request: Request) -> None:
             f"supernet: the space {request.space} has no choices that could share weights; take "
             f"{space_names(each for each in PAPERS if each.of_choices)}, or leave supernet out"
         )
-
-
-def _oracles() -> tuple[str, ...]:
-    """Return the names that `search.oracle` takes."""
-    info = SearchSettings.model_fields["oracle"]
-    assert isinstance(info.discriminator, str)
-    return tuple(tagged_settings(info.annotation, info.discriminator))
 
 
 def layout_of(folder: Path) -> LayoutSettings:

@@ -199,9 +199,9 @@ class Predictor:
             return np.asarray(found.reshape(-1, network.outputs).mean(axis=0))
         return np.asarray(network.predict(clip_features(waveform, settings)).mean(axis=0))
 
-    def predict(self, recording: Path, hop_seconds: float | None = None) -> Prediction:
+    def predict(self, recording: StrPath, hop_seconds: float | None = None) -> Prediction:
         """Score a recording; see `predict`."""
-        settings = self.settings
+        recording, settings = Path(recording), self.settings
         if isinstance(settings, Spectrogram) and settings.channel_examples:
             # However many this recording has.
             channels = read_header(recording).channels
@@ -244,7 +244,7 @@ def predict(
         KerasnasError: A file is missing or damaged, or they do not belong together.
     """
     _check_hop(hop_seconds)
-    return Predictor.open(model, threshold).predict(Path(recording), hop_seconds)
+    return Predictor.open(model, threshold).predict(recording, hop_seconds)
 
 
 def predict_files(

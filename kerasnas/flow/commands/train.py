@@ -82,14 +82,14 @@ def train(
         jobs = _jobs(session, network, names, seeds)
         result = replace(
             _train(session, network, jobs),
-            caveat=_caveat(session.task, str(architecture or source), names),
+            caveat=caveat_of(session.task, str(architecture or source), names),
         )
         if session.paths.winners.exists():
             write_report(session.run)
     return result
 
 
-class Network(NamedTuple):
+class NetworkToTrain(NamedTuple):
     """A network that is to be trained.
 
     Attributes:
@@ -129,7 +129,7 @@ def open_network(
     cache: StrPath | None,
     cluster: str | None,
     console: Console,
-) -> Iterator[tuple[Session, Network]]:
+) -> Iterator[tuple[Session, NetworkToTrain]]:
     """Hold the run directory in which a network is trained; arguments as of `train`.
 
     The task has the settings that were tuned for the network.
@@ -153,11 +153,11 @@ def open_network(
         task = task.tuned(tuned)
         description = describe(task.experiment, network, tuned, values=values)
         session = Session(directory, task, features, cluster, console)
-        yield session, Network(label, description)
+        yield session, NetworkToTrain(label, description)
 
 
 def _jobs(
-    session: Session, network: Network, folds: list[str | None], seeds: int
+    session: Session, network: NetworkToTrain, folds: list[str | None], seeds: int
 ) -> dict[str, FinalTraining]:
     """Return the trainings by name; of a search that takes minutes, it is done anew a fold."""
     paths, jobs = session.paths.network(network.label), dict[str, FinalTraining]()
@@ -173,7 +173,7 @@ def _jobs(
     return jobs
 
 
-def _train(session: Session, network: Network, jobs: dict[str, FinalTraining]) -> Trainings:
+def _train(session: Session, network: NetworkToTrain, jobs: dict[str, FinalTraining]) -> Trainings:
     """Train what is not there yet, export it, and write `folds.json`."""
     task, paths = session.task, session.paths.network(network.label)
     train_missing(session, network.group, jobs)
@@ -219,7 +219,7 @@ def _find_network(
     return label, network, tuned, described.values
 
 
-def _caveat(task: Task, network: str, folds: list[str | None]) -> str | None:
+def caveat_of(task: Task, network: str, folds: list[str | None]) -> str | None:
     """Return what to say of folds on whose clips the network was searched; None elsewhere.
 
     Args:

@@ -19,6 +19,7 @@ from kerasnas.models.pretrained.candidate import (
     compute_activations,
 )
 from kerasnas.models.pretrained.either import pretrained_part
+from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.models.pretrained.space import PretrainedSpace
 from kerasnas.models.space import Values
 
@@ -66,7 +67,7 @@ def trunk_space(task: Task, values: Values) -> PretrainedSpace | None:
 
 def has_trunks(task: Task) -> bool:
     """Whether some candidates of a search begin with a trunk."""
-    return task.experiment.model.space == "pretrained"
+    return isinstance(task.experiment.model, PretrainedSettings)
 
 
 def open_frozen(task: Task, space: PretrainedSpace) -> FrozenTask:

@@ -9,6 +9,7 @@ from pathlib import Path
 from kerasnas import experiment as experiments
 from kerasnas.errors import counted
 from kerasnas.experiment import Experiment
+from kerasnas.models.pretrained.settings import PretrainedSettings
 from kerasnas.runs import directory as runs
 from kerasnas.runs.directory import run_of
 from kerasnas.runs.layout import EXPERIMENT, RunPaths
@@ -101,7 +102,7 @@ def fit_recipes(experiment: Experiment) -> tuple[Experiment, str | None]:
         The experiment, and what to say where it tries none after all; None elsewhere.
     """
     search = experiment.search
-    if not search.tried_recipes or experiment.model.space != "pretrained":
+    if not search.tried_recipes or not isinstance(experiment.model, PretrainedSettings):
         return experiment, None
     changed = search.model_copy(update={"recipes": "off"})
     return experiment.model_copy(update={"search": changed}), (

@@ -230,8 +230,8 @@ def _with_features(
         for recipe in recipes
         for version in (*versions(recipe.augmentation), *noisy_versions(recipe.augmentation))
     )
-    if any(name != "none" for name in experiment.search.tried_recipes) and (
-        experiment.features.kind != "stored_embedding"
+    if not experiment.data.stored and any(
+        name != "none" for name in experiment.search.tried_recipes
     ):
         asked |= dict.fromkeys(versions(Augmentation(speeds=SPEEDS)))
     if isinstance(experiment.model, PretrainedSettings):

@@ -26,11 +26,11 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class Scores:
-    """What one precision of a training scored, as `training.fold_means.fold_means` takes it.
+    """What one precision of a training scored, as `training.scoring.fold_means` takes it.
 
     Attributes:
         metrics: By name, and `bytes` of the file; NaN where there is no value.
-        by_class: As in `training.metrics.ClipScores`; None for one label per clip.
+        by_class: As in `training.scoring.metrics.ClipScores`; None for one label per clip.
     """
 
     metrics: Mapping[str, float]

@@ -24,7 +24,7 @@ from kerasnas.report.html.elements import (
 from kerasnas.report.html.formats import kilobytes, metric, percent
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, chosen, place, required, training_of
-from kerasnas.report.sections.quality import REGRESSION, baseline_rows
+from kerasnas.report.sections.quality import REGRESSION_ROW, baseline_rows
 from kerasnas.report.sections.statistics import class_scores, wilson, worst_confusions
 from kerasnas.report.sections.trunk import trunk_settings
 from kerasnas.runs.layout import WINNER_LABEL
@@ -201,7 +201,7 @@ def _folds_of(run: Run, folds: Folds) -> Markup:
     sizes = [size for t in trainings if (size := t.score("int8", "bytes")) is not None]
     label = folds.architecture
     title = "The chosen network" if label == WINNER_LABEL else label
-    head = ["tested on", "seed", "clips", *PRECISIONS, REGRESSION]
+    head = ["tested on", "seed", "clips", *PRECISIONS, REGRESSION_ROW]
     return join(
         [
             table(f"{title}: {words(measured)} by fold", head, rows, marked=[len(trainings)]),

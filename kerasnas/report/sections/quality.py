@@ -9,7 +9,7 @@ from kerasnas.runs.records import Baselines, BaselineScores, FindingEntry, Findi
 from kerasnas.runs.run import Run
 
 CHANCE = "chance"
-REGRESSION = "logistic regression"
+REGRESSION_ROW = "logistic regression"
 
 
 def findings(run: Run) -> list[FindingEntry]:
@@ -59,7 +59,7 @@ def baseline_rows(run: Run, names: list[str]) -> list[list[Node]]:
     scored = {
         CHANCE: part.chance,
         majority_name(part): part.majority,
-        REGRESSION: part.regression.metrics,
+        REGRESSION_ROW: part.regression.metrics,
     }
     return [
         [name, *(metric(each, metrics.get(each)) for each in names)]

@@ -19,6 +19,8 @@ from kerasnas.runs.values import Json
 
 _COMMAND = "`kerasnas export`"
 
+_REPORT_SCHEMA = 1  # of `kerasnas.export`, which has a schema of its own
+
 Verdict = Literal["passed", "not proven", "failed"]
 
 
@@ -303,8 +305,14 @@ class Export(Record):
             report: Of `kerasnas.export.ExportResult`.
 
         Raises:
-            ValidationError: The report has other fields than this record.
+            ValueError: The report is of another schema, or has other fields, than this record.
         """
+        schema = report.get("schema")
+        if schema != _REPORT_SCHEMA:
+            raise ValueError(
+                f"a report of schema {schema!r} was received, and this record holds "
+                f"{_REPORT_SCHEMA}: install kerasnas again, whose parts are of different versions"
+            )
         return cls.of_fields({name: value for name, value in report.items() if name != "schema"})
 
     @property

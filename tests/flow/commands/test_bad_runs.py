@@ -54,8 +54,8 @@ def with_another_seed(lines: list[bytes]) -> list[bytes]:
     [
         (lambda lines: [b"a,b\n", b"1,2\n"], "is no journal of a search"),
         (
-            lambda lines: [lines[0].replace(b'"schema":2', b'"schema":3'), *lines[1:]],
-            "has schema 3, and this version reads 2",
+            lambda lines: [lines[0].replace(b'"schema":1', b'"schema":3'), *lines[1:]],
+            "has schema 3, and this version reads 1",
         ),
         (lambda lines: [*lines[:4], lines[4][7:], *lines[5:]], "line 5 is damaged"),
         (lambda lines: [lines[0].replace(b'"seed":0', b'"seed":1'), *lines[1:]], "is damaged"),

@@ -20,6 +20,7 @@ from kerasnas.datasets.synthetic.mixtures import write_audiofolder
 from kerasnas.flow.commands.init import init
 from kerasnas.models.papers import PAPERS_BY_NAME
 from kerasnas.models.wu_lee import WuLeeSettings
+from kerasnas.tuners.settings import ORACLES
 
 RATE = 8000
 
@@ -275,7 +276,7 @@ def test_every_space_has_a_starter(tmp_path: Path, space: str) -> None:
     assert written.space(2).classes == 2
 
 
-@pytest.mark.parametrize("oracle", ["size_constrained_random", "nsga2", "controller", "grid"])
+@pytest.mark.parametrize("oracle", [each.model_fields["name"].default for each in ORACLES])
 def test_every_oracle_has_a_starter(tmp_path: Path, oracle: str) -> None:
     root = recordings(tmp_path / "data", cat=10, dog=10)
     init(str(root), oracle=oracle)

@@ -7,7 +7,7 @@ import pytest
 
 from kerasnas import datasets
 from kerasnas.experiment import Experiment
-from kerasnas.flow.commands.train import _caveat
+from kerasnas.flow.commands.train import caveat_of
 from kerasnas.flow.task.task import Task
 from tests.test_cli import recordings
 
@@ -55,6 +55,6 @@ def test_folds_that_a_search_has_seen_are_called_optimistic(tmp_path: Path) -> N
     task, run = _task(tmp_path), tmp_path / "run"
     run.mkdir()
     (run / "experiment.yaml").touch()
-    assert "figures over folds are optimistic" in (_caveat(task, str(run), ["1", "2"]) or "")
-    assert _caveat(task, str(run), [None]) is None  # the experiment's own test clips
-    assert _caveat(task, "compact", ["1", "2"]) is None  # nobody has searched it
+    assert "figures over folds are optimistic" in (caveat_of(task, str(run), ["1", "2"]) or "")
+    assert caveat_of(task, str(run), [None]) is None  # the experiment's own test clips
+    assert caveat_of(task, "compact", ["1", "2"]) is None  # nobody has searched it

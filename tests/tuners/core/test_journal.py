@@ -74,10 +74,10 @@ def test_cut_at_every_byte(path):
         (b"\xff\xfe\n", "is no journal of a search"),
         (b'{"format": "other", "schema": 1}\n', "is no journal of a search"),
         (b"[1]\n", "is no journal of a search"),
-        (f'{{"format": "{FORMAT}", "schema": 1}}\n'.encode(), "has schema 1, and this .* reads 2"),
+        (f'{{"format": "{FORMAT}", "schema": 2}}\n'.encode(), "has schema 2, and this .* reads 1"),
         (
             f'{{"n":1,"format":"{FORMAT}","schema":3,"crc":"00000000"}}\n'.encode(),
-            "has schema 3, and this .* reads 2",
+            "has schema 3, and this .* reads 1",
         ),
     ],
 )

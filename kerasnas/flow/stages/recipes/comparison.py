@@ -62,7 +62,7 @@ def compare(session: Session, made_from: str) -> Recipes:
         "candidates ...",
         markup=False,
     )
-    trial = _Trial(session, work.network, facts, _base(experiment.training.final, epochs), count)
+    trial = _Tried(session, work.network, facts, _base(experiment.training.final, epochs), count)
     sampling = samplings[0]
     if len(samplings) > 1:
         found = trial.losses([(names[0], each) for each in samplings])
@@ -96,7 +96,7 @@ def recipe_name(augmentation: str, sampling: str) -> str:
     return augmentation if sampling == "natural" else f"{augmentation} + {sampling}"
 
 
-class _Trial:
+class _Tried:
     """Trainings of one network by several recipes.
 
     Args:
@@ -193,7 +193,7 @@ def _facts(task: Task, epochs: int) -> Facts:
     return facts_of(
         task.examples(task.split.train),
         epochs,
-        recordings=front_end.kind != "stored_embedding",
+        recordings=not task.experiment.data.stored,
         decibels=isinstance(front_end, Spectrogram) and front_end.decibels,
     )
 
