@@ -12,6 +12,7 @@ from rich.console import Console
 from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
 from kerasnas.export.settings import ExportSettings, Lowering, OnFail, Target
+from kerasnas.flow.commands.streams.tune import keep_to_rate
 from kerasnas.flow.stages.export_network import describe_origin, export_network
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.opening import read_experiment, run_of
@@ -103,6 +104,7 @@ def export_run(
         console or Console(quiet=True),
     )
     if source.is_dir() and output is None:
+        exported = keep_to_rate(source, exported, console or Console(quiet=True))
         write_report(source)
     return exported
 
