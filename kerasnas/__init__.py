@@ -1,8 +1,9 @@
 """Neural architecture search for small audio models: recordings in, proven TFLite files out.
 
 The calls of the command line, from Python: `search`, `train`, `evaluate`, `predict`, `export_run`,
-`package_run`, `write_report` and `init`. `export_model` exports any Keras model; the package
-`kerasnas.export` has the rest of what exporting needs, and `kerasnas.tuners` the oracles.
+`tune_decisions`, `mine`, `package_run`, `write_report` and `init`. `export_model` exports any Keras
+model; the package `kerasnas.export` has the rest of what exporting needs, and `kerasnas.tuners` the
+oracles.
 """
 
 from importlib import import_module
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from kerasnas.flow.commands.predict import predict
     from kerasnas.flow.commands.search import search
     from kerasnas.flow.commands.sharing.package import package_run
+    from kerasnas.flow.commands.streams.mine import mine
+    from kerasnas.flow.commands.streams.tune import tune_decisions
     from kerasnas.flow.commands.train import train
     from kerasnas.report import write as write_report
 
@@ -33,10 +36,12 @@ __all__ = [
     "export_model",
     "export_run",
     "init",
+    "mine",
     "package_run",
     "predict",
     "search",
     "train",
+    "tune_decisions",
     "tuners",
     "write_report",
 ]
@@ -49,10 +54,12 @@ _HOMES = {
     "export_model": "kerasnas.export.pipeline:export",
     "export_run": "kerasnas.flow.commands.export:export_run",
     "init": "kerasnas.flow.commands.init:init",
+    "mine": "kerasnas.flow.commands.streams.mine:mine",
     "package_run": "kerasnas.flow.commands.sharing.package:package_run",
     "predict": "kerasnas.flow.commands.predict:predict",
     "search": "kerasnas.flow.commands.search:search",
     "train": "kerasnas.flow.commands.train:train",
+    "tune_decisions": "kerasnas.flow.commands.streams.tune:tune_decisions",
     "tuners": "kerasnas.tuners:",
     "write_report": "kerasnas.report:write",
 }

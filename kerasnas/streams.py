@@ -34,6 +34,8 @@ class Stream(IntEnum):
     """Candidates that are trained from scratch, to compare ranks."""
     RECIPES = 5
     """Candidates of which a small one tries recipes."""
+    STREAMS = 6
+    """Which long recordings decisions are chosen on, and which they are measured on."""
 
 
 @unique

@@ -43,9 +43,9 @@ def test_kinds_of_settings_are_named_by_what_tells_them_apart() -> None:
 
 def test_the_readme_names_commands_and_options_that_exist() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = {command.callback.__name__ for command in app.registered_commands}
-    assert commands <= set(re.findall(r"kerasnas (\w+)", text))
-    for command, options in re.findall(r"kerasnas (\w+)([^`\n#]*)", text):
+    commands = {command.callback.__name__.replace("_", "-") for command in app.registered_commands}
+    assert commands <= set(re.findall(r"kerasnas ([\w-]+)", text))
+    for command, options in re.findall(r"kerasnas ([\w-]+)([^`\n#]*)", text):
         names = set(re.findall(r"--[a-z-]+", options))
         if not names:
             continue

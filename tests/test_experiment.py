@@ -264,8 +264,8 @@ def test_a_typo_under_any_kind_of_front_end_lists_its_fields(tmp_path: Path) -> 
         ("features: {ref: min}", "2: features.ref: expected a number or 'max', not 'min'"),
         (
             "data: {dataset: folder, esc10: true}",
-            "2: data.esc10: unknown field; allowed here: dataset, root, classes, multi_label, csv, "
-            "group_by; it belongs to dataset: esc50",
+            "2: data.esc10: unknown field; allowed here: dataset, root, streams, mined, classes, "
+            "multi_label, csv, group_by; it belongs to dataset: esc50",
         ),
         (
             "data: {dataset: sins, multi_label: true}",

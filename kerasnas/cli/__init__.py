@@ -7,10 +7,10 @@ import signal
 import sys
 from io import TextIOWrapper
 
-from kerasnas.cli import experiments, files  # whose commands register themselves
+from kerasnas.cli import experiments, files, streams  # whose commands register themselves
 from kerasnas.cli.application import app
 
-__all__ = ["app", "experiments", "files", "main"]
+__all__ = ["app", "experiments", "files", "main", "streams"]
 
 
 def main() -> None:

@@ -132,7 +132,10 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="Number of classes to show.")] = 3,
     hop: Annotated[
         float | None,
-        typer.Option(help="Seconds between the starts of two clips; default: the clip length."),
+        typer.Option(
+            help="Seconds between the starts of two clips; default: what decisions were tuned for, "
+            "or the clip length."
+        ),
     ] = None,
     threshold: Annotated[
         float | None,
@@ -142,14 +145,15 @@ def predict(
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="File for all scores, as CSV.")] = None,
 ) -> object:
-    """Tag recordings of any length; longer ones get a line for every clip, with its time."""
+    """Tag recordings of any length; longer ones get a line for every clip, or for every event."""
     from kerasnas.flow.commands.predict import predict_files, write_rows
 
     found = []
     try:
         for prediction in predict_files(model, recordings, hop, threshold):
             found.append(prediction)
-            OUT.print(prediction.table(top))
+            told = prediction.events is None
+            OUT.print(prediction.table(top) if told else prediction.event_table())
     finally:  # also where one of them could not be read
         if found:
             write_rows(found, csv)

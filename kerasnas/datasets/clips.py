@@ -29,6 +29,7 @@ class Clip:
         split: `train`, `validation` or `test`, when the data set is already split.
         group: Clips of one group (a recording, a house), which no split made here separates.
         copy_of: Id of the clip before it whose file holds the same bytes: the two are as one group.
+        only_trains: Whether no split may choose by it or test on it.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Clip:
     split: str | None = None
     group: str | None = None
     copy_of: str | None = None
+    only_trains: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kerasnas.datasets.clips import Clips, checked
+from kerasnas.datasets.mined import with_mined
 from kerasnas.datasets.places import cache_root
 from kerasnas.datasets.settings import LayoutSettings
 
@@ -27,4 +28,5 @@ def load(
     """
     derived = cache_root(cache)
     clips = settings.read(settings.place(root_override, derived), derived)
-    return checked(clips, settings.classes)
+    clips = checked(clips, settings.classes)
+    return clips if settings.mined is None else with_mined(clips, settings.mined)

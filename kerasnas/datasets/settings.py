@@ -26,6 +26,16 @@ class LayoutSettings(BaseModel, ABC):
     root: Path | None = Field(
         None, description="Directory of the data; --data and KERASNAS_DATA override it."
     )
+    streams: Path | None = Field(
+        None,
+        description="Directory of long recordings with lists of events (docs/streams.md), on which "
+        "`kerasnas tune-decisions` chooses and measures decisions over time.",
+    )
+    mined: Path | None = Field(
+        None,
+        description="A CSV (filename,label) of clips that `kerasnas mine` has found and somebody "
+        "accepted: they are trained on, beside the data set's, and never chosen by or tested on.",
+    )
     classes: tuple[str, ...] | None = Field(
         None, min_length=1, description="Classes to keep, in this order; null keeps all."
     )
@@ -67,6 +77,14 @@ class LayoutSettings(BaseModel, ABC):
             KerasnasError: No directory is given, or it does not exist.
         """
         return existing_directory(self.directory(override), self.dataset)
+
+    @model_validator(mode="after")
+    def _sounds_are_recordings(self) -> "LayoutSettings":
+        if self.stored and self.mined is not None:
+            raise ValueError(
+                f"mined: {self.dataset} has embeddings, and mined clips are recordings"
+            )
+        return self
 
     @model_validator(mode="after")
     def _classes_differ(self) -> "LayoutSettings":

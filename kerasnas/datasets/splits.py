@@ -103,6 +103,8 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
             multi-label data set the other parts may lack some), or a group would be separated,
             other than by folds that the data set was published with (`Clips.cut`).
     """
+    if any(clip.only_trains for clip in clips):
+        return _split_beside(clips, settings, seed)
     everything = np.arange(len(clips))
     validation = np.zeros(0, np.int64)
     if settings.by == "fold":
@@ -151,10 +153,23 @@ def split(clips: Clips, settings: SplitSettings, seed: int) -> Split:
     return parts
 
 
+def _split_beside(clips: Clips, settings: SplitSettings, seed: int) -> Split:
+    """Part the clips as if those that only train were not there, which then train as well."""
+    mine = np.array([clip.only_trains for clip in clips])
+    others = np.flatnonzero(~mine)
+    known = {label for index in others for label in clips[int(index)].labels}
+    table = clips.subset(others)
+    classes = tuple(name for name in clips.classes if name in known)
+    parts = split(replace(table, classes=classes), settings, seed)
+    train = np.union1d(others[parts.train], np.flatnonzero(mine))
+    return Split(train, others[parts.validation], others[parts.test])
+
+
 def with_folds(clips: Clips, seed: int, count: int | None = None) -> Clips:
     """Return `clips` with folds made here, for a data set that has none: named from 1 on.
 
-    Folds are stratified and keep groups together. Clips with the split `test` are in no fold.
+    Folds are stratified and keep groups together. Clips with the split `test`, and those that only
+    train, are in no fold.
 
     Args:
         clips: Of a data set without folds.
@@ -164,7 +179,8 @@ def with_folds(clips: Clips, seed: int, count: int | None = None) -> Clips:
     Raises:
         KerasnasError: A class has too few clips or groups to be in every fold.
     """
-    among = np.flatnonzero(clips.splits != "test")
+    only_trains = np.array([clip.only_trains for clip in clips])
+    among = np.flatnonzero((clips.splits != "test") & ~only_trains)
     groups = np.unique(clips.groups[among], return_inverse=True)[1]
     targets = clips.targets()[among]
     scarce, fewest = min(

@@ -136,13 +136,12 @@ class _State:
                 return self.end()
             self._event = replace(
                 self._event,
-                stop=middle + self._hop / 2,
+                stop=max(middle + self._hop / 2, self._event.start),
                 score=max(self._event.score, score),
             )
         elif len(self._reached) == self._class.minimum_windows and start >= self._free_from:
-            stop = middle + self._hop / 2
-            begun = self._reached[0] - self._hop / 2 + self._class.onset_shift_seconds
-            begun = min(max(begun, 0.0), stop)  # within the event
+            begun = max(self._reached[0] - self._hop / 2 + self._class.onset_shift_seconds, 0.0)
+            stop = max(middle + self._hop / 2, begun)
             decided = start + self._window
             self._event = Detection(self._label, begun, stop, score, decided, lasts=True)
             return self._event

@@ -9,8 +9,8 @@ Two questions, two rules:
   one pair at most. As in sed_eval, pairs are as many as can be made.
 - **Misses and false alarms** ask whether somebody was told: a true event is hit when a detection
   of its class overlaps it or comes within 200 ms of it, and a detection that comes near no event of
-  its class is a false alarm. One that never ends would be a single alarm: each whole minute that it
-  lasts, or goes on beyond the events that it hits, counts as another.
+  its class is a false alarm. One that never ends would be a single alarm, or hit everything: each
+  whole 10 s that a detection spends outside of events of its class counts as another alarm.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ COLLAR = 0.2
 """Seconds."""
 OFFSET_SHARE = 0.5
 """Of a true event's length, where that is more than the collar."""
-LONG = 60.0
-"""Seconds after which an alarm that goes on is another."""
+LONG = 10.0
+"""Seconds outside of events after which a detection that goes on is another alarm."""
 
 _ROUNDING = 1e-9
 
@@ -148,10 +148,18 @@ def near(
     last = np.searchsorted(start, ended + collar, side="right") - 1  # the last that starts in time
     right = last >= 0
     right[right] = stop[last[right]] >= begun[right] - collar
-    beyond = ended - begun
-    beyond[right] = ended[right] - stop[last[right]]
-    counts = (~right).astype(np.int64) + np.floor(np.maximum(beyond, 0) / LONG).astype(np.int64)
+    outside = ended - begun - (_sounded(start, stop, ended) - _sounded(start, stop, begun))
+    counts = (~right).astype(np.int64) + np.floor((outside + _ROUNDING) / LONG).astype(np.int64)
     return hits, first, counts
+
+
+def _sounded(start: Floats, stop: Floats, moments: Floats) -> Floats:
+    """Return for how long events, which do not overlap, have sounded until some moments."""
+    if not len(start):
+        return np.zeros_like(moments)
+    edges = np.column_stack([start, stop]).ravel()
+    total = np.column_stack([np.zeros_like(start), stop - start]).ravel().cumsum()
+    return np.interp(moments, edges, total)
 
 
 def _rows(events: Sequence[Event], label: str) -> NDArray[np.int64]:

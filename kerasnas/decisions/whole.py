@@ -123,7 +123,8 @@ def edges(
     """
     half = common.hop_seconds / 2
     begun = times[first - settings.minimum_windows + 1] - half + settings.onset_shift_seconds
-    return np.minimum(np.maximum(begun, 0.0), times[first] + half), times[end - 1] + half
+    begun = np.maximum(begun, 0.0)
+    return begun, np.maximum(times[end - 1] + half, begun)
 
 
 def spans(settings: ClassDecisions, starts: Floats, scores: Floats) -> tuple[Indices, Indices]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
@@ -41,6 +42,13 @@ class BudgetedExport(ExportSettings):
     """What is written, and what the written files have to pass."""
 
     budget: int = Field(500_000, ge=1, description="most bytes of a file")
+    false_alarms_per_hour: float | None = Field(
+        None,
+        gt=0,
+        description="most false alarms per hour on data.streams: decisions over time are tuned for "
+        "the exported file, and the export fails where more are shown; not proven where the hours "
+        "are too few; null: not asked for",
+    )
 
 
 class Published(BaseModel):
@@ -162,6 +170,10 @@ class Experiment(BaseModel):
             raise ValueError(
                 "search.recipes does not go together with shuffling_and_mixing: set "
                 "search.recipes: off, or leave shuffling_and_mixing out"
+            )
+        if self.export.false_alarms_per_hour is not None and self.data.streams is None:
+            raise ValueError(
+                "export.false_alarms_per_hour needs data.streams, long recordings to count them in"
             )
         self._check_waveform()
         self._check_stored()
@@ -350,6 +362,9 @@ class Experiment(BaseModel):
         given: dict[str, Any] = {name: value for name, value in search.items() if value is not None}
         directory = self.data.directory(path_or_none(root))
         data: dict[str, Any] = {"root": directory and directory.absolute()}
+        for name in ("streams", "mined"):
+            path: Path | None = getattr(self.data, name)
+            data[name] = path and path.expanduser().absolute()
         if skip_corrupt:
             data["skip_corrupt"] = True
         if architecture is not None:

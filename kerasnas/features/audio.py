@@ -118,6 +118,40 @@ def blocks(
         yield np.zeros((1, mixed.shape[1]), np.float32)
 
 
+def read_part(
+    path: Path, sample_rate: int, start: float, seconds: float, channels: int | None = 1
+) -> Waveform:
+    """Read a part of a recording, without what is before it: otherwise as `read`.
+
+    Args:
+        path: The recording.
+        sample_rate: The rate to resample to.
+        start: Where the part begins, seconds.
+        seconds: Its length; less is read where the recording ends.
+        channels: As of `read`.
+
+    Raises:
+        KerasnasError: As from `read`, and where the part begins behind the recording's end.
+    """
+    try:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            rate = file.samplerate
+            first = round(start * rate)
+            if not 0 <= first < file.frames:
+                raise KerasnasError(
+                    f"{path}: ends at {file.frames / rate:.2f} s, and a part from {start:.2f} s is "
+                    "wanted"
+                )
+            file.seek(first)
+            samples = file.read(round(seconds * rate), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise KerasnasError(_why_unreadable(path, error)) from None
+    mixed = _with_channels(path, finite(path, samples), channels)
+    if rate != sample_rate:
+        mixed = np.asarray(soxr.resample(mixed, rate, sample_rate, quality="HQ"), np.float32)
+    return mixed
+
+
 @dataclass(frozen=True)
 class Header:
     """What the header of a recording says.

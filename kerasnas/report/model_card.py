@@ -25,6 +25,7 @@ from kerasnas.report.html.formats import (
     percent,
 )
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
+from kerasnas.report.sections import streams
 from kerasnas.report.sections.exported import read_export
 from kerasnas.report.sections.network import layers, per_second, read_architecture
 from kerasnas.report.sections.quality import baseline_rows, findings
@@ -61,6 +62,7 @@ def model_card(path: Path) -> str | None:
         _accuracy(run, export),
         _files(export),
         *_waveform_files(export),
+        *_streams(run),
         _limits(export),
         how_to_run(export),
     ]
@@ -298,6 +300,24 @@ def _waveform_files(export: Export) -> list[str]:
         "front end, labels and sample rate are in the file, as MediaPipe's AudioClassifier reads "
         "them.",
         *[in_mediapipe(whole.file) for whole in taken[:1]],
+    ]
+
+
+def _streams(run: Run) -> list[str]:
+    """Decisions over time; nothing where they were not tuned for these files."""
+    try:
+        found = streams.current(run)
+    except MissingError:
+        return []
+    if found is None:
+        return []
+    rows = [[_plain(cell) for cell in row] for row in streams.rows(found)]
+    return [
+        "## On streams\n\n" + _table(streams.HEAD, rows),
+        f"**{_plain(streams.verdict_in_words(found))}** {_plain(streams.settings_in_words(found))} "
+        f"Measured on {found.test.hours:.2f} distinct hours, chosen on others. All settings are in "
+        "`export/postprocessing.json`; rates hold for sound "
+        "like that of the streams.",
     ]
 
 

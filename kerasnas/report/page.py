@@ -20,6 +20,7 @@ from kerasnas.report.sections import (
     quality,
     search,
     selection,
+    streams,
     summary,
     supernet,
     trunk,
@@ -55,6 +56,7 @@ def page(path: Path, gene: str | None = None) -> str:
         ("network", "The chosen network", network.section),
         ("trials", "Trials", search.candidates),
         ("export", "Exported files", exported.section),
+        ("streams", "On streams", streams.section),
         ("folds", "Folds", held_out.folds),
         ("selection", "What was selected on what", selection.section),
     )

@@ -83,12 +83,19 @@ def test_one_detection_may_hit_several_events() -> None:
     assert heard.alarms == ()
 
 
-def test_what_never_ends_is_an_alarm_every_minute() -> None:
-    (alarm,) = hear([], [found("dog", 0.0, 185.0)]).alarms
+def test_what_never_ends_is_an_alarm_again_and_again() -> None:
+    (alarm,) = hear([], [found("dog", 0.0, 35.0)]).alarms
     assert alarm.count == 4
-    (alarm,) = hear([Event("dog", 0.0, 10.0)], [found("dog", 0.0, 75.0)]).alarms
-    assert alarm.count == 1
-    assert hear([Event("dog", 0.0, 10.0)], [found("dog", 0.0, 65.0)]).alarms == ()
+    (alarm,) = hear([Event("dog", 0.0, 10.0)], [found("dog", 0.0, 35.0)]).alarms
+    assert alarm.count == 2
+    assert hear([Event("dog", 0.0, 10.0)], [found("dog", 0.0, 19.0)]).alarms == ()
+
+
+def test_a_detection_that_spans_all_events_is_no_good_one() -> None:
+    truth = [Event("dog", 60.0 * minute, 60.0 * minute + 2) for minute in range(60)]
+    heard = hear(truth, [found("dog", 0.0, 3600.0)])
+    assert all(heard.hits)
+    assert sum(alarm.count for alarm in heard.alarms) == (3600 - 120) // 10
 
 
 def test_nothing_is_heard_in_nothing() -> None:

@@ -87,7 +87,8 @@ def load(root: Path, settings: AudioSetSettings, cache: Path) -> IndexedClips:
     states = [
         [str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns] for path in files
     ]
-    chosen = settings.model_dump(mode="json", exclude={"root", "classes", "multi_label"})
+    common = {"root", "streams", "mined", "classes", "multi_label"}
+    chosen = settings.model_dump(mode="json", exclude=common)
     text = json.dumps([VERSION, chosen, listed, classes, multi_label, states])
     directory = cache / "data" / f"audioset-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not directory.is_dir():

@@ -45,7 +45,8 @@ class SyntheticSettings(MixtureSettings, LayoutSettings):
 
 def load(root: Path, settings: SyntheticSettings) -> Clips:
     """Load the synthetic data set below `root`; generate it unless it is there already."""
-    made = settings.model_dump_json(exclude={"dataset", "root", "classes", "multi_label"})
+    common = {"dataset", "root", "streams", "mined", "classes", "multi_label"}
+    made = settings.model_dump_json(exclude=common)
     text = f"{VERSION} {settings.multi_label} {made}"
     directory = root / f"synthetic-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     if not directory.is_dir():

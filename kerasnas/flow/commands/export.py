@@ -13,6 +13,7 @@ from kerasnas import experiment as experiments
 from kerasnas.errors import KerasnasError
 from kerasnas.export.forms import Lowering, OnFail, Target
 from kerasnas.export.settings import ExportSettings
+from kerasnas.flow.commands.streams.tune import keep_to_rate
 from kerasnas.flow.stages.export_network import describe_origin, export_network
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task.opening import read_experiment, run_of
@@ -107,6 +108,7 @@ def export_run(
         console or Console(quiet=True),
     )
     if source.is_dir() and output is None:
+        exported = keep_to_rate(source, exported, console or Console(quiet=True))
         write_report(source)
     return exported
 

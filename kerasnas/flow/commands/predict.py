@@ -17,6 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasnas.datasets.table import AUDIO_SUFFIXES, printable
+from kerasnas.decisions.events import Detection
+from kerasnas.decisions.settings import DecisionSettings
+from kerasnas.decisions.whole import decide
 from kerasnas.errors import KerasnasError
 from kerasnas.export.errors import ExportError
 from kerasnas.features import FrontEnd, StoredEmbedding, clip_features, read, sliding
@@ -31,7 +34,7 @@ from kerasnas.flow.result import Result
 from kerasnas.flow.task.scores import Thresholds, read_thresholds
 from kerasnas.paths import StrPath
 from kerasnas.runs.layout import ExportPaths
-from kerasnas.runs.records import FrontEndDescription
+from kerasnas.runs.records import FrontEndDescription, Postprocessing
 from kerasnas.runs.run import read_labels
 
 UNKNOWN = "unknown"
@@ -53,6 +56,8 @@ class Prediction(Result):
         thresholds: Score from which each class counts as heard, `(classes,)`; None where none
             were chosen or given.
         one_label: Whether a clip has the best class alone, or every class that is heard.
+        events: What sounds from when to when; None without tuned decisions, for a recording that is
+            no longer than a clip, and for clips at another hop than decisions were tuned for.
     """
 
     recording: Path
@@ -61,6 +66,7 @@ class Prediction(Result):
     scores: NDArray[np.float32]
     thresholds: Thresholds | None = None
     one_label: bool = True
+    events: tuple[Detection, ...] | None = None
 
     def facts(self) -> dict[str, str]:
         """See `Result`."""
@@ -119,6 +125,21 @@ class Prediction(Result):
             )
         ]
 
+    def event_table(self) -> Table:
+        """Return a row for each event."""
+        table = Table(
+            title=Text(printable(self.recording), style="table.title"), title_justify="left"
+        )
+        table.add_column("seconds", justify="right")
+        table.add_column("event")
+        table.add_column("score", justify="right")
+        for event in self.events or ():
+            span = f"{event.start:.2f}-{event.stop:.2f}"
+            table.add_row(span, escape(event.label), f"{event.score:.2f}")
+        if not self.events:
+            table.add_row("", "no event", "")
+        return table
+
     def table(self, top: int = 3) -> Table:
         """Return the best `top` classes of every clip, with a mark at those that are heard."""
         caption = None
@@ -156,6 +177,7 @@ class Predictor:
         network: See `kerasnas.export.load`.
         thresholds: Score from which each class counts as heard, `(classes,)`; None for the best.
         one_label: Whether a clip has one class.
+        decisions: How scores become events; None where that was not tuned.
     """
 
     model: Path
@@ -164,6 +186,7 @@ class Predictor:
     network: Any
     thresholds: Thresholds | None
     one_label: bool
+    decisions: DecisionSettings | None = None
 
     @classmethod
     def open(cls, model: StrPath, threshold: float | None = None) -> Predictor:
@@ -189,7 +212,9 @@ class Predictor:
             if not 0 <= threshold <= 1:
                 raise KerasnasError(f"threshold: {threshold:g} is no score from 0 to 1")
             chosen = np.full(len(classes), threshold)
-        return cls(model, settings, classes, network, chosen, one_label)
+        path = ExportPaths(model.parent).postprocessing
+        decisions = Postprocessing.read(path).settings if path.is_file() else None
+        return cls(model, settings, classes, network, chosen, one_label, decisions)
 
     def score(self, waveform: Waveform) -> NDArray[np.float32]:
         """Return the scores of one clip, `(classes,)`: of `(samples, channels)`, filled up."""
@@ -201,7 +226,9 @@ class Predictor:
 
     def predict(self, recording: StrPath, hop_seconds: float | None = None) -> Prediction:
         """Score a recording; see `predict`."""
-        recording, settings = Path(recording), self.settings
+        recording, settings, decisions = Path(recording), self.settings, self.decisions
+        if decisions is not None and hop_seconds is None:
+            hop_seconds = decisions.hop_seconds
         if isinstance(settings, Spectrogram) and settings.channel_examples:
             # However many this recording has.
             channels = read_header(recording).channels
@@ -216,8 +243,12 @@ class Predictor:
             times.append((cut + window.start, cut + window.stop))
             scores.append(replace(self, settings=settings).score(window.waveform))
         array = np.array(scores, np.float32)
+        events = None
+        if decisions is not None and len(times) > 1 and hop_seconds == decisions.hop_seconds:
+            starts = np.array([start for start, _ in times])
+            events = decide(decisions, self.classes, starts, array)
         return Prediction(
-            recording, self.classes, tuple(times), array, self.thresholds, self.one_label
+            recording, self.classes, tuple(times), array, self.thresholds, self.one_label, events
         )
 
 
@@ -231,12 +262,14 @@ def predict(
 
     Args:
         model: A `.tflite` file beside its `labels.txt` and `features.json`, and the
-            `thresholds.json` that exports of taggers have; or one from elsewhere that takes a
+            `thresholds.json` that exports of taggers have, and the `postprocessing.json` that
+            `kerasnas tune-decisions` writes; or one from elsewhere that takes a
             waveform and has its sample rate and labels in its metadata.
         recording: Any length and format, and any number of channels where each is an example; the
             last clip ends where the recording ends. Silent ends are cut first, where the front end
             cuts them.
-        hop_seconds: Time between the beginnings of two clips; the clip length by default.
+        hop_seconds: Time between the beginnings of two clips; by default what decisions were tuned
+            for, or the clip length.
         threshold: Score below which a class does not count as heard, 0 to 1; replaces the
             thresholds of the export. Clips in which nothing is heard are unknown.
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from kerasnas.experiment import Experiment
+from kerasnas.flow.commands.streams.tune import keep_to_rate
 from kerasnas.flow.commands.trials import Plain, trial_rows
 from kerasnas.flow.result import Result
 from kerasnas.flow.stages import agreement, hypervolume
@@ -216,6 +217,7 @@ def _search(session: Session) -> SearchResult:
         baselines = measure_baselines(tuned)
     found = review_exported(tuned, training, exported, baselines, winner.metrics)
     keep_mistakes(tuned, training, exported)
+    exported = keep_to_rate(run, exported, session.console)
     hypervolume.measure(run)
     report = write_report(run)
     scores = Evaluation.read(training.evaluation).known_metrics

@@ -152,7 +152,7 @@ def describe_origin(
         test=hashlib.sha256(test.tobytes()).hexdigest(),
         seed=task.experiment.seed,
         features=task.experiment.features.model_dump(mode="json"),
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_dump(mode="json", include=set(ExportSettings.model_fields)),
         options=dict(options or {}),
     )
 
@@ -192,6 +192,8 @@ def _begin(paths: ExportPaths) -> None:
 
     Its options stay, in case that nothing comes of the new one.
     """
+    for stale in (paths.postprocessing, paths.postprocessing_header):
+        stale.unlink(missing_ok=True)  # of another network's scores
     try:
         if paths.made_from.exists():
             replace(MadeFrom.read(paths.made_from), whole=False).write(paths.made_from)

@@ -12,6 +12,7 @@ from kerasnas.runs.records import (
     FileEntry,
     FileFigures,
     MicroEntry,
+    StreamDecisions,
     TuningEntry,
     WaveformEntry,
 )
@@ -28,10 +29,12 @@ class Exported(Result):
     Attributes:
         directory: Where they are.
         report: What `export.json` holds.
+        rate: False alarms per hour on streams; None where that was not asked for.
     """
 
     directory: Path
     report: Export
+    rate: StreamDecisions | None = None
 
     @property
     def files(self) -> dict[str, Path]:
@@ -41,8 +44,8 @@ class Exported(Result):
     @property
     def failed(self) -> bool:
         """Whether a check failed although the settings do not say `report`."""
-        on_fail = self.report.settings["on_fail"]
-        return self.report.verdict == "failed" and on_fail != "report"
+        verdicts = (self.report.verdict, None if self.rate is None else self.rate.verdict)
+        return "failed" in verdicts and self.report.settings["on_fail"] != "report"
 
     def headline(self) -> dict[str, str]:
         """Return the three numbers that matter of the smallest file that is not refused."""
@@ -98,7 +101,12 @@ class Exported(Result):
                 for check in self.report.checks
                 if check.verdict in _SAYING
             ),
+            *([] if self.rate is None else [_rate_line(self.rate)]),
         ]
+
+
+def _rate_line(rate: StreamDecisions) -> str:
+    return f"{_SAYING.get(rate.verdict, 'false alarms')}: {rate.promise}"
 
 
 def _tuning_line(tuning: TuningEntry, report: Export) -> str:

@@ -86,7 +86,7 @@ def excerpt(
     offset = _loudest(part, rate)
     part = part[offset : offset + round(MOST_SECONDS * rate)]
     begin = (first + offset) / rate
-    return Excerpt(begin, begin + len(part) / rate, _mp3(part, rate))
+    return Excerpt(begin, begin + len(part) / rate, mp3_of(part, rate))
 
 
 def _heard(path: Path, settings: Spectrogram | Embedding) -> tuple[float, float]:
@@ -123,7 +123,8 @@ def _loudest(samples: Waveform, rate: int) -> int:
     return int(starts[np.argmax(energy[starts + length] - energy[starts])])
 
 
-def _mp3(samples: Waveform, rate: int) -> bytes:
+def mp3_of(samples: Waveform, rate: int) -> bytes:
+    """Return an MP3 file of `(samples, channels)` at 16 or 32 kHz, at a peak of 0.9."""
     peak = float(np.abs(samples).max())
     file = io.BytesIO()
     scaled = samples * (_PEAK / peak) if peak else samples

@@ -19,6 +19,7 @@ __all__ = ["open_run", "read_experiment", "run_of"]
 # A search may be resumed with other values of these: they do not change what a candidate scores.
 _MAY_CHANGE = (
     "data.root",
+    "data.streams",
     "search.trials",
     "search.choose",
     "search.winners",

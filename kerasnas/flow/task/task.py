@@ -84,10 +84,12 @@ class Task:
             return {None: (self.split.train, self.split.validation)}
         clips = self.split.not_tested
         if isinstance(folds, int):
-            groups = np.unique(self.clips.groups[clips], return_inverse=True)[1]
+            dealt = np.array([not self.clips[int(index)].only_trains for index in clips])
+            groups = np.unique(self.clips.groups[clips[dealt]], return_inverse=True)[1]
             rng = np.random.default_rng((self.experiment.seed, Stream.FOLDS))
-            part = stratified(self.targets[clips], groups, (1 / folds,) * folds, rng)
-            fold_of = [str(number + 1) for number in part]
+            part = stratified(self.targets[clips[dealt]], groups, (1 / folds,) * folds, rng)
+            names = iter(str(number + 1) for number in part)
+            fold_of = [next(names) if each else "" for each in dealt]
         else:
             fold_of = [self.clips[int(index)].fold or "" for index in clips]
         known = sorted({*fold_of} - {""}, key=lambda name: name.zfill(9))

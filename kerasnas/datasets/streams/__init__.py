@@ -1,0 +1,1 @@
+"""Streams: long recordings, with lists of what sounds in them when."""

@@ -1,0 +1,1 @@
+"""Commands on streams: `tune-decisions` and `mine`, and what they share."""
