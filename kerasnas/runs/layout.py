@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasnas.tuners.core.journal import JOURNAL
+from kerasnas.tuners.core.storage.journal import JOURNAL
 
 EXPERIMENT = "experiment.yaml"
 LOCK = ".lock"

@@ -1,5 +1,6 @@
 """The records of a run, one class for each of its JSON files."""
 
+from kerasnas.runs.records.beside import FrontEndDescription, MadeFrom, Thresholds
 from kerasnas.runs.records.excerpts import ExcerptEntry, Excerpts
 from kerasnas.runs.records.export import (
     AccuracyDrop,
@@ -9,13 +10,10 @@ from kerasnas.runs.records.export import (
     Export,
     FileEntry,
     FileFigures,
-    FrontEndDescription,
     Latency,
     LayerEntry,
-    MadeFrom,
     MicroEntry,
     SourceEntry,
-    Thresholds,
     TuningEntry,
     WaveformEntry,
 )

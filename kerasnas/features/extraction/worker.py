@@ -1,4 +1,4 @@
-"""One worker process of `kerasnas.features.workers`: `python -m kerasnas.features.worker`."""
+"""One worker process of `workers`: `python -m kerasnas.features.extraction.worker`."""
 
 import json
 import signal
