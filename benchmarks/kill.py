@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 
 from kerasnas.tuners import Gene, Search, Trial
-from kerasnas.tuners.core.journal import JOURNAL
+from kerasnas.tuners.core.storage.journal import JOURNAL
 from kerasnas.tuners.loop import run
 from kerasnas.tuners.runners.base import Evaluate, Job, TrialContext
 from kerasnas.tuners.runners.local import LocalRunner, LocalSettings

@@ -100,7 +100,7 @@ def _serve(name: str, root: Path) -> None:
 
 def _kerasnas(_: Path, files: list[Path]) -> Callable[[], Any]:
     from kerasnas.features import StoredEmbedding
-    from kerasnas.features.stored import blocks
+    from kerasnas.features.extraction.stored import blocks
 
     def read() -> None:
         for x, clips in blocks(files, StoredEmbedding(dequantize="unit")):

@@ -1,5 +1,6 @@
 """What all tests need: interrupts that arrive, few processes, nightly tests and fresh seeds."""
 
+import gc
 import os
 import secrets
 import signal
@@ -18,6 +19,10 @@ from tests.effort import FACTOR
 # this once, and knows nothing of a container's quota.
 os.environ["TF_NUM_INTRAOP_THREADS"] = str(available_cores())
 os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+
+# TensorFlow's import makes objects by the hundred thousand that stay: looking through them again
+# and again for some to free took a fifth of it.
+gc.set_threshold(50_000)
 
 # A shell starts jobs in the background with interrupts ignored, and every child inherits that:
 # tests that interrupt a program would wait for ever.
@@ -118,6 +123,14 @@ def _without_xla(request: pytest.FixtureRequest) -> Iterator[None]:
 def _any_of(request: pytest.FixtureRequest, rooms: list[Path]) -> bool:
     """Return whether tests of these rooms are run."""
     return any(item.path.is_relative_to(room) for item in request.session.items for room in rooms)
+
+
+@pytest.fixture
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty directory, with a cache of one's own and no data set."""
+    monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("KERASNAS_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import pytest
 
 PLACES = (
     "kerasnas.files",
-    "kerasnas.tuners.core.journal",
+    "kerasnas.tuners.core.storage.journal",
     "kerasnas.tuners.core.repair",
     "kerasnas.export.files",
 )

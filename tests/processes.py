@@ -63,8 +63,10 @@ class RunnerHere(LocalRunner):
         self._replies.clear()
 
     def wait(self, timeout: float | None = None) -> list[Event]:
-        """Return what happened."""
-        events, self._events = self._events, []
+        """Return what happened up to the next epoch: in a process it waits for its answer."""
+        epochs = (n for n, event in enumerate(self._events, 1) if isinstance(event, Progress))
+        end = next(epochs, len(self._events))
+        events, self._events = self._events[:end], self._events[end:]
         return events
 
     def answer(self, slot: int, keep: bool) -> None:

@@ -11,28 +11,16 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
-from typer.testing import CliRunner
 
-from kerasnas.cli import app, main
+from kerasnas.cli import main
 from kerasnas.experiment import Experiment
 from kerasnas.flow.task.opening import open_run
 from kerasnas.tuners import LostError
+from tests.command_line import call
+
+pytestmark = pytest.mark.usefixtures("own_places")
 
 RATE = 8000
-
-
-@pytest.fixture(autouse=True)
-def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("KERASNAS_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def call(*arguments: str | Path, code: int = 2) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return " ".join(result.output.split())
 
 
 def recordings(root: Path, **classes: int) -> Path:

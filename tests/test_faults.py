@@ -24,7 +24,7 @@ from kerasnas.errors import DamagedError, KerasnasError
 from kerasnas.export.errors import ExportError
 from kerasnas.export.files import RECORD, sha256, verify
 from kerasnas.export.files import write_atomically as write_exported
-from kerasnas.features.cache import kept
+from kerasnas.features.extraction.cache import kept
 from kerasnas.runs.directory import open_run
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Threads

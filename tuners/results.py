@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from .core.chain import parse
 from .core.errors import JournalError, SearchError, counted
 from .core.history import History, fold
 from .core.identity import objectives_in
-from .core.journal import JOURNAL
 from .core.objective import Objective
 from .core.ranking import dominated_volume, pareto_front, ranking
+from .core.storage.chain import parse
+from .core.storage.journal import JOURNAL
 from .core.trial import Trial
 
 

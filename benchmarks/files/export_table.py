@@ -28,7 +28,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
-from size_prediction import SPACES, randomize, sample
+from random_weights import randomize
+from size_prediction import SPACES, sample
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.export import ExportError, ExportSettings, export

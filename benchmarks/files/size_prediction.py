@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
+from random_weights import randomize
 
 from kerasnas.export.convert.program import convert
 from kerasnas.export.network.ops import from_keras
@@ -54,21 +55,6 @@ SPACES: dict[str, SearchSpace] = {
     ),
     "wu_lee with texture": WuLeeSpace((16, 64, 1), 10, settings=WuLeeSettings(texture=True)),
 }
-
-
-def randomize(model: Any, rng: np.random.Generator) -> None:
-    """Draw statistics and biases in place, as training would move them; kernels stay as they are.
-
-    A new network's are zeros and ones, and a file holds constants of the same bytes once.
-    """
-    for weight in model.weights:
-        if weight.name in ("gamma", "variance", "moving_variance"):
-            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-        elif weight.name in ("bias", "beta", "mean", "moving_mean"):
-            weight.assign(rng.normal(0, 0.3, weight.shape))
-    for layer in model.layers:
-        if hasattr(layer, "finalize_state"):  # Normalization
-            layer.finalize_state()
 
 
 def sample(space: SearchSpace, rng: np.random.Generator) -> Mapping[str, Any]:

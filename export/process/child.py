@@ -6,6 +6,7 @@ The child begins here: `python -m kerasnas.export.process.child PARENT MODULE RE
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import os
 import runpy
@@ -162,5 +163,8 @@ def _tail(files: Path) -> str:
 
 
 if __name__ == "__main__":
+    # TensorFlow's import makes objects by the hundred thousand that stay: looking through them
+    # again and again for some to free took a fifth of it.
+    gc.set_threshold(50_000)
     _die_with(int(sys.argv.pop(1)))
     runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)

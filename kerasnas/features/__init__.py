@@ -1,10 +1,10 @@
 """Features of clips, and their cache. librosa is imported when the first feature is computed."""
 
 from kerasnas.features.audio import read
-from kerasnas.features.cache import extract, processes_for
 from kerasnas.features.clip_features import clip_features, of_file, sliding
 from kerasnas.features.description import describe, golden
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
+from kerasnas.features.extraction.cache import extract, processes_for
 from kerasnas.features.framewise import FramewiseFeatures, require_framewise
 from kerasnas.features.front_ends import FrontEnd, front_end
 from kerasnas.features.mel_settings import Mfcc, Pcen, TfioLogMel

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from kerasnas.features.clip_features import clip_features
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
+from kerasnas.features.extraction.stored import dequantized
 from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.morlet import filters
 from kerasnas.features.settings import Mel, Scalogram
-from kerasnas.features.stored import dequantized
 from kerasnas.features.waveform_model import digest
 
 _LOWEST = 20.0  # Hz

@@ -29,8 +29,8 @@ from kerasnas.report.sections import streams
 from kerasnas.report.sections.exported import read_export
 from kerasnas.report.sections.network import layers, per_second, read_architecture
 from kerasnas.report.sections.quality import baseline_rows, findings
-from kerasnas.report.sections.statistics import wilson
 from kerasnas.report.sections.trunk import origin
+from kerasnas.report.statistics import wilson
 from kerasnas.runs.records import Evaluation, Export
 from kerasnas.runs.run import Run
 from kerasnas.words import words

@@ -13,7 +13,7 @@ from typing import Any
 from kerasnas.errors import DamagedError, KerasnasError
 from kerasnas.files import make_directory, remove_unfinished, write_atomically
 from kerasnas.runs.layout import BASELINES, EXPERIMENT, LOCK, RunPaths
-from kerasnas.tuners.core.lock import HeldError, describe_holder, hold
+from kerasnas.tuners.core.storage.lock import HeldError, describe_holder, hold
 from kerasnas.yaml_text import read_yaml
 
 

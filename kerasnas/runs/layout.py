@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kerasnas.errors import KerasnasError
-from kerasnas.tuners.core.journal import JOURNAL
+from kerasnas.tuners.core.storage.journal import JOURNAL
 
 EXPERIMENT = "experiment.yaml"
 LOCK = ".lock"

@@ -28,8 +28,8 @@ from rich.progress import track
 from kerasnas.datasets import Clips, cache_root
 from kerasnas.errors import KerasnasError
 from kerasnas.features import clip_features
-from kerasnas.features.cache import VERSION as FEATURES_VERSION
 from kerasnas.features.clip_features import fit_length, read_clip
+from kerasnas.features.extraction.cache import VERSION as FEATURES_VERSION
 from kerasnas.features.front_ends import RecordingFrontEnd
 from kerasnas.files import taking_turns, write_atomically
 from kerasnas.training.examples import Indices

@@ -89,7 +89,7 @@ def test_a_survey_finds_the_same_ends() -> None:
         assert (found.start, found.stop) == (before, len(wave) - behind)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_features_are_those_of_the_sound_alone(
     pair: tuple[Path, Path], tmp_path: Path, processes: int
 ) -> None:

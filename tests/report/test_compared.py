@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerasnas.report import write
-from kerasnas.report.sections.statistics import best_epoch, first_reaching
+from kerasnas.report.statistics import best_epoch, first_reaching
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import EpochTable, Evaluation, FoldClasses
 from tests.report.conftest import write_folds

@@ -4,7 +4,7 @@ import yaml
 
 from kerasnas.report import write
 from kerasnas.report.model_card import model_card
-from kerasnas.report.sections.statistics import wilson
+from kerasnas.report.statistics import wilson
 from kerasnas.runs.layout import RunPaths
 
 from .conftest import CLASSES, COUNT, HOSTILE, export_report, whole_file, write_trials

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from kerasnas.report.sections.statistics import (
+from kerasnas.report.statistics import (
     class_scores,
     groups,
     median_or_none,

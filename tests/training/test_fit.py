@@ -252,7 +252,7 @@ def _python(code, **environment):
     return done.stdout.split()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # by day a search in another process repeats one in this (tests/flow)
 def test_same_seed_same_weights_in_another_process():
     code = """
         import hashlib
@@ -279,7 +279,7 @@ def test_trains_on_jax():
     assert float(_python(code, KERAS_BACKEND="jax")[-1]) > 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.nightly  # by day a search's winner does (tests/flow)
 def test_a_saved_model_opens_without_kerasnas(tmp_path):
     model, examples = small_model(), clips_to_learn()
     normalise(model, examples)

@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from kerasnas.tuners import NSGA2, Controller, Gene, Grid, Results, Search, Window
 from kerasnas.tuners.core.genes import key
-from kerasnas.tuners.core.journal import JOURNAL
 from kerasnas.tuners.core.propose import uniform
+from kerasnas.tuners.core.storage.journal import JOURNAL
 from kerasnas.tuners.settings import ORACLES as EXPERIMENTS
 from tests.effort import effort
 

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from kerasnas.tuners import Genes, JournalError, Search, TunerError, Window
-from kerasnas.tuners.core import journal as journal_module
-from kerasnas.tuners.core.chain import parse
+from kerasnas.tuners.core.storage import journal as journal_module
+from kerasnas.tuners.core.storage.chain import parse
 
 GENES = Genes.from_config(
     [

@@ -6,7 +6,7 @@ import pytest
 
 from kerasnas.tuners import Genes, JournalError, Objective, Results, Search, SearchError, Window
 from kerasnas.tuners.core.history import History
-from kerasnas.tuners.core.journal import Journal
+from kerasnas.tuners.core.storage.journal import Journal
 from kerasnas.tuners.core.trial import trial_id
 from tests.tuners.small_search import GENES, OBJECTIVES, choice, cost, make, run, score, values
 

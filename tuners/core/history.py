@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..core import events
-from .chain import damaged
 from .errors import SearchError, TunerError, counted
 from .genes import Genes, Key, Value, key
 from .objective import Objective
+from .storage.chain import damaged
 from .trial import Trial, trial_id
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .chain import damaged
 from .errors import SearchError
 from .genes import Genes
 from .objective import Objective, objectives_from
+from .storage.chain import damaged
 
 _REMEDY = "use another directory, or delete this one to start again"
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .chain import Chain
 from .errors import SearchError
 from .genes import Genes
 from .history import History, fold
 from .identity import check_genes, check_identity
-from .journal import JOURNAL, Journal
 from .plain import plain
+from .storage.chain import Chain
+from .storage.journal import JOURNAL, Journal
 
 
 class Ledger:

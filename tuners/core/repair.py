@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from .chain import scan
 from .errors import JournalError, SearchError
 from .history import History
 from .identity import objectives_in
-from .journal import JOURNAL, lock, sync_directory
+from .storage.chain import scan
+from .storage.journal import JOURNAL, lock, sync_directory
 
 
 class Repair(NamedTuple):

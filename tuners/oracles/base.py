@@ -26,8 +26,8 @@ from keras_tuner.engine import trial as trial_module
 
 from ..core.errors import FailuresError, SearchError, TunerError
 from ..core.genes import Genes, Values
-from ..core.journal import JOURNAL
 from ..core.propose import Propose, arguments_of, size_window
+from ..core.storage.journal import JOURNAL
 from ..core.trial import Trial
 from ..search import Search
 from .guard import guarded

@@ -3,7 +3,7 @@
 J. F. Gemmeke et al., "Audio Set: an ontology and human-labeled dataset for audio events", ICASSP
 2017. `class_labels_indices.csv` has the columns `index,mid,display_name`; 527 classes are its own.
 The shards are read once, and a table of their clips is kept in the cache (`kerasnas.datasets.
-indexed`); the embeddings themselves become features (`kerasnas.features.stored`).
+indexed`); the embeddings themselves become features (`kerasnas.features.extraction.stored`).
 
 Clips of `eval` have the split test. Of the others, some videos validate: those of which a digest of
 the name is low, so that it is always the same ones, whatever else is read.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnas.features.cache import kept
+from kerasnas.features.extraction.cache import kept
 from kerasnas.features.versions import Version
 from kerasnas.flow.task.task import Indices, Task
 from kerasnas.models.pretrained.candidate import (

@@ -64,6 +64,9 @@ def render(figure: Figure, name: str, title: str) -> Markup:
         name: Unique in the page: goes in front of the figure's internal names.
         title: What a screen reader says.
     """
+    if (layout := figure.get_layout_engine()) is not None:
+        layout.execute(figure)  # once: saving would lay the figure out, and draw it, twice
+        figure.set_layout_engine("none")
     buffer = StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
     text = buffer.getvalue()

@@ -11,7 +11,7 @@ from kerasnas.report.html.formats import words
 from kerasnas.report.networks import networks
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, optional, training_of, winners
-from kerasnas.report.sections.statistics import best_epoch, first_reaching
+from kerasnas.report.statistics import best_epoch, first_reaching
 from kerasnas.runs.layout import TrainingPaths
 from kerasnas.runs.records import EpochTable
 from kerasnas.runs.run import Run

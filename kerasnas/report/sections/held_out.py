@@ -25,8 +25,8 @@ from kerasnas.report.html.formats import kilobytes, metric, percent
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, chosen, place, required, training_of
 from kerasnas.report.sections.quality import REGRESSION_ROW, baseline_rows
-from kerasnas.report.sections.statistics import class_scores, wilson, worst_confusions
 from kerasnas.report.sections.trunk import trunk_settings
+from kerasnas.report.statistics import class_scores, wilson, worst_confusions
 from kerasnas.runs.layout import WINNER_LABEL
 from kerasnas.runs.records import Evaluation, Folds, FoldTraining
 from kerasnas.runs.records.trained import OPTIMISTIC

@@ -10,12 +10,12 @@ from statistics import fmean
 
 from matplotlib.figure import Figure
 
+from kerasnas.report.headline import headline_gene
 from kerasnas.report.html.elements import Markup, figure, note, table, tag
 from kerasnas.report.html.formats import metric
 from kerasnas.report.html.svg import BLUE, INK, MUTED, render, style
 from kerasnas.report.pictures.charts import WIDTH, label_score
 from kerasnas.report.reading import required
-from kerasnas.report.sections.headline import headline_gene
 from kerasnas.runs.records import Evaluation
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import held_out_of, value_of

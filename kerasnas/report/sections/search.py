@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from kerasnas.errors import KerasnasError
 from kerasnas.measures import superlative
+from kerasnas.report.headline import headline_gene
 from kerasnas.report.html.elements import Markup, figure, join, note, paragraph, table, tag
 from kerasnas.report.html.formats import (
     count,
@@ -20,10 +21,9 @@ from kerasnas.report.html.formats import (
 )
 from kerasnas.report.pictures import charts
 from kerasnas.report.reading import MissingError, optional, winners
-from kerasnas.report.sections.headline import headline_gene
-from kerasnas.report.sections.statistics import Group, groups, median_or_none
 from kerasnas.report.sections.summary import window_in_words, window_of
 from kerasnas.report.sections.trunk import trunk_settings
+from kerasnas.report.statistics import Group, groups, median_or_none
 from kerasnas.runs.records import SearchState
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, cost_of, held_out_of, value_of

@@ -8,8 +8,8 @@ from kerasnas.report.html.formats import count, counted, kilobytes, metric, name
 from kerasnas.report.reading import MissingError, chosen, optional, training_of
 from kerasnas.report.sections.exported import read_export, verdict
 from kerasnas.report.sections.quality import held_out_baselines, majority_name, tick, warnings
-from kerasnas.report.sections.statistics import median_or_none, wilson
 from kerasnas.report.sections.trunk import begins_with_a_trunk
+from kerasnas.report.statistics import median_or_none, wilson
 from kerasnas.runs.records import Evaluation, Export, Winner
 from kerasnas.runs.run import Run
 from kerasnas.runs.trials import Trial, cost_of, held_out_of, value_of

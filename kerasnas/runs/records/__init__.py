@@ -1,5 +1,6 @@
 """The records of a run, one class for each of its JSON files."""
 
+from kerasnas.runs.records.beside import FrontEndDescription, MadeFrom, Thresholds
 from kerasnas.runs.records.decisions import (
     CurvePoint,
     Mined,
@@ -18,13 +19,10 @@ from kerasnas.runs.records.export import (
     Export,
     FileEntry,
     FileFigures,
-    FrontEndDescription,
     Latency,
     LayerEntry,
-    MadeFrom,
     MicroEntry,
     SourceEntry,
-    Thresholds,
     TuningEntry,
     WaveformEntry,
 )

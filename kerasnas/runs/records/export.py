@@ -1,4 +1,4 @@
-"""What lies beside exported files: figures and checks, and what an app needs to use them.
+"""Figures and checks of exported files.
 
 `kerasnas.export` has a `FileCheck`, a `Verdict` and a `Latency` of its own: it knows no run, and
 runs know nothing of how files are made, so that both sides say what the report between them holds.
@@ -8,16 +8,14 @@ runs know nothing of how files are made, so that both sides say what the report 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from kerasnas.runs.record import Entry, Record
 from kerasnas.runs.values import Json
 
-_COMMAND = "`kerasnas export`"
+EXPORT_COMMAND = "`kerasnas export`"
+"""What makes the records of an export again."""
 
 _REPORT_SCHEMA = 1  # of `kerasnas.export`, which has a schema of its own
 
@@ -295,7 +293,7 @@ class Export(Record):
     versions: Mapping[str, str]
     machine: str
 
-    COMMAND: ClassVar[str] = _COMMAND
+    COMMAND: ClassVar[str] = EXPORT_COMMAND
 
     @classmethod
     def of(cls, report: Mapping[str, Any]) -> Export:
@@ -333,70 +331,3 @@ class Export(Record):
     def waveforms(self) -> tuple[WaveformEntry, ...]:
         """The files that take the waveform."""
         return tuple(entry.waveform for entry in self.files.values() if entry.waveform)
-
-
-@dataclass(frozen=True, eq=False)
-class MadeFrom(Record):
-    """`made_from.json`: everything that shapes the files of an export; written last, too.
-
-    Attributes:
-        model: SHA-256 of the model's file, as the others are of what they name.
-        clips: Of the data set.
-        train: Of the indices of the clips trained on.
-        test: Of the indices of the clips tested on.
-        seed: The experiment's.
-        features: Settings of the front end.
-        settings: Of the export, by the experiment.
-        options: Settings that `kerasnas export` was given in the place of the experiment's.
-        whole: Whether all files are there; False while they are written.
-    """
-
-    model: str
-    clips: str
-    train: str
-    test: str
-    seed: int
-    features: Json
-    settings: Json
-    options: Json = field(default_factory=dict)
-    whole: bool = True
-
-    COMMAND: ClassVar[str] = _COMMAND
-
-
-@dataclass(frozen=True, eq=False)
-class Thresholds(Record):
-    """`thresholds.json`: from which score on each class counts as heard.
-
-    Attributes:
-        chosen_on: The clips that they were chosen on.
-        thresholds: By class, in the order of the scores.
-    """
-
-    chosen_on: str
-    thresholds: Mapping[str, float]
-
-    COMMAND: ClassVar[str] = _COMMAND
-
-    def of_classes(self, classes: tuple[str, ...]) -> NDArray[np.float64] | None:
-        """Return the thresholds, `(classes,)`; None where they are of other classes."""
-        if tuple(self.thresholds) != classes:
-            return None
-        return np.array(list(self.thresholds.values()), np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class FrontEndDescription(Record):
-    """`features.json`: how features are computed, for `predict` and for apps.
-
-    Attributes:
-        settings: Of the front end, from which it is made again.
-        front_end: Every parameter; see `kerasnas.features.describe`.
-        golden: A made-up sound and its features; see `kerasnas.features.golden`.
-    """
-
-    settings: Json
-    front_end: Json
-    golden: Json
-
-    COMMAND: ClassVar[str] = _COMMAND

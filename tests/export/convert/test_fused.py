@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_weights import randomize
 
 from kerasnas.export import ExportSettings, export, load
 from kerasnas.export.check.interpreter import is_stateless
@@ -12,8 +13,6 @@ from kerasnas.export.convert.program import convert
 from kerasnas.export.flatbuffer.facts import read_facts
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.runs.records import Export
-
-from ..randomize import randomize
 
 pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
 

@@ -2,13 +2,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_weights import randomize
 
 from kerasnas.export import ExportError, ExportSettings
 from kerasnas.export.convert.lowering import candidates, require_lstm
 from kerasnas.export.convert.program import convert
 from kerasnas.export.keras_model.recurrent import recurrent_layers
-
-from ..randomize import randomize
 
 
 def _mixed(recurrent: str) -> list[str]:

@@ -3,12 +3,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_weights import randomize
 
 from kerasnas.export import ExportError, ExportSettings, export, load
 from kerasnas.export.check.networks import StepNetwork
 from kerasnas.export.keras_model.step import step_calibration, stepwise
-
-from ..randomize import randomize
 
 FRAMES, BINS = 12, 9
 

@@ -3,11 +3,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_weights import randomize
 
 from kerasnas.export import ExportError
 from kerasnas.export.keras_model.twin import rebuild
-
-from ..randomize import randomize
 
 pytestmark = pytest.mark.slow  # importing tf_keras takes seconds
 

@@ -5,13 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_weights import randomize
 
 from kerasnas.export import from_keras
 from kerasnas.export.convert.program import convert
 from kerasnas.export.network.arena import predict_arena
 from kerasnas.export.network.ops import Op
-
-from ..randomize import randomize
 
 
 def _convolutional() -> Any:

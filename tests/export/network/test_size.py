@@ -3,14 +3,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from random_weights import randomize
 
 from kerasnas.export import ExportError, from_keras, predict_bytes
 from kerasnas.export.convert.program import convert
 from kerasnas.export.network.nodes import lower
 from kerasnas.export.network.operators import Constant, LoweredOperator
 from kerasnas.export.network.ops import Op, Weight
-
-from ..randomize import randomize
 
 FORMS = ("float32", "float16", "full_int8")
 INPUT = Op("input", "input", (), (8, 8, 4))

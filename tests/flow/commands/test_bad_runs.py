@@ -9,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from kerasnas.cli import app
 from kerasnas.flow.task.opening import open_run, read_experiment
 from kerasnas.runs.layout import RunPaths
-from kerasnas.tuners.core import journal
-from kerasnas.tuners.core.chain import Chain, parse
+from kerasnas.tuners.core.storage import journal
+from kerasnas.tuners.core.storage.chain import Chain, parse
+from tests.command_line import refused
 
 pytestmark = pytest.mark.slow
 
@@ -29,12 +28,9 @@ def run(searched: Path, tmp_path: Path) -> Path:
 def call(run: Path, *options: str) -> str:
     """What `kerasnas search` says when it goes on in `run`, which must stay as it is."""
     before = RunPaths(run).journal.read_bytes()
-    result = CliRunner().invoke(app, ["search", "small.yaml", "--run", str(run), *options])
-    assert result.exit_code == 2, result.output
-    assert "Traceback" not in result.output
-    assert result.output.count("error:") == 1
+    said = refused("search", "small.yaml", "--run", run, *options)
     assert RunPaths(run).journal.read_bytes().startswith(before)
-    return " ".join(result.output.split())
+    return said
 
 
 def with_another_seed(lines: list[bytes]) -> list[bytes]:

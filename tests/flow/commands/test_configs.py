@@ -67,15 +67,13 @@ def reduce(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.nightly
+@pytest.mark.usefixtures("own_places")
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_an_experiment_goes_from_recordings_to_files(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kerasnas.flow.commands.search import search
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("KERASNAS_DATA", raising=False)
     settings = reduce(yaml.safe_load(config.read_text()))
     if settings["model"]["space"] == "pretrained":
         monkeypatch.setenv("KERASNAS_YAMNET", str(yamnet_file()))

@@ -8,9 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
 
-from kerasnas.cli import app
 from kerasnas.errors import DamagedError
 from kerasnas.flow.commands.search import SearchResult, search
 from kerasnas.flow.stages import export_network as exporting
@@ -21,6 +19,7 @@ from kerasnas.flow.workers.pool import prepare_training
 from kerasnas.flow.workers.threads import fix_threads
 from kerasnas.runs.layout import ExportPaths, RunPaths, TrainingPaths
 from kerasnas.runs.records import Description, Threads
+from tests.command_line import refused
 from tests.report.conftest import make_evaluation
 
 DESCRIPTION = Description({"blocks": []}, {"epochs": 3}, seed=1)
@@ -213,15 +212,6 @@ def test_an_export_that_is_not_whole_is_made_again_and_says_so(
     assert str(paths.path / name) in screen.text
 
 
-def call(*arguments: str | Path) -> str:
-    """What a command says that refuses its input."""
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.exit_code == 2, result.output
-    assert result.output.count("error:") == 1
-    assert "Traceback" not in result.output
-    return " ".join(result.output.split())
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["predict", "evaluate", "benchmark"])
 def test_a_file_that_is_not_the_exported_one_is_refused(
@@ -232,7 +222,7 @@ def test_a_file_that_is_not_the_exported_one_is_refused(
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     recordings = [next((workspace / "cache" / "data").rglob("*.wav"))]
-    said = call(command, path, *(recordings if command == "predict" else []))
+    said = refused(command, path, *(recordings if command == "predict" else []))
     assert f"{path} is not the file that was exported: {RunPaths(run).export.report}" in said
 
 
@@ -255,7 +245,7 @@ def test_a_record_that_decides_is_refused_by_name_with_a_remedy(
     training = RunPaths(run).winner("accuracy")
     path = run / name if name == "winners.json" else training.path / name
     damage(path)
-    said = call(command, training.model if command == "evaluate" else run)
+    said = refused(command, training.model if command == "evaluate" else run)
     if name == "winners.json" and damage is empty:
         assert f"{run} has no chosen network yet: let `kerasnas search` end there first" in said
     else:

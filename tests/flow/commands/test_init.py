@@ -3,16 +3,15 @@
 import os
 import re
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import yaml
-from typer.testing import CliRunner
 
 from kerasnas import experiment
-from kerasnas.cli import app
 from kerasnas.datasets import SyntheticSettings
 from kerasnas.datasets.esc50 import Esc50Settings
 from kerasnas.datasets.synthetic import layouts
@@ -21,22 +20,13 @@ from kerasnas.flow.commands.init import init
 from kerasnas.models.papers import PAPERS_BY_NAME
 from kerasnas.models.wu_lee import WuLeeSettings
 from kerasnas.tuners.settings import ORACLES
+from tests import command_line
+
+pytestmark = pytest.mark.usefixtures("own_places")
 
 RATE = 8000
 
-
-@pytest.fixture(autouse=True)
-def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERASNAS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("KERASNAS_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def call(*arguments: str | Path, code: int = 2) -> str:
-    result = CliRunner().invoke(app, ["init", *(str(argument) for argument in arguments)])
-    assert result.exit_code == code, result.output
-    assert "Traceback" not in result.output
-    return " ".join(result.output.split())
+call = partial(command_line.call, "init")
 
 
 def write(path: Path, seconds: float = 0.25, amplitude: float = 0.1) -> Path:

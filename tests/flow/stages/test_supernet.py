@@ -1,12 +1,14 @@
 """A whole search on a supernet, small."""
 
 import csv
+import itertools
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -16,6 +18,7 @@ from kerasnas.flow.commands.search import search
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Description, EpochTable, Export, Hypervolume
 from kerasnas.runs.run import chosen_training, read_winners
+from kerasnas.supernet.space import SupernetSpace
 from kerasnas.tuners.core.errors import TunerError
 
 pytestmark = pytest.mark.slow
@@ -60,8 +63,34 @@ def rows(run: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def inherited(workspace: Path) -> Path:
-    """The run directory of a search on a supernet whose training was killed once."""
+    """The run directory of a search on a supernet whose training died once."""
     path, run = written(workspace), workspace / "runs" / "nasc"
+    steps, fair_paths = itertools.count(), SupernetSpace.fair_paths
+
+    def dying(space: SupernetSpace, rng: np.random.Generator) -> np.ndarray:
+        if next(steps) == 3:  # the second after it was saved
+            raise MemoryError
+        return fair_paths(space, rng)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SupernetSpace, "fair_paths", dying)
+        with pytest.raises(KerasnasError, match="training supernet failed"):
+            search(path)
+    assert RunPaths(run).supernet.exists()
+    assert not RunPaths(run).supernet_history.exists()
+    search(path)
+    return run
+
+
+def test_a_training_of_the_supernet_that_died_goes_on(inherited: Path) -> None:
+    epochs = EpochTable.read(RunPaths(inherited).supernet_history).epochs
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("processes")
+def test_a_killed_training_of_the_supernet_goes_on(workspace: Path) -> None:
+    path, run = written(workspace, "killed"), workspace / "runs" / "killed"
     command = [sys.executable, "-m", "kerasnas", "search", str(path)]
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while not RunPaths(run).supernet.exists():
@@ -70,11 +99,7 @@ def inherited(workspace: Path) -> Path:
     first.wait()
     assert not RunPaths(run).supernet_history.exists()
     search(path)
-    return run
-
-
-def test_a_killed_training_of_the_supernet_goes_on(inherited: Path) -> None:
-    epochs = EpochTable.read(RunPaths(inherited).supernet_history).epochs
+    epochs = EpochTable.read(RunPaths(run).supernet_history).epochs
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
 
 

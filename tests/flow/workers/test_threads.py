@@ -75,11 +75,18 @@ def test_a_search_beside_another_has_its_threads(workers, tmp_path: Path) -> Non
     assert workers(2, tmp_path / "random") == (1, 4)
 
 
+@pytest.fixture(params=["here", pytest.param("in processes", marks=pytest.mark.nightly)])
+def in_processes(request: pytest.FixtureRequest) -> bool:
+    """Whether workers are processes; at night they are, too."""
+    if request.param == "here":
+        return False
+    request.getfixturevalue("processes")
+    return True
+
+
 @pytest.mark.slow
-@pytest.mark.usefixtures("processes")
-@pytest.mark.parametrize("winners", [False, pytest.param(True, marks=pytest.mark.nightly)])
 def test_a_search_resumed_at_every_trial_ends_as_an_undisturbed_one(
-    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, winners: bool
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_processes: bool
 ) -> None:
     def go_on(run: Path, trials: int, workers: int, cores: int) -> None:
         monkeypatch.setattr(pool, "available_cores", lambda: cores)
@@ -91,7 +98,7 @@ def test_a_search_resumed_at_every_trial_ends_as_an_undisturbed_one(
             task = load_task(experiment)
             session = Session(run, task, workspace / "cache", None, Console(quiet=True))
             results = score_candidates(session)
-            if trials == 3 and winners:
+            if trials == 3 and in_processes:
                 train_winners(session, choose_winners(results, experiment))
             scores[run.name] = [(trial.values, dict(trial.metrics)) for trial in results.trials]
 
@@ -101,7 +108,7 @@ def test_a_search_resumed_at_every_trial_ends_as_an_undisturbed_one(
     for trials, side_by_side, cores in ((1, 2, 2), (2, 2, 1), (3, 1, 2)):
         go_on(resumed, trials, side_by_side, cores)
     assert scores["resumed"] == scores["undisturbed"]
-    trained = 3 + winners
+    trained = 3 + in_processes
     assert len(weights(undisturbed)) == trained
     assert weights(resumed) == weights(undisturbed)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kerasnas.tuners.core.journal import Journal
+from kerasnas.tuners.core.storage.journal import Journal
 
 HEADER = {"identity": {"seed": 0, "objectives": [["accuracy", "max"]]}}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kerasnas.tuners import Gene, JournalError, Results, Search, repair
-from kerasnas.tuners.core.journal import Journal
+from kerasnas.tuners.core.storage.journal import Journal
 
 from .conftest import HEADER, event
 

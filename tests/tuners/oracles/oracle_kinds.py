@@ -17,7 +17,7 @@ from kerasnas.tuners import (
     NSGA2Oracle,
     SizeConstrainedRandomOracle,
 )
-from kerasnas.tuners.core import journal as journal_module
+from kerasnas.tuners.core.storage import journal as journal_module
 
 
 def nsga2(*arguments, **settings):

@@ -275,11 +275,13 @@ def test_a_cell_that_is_run_again_continues(tmp_path):
 def test_a_finished_search_gives_the_directory_up(tmp_path):
     tuner = Tuner(make(), tmp_path)
     tuner.search(verbose=0)
-    program = (
-        "import sys; from kerasnas.tuners.core.journal import Journal; Journal(sys.argv[1], {})"
+    lines = (
+        "import sys",
+        "from kerasnas.tuners.core.storage.journal import Journal",
+        "Journal(sys.argv[1], {})",
     )
     path = str(tmp_path / "p" / "journal.jsonl")
-    subprocess.run([sys.executable, "-c", program, path], check=True)
+    subprocess.run([sys.executable, "-c", "\n".join(lines), path], check=True)
     tuner.oracle.max_trials = 8
     tuner.search(verbose=0)
     assert len(tuner.oracle.trials) == 8

@@ -15,14 +15,13 @@ from kerasnas.errors import DamagedError, KerasnasError
 from kerasnas.features import (
     LogMel,
     TfioLogMel,
-    cache,
     clip_features,
     extract,
     of_file,
     read,
     tfio,
-    workers,
 )
+from kerasnas.features.extraction import cache, workers
 from kerasnas.features.versions import Version
 from tests.real_data import esc10_root
 
@@ -63,7 +62,7 @@ def run(clips, root, settings=SETTINGS, processes=1):
     return extract(clips, settings, root / "cache", processes=processes, progress=False)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.nightly)])
 def test_a_faster_clip_is_higher(tmp_path, processes):
     seconds = np.arange(8000) / 8000
     (tmp_path / "data" / "a").mkdir(parents=True)
@@ -284,7 +283,7 @@ def test_two_processes_at_once_and_from_an_unguarded_script(data, tmp_path):
         """)
     )
     command = [sys.executable, str(script), str(data), SETTINGS.model_dump_json(), str(tmp_path)]
-    home = str(Path(__file__).parents[2])
+    home = str(Path(__file__).parents[3])
     children = [
         subprocess.Popen(
             command,
@@ -305,7 +304,7 @@ def test_two_processes_at_once_and_from_an_unguarded_script(data, tmp_path):
 @pytest.mark.slow
 def test_workers_start_without_tensorflow():
     code = (
-        "import sys, kerasnas.features.processes.worker, librosa.filters;"
+        "import sys, kerasnas.features.extraction.worker, librosa.filters;"
         "from librosa import stft;"
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
@@ -338,7 +337,7 @@ def test_a_disk_without_room_is_named(data, tmp_path):
             print(error)
     """)
     command = [sys.executable, "-c", code, str(data), str(tmp_path / "cache")]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert "cannot be written (File too large); set KERASNAS_CACHE" in result.stdout
     assert list((tmp_path / "cache" / "features").iterdir()) == []
 
@@ -348,7 +347,8 @@ def test_an_interrupted_run_leaves_nothing_and_says_nothing_twice(data, tmp_path
     code = textwrap.dedent("""
         import _thread, sys
         from kerasnas.datasets import load, data_settings
-        from kerasnas.features import LogMel, cache
+        from kerasnas.features import LogMel
+        from kerasnas.features.extraction import cache
         cache.Progress.advance = lambda *_: _thread.interrupt_main()
         clips = load(data_settings(dataset="folder"), sys.argv[1])
         try:
@@ -357,7 +357,7 @@ def test_an_interrupted_run_leaves_nothing_and_says_nothing_twice(data, tmp_path
             print("interrupted")
     """)
     command = [sys.executable, "-c", code, str(data), str(tmp_path / "cache")]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    result = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert result.stdout == "interrupted\n"
     assert "Traceback" not in result.stderr
     assert list((tmp_path / "cache" / "features").iterdir()) == []

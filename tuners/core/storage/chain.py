@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import google_crc32c
 
-from .errors import JournalError
+from ..errors import JournalError
 
 FORMAT = "kerasnas.tuners journal"
 SCHEMA = 1

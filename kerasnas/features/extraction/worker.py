@@ -1,4 +1,4 @@
-"""One worker process of `workers`: `python -m kerasnas.features.processes.worker`."""
+"""One worker process of `workers`: `python -m kerasnas.features.extraction.worker`."""
 
 import json
 import signal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kerasnas.report.reading import MissingError, optional
-from kerasnas.report.sections.statistics import groups
+from kerasnas.report.statistics import groups
 from kerasnas.runs.records import SearchState
 from kerasnas.runs.run import Run
 

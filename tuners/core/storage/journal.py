@@ -24,8 +24,8 @@ from typing import Any, Self
 
 from filelock import FileLock
 
+from ..errors import JournalError
 from .chain import FORMAT, SCHEMA, Chain, parse
-from .errors import JournalError
 from .lock import HeldError, describe_holder, hold
 
 JOURNAL = "journal.jsonl"

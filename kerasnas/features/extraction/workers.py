@@ -1,9 +1,9 @@
 """Worker processes that compute features straight into a shared array on disk.
 
-Workers are started as `python -m kerasnas.features.processes.worker`, not through multiprocessing:
-that would import the user's script again in each of them (and with it TensorFlow), or fork a
-process that runs TensorFlow's threads. A worker reads its task as one line of JSON and answers one
-line per clip: empty, or JSON with what went wrong.
+Workers are started as `python -m kerasnas.features.extraction.worker`, not through
+multiprocessing: that would import the user's script again in each of them (and with it TensorFlow),
+or fork a process that runs TensorFlow's threads. A worker reads its task as one line of JSON and
+answers one line per clip: empty, or JSON with what went wrong.
 """
 
 import json
@@ -84,11 +84,11 @@ def run_workers(
 
 def start_worker() -> "subprocess.Popen[str]":
     """Start a process that answers requests for features, line by line."""
-    package_home = str(Path(__file__).parents[2])
+    package_home = str(Path(__file__).parents[3])
     path = os.pathsep.join(filter(None, [package_home, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, **dict.fromkeys(THREADS, "1"), **_TENSORFLOW, "PYTHONPATH": path}
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "kerasnas.features.processes.worker"],
+        [sys.executable, "-P", "-m", "kerasnas.features.extraction.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

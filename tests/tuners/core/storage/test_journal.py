@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from kerasnas.tuners import JournalError
-from kerasnas.tuners.core import journal as journal_module
-from kerasnas.tuners.core.chain import FORMAT, SCHEMA, parse
-from kerasnas.tuners.core.journal import Journal
+from kerasnas.tuners.core.storage import journal as journal_module
+from kerasnas.tuners.core.storage.chain import FORMAT, SCHEMA, parse
+from kerasnas.tuners.core.storage.journal import Journal
 
 HEADER = {"identity": {"seed": 0}}
 EVENTS = [{"event": "open", "elapsed": 0.0, "text": "grün\n"}, {"event": "open", "elapsed": 1.5}]
@@ -158,7 +158,7 @@ def read_lines(path):
 
 HOLD = """
 import os, sys
-from kerasnas.tuners.core.journal import Journal
+from kerasnas.tuners.core.storage.journal import Journal
 journal = Journal(sys.argv[1], {})
 journal.append({"event": "open", "elapsed": 0, "pid": os.getpid(), "host": "here"})
 print("open", flush=True)

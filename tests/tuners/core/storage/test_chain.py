@@ -5,10 +5,10 @@ import random
 import pytest
 
 from kerasnas.tuners import JournalError
-from kerasnas.tuners.core.chain import parse, scan
-from kerasnas.tuners.core.journal import Journal
+from kerasnas.tuners.core.storage.chain import parse, scan
+from kerasnas.tuners.core.storage.journal import Journal
 
-from .conftest import event
+from ..conftest import event
 
 
 def believed(data, path):

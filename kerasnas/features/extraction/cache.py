@@ -26,12 +26,13 @@ from rich.progress import Progress
 from kerasnas.datasets import Clips, cache_root
 from kerasnas.datasets.places import filled_beside
 from kerasnas.errors import DamagedError, KerasnasError
-from kerasnas.features import stored, tfio
+from kerasnas.features import tfio
 from kerasnas.features.clip_features import cut_segments, fit_length
 from kerasnas.features.embedding_settings import Embedding, StoredEmbedding
+from kerasnas.features.extraction import stored
+from kerasnas.features.extraction.workers import run_workers
 from kerasnas.features.front_ends import FrontEnd
 from kerasnas.features.mel_settings import TfioLogMel
-from kerasnas.features.processes.workers import run_workers
 from kerasnas.features.versions import (
     AS_IT_IS,
     Version,

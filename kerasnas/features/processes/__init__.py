@@ -1,1 +1,0 @@
-"""Worker processes that compute features side by side."""
