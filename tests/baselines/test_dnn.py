@@ -1,5 +1,6 @@
 """TFLearn's DNN: the report's script, tuned networks in its place, and what is refused."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -95,13 +96,13 @@ def test_importing_needs_no_keras() -> None:
 
 
 @pytest.mark.slow
-def test_the_reports_script_runs_with_its_import_line_changed(tmp_path: Path) -> None:
+def test_the_reports_script_runs_with_its_import_line_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
     (tmp_path / "script.py").write_text(SEEDED + SCRIPT)
-    done = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path("script.py", run_name="__main__")
+    lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["Run id: lstm", "Training samples: 20", "Validation samples: 20"]
     assert lines[3].startswith("Epoch 001 | acc: ") and " | val_loss: " in lines[3]
     assert "Training samples: 18" in lines and "Validation samples: 2" in lines

@@ -16,6 +16,8 @@ def test_the_example_fine_tunes_a_searched_tagger(tmp_path, monkeypatch, capsys)
     spec = importlib.util.spec_from_file_location("fine_tune_tagger", EXAMPLE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    quick = {"repeat": False, "latency_runs": 1}
+    monkeypatch.setitem(module.EXPERIMENT, "export", module.EXPERIMENT["export"] | quick)
     model = module.fine_tune(module.search(tmp_path, trials=1, epochs=2))
     assert model.labels == ("alarm", "speech", "vacuum_cleaner")
     printed = capsys.readouterr().out

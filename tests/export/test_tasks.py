@@ -61,19 +61,21 @@ def test_a_plain_conversion_needs_calibration_clips_alone(tmp_path: Path):
     assert result._repr_html_().count("<tr>") == 3
 
 
-@pytest.mark.usefixtures("processes")
-def test_float16_needs_no_clips_at_all_and_messages_name_the_model(tmp_path: Path):
-    model = _dense(3, "softmax")
+def test_float16_needs_no_clips_at_all(tmp_path: Path):
     settings = ExportSettings(formats=("float16",), **QUICK)
-    report = export(model, tmp_path / "a", settings=settings).report
+    report = export(_dense(3, "softmax"), tmp_path, settings=settings).report
     assert report["held_on"] == "examples of noise"
     assert report["files"]["float16"]["agreement"] == 1.0
-    hasty = settings.model_copy(update={"time_limit": 0.1})
+
+
+@pytest.mark.usefixtures("processes")
+def test_messages_name_the_model(tmp_path: Path):
+    hasty = ExportSettings(formats=("float16",), time_limit=0.1, **QUICK)
     with pytest.raises(ExportError) as error:
-        export(model, tmp_path / "b", settings=hasty)
+        export(_dense(3, "softmax"), tmp_path / "files", settings=hasty)
     assert str(error.value).startswith("converting the model 'tagger' to float16 took more than")
     assert "raise the time limit" in str(error.value)
-    assert not (tmp_path / "b").exists()
+    assert not (tmp_path / "files").exists()
 
 
 def test_a_model_of_indices_needs_clips(tmp_path: Path):

@@ -104,16 +104,24 @@ def test_a_search_ends_with_the_numbers_that_matter(searched: Path) -> None:
 
 
 def test_the_model_opens_without_kerasnas(searched: Path) -> None:
-    model = chosen_training(searched).model
+    import keras
+
+    path = chosen_training(searched).model
+    model = keras.saving.load_model(path)
+    x = np.random.default_rng(0).normal(-40, 5, (4, *model.input_shape[1:])).astype(np.float32)
+    np.save(searched.parent / "x.npy", x)
     code = (
         "import sys; sys.modules['kerasnas'] = None\n"
-        "import keras; model = keras.saving.load_model(sys.argv[1], safe_mode=True)\n"
-        "print(model.output_shape)"
+        "import keras, numpy; model = keras.saving.load_model(sys.argv[1], safe_mode=True)\n"
+        "print(numpy.asarray(model(numpy.load(sys.argv[2]))).tolist())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, model], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, path, searched.parent / "x.npy"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert done.stdout.strip() == "(None, 3)"
+    np.testing.assert_allclose(json.loads(done.stdout), model(x), atol=1e-6)
 
 
 def test_the_files_are_proven_on_clips_nobody_trained_on(searched: Path) -> None:
@@ -273,24 +281,29 @@ def test_a_reference_trains_with_the_final_recipe(workspace: Path) -> None:
     assert Folds.read(network.folds) == result.folds
 
 
-def test_interrupted_and_killed_searches_go_on(workspace: Path, searched: Path) -> None:
+@pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.nightly)])
+def test_interrupted_and_killed_searches_go_on(
+    workspace: Path, searched: Path, killed: bool
+) -> None:
+    run = f"interrupted_{killed}"
     command = [
         sys.executable, "-m", "kerasnas", "search", "small.yaml",
-        "--run", "interrupted", "--max-trials", "2",
+        "--run", run, "--max-trials", "2",
     ]  # fmt: skip
-    journal = RunPaths(workspace / "interrupted").journal
+    journal = RunPaths(workspace / run).journal
     first = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_for(journal, '"event":"start"', first)
+    wait_for(journal, '"event":"start"' if killed else '"event":"finish"', first)
     os.kill(first.pid, signal.SIGTERM)  # a scheduler's Ctrl-C
     _, errors = first.communicate(timeout=60)
     assert first.returncode == 130
-    assert "kerasnas search small.yaml --run interrupted" in errors
-    second = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
-    wait_for(journal, '"event":"finish"', second)
-    os.kill(second.pid, signal.SIGKILL)
-    second.wait()
-    search(workspace / "small.yaml", run="interrupted", max_trials=2)
-    undisturbed, resumed = rows(searched)[:2], rows(workspace / "interrupted")
+    assert f"kerasnas search small.yaml --run {run}" in errors
+    if killed:
+        second = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_for(journal, '"event":"finish"', second)
+        os.kill(second.pid, signal.SIGKILL)
+        second.wait()
+    search(workspace / "small.yaml", run=run, max_trials=2)
+    undisturbed, resumed = rows(searched)[:2], rows(workspace / run)
     for one, other in zip(undisturbed, resumed, strict=True):
         del one["seconds"], other["seconds"]
         assert one == other
