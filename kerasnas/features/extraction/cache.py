@@ -22,6 +22,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
+from threadpoolctl import threadpool_limits
 
 from kerasnas.datasets import Clips, cache_root
 from kerasnas.datasets.places import filled_beside
@@ -225,9 +226,10 @@ def compute(
                 features[rows.start : rows.stop] = _together(paths, settings, version, rows)
                 bar.advance(task, len(rows))
         else:
-            for row, path in enumerate(paths):
-                features[row] = version_features(path, settings, version, row)
-                bar.advance(task)
+            with threadpool_limits(1, user_api="blas"):  # as in workers, to the last bit
+                for row, path in enumerate(paths):
+                    features[row] = version_features(path, settings, version, row)
+                    bar.advance(task)
         features.flush()
 
 
