@@ -7,10 +7,10 @@ Weights are random (`model_zoo.py`); eight examples of noise are scored and eigh
 ranges, so that agreement says whether a file computes the same, not how good the network is. Each
 network has a process of its own, in which it is converted, too (and where that dies, conversions
 have processes of their own, as `export()` has them), and then a file in DIRECTORY: run the command
-again to resume. The table has the int8 file's form and bytes;
-those of TensorFlow's own converter on the same network, or why it makes none; those of
-ai-edge-quantizer (`static_wi8_ai8`, where it is installed) with its agreement; and whether the
-int8 file runs in TensorFlow Lite Micro, in how large an arena (where tflite-micro is installed).
+again to resume. The table has the int8 file's form and bytes; those of TensorFlow's own converter
+on the same network, or why it makes none; those of ai-edge-quantizer (`static_wi8_ai8`, where it is
+installed) with its agreement; and whether the int8 file runs in TensorFlow Lite Micro, in how large
+an arena (where tflite-micro is installed).
 """
 
 from __future__ import annotations
@@ -169,7 +169,8 @@ def _quantized(model: Any, x: Any) -> dict[str, Any]:
     holder = tf.Module()
     holder.infer = infer
     with tempfile.TemporaryDirectory() as directory:
-        tf.saved_model.save(holder, directory, signatures={"serving_default": infer})
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # as swish has
+        tf.saved_model.save(holder, directory, {"serving_default": infer}, options)
         floats = bytes(tf.lite.TFLiteConverter.from_saved_model(directory).convert())
     with tempfile.TemporaryDirectory() as directory:
         source, made = Path(directory) / "float.tflite", Path(directory) / "int8.tflite"
