@@ -186,14 +186,14 @@ def listen(
     every: Annotated[
         float, typer.Option(min=0, help="Seconds between two lines of scores; 0: all of them.")
     ] = 1.0,
-) -> None:
+) -> object:
     """Listen until the recording ends, or until Ctrl-C: scores, events, latency and load."""
     from kerasnas.flow.commands.live.display import print_heard
     from kerasnas.flow.commands.live.listen import Listener, source_of
 
     listener = Listener(model, hop, threshold)
     number = int(device) if device is not None and device.isdecimal() else device
-    print_heard(listener, source_of(listener, recording, fast, number), OUT, top, every)
+    return print_heard(listener, source_of(listener, recording, fast, number), OUT, top, every)
 
 
 @command

@@ -15,7 +15,7 @@ from kerasnas.flow.commands.live.sources import Block
 
 def print_heard(
     listener: Listener, source: Iterable[Block], console: Console, top: int, every: float
-) -> None:
+) -> dict[str, float]:
     """Print scores now and then, and every event, until the sound ends or Ctrl-C.
 
     Args:
@@ -24,6 +24,10 @@ def print_heard(
         console: Where lines are printed.
         top: Number of classes in a line of scores.
         every: Seconds of sound between two lines of scores; 0 for all.
+
+    Returns:
+        What was heard in all: seconds, rows of scores, events, the longest latency in seconds, and
+        the load as a share of real time.
 
     Raises:
         KerasnasError: The sound ends in an error; what was heard is summed up first.
@@ -51,6 +55,7 @@ def print_heard(
             show(heard)
     finally:
         console.print(summary.line(), markup=False)
+    return summary.figures()
 
 
 def _event_line(event: Detection) -> str:
@@ -82,6 +87,16 @@ class _Summary:
         self._latency = max(self._latency, heard.latency)
         self._rows += bool(len(heard.scores))
         self._events += sum(event.lasts for event in heard.events)
+
+    def figures(self) -> dict[str, float]:
+        """Return them by name."""
+        return {
+            "seconds": self._seconds,
+            "rows": self._rows,
+            "events": self._events,
+            "latency": self._latency,
+            "load": self._load,
+        }
 
     def line(self) -> str:
         """Return them in words; what to do where the machine is too slow."""

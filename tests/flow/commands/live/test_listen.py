@@ -1,5 +1,6 @@
 """Listening: to files of whole clips on a window, and to files of steps."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -190,6 +191,15 @@ def test_the_command_prints_scores_events_and_a_summary(opened: Any, recording: 
     assert any("low begins (0." in line for line in lines)
     assert any("low ends after" in line for line in lines)
     assert lines[-1].startswith("Heard 2.0 s: 16 rows of scores, 1 events, latency at most")
+
+
+def test_the_command_gives_figures_to_programs(opened: Any, recording: Path) -> None:
+    command = ["listen", str(opened()), "--recording", str(recording), "--fast", "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert found["seconds"] == pytest.approx(2.0)
+    assert found["events"] == 1 and found["rows"] > 1 and found["load"] > 0
 
 
 def test_a_recording_that_cannot_be_read_ends_with_one_message(opened: Any, tmp_path: Path) -> None:
