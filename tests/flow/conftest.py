@@ -55,3 +55,12 @@ def searched(workspace: Path) -> Path:
 
     search(workspace / "small.yaml")
     return workspace / "runs" / "small"
+
+
+@pytest.fixture(params=["here", pytest.param("in processes", marks=pytest.mark.nightly)])
+def in_processes(request: pytest.FixtureRequest) -> bool:
+    """Whether workers are processes; at night they are, too."""
+    if request.param == "here":
+        return False
+    request.getfixturevalue("processes")
+    return True

@@ -164,6 +164,7 @@ def test_a_killed_candidate_fails_even_if_no_fold_of_it_has_begun() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("in_processes")
 def test_a_search_scores_the_same_with_its_folds_spread(workspace: Path, tmp_path: Path) -> None:
     found = {}
     for name, spread_folds in (("one_after_another", False), ("side_by_side", True)):

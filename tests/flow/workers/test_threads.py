@@ -75,15 +75,6 @@ def test_a_search_beside_another_has_its_threads(workers, tmp_path: Path) -> Non
     assert workers(2, tmp_path / "random") == (1, 4)
 
 
-@pytest.fixture(params=["here", pytest.param("in processes", marks=pytest.mark.nightly)])
-def in_processes(request: pytest.FixtureRequest) -> bool:
-    """Whether workers are processes; at night they are, too."""
-    if request.param == "here":
-        return False
-    request.getfixturevalue("processes")
-    return True
-
-
 @pytest.mark.slow
 def test_a_search_resumed_at_every_trial_ends_as_an_undisturbed_one(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_processes: bool
