@@ -36,7 +36,8 @@ def recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_can_be_quiet_and_speak_json(command: str) -> None:
-    shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+    name = command.replace("_", "-")
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
     assert "--quiet" in shown
     assert "--json" in shown
 

@@ -58,7 +58,8 @@ def test_a_serious_finding_stands_first_and_no_tick_beside_it(run: Path) -> None
     assert f"? {FEW.sentence}." in page.text("summary")
     card = RunPaths(run).model_card.read_text(encoding="utf-8")
     escaped = WORSE.sentence.replace("<", "\\<").replace(">", "\\>")
-    assert card.splitlines()[2] == f"- **Warning**: {escaped}."
+    _, _, text = card.split("---\n", 2)  # behind the hub's header
+    assert text.strip().splitlines()[2] == f"- **Warning**: {escaped}."
 
 
 @pytest.mark.parametrize("damaged", [False, True])
