@@ -22,6 +22,7 @@ _UNKNOWN = re.compile(r"Could not locate (\w+) '([^']+)'")
 _REGISTERED = re.compile(r"'registered_name': '([^']+)'")
 LARGEST = 4_000_000_000
 """Bytes that an archive may unpack to."""
+_LONGEST_LINE = 500
 _LARGEST_CONFIG = 50_000_000  # bytes
 _RATIO, _SLACK = 20, 10_000_000  # of unpacked bytes to packed ones, and bytes beside them
 
@@ -208,5 +209,7 @@ def _with_float32(config: Any) -> Any:
 
 
 def _first_line(error: Exception) -> str:
+    """Return how an error begins: some quote all of a damaged file."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".") + "."
+    line = lines[0].rstrip(".")
+    return f"{line}." if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"

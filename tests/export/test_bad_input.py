@@ -106,6 +106,18 @@ def test_what_is_no_archive_is_one_message(tmp_path: Path, content: bytes):
         load_keras(path)
 
 
+def test_an_error_that_quotes_the_file_is_cut(tmp_path: Path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", " " * 70_000)
+    content = bytearray(path.read_bytes())
+    content[26:28] = (60_000).to_bytes(2, "little")  # the length of the member's name
+    path.write_bytes(content)
+    with pytest.raises(ExportError, match=r"model\.keras cannot be opened: File name") as raised:
+        load_keras(path)
+    assert len(str(raised.value)) < 1000
+
+
 def test_models_that_cannot_be_exported_are_refused_with_the_remedy():
     for model, message in _bad_models():
         with pytest.raises(ExportError, match=f"(?s)the model .*{message}"):

@@ -44,6 +44,8 @@ class _Reader:
     def __init__(self, file: TfliteFile, start: int) -> None:
         self._graph = file.main
         self._start = start
+        if not len(file.main.t.outputs):
+            raise KerasnasError("it has no output: the file is damaged")
         self._output = int(file.main.t.outputs[0])
         self._numbers = {id(op): number for number, op in enumerate(file.main.t.operators)}
         self._consumers: dict[int, list[Any]] = {}
@@ -108,6 +110,10 @@ class _Reader:
             if len(consumers) > 1:
                 place = self._branch(way, place, consumers)
                 continue
+            if not consumers:
+                raise KerasnasError(
+                    f"no way leads from tensor {place} to its output: the file is damaged"
+                )
             (operator,) = consumers
             if self._joins(operator):
                 return place, operator
