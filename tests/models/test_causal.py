@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from random_weights import randomize
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.export.convert.program import convert
@@ -12,7 +13,6 @@ from kerasnas.export.keras_model.step import step_calibration, stepwise
 from kerasnas.export.network.size import predict_bytes
 from kerasnas.models.nasc import NascSettings, NascSpace, Stage
 from kerasnas.models.wu_lee import WuLeeSettings, WuLeeSpace
-from tests.export.randomize import randomize
 
 INPUT = (27, 12, 1)
 STAGES = (
