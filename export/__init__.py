@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .check.layer_error import layer_errors
     from .errors import CheckFailed, ExportError
     from .files import verify
-    from .network.ops import from_keras
+    from .network.model_ops import from_keras
     from .network.size import predict_bytes
     from .pipeline import export
     from .result import ExportResult
@@ -49,7 +49,7 @@ _HOMES = {
     "ExportResult": "result",
     "ExportSettings": "settings",
     "export": "pipeline",
-    "from_keras": "network.ops",
+    "from_keras": "network.model_ops",
     "layer_errors": "check.layer_error",
     "load": "check.interpreter",
     "predict_bytes": "network.size",

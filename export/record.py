@@ -16,7 +16,7 @@ from .errors import ExportError
 from .files import file_name, sha256
 from .forms import Format
 from .ladder import Examined, Reference
-from .network.ops import from_keras
+from .network.model_ops import from_keras
 from .network.size import predict_bytes
 from .settings import ExportSettings
 from .tuned import Tuned, gzip_bytes

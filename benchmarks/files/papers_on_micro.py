@@ -23,7 +23,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import numpy as np
 from export_table import PAPERS
-from size_prediction import randomize
+from random_weights import randomize
 
 from kerasnas.export import ExportError, ExportSettings, load
 from kerasnas.export.convert.lowering import CALIBRATION, candidates, convert_candidate

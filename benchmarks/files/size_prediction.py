@@ -25,8 +25,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import numpy as np
 from random_weights import randomize
 
+from kerasnas.export import from_keras
 from kerasnas.export.convert.program import convert
-from kerasnas.export.network.ops import from_keras
 from kerasnas.export.network.size import predict_bytes
 from kerasnas.models.li import LiSpace
 from kerasnas.models.liu_zhang import LiuZhangSpace

@@ -15,7 +15,7 @@ from ..errors import ExportError
 from ..flatbuffer.delegation import Delegation
 from ..flatbuffer.graph import TfliteFile, TfliteGraph
 from ..keras_model.private import calls_in
-from ..network.ops import from_keras
+from ..network.model_ops import from_keras
 from .layer_error import layer_errors
 
 

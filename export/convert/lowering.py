@@ -11,7 +11,7 @@ from ..forms import CALIBRATED, Form, Format, Recurrent
 from ..keras_model.custom import CustomCode
 from ..keras_model.private import calls_of
 from ..keras_model.recurrent import recurrent_layers
-from ..network.ops import from_keras
+from ..network.model_ops import from_keras
 from ..network.size import predict_bytes
 from ..process.child import run_module
 from ..settings import ExportSettings

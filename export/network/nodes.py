@@ -204,7 +204,9 @@ def _taken_in(ops: tuple[Op, ...], consumers: Counter[str], by_name: Mapping[str
 def _goes_into(reader: Op, op: Op, shape: Shape) -> bool:
     """Return whether the converter makes a scale, or zeros around an image, a part of a reader.
 
-    Zeros where they are those of the padding `same`; an offset where there are none.
+    Zeros where they are those of the padding `same`, and its last window ends with them: where a
+    stride is longer than the window, the image may go on behind it, and the converter leaves the
+    zeros of both axes where they are. A scale everywhere; an offset where there are no zeros.
     """
     if reader.kind not in ("conv2d", "depthwise_conv2d"):
         return op.kind == "rescaling" and reader.kind == "dense"
@@ -220,7 +222,7 @@ def _goes_into(reader: Op, op: Op, shape: Shape) -> bool:
         op.attributes["pads"],
         strict=False,
     ):
-        missing = max((-(-size // stride) - 1) * stride + window - size, 0)
+        missing = (-(-size // stride) - 1) * stride + window - size  # negative: left over
         if pads != (missing // 2, missing - missing // 2):
             return False
     return True

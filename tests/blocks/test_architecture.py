@@ -24,7 +24,7 @@ from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.block import Block, from_json
 from kerasnas.blocks.recorder import Recorder
 from kerasnas.errors import KerasnasError
-from kerasnas.export.network.ops import from_keras
+from kerasnas.export import from_keras
 
 INPUT = (21, 16, 6)
 EXAMPLES: dict[str, list[Block]] = {

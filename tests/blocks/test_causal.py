@@ -22,7 +22,7 @@ from kerasnas.blocks.texture import TextureScores
 from kerasnas.blocks.trunk import Convolution
 from kerasnas.blocks.unidirectional import UnidirectionalBottleneck
 from kerasnas.errors import KerasnasError
-from kerasnas.export.network.ops import from_keras
+from kerasnas.export import from_keras
 
 FRAMES = 23
 INPUT = (FRAMES, 8, 2)

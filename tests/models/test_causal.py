@@ -76,8 +76,9 @@ def test_step_by_step_comes_to_the_scores_of_the_whole_clip(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_bytes_of_whole_clips_are_predicted_with_their_padding() -> None:
-    architecture, _ = NETWORKS["wu_lee with strides"]
+@pytest.mark.parametrize("name", ["wu_lee with strides", "nasc"])
+def test_bytes_of_whole_clips_are_predicted_with_their_padding(name: str) -> None:
+    architecture, _ = NETWORKS[name]
     model = _built(architecture)
     examples = np.random.default_rng(8).normal(size=(2, *INPUT)).astype(np.float32)
     for form in ("float16", "full_int8"):

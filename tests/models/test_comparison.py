@@ -8,7 +8,7 @@ import pytest
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.blocks.shuffle import ShuffleUnit
-from kerasnas.export.network.ops import from_keras
+from kerasnas.export import from_keras
 from kerasnas.models.comparison import NETWORKS
 from kerasnas.models.wu_lee import WuLeeSpace
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
-from kerasnas.export.network.ops import from_keras
+from kerasnas.export import from_keras
 from kerasnas.models.li import LiSettings, LiSpace
 
 SMALL = {

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from kerasnas.errors import KerasnasError
-from kerasnas.export.network.ops import from_keras
+from kerasnas.export import from_keras
 from kerasnas.models.li import LiSpace
 from kerasnas.models.li_gated import LiGatedSettings, LiGatedSpace
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kerasnas.errors import KerasnasError
-from kerasnas.export.network.ops import from_keras
+from kerasnas.export import from_keras
 from kerasnas.supernet.supernet import Supernet
 from kerasnas.training.scoring.metrics import evaluate
 

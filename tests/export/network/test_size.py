@@ -108,6 +108,30 @@ def test_slices_of_the_same_bounds_share_them():
     assert three - two < two - one
 
 
+@pytest.mark.parametrize(
+    ("size", "pads", "window", "strides", "stays"),
+    [
+        ((8, 8), ((1, 1), (1, 1)), (3, 3), (1, 1), False),
+        ((8, 8), ((0, 1), (0, 1)), (3, 3), (2, 2), False),
+        ((8, 8), ((2, 0), (1, 1)), (3, 3), (1, 1), True),  # causal
+        ((9, 8), ((0, 0), (1, 1)), (1, 3), (2, 1), False),
+        ((8, 8), ((0, 0), (1, 1)), (1, 3), (2, 1), True),  # the last window ends before the image
+    ],
+)
+def test_zeros_go_into_the_convolution_where_they_are_those_of_the_padding_same(
+    size: tuple[int, int], pads: Any, window: Any, strides: Any, stays: bool
+):
+    source = Op("input", "input", (), (*size, 4))
+    wider = (*(each + sum(pad) for each, pad in zip(size, pads, strict=True)), 4)
+    padded = Op("zero_padding2d", "pad", ("input",), wider, attributes={"pads": pads})
+    places = [(wider[axis] - window[axis]) // strides[axis] + 1 for axis in range(2)]
+    facts = {"kernel_size": window, "strides": strides, "padding": "valid"}
+    kernel = (Weight("kernel", (*window, 4, 6)),)
+    conv = Op("conv2d", "conv", ("pad",), (*places, 6), kernel, attributes=facts)
+    operators = [node.operator for node in lower((source, padded, conv))]
+    assert operators == (["PAD", "CONV_2D"] if stays else ["CONV_2D"])
+
+
 def test_what_is_concatenated_has_one_scale():
     half = Op("get_item", "half", ("input",), (8, 8, 2), attributes={"channels": (0, 2)})
     sums = [Op("add", name, ("half", "half"), (8, 8, 2)) for name in ("a", "b")]

@@ -14,7 +14,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from kerasnas.blocks.architecture import Architecture
 from kerasnas.errors import KerasnasError
-from kerasnas.export.network.ops import from_keras
+from kerasnas.export import from_keras
 from kerasnas.models.pretrained.file import PretrainedFile, read
 from kerasnas.models.pretrained.trunk import Trunk
 from tests.models.pretrained.conftest import INPUT, examples
