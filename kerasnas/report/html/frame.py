@@ -1,4 +1,4 @@
-"""The frame of a page: one file that loads nothing and runs no script."""
+"""The frame of a page: one file that loads nothing, and runs no script unless it is one's own."""
 
 from __future__ import annotations
 
@@ -26,19 +26,35 @@ def document(
         tag("nav", *links, aria_label="Sections"),
         tag("main", *(_section(*section) for section in sections)),
     )
-    head = tag(
+    return page_of(head(f"{name}: kerasnas report", STYLE + style), body)
+
+
+def head(title: str, style: str, scripts: bool = False) -> Markup:
+    """Return the head of a page that fetches nothing, whatever names and messages it shows.
+
+    Args:
+        title: Of the window.
+        style: Its rules.
+        scripts: Whether scripts in the page run.
+    """
+    allowed = "script-src 'unsafe-inline'; " if scripts else ""
+    return tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        # Nothing is fetched and no script runs, whatever names and messages the page shows.
         tag(
             "meta",
             http_equiv="Content-Security-Policy",
-            content="default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:",
+            content="default-src 'none'; style-src 'unsafe-inline'; "
+            f"{allowed}img-src data:; media-src data:",
         ),
-        tag("title", f"{name}: kerasnas report"),
-        tag("style", Markup(STYLE + style)),
+        tag("title", title),
+        tag("style", Markup(style)),
     )
+
+
+def page_of(head: Markup, body: Markup) -> str:
+    """Return a whole page."""
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from kerasnas.features.audio import Waveform
 from kerasnas.flow.task.excerpts import mp3_of
 from kerasnas.report.html.elements import Markup, join, paragraph, tag
+from kerasnas.report.html.frame import head, page_of
 from kerasnas.report.html.style import STYLE
 from kerasnas.runs.records import MinedEntry
 
@@ -46,19 +47,6 @@ def page(
         answers: What can be said of each beside that it is refused: names of classes, and `other`.
     """
     ids = json.dumps([entry.id for entry in entries]).replace("<", "\\u003c")
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag(
-            "meta",
-            http_equiv="Content-Security-Policy",
-            content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-            "media-src data:",
-        ),
-        tag("title", f"{name}: mistakes to accept or refuse"),
-        tag("style", Markup(STYLE)),
-    )
     figures = (_figure(entry, sound, answers) for entry, sound in zip(entries, sounds, strict=True))
     body = tag(
         "body",
@@ -76,7 +64,7 @@ def page(
         ),
         tag("script", Markup(f"const IDS = {ids};{_SCRIPT}")),
     )
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
+    return page_of(head(f"{name}: mistakes to accept or refuse", STYLE, scripts=True), body)
 
 
 def _figure(entry: MinedEntry, sound: Waveform, answers: Sequence[str]) -> Markup:
