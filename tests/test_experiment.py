@@ -136,6 +136,7 @@ def test_stored_embeddings_and_audioset_belong_together(tmp_path: Path) -> None:
             "features: {log: log}\ntraining: {final: {augmentation: {mixup_domain: power}}}",
             "needs features.log: db",
         ),
+        ("export: {false_alarms_per_hour: 0.5}", "false_alarms_per_hour needs data.streams"),
         (  # the two that would be found after the search
             "search: {trials: 11, supernet: {agreement: {}}}",
             "12 are asked for, and search.trials is 11",

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import yaml
 from typer.testing import CliRunner
 
 from kerasnas.cli import app
 from kerasnas.datasets.synthetic.streams import write_streams
 from kerasnas.errors import KerasnasError
+from kerasnas.flow.commands.export import export_run
 from kerasnas.flow.commands.predict import predict
 from kerasnas.flow.commands.streams.mine import mine
 from kerasnas.flow.commands.streams.retrain import accept
@@ -128,6 +130,28 @@ def test_silence_is_heard_without_an_alarm(run: Path, tmp_path: Path) -> None:
     assert (found.all_classes.events, found.all_classes.alarms) == (0, 0)
     assert found.all_classes.f1 is None
     assert found.verdict == "not proven"
+
+
+def test_an_export_says_whether_it_keeps_to_the_false_alarms_that_are_allowed(
+    run: Path, streams: Path, tmp_path: Path
+) -> None:
+    gated = RunPaths(shutil.copytree(run, tmp_path / "gated"))
+    gated.streams.unlink(missing_ok=True)
+    settings = yaml.safe_load(gated.experiment.read_text())
+    settings["data"]["streams"] = str(streams)
+    settings["export"]["false_alarms_per_hour"] = 1200.0
+    gated.experiment.write_text(yaml.safe_dump(settings))
+
+    exported = export_run(gated.path)
+
+    rate = exported.rate
+    assert rate == StreamDecisions.read(gated.streams)
+    assert rate.asked == 1200.0
+    assert exported.lines()[-1].endswith(rate.promise)
+    exceeded = replace(exported, rate=replace(rate, verdict="failed"))
+    strict = {**exported.report.settings, "on_fail": "error"}
+    assert not exceeded.failed  # the experiment says on_fail: report
+    assert replace(exceeded, report=replace(exported.report, settings=strict)).failed
 
 
 def test_streams_are_needed_and_named(run: Path, tmp_path: Path) -> None:
