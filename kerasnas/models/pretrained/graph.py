@@ -131,6 +131,8 @@ class _Reader:
             read_operator(way, operator)
         except (Refused, ExportError) as error:
             self._refuse(operator, str(error))
+        except (IndexError, ValueError) as error:  # of NumPy, where shapes are not an operator's
+            self._refuse(operator, f"its tensors do not fit it ({error}); the file is damaged")
         return int(operator.outputs[0])
 
     def _joins(self, operator: Any) -> bool:

@@ -253,6 +253,15 @@ def _output_of_nothing_but_constants(graph) -> None:
     graph.outputs[0] = graph.operators[0].inputs[1]
 
 
+def _dense(graph):
+    """Return the last operator with a kernel."""
+    return [op for op in graph.operators if len(op.inputs) > 1][-1]
+
+
+def _output_without_axes(graph) -> None:
+    graph.tensors[_dense(graph).outputs[0]].shape = []
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -261,6 +270,7 @@ def _output_of_nothing_but_constants(graph) -> None:
         _output_that_is_not_there,
         _no_output,
         _output_of_nothing_but_constants,
+        _output_without_axes,
     ],
 )
 def test_references_to_nothing_are_damage(damage, network, converted, tmp_path: Path) -> None:
