@@ -131,8 +131,9 @@ class _Reader:
             read_operator(way, operator)
         except (Refused, ExportError) as error:
             self._refuse(operator, str(error))
-        except (IndexError, ValueError) as error:  # of NumPy, where shapes are not an operator's
-            self._refuse(operator, f"its tensors do not fit it ({error}); the file is damaged")
+        # Whatever tensors and options that are not an operator's happen to raise.
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            self._refuse(operator, f"its parts do not fit it ({error}); the file is damaged")
         return int(operator.outputs[0])
 
     def _joins(self, operator: Any) -> bool:

@@ -262,6 +262,10 @@ def _output_without_axes(graph) -> None:
     graph.tensors[_dense(graph).outputs[0]].shape = []
 
 
+def _no_options(graph) -> None:
+    _dense(graph).builtinOptions = None
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -271,6 +275,7 @@ def _output_without_axes(graph) -> None:
         _no_output,
         _output_of_nothing_but_constants,
         _output_without_axes,
+        _no_options,
     ],
 )
 def test_references_to_nothing_are_damage(damage, network, converted, tmp_path: Path) -> None:
