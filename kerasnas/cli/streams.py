@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from kerasnas.cli.application import OUT, PROGRESS, Cache, Data, Run, command
+from kerasnas.export.forms import Format
 
 Streams = Annotated[
     Path | None,
@@ -17,9 +18,7 @@ Hop = Annotated[
     float | None,
     typer.Option(help="Seconds between two windows; default: a quarter of the network's clip."),
 ]
-Precision = Annotated[
-    Literal["int8", "float16"] | None, typer.Option(help="Which exported file; default: int8.")
-]
+Precision = Annotated[Format | None, typer.Option(help="Which exported file; default: int8.")]
 
 
 @command

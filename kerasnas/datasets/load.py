@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from kerasnas.datasets.clips import Clips, checked
-from kerasnas.datasets.mined import with_mined
 from kerasnas.datasets.places import cache_root
 from kerasnas.datasets.settings import LayoutSettings
+from kerasnas.datasets.streams.mined import with_mined
 
 
 def load(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from kerasnas.export.flatbuffer.reading import metadata_of, open_graph
 from kerasnas.export.waveforms.recognise import FoundFrontEnd, recognise
 from kerasnas.features.like import LIMIT, largest_difference, settings_like
 from kerasnas.features.settings import LogMel
+from kerasnas.files import digest
 from kerasnas.paths import expanded
 
 _OWN = frozenset(
@@ -66,8 +66,7 @@ def resolve_like(features: Any) -> Any:
             f"like: features differ from those of {path} by up to {difference:.2g}, where "
             f"{LIMIT:g} is allowed: its front end does something else, too, and cannot be used"
         )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {**features, **theirs, "like": {"file": str(path), "sha256": digest}}
+    return {**features, **theirs, "like": {"file": str(path), "sha256": digest(path)}}
 
 
 def check(given: BaseModel, path: Path, wanted: LogMel) -> None:

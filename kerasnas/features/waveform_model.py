@@ -1,6 +1,5 @@
 """Embeddings by a `.tflite` file that takes a waveform, window by window."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnas import files
 from kerasnas.errors import KerasnasError
 from kerasnas.features.audio import Waveform
 from kerasnas.features.embedding_settings import Embedding
@@ -70,7 +70,7 @@ def digest(settings: Embedding) -> str:
 @lru_cache(maxsize=8)
 def _digest(path: Path, size: int, changed: int) -> str:
     """Return the digest of a file, computed again when its size or time of change is another."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return files.digest(path)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ folds, answer together on the evaluation set: a clip's scores are the mean of th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kerasnas.errors import KerasnasError
+from kerasnas.files import digest
 from kerasnas.flow.commands.train import NetworkToTrain, open_network
 from kerasnas.flow.result import Result
 from kerasnas.flow.task.scores import format_metrics
@@ -114,10 +114,7 @@ def _train(session: Session, network: NetworkToTrain) -> TrainedEnsemble:
     }
     train_missing(session, group, jobs)
     members = {f"fold {fold}": paths.member(fold) for fold in folds}
-    models = {
-        name: hashlib.sha256(member.model.read_bytes()).hexdigest()
-        for name, member in members.items()
-    }
+    models = {name: digest(member.model) for name, member in members.items()}
     known = session.intact(Ensemble, paths.scores)
     if known is not None and known.models != models:
         known = None

@@ -40,6 +40,9 @@ from kerasnas.runs.run import read_labels
 UNKNOWN = "unknown"
 """What stands for the tags of a clip in which no class reaches its threshold."""
 
+HOPS = 4
+"""Windows of a stream begin so often within one, by default."""
+
 _SHOWN = 10
 
 
@@ -239,9 +242,10 @@ class Predictor:
             waveform = read(recording, rate, settings.file_channels)
             heard = sounding(waveform, settings)
             sound, cut = [waveform[heard]], heard.start / rate
+        scorer = replace(self, settings=settings)
         for window in sliding(sound, settings, hop_seconds):
             times.append((cut + window.start, cut + window.stop))
-            scores.append(replace(self, settings=settings).score(window.waveform))
+            scores.append(scorer.score(window.waveform))
         array = np.array(scores, np.float32)
         events = None
         if decisions is not None and len(times) > 1 and hop_seconds == decisions.hop_seconds:

@@ -16,6 +16,7 @@ from kerasnas.export.errors import CheckFailed, ExportError
 from kerasnas.export.files import verify
 from kerasnas.export.forms import OnFail
 from kerasnas.export.settings import ExportSettings
+from kerasnas.files import digest
 from kerasnas.flow.stages.exported import Exported
 from kerasnas.flow.task import scores
 from kerasnas.flow.task.session import Session
@@ -146,7 +147,7 @@ def describe_origin(
         options: What `export_run` was given in the place of settings.
     """
     return MadeFrom(
-        model=hashlib.sha256(model.read_bytes()).hexdigest(),
+        model=digest(model),
         clips=task.clips.digest(),
         train=hashlib.sha256(train.tobytes()).hexdigest(),
         test=hashlib.sha256(test.tobytes()).hexdigest(),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from kerasnas import measures
+from kerasnas import files, measures
 from kerasnas.errors import KerasnasError
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.flow.task.recipes import decided
@@ -83,8 +83,7 @@ def train_missing_supernet(session: Session) -> Path:
 
 def digest(file: Path) -> str:
     """Short text that changes with a supernet: scores of different ones must not be mixed."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()[:16]
+    return files.digest(file)[:16]
 
 
 def train(run: str, cache: str) -> Evaluate:

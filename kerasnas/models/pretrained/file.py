@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,6 +14,7 @@ from kerasnas.export.flatbuffer.metadata import Metadata
 from kerasnas.export.flatbuffer.reading import metadata_of, open_graph
 from kerasnas.export.settings import ExportSettings
 from kerasnas.export.waveforms.recognise import FoundFrontEnd, recognise
+from kerasnas.files import digest
 from kerasnas.models.pretrained.graph import read_parts
 from kerasnas.models.pretrained.trunk import Trunk
 
@@ -77,7 +77,7 @@ def _read(path: Path, size: int, changed: int) -> PretrainedFile:
     except (ExportError, KerasnasError) as error:
         text = str(error)
         raise KerasnasError(text if str(path) in text else f"{path}: {text}") from None
-    return replace(found, path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    return replace(found, path=path, sha256=digest(path))
 
 
 def _read_tflite(path: Path) -> PretrainedFile:

@@ -17,7 +17,7 @@ from kerasnas.export.check.networks import StepNetwork
 from kerasnas.features.audio import Waveform
 from kerasnas.flow.commands.live.scorers import Scored, Scorer, scorer_of
 from kerasnas.flow.commands.live.sources import Block, Clock, of_microphone, of_recording
-from kerasnas.flow.commands.predict import Predictor
+from kerasnas.flow.commands.predict import HOPS, Predictor
 from kerasnas.paths import StrPath
 from kerasnas.runs.layout import ExportPaths
 from kerasnas.runs.records import Postprocessing
@@ -171,9 +171,9 @@ class Listener:
                     "with a hop of whole steps"
                 )
             return settings, scorer
-        scorer = scorer_of(predictor, hop or predictor.settings.seconds / 4)
+        scorer = scorer_of(predictor, hop or predictor.settings.seconds / HOPS)
         own = scorer.hop_seconds
-        decided = own * max(1, round(scorer.window_seconds / 4 / own)) if steps else own
+        decided = own * max(1, round(scorer.window_seconds / HOPS / own)) if steps else own
         limits = None if predictor.thresholds is None else predictor.thresholds.tolist()
         untuned = DecisionSettings.untuned(
             predictor.classes, scorer.window_seconds, min(decided, scorer.window_seconds), limits

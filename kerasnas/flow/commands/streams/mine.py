@@ -13,19 +13,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kerasnas.datasets.mined import read_mined, write_mined
+from kerasnas.datasets.streams.mined import read_mined, write_mined
 from kerasnas.datasets.streams.split import check_other_sources
 from kerasnas.datasets.streams.streams import Stream, read_streams
 from kerasnas.datasets.table import Problems, rows
 from kerasnas.decisions.mistakes import Mistake, mistakes
 from kerasnas.decisions.settings import OTHER
 from kerasnas.errors import KerasnasError, counted
+from kerasnas.export.forms import Format
 from kerasnas.features.audio import Waveform, read_part
 from kerasnas.files import write_atomically
 from kerasnas.flow.commands.predict import Predictor
 from kerasnas.flow.commands.streams.page import RATE, REFUSED, in_words, page
 from kerasnas.flow.commands.streams.scoring import chosen_file, open_file, score_streams
-from kerasnas.flow.commands.streams.tune import Precision, streams_of
+from kerasnas.flow.commands.streams.tune import streams_of
 from kerasnas.flow.result import Result
 from kerasnas.flow.task.opening import read_experiment
 from kerasnas.paths import StrPath
@@ -80,7 +81,7 @@ def mine(
     streams: StrPath | None = None,
     count: int = COUNT,
     hop_seconds: float | None = None,
-    precision: Precision | None = None,
+    precision: Format | None = None,
     console: Console | None = None,
 ) -> Shown:
     """Show the mistakes on streams that a run's chosen network is surest of.

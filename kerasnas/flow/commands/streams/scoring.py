@@ -17,12 +17,9 @@ from kerasnas.decisions.sources import Part, Timeline
 from kerasnas.decisions.sweep import ScoredStream
 from kerasnas.errors import KerasnasError
 from kerasnas.features.audio import read_header
-from kerasnas.flow.commands.predict import Predictor
+from kerasnas.flow.commands.predict import HOPS, Predictor
 from kerasnas.runs.layout import RunPaths
 from kerasnas.runs.records import Export
-
-HOPS = 4
-"""Windows begin so often within one, by default."""
 
 
 def chosen_file(run: Path, precision: str | None = None) -> Path:

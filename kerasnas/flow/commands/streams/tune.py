@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console, RenderableType
 
@@ -18,6 +17,7 @@ from kerasnas.decisions.settings import OTHER, DecisionSettings
 from kerasnas.decisions.sources import rates
 from kerasnas.decisions.sweep import ScoredStream, choose, curve
 from kerasnas.errors import KerasnasError, counted
+from kerasnas.export.forms import Format
 from kerasnas.files import digest, write_atomically
 from kerasnas.flow.commands.streams.scoring import chosen_file, open_file, score_streams
 from kerasnas.flow.commands.tables import figures_table
@@ -35,8 +35,6 @@ from kerasnas.runs.records import (
     StreamFigures,
     StreamPart,
 )
-
-Precision = Literal["float16", "int8"]
 
 PER_HOUR = 0.5
 """False alarms per hour that are asked for by default."""
@@ -115,7 +113,7 @@ def tune_decisions(
     streams: StrPath | None = None,
     per_hour: float = PER_HOUR,
     hop_seconds: float | None = None,
-    precision: Precision | None = None,
+    precision: Format | None = None,
     console: Console | None = None,
 ) -> TunedDecisions:
     """Choose how an exported file's scores become events, and measure it on other streams.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kerasnas.datasets import Clip, Clips, SplitSettings, split, with_folds
-from kerasnas.datasets.mined import with_mined, write_mined
+from kerasnas.datasets.streams.mined import with_mined, write_mined
 from kerasnas.errors import KerasnasError
 
 
